@@ -1,0 +1,54 @@
+# Kenshō: published claims in, verdicts out. See README.md and docs/.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/augment.smk"
+include: "rules/train.smk"
+include: "rules/evaluate.smk"
+include: "rules/bench.smk"
+include: "rules/stats.smk"
+include: "rules/report.smk"
+
+
+wildcard_constraints:
+    source="[a-z0-9][a-z0-9.-]*",
+    model="[a-z0-9][a-z0-9.-]*",
+    arm="[a-z0-9][a-z0-9.-]*",
+    technique="synonyms|bunsetsu|politeness",
+    seed=r"\d+",
+    claim="[A-Z]+(-[0-9]+)?([.][a-z0-9-]+)?",
+
+
+localrules:
+    all,
+    sources,
+    fetch,
+    verify,
+
+
+rule all:
+    default_target: True
+    input:
+        "results/validation_report.html",
+        "results/statistical_summary.json",
+
+
+rule sources:
+    """Fetch every source of config/sources.yaml whose licence class is accepted."""
+    input:
+        expand("results/sources/{source}/record.json", source=ACCEPTED_SOURCES),
+
+
+onstart:
+    forget_failures()
+
+
+onerror:
+    print(last_failure(), file=sys.stderr)

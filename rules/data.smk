@@ -1,0 +1,65 @@
+# Sources, models in plain form, and the corpus with its splits.
+
+
+rule fetch:
+    """One pinned file from the first place that has it."""
+    output:
+        record="results/sources/{source}/record.json",
+    log:
+        "logs/fetch/{source}.log",
+    retries: 2
+    conda:
+        "../envs/data.yaml"
+    params:
+        source=lambda w: SOURCES[w.source].model_dump(exclude_none=True),
+        mirror=lambda w: str(MIRROR) if SOURCES[w.source].optional else None,
+        code=code("data/fetch.py"),
+    script:
+        "../workflow/scripts/data/fetch.py"
+
+
+rule convert_model:
+    """GGUF to verified safetensors, once."""
+    input:
+        record="results/sources/{model}/record.json",
+    output:
+        model=directory("results/models/{model}"),
+        record="results/models/{model}.json",
+    log:
+        "logs/convert_model/{model}.log",
+    benchmark:
+        "logs/benchmarks/convert_model/{model}.tsv"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=6000,
+        runtime=20,
+    params:
+        code=code("data/convert_model.py"),
+    script:
+        "../workflow/scripts/data/convert_model.py"
+
+
+rule prepare_corpus:
+    """Clean, remove near-duplicates, split; every drop is counted."""
+    input:
+        record=f"results/sources/{CONFIG.data.source}/record.json",
+    output:
+        train="results/data/train.csv",
+        test="results/data/test.csv",
+        drops="results/data/drops.csv",
+    log:
+        "logs/prepare_corpus.log",
+    benchmark:
+        "logs/benchmarks/prepare_corpus.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        data=CONFIG.data.model_dump(),
+        seed=CONFIG.seed,
+        code=code("data/prepare_corpus.py"),
+    script:
+        "../workflow/scripts/data/prepare_corpus.py"

@@ -1,0 +1,32 @@
+# lm-evaluation-harness on every arm, all seeds of an arm in one process.
+
+
+rule evaluate:
+    """Translation, NLL per character and, where their data can be had, JGLUE choices."""
+    input:
+        unpack(evaluated_models),
+        test="results/data/test.csv",
+        tasks=expand("results/sources/{source}/record.json", source=CHOICE_TASKS),
+    output:
+        samples="results/evaluation/{arm}/samples.jsonl",
+        observations=observation_files("evaluation", ["{arm}"]),
+        adaptation=observation_files("adaptation", ["{arm}"]),
+    log:
+        "logs/evaluate/{arm}.log",
+    benchmark:
+        "logs/benchmarks/evaluate/{arm}.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        arm=lambda w: ARMS[w.arm].model_dump() if w.arm in ARMS else {"method": "none"},
+        seeds=lambda w: seeds(w.arm),
+        evaluate=CONFIG.evaluate.model_dump(exclude={"references", "choice_tasks"}),
+        dtype=CONFIG.train.dtype,
+        seed=CONFIG.seed,
+        code=code("evaluate/evaluate.py"),
+    script:
+        "../workflow/scripts/evaluate/evaluate.py"

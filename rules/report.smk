@@ -1,0 +1,30 @@
+# The validation report: one file that works offline.
+
+
+rule report:
+    """Claim cards, forest plot, curves, tables, links to the raw observations."""
+    input:
+        summary="results/statistical_summary.json",
+        evaluation="results/evaluation/intervals.csv",
+        steps=[f"results/train/{arm}/seed{seed}/steps.csv" for arm in ARMS for seed in seeds(arm)],
+        drops="results/data/drops.csv",
+        augmentation="results/data/augmentation.csv",
+        kv_cache=observation_files("kv_cache", experiment_arms("kv_cache") + ["transformers-mla"]),
+    output:
+        html=report(
+            "results/validation_report.html",
+            caption="../workflow/report/validation_report.rst",
+            category="Verdicts",
+        ),
+    log:
+        "logs/report.log",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        layout=[
+            digest_of(LIBRARY / "kensho/report" / name)
+            for name in ("template.html.j2", "style.css")
+        ],
+        code=code("report/report.py"),
+    script:
+        "../workflow/scripts/report/report.py"

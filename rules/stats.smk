@@ -1,0 +1,83 @@
+# One verdict per claim, from its observations and its registration alone.
+
+
+rule judge_deterministic:
+    """Computed and compared, never tested."""
+    input:
+        observations=observations_of,
+    output:
+        analysis="results/analysis/{claim}.json",
+    log:
+        "logs/judge/{claim}.log",
+    wildcard_constraints:
+        claim="|".join(map(re.escape, DETERMINISTIC)) or "none",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        claim=lambda w: TESTED[w.claim].model_dump(mode="json"),
+        family_size=lambda w: registry.family_size(CLAIMS, TESTED[w.claim].test.family),
+        stats=CONFIG.stats.model_dump(),
+        seed=CONFIG.seed,
+        code=code("stats/judge.py"),
+    script:
+        "../workflow/scripts/stats/judge.py"
+
+
+rule judge_statistical:
+    """pingouin and PyMC, by the registered rule."""
+    input:
+        observations=observations_of,
+    output:
+        analysis="results/analysis/{claim}.json",
+        posterior="results/analysis/{claim}.nc",
+    log:
+        "logs/judge/{claim}.log",
+    benchmark:
+        "logs/benchmarks/judge/{claim}.tsv"
+    wildcard_constraints:
+        claim="|".join(map(re.escape, STATISTICAL)) or "none",
+    conda:
+        "../envs/stats.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        claim=lambda w: TESTED[w.claim].model_dump(mode="json"),
+        family_size=lambda w: registry.family_size(CLAIMS, TESTED[w.claim].test.family),
+        stats=CONFIG.stats.model_dump(),
+        seed=CONFIG.seed,
+        code=code("stats/judge.py"),
+    script:
+        "../workflow/scripts/stats/judge.py"
+
+
+rule summarise:
+    """All claims with verdict or reason, Holm beside Bonferroni, intervals of the evaluation."""
+    input:
+        analyses=expand("results/analysis/{claim}.json", claim=TESTED),
+        evaluation=observation_files("evaluation", EVALUATED),
+    output:
+        summary="results/statistical_summary.json",
+        evaluation="results/evaluation/intervals.csv",
+    log:
+        "logs/summarise.log",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        claims=[claim.model_dump(mode="json") for claim in CLAIMS],
+        untested={c.id: untestable(c) for c in CLAIMS if c.id not in TESTED},
+        scale=CONFIG.scale,
+        alpha=CONFIG.stats.alpha,
+        code=code("stats/summarise.py"),
+    script:
+        "../workflow/scripts/stats/summarise.py"
+
+
+rule verify:
+    """Derive every verdict again from the stored observations and compare. Changes nothing."""
+    log:
+        "logs/verify.log",
+    conda:
+        "../envs/stats.yaml"
+    script:
+        "../workflow/scripts/stats/verify.py"

@@ -1,0 +1,29 @@
+# One training per arm and seed, in a process of its own (the unit of replication).
+
+
+rule train:
+    """LoRA or full fine-tuning; resumes from its own checkpoints after a kill."""
+    input:
+        base=f"results/models/{CONFIG.train.base}",
+        record=f"results/models/{CONFIG.train.base}.json",
+        samples=training_samples,
+    output:
+        model=directory("results/train/{arm}/seed{seed}/model"),
+        steps="results/train/{arm}/seed{seed}/steps.csv",
+        record="results/train/{arm}/seed{seed}/record.json",
+    log:
+        "logs/train/{arm}/seed{seed}.log",
+    benchmark:
+        "logs/benchmarks/train/{arm}/seed{seed}.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        arm=lambda w: ARMS[w.arm].model_dump(),
+        schedule=CONFIG.train.model_dump(exclude={"base", "arms", "seeds"}),
+        code=code("train/train.py"),
+    script:
+        "../workflow/scripts/train/train.py"

@@ -1,0 +1,105 @@
+import pandas as pd
+import pytest
+from kensho.augment import COLUMNS
+from kensho.augment.driver import quotas, select
+
+ORIGINALS = pd.DataFrame(
+    {
+        "id": ["1", "2"],
+        "ja": ["彼は図書館で本を読んだ。", "友達が明日ここに来る。"],
+        "en": ["He read a book in the library.", "A friend comes here tomorrow."],
+    }
+)
+TEST = pd.DataFrame({"ja": ["彼女は公園で犬と散歩をした。"]})
+
+
+def candidates(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "id": f"{parent}-{technique}-{k}",
+                "parent": parent,
+                "ja": ja,
+                "en": "",
+                "technique": technique,
+                "operation": "{}",
+            }
+            for k, (parent, technique, ja) in enumerate(rows)
+        ],
+        columns=COLUMNS,
+    )
+
+
+def outcomes(counts: pd.DataFrame) -> dict:
+    kept = counts[counts["count"] > 0]
+    return {(r.technique, r.outcome): r.count for r in kept.itertuples(index=False)}
+
+
+def run(table, target=10, seed=1):
+    return select(table, ORIGINALS, TEST, target=target, seed=seed, threshold=0.7)
+
+
+def test_each_reason_for_a_drop_is_counted():
+    augmented, counts = run(
+        candidates(
+            ("1", "a", "彼は図書館で、本を読んだ"),  # punctuation only
+            ("1", "a", "友達が明日ここに来る。"),  # the other original
+            ("1", "a", "彼女は公園で犬と散歩をした。"),  # a test sentence
+            ("2", "a", "彼女は公園で犬と散歩をしました。"),  # near it
+            ("2", "b", "友人が明日ここに来る。"),
+            ("2", "b", "友人が明日ここに来る!"),  # the same again
+        )
+    )
+    assert outcomes(counts) == {
+        ("a", "unchanged"): 1,
+        ("a", "duplicate"): 1,
+        ("a", "test_leak"): 2,
+        ("b", "duplicate"): 1,
+        ("b", "kept"): 1,
+    }
+    assert augmented["technique"].tolist() == ["original", "original", "b"]
+    assert list(augmented.columns) == COLUMNS
+    assert augmented["parent"].tolist() == ["1", "2", "2"]
+    assert len(counts) == 2 * 5
+
+
+def test_quotas_are_equal_and_what_is_left_goes_to_the_others():
+    assert quotas({"a": 100, "b": 100, "c": 100}, 30) == {"a": 10, "b": 10, "c": 10}
+    assert quotas({"a": 4, "b": 100, "c": 100}, 30) == {"a": 4, "b": 13, "c": 13}
+    assert quotas({"a": 4, "b": 5, "c": 6}, 30) == {"a": 4, "b": 5, "c": 6}
+    assert sum(quotas({"a": 100, "b": 100, "c": 100}, 31).values()) == 31
+
+
+def test_surplus_keeps_every_parent_before_any_second_variant():
+    table = candidates(
+        *[("1", "a", f"第{k}章を読んだあとで彼は眠った。") for k in "一二三四"],
+        ("2", "a", "友人が明日ここに来る。"),
+    )
+    for seed in range(5):
+        augmented, counts = run(table, target=4, seed=seed)
+        assert set(augmented["parent"][2:]) == {"1", "2"}
+        assert outcomes(counts) == {("a", "surplus"): 3, ("a", "kept"): 2}
+
+
+def test_row_order_of_the_candidates_does_not_matter():
+    table = candidates(
+        *[("1", t, f"第{k}章を{t}は読んだ。") for t in "ab" for k in "一二三四五六七"],
+    )
+    first, counts = run(table, target=8)
+    second, recounted = run(table.sample(frac=1, random_state=0), target=8)
+    pd.testing.assert_frame_equal(first, second)
+    pd.testing.assert_frame_equal(counts, recounted)
+    assert len(first) == 8
+
+
+def test_no_candidate_at_all():
+    augmented, counts = run(candidates())
+    assert augmented["id"].tolist() == ["1", "2"]
+    assert counts.empty
+
+
+def test_errors_name_the_cause():
+    with pytest.raises(ValueError, match="target 1 is below the 2 originals"):
+        run(candidates(), target=1)
+    with pytest.raises(ValueError, match="parent '9'"):
+        run(candidates(("9", "a", "犬が走る。")))

@@ -1,0 +1,217 @@
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from kensho.claims.model import Tier
+from kensho.stats import frequentist
+from kensho.stats.decision import contained, decide, decide_deterministic, disjoint
+from scipy import stats
+
+BASE = {
+    "interval": (1.9, 2.1),
+    "region": (1.8, 2.2),
+    "direction": "greater",
+    "sesoi": 1.05,
+    "claimed_value": 2.0,
+    "p_region": 0.99,
+    "p_region_sensitivity": [0.98, 0.97],
+    "gates_ok": True,
+    "n_units": 12,
+    "min_units": 10,
+    "tier": Tier.AT_SCOPE,
+    "required_tier": Tier.AT_SCOPE,
+    "p_direction": 1.0,
+    "estimate": 2.0,
+    "quantity": "time ratio",
+}
+OUT = {"p_region": 0.001, "p_region_sensitivity": [0.01, 0.02]}
+OPEN = {"p_region": 0.6, "p_region_sensitivity": [0.6, 0.6]}
+
+
+def verdict(**changes):
+    return decide(**BASE | changes)[:2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ("VERIFIED", "HOLDS")),
+        # excluded: no effect, the wrong way, or of another order than claimed
+        ({"interval": (0.98, 1.02), "p_direction": 0.0, **OUT}, ("FAILED", "EXCLUDED")),
+        ({"interval": (0.50, 0.60), "p_direction": 0.0, **OUT}, ("FAILED", "EXCLUDED")),
+        ({"interval": (4.1, 5.0), **OUT}, ("FAILED", "EXCLUDED")),
+        ({"interval": (1.06, 1.50), **OUT}, ("PARTIAL", "MAGNITUDE")),
+        ({"interval": (3.5, 4.1), **OUT}, ("PARTIAL", "MAGNITUDE")),
+        # an interval claim is missed from its nearest end, not from its middle
+        (
+            {"interval": (2.1, 2.4), "region": (4.0, 16.0), "claimed_value": None, **OUT},
+            ("PARTIAL", "MAGNITUDE"),
+        ),
+        ({"interval": (1.5, 2.0), **OPEN}, ("PARTIAL", "UNDECIDED")),
+        ({"interval": (1.04, 2.0), **OPEN}, ("INCONCLUSIVE", "UNDECIDED")),
+        ({"interval": (1.5, 2.0), "p_direction": 0.9, **OPEN}, ("INCONCLUSIVE", "UNDECIDED")),
+        # schools and priors
+        ({"p_region": 0.97}, ("PARTIAL", "SCHOOLS")),
+        ({"p_region": math.nan}, ("PARTIAL", "SCHOOLS")),
+        ({"p_region_sensitivity": [0.98, 0.94]}, ("PARTIAL", "PRIORS")),
+        ({"p_region_sensitivity": [0.98, math.nan]}, ("PARTIAL", "PRIORS")),
+        (
+            {"interval": (0.98, 1.02), "p_direction": 0.0, "p_region": 0.03},
+            ("INCONCLUSIVE", "SCHOOLS"),
+        ),
+        (
+            {"interval": (0.98, 1.02), "p_direction": 0.0, **OUT, "p_region_sensitivity": [0.1]},
+            ("INCONCLUSIVE", "PRIORS"),
+        ),
+        # what must be there before anything is decided
+        ({"gates_ok": False}, ("INCONCLUSIVE", "GATE")),
+        ({"n_units": 9}, ("INCONCLUSIVE", "UNITS")),
+        ({"interval": None, "n_units": 1, "min_units": 1}, ("INCONCLUSIVE", "UNITS")),
+        ({"interval": None}, ("INCONCLUSIVE", "CONSTANT")),
+        ({"interval": (math.nan, math.nan)}, ("INCONCLUSIVE", "UNDECIDED")),
+        # the other direction
+        (
+            {"interval": (0.5, 0.6), "region": (0.45, 0.65), "direction": "less"},
+            ("VERIFIED", "HOLDS"),
+        ),
+        (
+            {
+                "interval": (0.7, 0.9),
+                "region": (None, 0.5),
+                "direction": "less",
+                "claimed_value": None,
+                **OUT,
+            },
+            ("PARTIAL", "MAGNITUDE"),
+        ),
+    ],
+)
+def test_rule(changes, expected):
+    assert verdict(**changes) == expected
+
+
+@pytest.mark.parametrize(
+    ("interval", "p", "expected"),
+    [
+        ((0.97, 1.03), 0.99, "VERIFIED"),
+        ((0.80, 0.90), 0.01, "FAILED"),
+        ((0.90, 1.03), 0.60, "INCONCLUSIVE"),
+    ],
+)
+def test_equivalence_has_no_partial(interval, p, expected):
+    changes = {"direction": None, "p_direction": None, "region": (0.95, 1.05)}
+    found = verdict(
+        interval=interval, p_region=p, p_region_sensitivity=[p], claimed_value=None, **changes
+    )
+    assert found[0] == expected
+
+
+@pytest.mark.parametrize("tier", list(Tier))
+@pytest.mark.parametrize("required", list(Tier))
+def test_tier_cap(tier, required):
+    weaker = Tier.rank(tier) > Tier.rank(required)
+    tiers = {"tier": tier, "required_tier": required}
+    failing = {"interval": (0.98, 1.02), "p_direction": 0.0, **OUT}
+    assert verdict(**tiers) == (("PARTIAL", "TIER") if weaker else ("VERIFIED", "HOLDS"))
+    assert verdict(**tiers, **failing) == (
+        ("INCONCLUSIVE", "TIER_EXCLUDED") if weaker else ("FAILED", "EXCLUDED")
+    )
+    assert verdict(**tiers, interval=(1.5, 2.0), **OPEN) == ("PARTIAL", "UNDECIDED")
+
+
+def test_sentences_carry_numbers_and_what_is_missing():
+    tiers = {"tier": Tier.REDUCED, "scope": "opt-6.7b"}
+    sentence = decide(**BASE | tiers)[2]
+    assert sentence == (
+        "time ratio: 2.00 (95 % interval 1.90 to 2.10). The claimed 1.8 to 2.2 holds at this "
+        "scale, but the claim speaks of opt-6.7b (evidence tier reduced, at-scope needed)."
+    )
+    undecided = decide(**BASE | OPEN | {"interval": (1.04, 2.0), "n_required": 31})[2]
+    assert "31 units would show it" in undecided
+    assert "9 paired units are too few, 10 are needed" in decide(**BASE | {"n_units": 9})[2]
+
+
+def exact(*readings, region=(0.05, 0.13), direction="less", tier=Tier.AT_SCOPE, value=None):
+    rows = [(f"r{i}", Fraction(low), Fraction(high)) for i, (low, high) in enumerate(readings)]
+    return decide_deterministic(rows, region, direction, value, tier, Tier.AT_SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("readings", "expected"),
+    [
+        ([("1/20", "1/20"), ("13/100", "13/100")], ("VERIFIED", "HOLDS")),  # ends belong to it
+        ([("1/20", "1/20"), ("9/512", "9/512")], ("PARTIAL", "READINGS")),
+        ([("9/512", "9/512")], ("FAILED", "EXCLUDED")),
+        ([("1/25", "1/25"), ("9/512", "9/512")], ("PARTIAL", "MAGNITUDE")),
+        ([("1/20", "14/100")], ("PARTIAL", "MAGNITUDE")),  # holds in some blocks only
+        ([("3/2", "3/2")], ("FAILED", "EXCLUDED")),
+    ],
+)
+def test_deterministic_rule(readings, expected):
+    assert exact(*readings)[:2] == expected
+
+
+def test_deterministic_rule_names_the_readings_and_respects_the_tier():
+    sentence = exact(("1/20", "1/20"), ("9/512", "9/512"))[2]
+    assert "holds for 1 of 2 readings: r0 0.05; not for r1 0.01758" in sentence
+    assert exact(("1/20", "1/20"), tier=Tier.ANALYTIC)[:2] == ("PARTIAL", "TIER")
+    assert exact(("3/2", "3/2"), tier=Tier.REDUCED)[:2] == ("INCONCLUSIVE", "TIER_EXCLUDED")
+    off_by_more_than_two = exact(("90", "90"), region=(181, 220), direction="greater", value=199.6)
+    assert off_by_more_than_two[0] == "FAILED"
+
+
+def test_a_nan_is_neither_inside_nor_outside():
+    for interval in ((math.nan, 2.0), (math.nan, math.nan)):
+        assert not contained(interval, (1.8, 2.2))
+        assert not disjoint(interval, (1.8, 2.2))
+
+
+REGION = (1.10, 1.15)
+
+
+def simulated(truth, n, replications, seed):
+    """Log ratios of n blocks, sd 0.03, with their interval, and the decision on each data set.
+
+    The posterior is that of a flat prior, which is a t distribution.
+    """
+    logs = np.random.default_rng(seed).normal(math.log(truth), 0.03, (replications, n))
+    standard = logs.std(axis=1, ddof=1) / math.sqrt(n)
+
+    def below(ratio):
+        return stats.t.cdf((math.log(ratio) - logs.mean(axis=1)) / standard, n - 1)
+
+    intervals = [frequentist.t_interval(row, 0.05) for row in logs]
+    rest = {"n_units": n, "claimed_value": None, "sesoi": 1.02, "region": REGION}
+    decisions = [
+        verdict(**rest, interval=ends, p_region=p, p_region_sensitivity=[p], p_direction=1 - none)
+        for ends, p, none in zip(
+            intervals, below(REGION[1]) - below(REGION[0]), below(1.02), strict=True
+        )
+    ]
+    return intervals, decisions
+
+
+def share(decisions, *wanted):
+    return sum(decision in wanted for decision in decisions) / len(decisions)
+
+
+# Bands are 3.5 binomial standard errors of 4,000 replications.
+@pytest.mark.parametrize(("n", "power"), [(10, 0.213), (20, 0.763), (40, 0.991)])
+def test_operating_characteristics(n, power):
+    intervals, decisions = simulated(math.sqrt(REGION[0] * REGION[1]), n, 4000, seed=n)
+    inside = np.mean([contained(ends, REGION) for ends in intervals])
+    assert inside == pytest.approx(power, abs=0.025)
+    # 0.975 between both ends asks a little more than an interval within them
+    verified = share(decisions, ("VERIFIED", "HOLDS"))
+    assert power - 0.08 <= verified <= inside
+    for end in REGION:
+        intervals, decisions = simulated(end, n, 4000, seed=n + 1)
+        assert 0.011 <= share(decisions, ("VERIFIED", "HOLDS")) <= 0.0335
+        assert 0.016 <= share(decisions, ("PARTIAL", "MAGNITUDE")) <= 0.0335
+        assert share(decisions, ("FAILED", "EXCLUDED")) <= 0.001
+
+
+def test_no_effect_is_failed():
+    _, decisions = simulated(1.0, 10, 1000, seed=3)
+    assert share(decisions, ("FAILED", "EXCLUDED")) >= 0.99

@@ -1,0 +1,3 @@
+"""Kenshō: published claims in, verdicts out."""
+
+__version__ = "0.1.0"

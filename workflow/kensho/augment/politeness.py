@@ -1,0 +1,295 @@
+"""Politeness transformation: plain and polite style of the sentence-final predicate (claim F-6).
+
+The predicate is read off Sudachi's analysis and rebuilt by rule: 行った ⇄ 行きました, 食べない ⇄
+食べません, 学生だ ⇄ 学生です, ないだろう ⇄ ないでしょう, 見つけたの? ⇄ 見つけたのですか?. What is
+not surely handled (requests, imperatives, honorific and humble verbs, particles of one style
+only, homographs in kana) is left alone.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+from sudachipy import Morpheme
+
+from kensho.augment import sample_rng, variant_rows, variant_table
+from kensho.augment.synonyms import tokenizer
+
+TECHNIQUE = "politeness"
+
+ROWS = {
+    "カ": ("かきこ", "いた"),
+    "ガ": ("がぎご", "いだ"),
+    "サ": ("さしそ", "した"),
+    "タ": ("たちと", "った"),
+    "ナ": ("なにの", "んだ"),
+    "バ": ("ばびぼ", "んだ"),
+    "マ": ("まみも", "んだ"),
+    "ラ": ("らりろ", "った"),
+    "ワア": ("わいお", "った"),
+}  # 五段 rows: 未然形, 連用形 and 意志形 vowels, past ending
+# Honorific and humble verbs (their style is lexical) and irregular ones.
+UNHANDLED = re.compile(
+    "くださる|下さる|なさる|いらっしゃる|おっしゃる|仰る|ござる|ご座る|いたす|"
+    "致す|申す|申し上げる|参る|まいる|おる|居る|いただく|頂く|いただける|頂ける|"
+    "伺う|うかがう|存じる|召し上がる|問う|請う|乞う|ゆく|逝く|てく|てらっしゃる"
+)
+ROUGH = {"俺", "おれ", "オレ", "お前", "おまえ", "貴様", "てめえ", "やがる", "くそ", "クソ"}
+FINITE = {"終止形-一般", "連体形-一般"}
+ADJECTIVES = {"形容詞", "助動詞-タイ", "助動詞-ラシイ"}
+COPULA_HOSTS = {"名詞", "代名詞", "形状詞", "接尾辞", "副詞"}
+COPULA_PARTICLES = {"から", "まで", "だけ", "ばかり", "の", "ん", "くらい", "ぐらい"}
+TAILS = {"", "よ", "ね", "よね", "か"}
+KANA = re.compile("[ぁ-ん]+")
+
+
+def conjugate(lemma: str, kind: str, form: str) -> str | None:
+    """Plain form of a verb in modern inflection, None for a verb not surely handled.
+
+    ``kind`` is Sudachi's conjugation type; ``form`` one of ``stem`` (before ます), ``nonpast``,
+    ``past``, ``negative`` (before い/かった) and ``volitional``.
+    """
+    if UNHANDLED.fullmatch(lemma):
+        return None
+    if form == "nonpast":
+        return lemma
+    if kind.startswith("五段-") and (row := ROWS.get(kind[3:-1])):
+        (a, i, o), past = row
+        if lemma == "ある" and form == "negative":
+            return "な"
+        if lemma.endswith(("行く", "いく")):
+            past = "った"
+        ending = {"stem": i, "past": past, "negative": a + "な", "volitional": o + "う"}[form]
+        return lemma[:-1] + ending
+    ending = {"stem": "", "past": "た", "negative": "な", "volitional": "よう"}[form]
+    if kind.startswith(("上一段-", "下一段-")) or kind == "助動詞-レル":
+        return lemma[:-1] + ending
+    if kind == "サ行変格" and lemma.endswith("する"):
+        known = lemma == "する" or form in {"stem", "past"}  # 愛する: 愛さない
+        return lemma[:-2] + "し" + ending if known else None
+    if kind == "カ行変格" and lemma.endswith("来る"):
+        return lemma[:-1] + ending
+    if kind == "カ行変格" and lemma.endswith("くる"):
+        return lemma[:-2] + ("き" if form in {"stem", "past"} else "こ") + ending
+    return None
+
+
+class Ending(NamedTuple):
+    """A sentence-final predicate: where it starts and what it is."""
+
+    polite: bool
+    head: int  # index of the verb, adjective or copula; what precedes it stays
+    form: str  # nonpast, past, negative, negative-past, volitional, presumptive
+    kind: str  # verb, adjective, copula, nai (ない or なかった as a word of its own)
+
+
+def kind_of(word: Morpheme) -> str:
+    """Conjugation type, such as 五段-カ行."""
+    return word.part_of_speech()[4]
+
+
+def form_of(word: Morpheme) -> str:
+    """Inflected form, such as 終止形-一般."""
+    return word.part_of_speech()[5]
+
+
+def is_verb(word: Morpheme) -> bool:
+    """Whether a word is a verb, or an auxiliary that inflects like one, in modern inflection."""
+    verbal = kind_of(word).startswith(("五段-", "上一段-", "下一段-", "サ行変格", "カ行変格"))
+    return verbal or kind_of(word) == "助動詞-レル"
+
+
+def hosts_copula(word: Morpheme) -> bool:
+    """Whether だ and です can follow a word."""
+    pos = word.part_of_speech()
+    return (
+        pos[0] in COPULA_HOSTS
+        or word.surface() == "べき"
+        or (pos[0] == "助詞" and word.surface() in COPULA_PARTICLES)
+    )
+
+
+def polite_ending(words: Sequence[Morpheme]) -> Ending | None:
+    """The polite predicate that ``words`` end in."""
+    lemmas = [w.dictionary_form() for w in words]
+    n = len(words)
+    for tail, form in (
+        (["ます", "ぬ", "です", "た"], "negative-past"),
+        (["ます", "ぬ"], "negative"),
+        (["ます", "た"], "past"),
+        (["ます"], "nonpast"),
+    ):
+        if lemmas[-len(tail) :] == tail and n > len(tail) and is_verb(words[n - len(tail) - 1]):
+            if words[-1].surface() == "ましょう":
+                form = "volitional"
+            elif form_of(words[-1]) not in FINITE | {"終止形-撥音便"}:
+                return None
+            return Ending(True, n - len(tail) - 1, form, "verb")
+    if words[-1].surface() == "でしょう" and n > 1:
+        return Ending(True, n - 1, "presumptive", "copula")
+    past = lemmas[-2:] == ["です", "た"]
+    head = n - 2 if past else n - 1
+    if lemmas[head] != "です" or head < 1 or form_of(words[-1]) not in FINITE:
+        return None
+    host = words[head - 1]
+    if hosts_copula(host):
+        return Ending(True, head, "past" if past else "nonpast", "copula")
+    adjectival = kind_of(host) in ADJECTIVES | {"助動詞-ナイ"} or (
+        lemmas[head - 1] == "た" and kind_of(words[head - 2]) in ADJECTIVES | {"助動詞-ナイ"}
+    )
+    return Ending(True, head, "nonpast", "adjective") if adjectival and not past else None
+
+
+def plain_ending(words: Sequence[Morpheme]) -> Ending | None:
+    """The plain predicate that ``words`` end in."""
+    last, n = words[-1], len(words)
+    if last.surface() == "だろう" and n > 1:
+        return Ending(False, n - 1, "presumptive", "copula")
+    if is_verb(last) and form_of(last) == "意志推量形":
+        return Ending(False, n - 1, "volitional", "verb")
+    if form_of(last) not in FINITE:
+        return None
+    past = kind_of(last) == "助動詞-タ"
+    head = n - 2 if past else n - 1
+    if head < 0:
+        return None
+    word, form = words[head], "past" if past else "nonpast"
+    before = words[head - 1] if head else None
+    if word.dictionary_form() in {"ない", "無い"}:
+        if kind_of(word) == "形容詞":
+            return Ending(False, head, "negative-past" if past else "negative", "nai")
+        if before is not None and is_verb(before):
+            return Ending(False, head - 1, "negative-past" if past else "negative", "verb")
+        return None
+    if kind_of(word) in ADJECTIVES:
+        return Ending(False, n, form, "adjective")
+    if word.dictionary_form() == "だ" and before is not None and hosts_copula(before):
+        return Ending(False, head, form, "copula") if word.surface() in {"だ", "だっ"} else None
+    if is_verb(word):
+        return Ending(False, head, form, "verb")
+    return None
+
+
+def ambiguous(words: Sequence[Morpheme], head: int) -> bool:
+    """Whether a verb in kana may be another one (あった: 会う), or である, which has no ます."""
+    word, before = words[head], words[head - 1].surface() if head else ""
+    lemma = word.dictionary_form()
+    onbin = "音便" in form_of(word)
+    if lemma == "ある" and (before == "で" or (onbin and before in {"に", "と"})):
+        return True
+    if before in {"て", "で"} or not KANA.fullmatch(word.surface()):
+        return False
+    short = len(lemma) == 2 and onbin and lemma not in {"なる", "やる", "ある"}
+    return short or lemma in {"かえる", "きる", "へる", "くる"}
+
+
+def predicate(words: Sequence[Morpheme], ending: Ending) -> str | None:
+    """The predicate in the other style, without particles."""
+    polite, head, form, kind = ending
+    if kind == "nai":
+        return "ありません" + ("でした" if form == "negative-past" else "")
+    if kind == "adjective":
+        return "" if polite else "です"
+    if kind == "copula":
+        plain = {"nonpast": "だ", "past": "だった", "presumptive": "だろう"}
+        courteous = {"nonpast": "です", "past": "でした", "presumptive": "でしょう"}
+        return (plain if polite else courteous)[form]
+    verb = words[head]
+    if ambiguous(words, head):
+        return None
+    lemma = verb.dictionary_form()
+    if not polite:
+        stem = conjugate(lemma, kind_of(verb), "stem")
+        ends = {"nonpast": "ます", "past": "ました", "volitional": "ましょう"}
+        ends |= {"negative": "ません", "negative-past": "ませんでした"}
+        return stem and stem + ends[form]
+    base = conjugate(lemma, kind_of(verb), form.removesuffix("-past"))
+    return base and base + {"negative": "い", "negative-past": "かった"}.get(form, "")
+
+
+def explanatory(words: Sequence[Morpheme], particles: str, question: bool) -> tuple | None:
+    """の-sentences, 行くの? ⇄ 行くのですか?, 行くのか。 ⇄ 行くのですか。: (start, new, polite)."""
+    nominal = words[-1].part_of_speech()[1] == "準体助詞"
+    if (particles.startswith("の") and particles[1:] in TAILS) or (nominal and particles == "か"):
+        host = words[-2] if nominal else words[-1]
+        rest = particles if nominal else particles[1:]
+        if form_of(host) not in FINITE:
+            return None
+        asked = "か" if question and not rest else rest
+        return (words[-1].begin() if nominal else words[-1].end()), "のです" + asked, False
+    asks = particles == "か" and len(words) > 2 and words[-1].surface() == "です"
+    if asks and words[-2].part_of_speech()[1] == "準体助詞":
+        return words[-2].begin(), "の" if question else "のか", True
+    return None
+
+
+def particles_after(ending: Ending, particles: str, question: bool) -> str | None:
+    """Final particles that the other style takes, None where it takes none of these."""
+    _, _, form, kind = ending
+    if particles not in TAILS:
+        return None
+    if form == "presumptive":
+        return particles
+    if not ending.polite:
+        if kind == "copula" and form == "nonpast" and (question or particles == "か"):
+            return None
+        return "か" if question and not particles else particles
+    if particles != "か" or form == "volitional":
+        return particles
+    if question:
+        return ""
+    return "か" if form == "negative" else "のか"  # 行きませんか invites
+
+
+def transform(text: str) -> tuple[str, dict] | None:
+    """The sentence in the other style and what was done, None if it is not surely convertible."""
+    words = list(tokenizer().tokenize(text))
+    while words and words[-1].part_of_speech()[1] == "句点":
+        words.pop()
+    if len(words) < 2 or any(w.part_of_speech()[1] == "句点" for w in words):
+        return None
+    end = words[-1].end()
+    question = "?" in unicodedata.normalize("NFKC", text[end:])
+    particles = ""
+    while words and words[-1].part_of_speech()[1] == "終助詞":
+        particles = words.pop().surface() + particles
+    lemmas = [w.dictionary_form() for w in words]
+    if len(words) < 2 or ROUGH & set(lemmas):
+        return None
+    if found := explanatory(words, particles, question):
+        start, new, polite = found
+        form, head = "explanatory", len(words) - polite
+    else:
+        ending = polite_ending(words) or plain_ending(words)
+        kept = ending and particles_after(ending, particles, question)
+        stated = ending and predicate(words, ending)
+        if kept is None or stated is None:
+            return None
+        polite, head, form, kind = ending
+        asks_copula = polite and kind == "copula" and form == "nonpast" and particles == "か"
+        if asks_copula:  # 学生ですか? → 学生?, 学生ですか。 → 学生なのか。
+            stated, kept = "", "" if question else "なのか"
+        start, new = (words[head].begin() if head < len(words) else words[-1].end()), stated + kept
+        form = f"{kind} {form}"
+    if any(lemma == "ます" or lemma.startswith("です") for lemma in lemmas[:head]):
+        return None  # a polite clause before it
+    rule = "polite to plain" if polite else "plain to polite"
+    operation = {"rule": rule, "form": form, "from": text[start:end], "to": new}
+    return text[:start] + new + text[end:], operation
+
+
+def variants(
+    samples: pd.DataFrame, *, seed: int, per_sample: int, probability: float
+) -> pd.DataFrame:
+    """Each convertible sample in the other style; a sample has one such variant at most.
+
+    ``probability`` is the chance that a sample is taken.
+    """
+    rows = []
+    for sample in samples.itertuples():
+        taken = sample_rng(seed, TECHNIQUE, sample.id).random() < probability
+        if taken and per_sample and (made := transform(sample.ja)):
+            rows += variant_rows(sample, TECHNIQUE, [made])
+    return variant_table(rows)

@@ -1,0 +1,193 @@
+"""R-1: bytes that attention variants keep in the key-value cache.
+
+Real tensors of each variant's shapes are allocated and their bytes compared with the closed form;
+a DeepSeek-V3 layer of R1's attention dimensions is run to see what transformers itself caches.
+"""
+
+import argparse
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from kensho.models.cards import Card, cache_elements_per_token_layer, load
+from kensho.observations import environment, table, write
+
+EXPERIMENT = "kv_cache"
+R1 = "deepseek-r1"
+MODELS = [
+    "llama-2-7b",
+    "llama-2-70b",
+    "deepseek-67b",
+    "r1-distill-qwen-1.5b",
+    "r1-distill-qwen-14b",
+    "r1-distill-qwen-32b",
+    "r1-distill-llama-8b",
+]
+REPLICATES = 3  # a deterministic quantity must come out the same each time
+
+Shapes = list[tuple[int, ...]]  # per-token shape of each cached tensor: (heads, width)
+
+
+def variants(cards: Mapping[str, Card]) -> dict[str, tuple[Shapes, int]]:
+    """Per-token tensor shapes of one layer and number of layers, by arm.
+
+    ``mla`` keeps the latent and the rotary key of R1; ``mha`` the expanded keys and values of the
+    same model; ``mha-v2`` counts as DeepSeek-V2 does, keys and values of the value width; ``gqa-8``
+    and ``mqa`` have that width with 8 and 1 heads. The others are whole models.
+    """
+    r1 = cards[R1].config
+    heads, value = r1["num_attention_heads"], r1["v_head_dim"]
+    query_key = r1["qk_nope_head_dim"] + r1["qk_rope_head_dim"]
+    layers = r1["num_hidden_layers"]
+    found = {
+        "mla": ([(1, r1["kv_lora_rank"]), (1, r1["qk_rope_head_dim"])], layers),
+        "mha": ([(heads, query_key), (heads, value)], layers),
+        "mha-v2": ([(heads, value)] * 2, layers),
+        "gqa-8": ([(8, value)] * 2, layers),
+        "mqa": ([(1, value)] * 2, layers),
+    }
+    for name in MODELS:
+        config = cards[name].config
+        kv_heads = config.get("num_key_value_heads") or config["num_attention_heads"]
+        width = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+        found[name] = ([(kv_heads, width)] * 2, config["num_hidden_layers"])
+    return found
+
+
+def closed_form_elements(arm: str, cards: Mapping[str, Card]) -> int:
+    """Cached elements per token and layer by formula, derived apart from the shapes above."""
+    if arm in cards:
+        return cache_elements_per_token_layer(cards[arm])
+    r1 = cards[R1].config
+    n, v = r1["num_attention_heads"], r1["v_head_dim"]
+    return {
+        "mla": cache_elements_per_token_layer(cards[R1]),
+        "mha": n * (r1["qk_nope_head_dim"] + r1["qk_rope_head_dim"] + v),
+        "mha-v2": 2 * n * v,
+        "gqa-8": 2 * 8 * v,
+        "mqa": 2 * v,
+    }[arm]
+
+
+def observe(
+    cards: Mapping[str, Card],
+    *,
+    lengths: list[int],
+    batches: list[int],
+    dtypes: list[str],
+    measured_lengths: list[int],
+) -> pd.DataFrame:
+    """Observation table of all arms over the grid length x batch x dtype.
+
+    Metrics: ``cache_bytes`` (one layer, allocated), ``closed_form_bytes``, and per token
+    ``cache_bytes_per_token_layer`` and ``cache_bytes_per_token`` (all layers).
+    Raises ValueError if any allocation differs from the closed form by a byte.
+    """
+    rows = []
+    for arm, (shapes, layers) in variants(cards).items():
+        elements = closed_form_elements(arm, cards)
+        for length, batch, dtype in product(lengths, batches, dtypes):
+            formula = elements * length * batch * getattr(torch, dtype).itemsize
+            for replicate in range(REPLICATES):
+                allocated = sum(
+                    torch.empty(batch, heads, length, width, dtype=getattr(torch, dtype))
+                    .untyped_storage()
+                    .nbytes()
+                    for heads, width in shapes
+                )
+                rows += _cell(arm, (length, batch, dtype), replicate, allocated, formula, layers)
+    for dtype in dtypes:
+        for length, cached in transformers_cache(cards[R1], measured_lengths, dtype).items():
+            formula = closed_form_elements("mla", cards) * length * getattr(torch, dtype).itemsize
+            layers = cards[R1].config["num_hidden_layers"]
+            rows += _cell("transformers-mla", (length, 1, dtype), 0, cached, formula, layers)
+    return table(rows)
+
+
+def transformers_cache(card: Card, lengths: list[int], dtype: str) -> dict[int, int]:
+    """Bytes in the cache of one real layer after a prompt of each length, as transformers keeps it.
+
+    The attention has the card's dimensions; experts, feed-forward and vocabulary, which the cache
+    does not depend on, are cut down, and the weights are random.
+    """
+    config = AutoConfig.for_model(
+        card.model_type,
+        **{
+            **card.config,
+            "num_hidden_layers": 1,
+            "first_k_dense_replace": 1,
+            "intermediate_size": 64,
+            "vocab_size": 256,
+        },
+    )
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype)).eval()
+    found = {}
+    for length in lengths:
+        ids = torch.arange(length).remainder(256).unsqueeze(0)
+        with torch.inference_mode():
+            cache = model(ids, use_cache=True).past_key_values
+        found[length] = sum(
+            tensor.nbytes for layer in cache.layers for tensor in (layer.keys, layer.values)
+        )
+    return found
+
+
+def _cell(arm, cell, replicate, measured, formula, layers):
+    length, batch, dtype = cell
+    if measured != formula:
+        raise ValueError(f"{arm}, length {length}, batch {batch}, {dtype}: {measured} != {formula}")
+    tokens = length * batch
+    values = {
+        "cache_bytes": measured,
+        "closed_form_bytes": formula,
+        "cache_bytes_per_token_layer": measured // tokens,
+        "cache_bytes_per_token": measured // tokens * layers,
+    }
+    for metric, value in values.items():
+        yield {
+            "experiment": EXPERIMENT,
+            "arm": arm,
+            "block": f"L{length}-B{batch}-{dtype}",
+            "replicate": replicate,
+            "metric": metric,
+            "value": value,
+            "unit": "bytes",
+        }
+
+
+def conditions() -> dict:
+    """The quantity follows from dimensions alone, so any machine observes it at scope."""
+    return {
+        "tier": "at-scope",
+        "dtype": "float16 and bfloat16",
+        "warmup": "none: bytes do not depend on time",
+        "fallbacks": [],
+        "deviations": [],
+        **environment(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cards", default="resources/architectures.yaml")
+    parser.add_argument("--output", default="results/benchmark_data/kv_cache")
+    parser.add_argument("--lengths", type=int, nargs="+", default=[512, 1024, 2048, 4096, 8192])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 2, 4, 8])
+    arguments = parser.parse_args()
+    observed = observe(
+        load(Path(arguments.cards)),
+        lengths=arguments.lengths,
+        batches=arguments.batches,
+        dtypes=["float16", "bfloat16"],
+        measured_lengths=[64, 128],
+    )
+    write(arguments.output, observed, conditions())
+
+
+if __name__ == "__main__":
+    main()

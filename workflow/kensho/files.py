@@ -1,0 +1,38 @@
+"""Files that are written completely or not at all, and their hashes."""
+
+import hashlib
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def sha256(path: Path | str) -> str:
+    """Hex sha256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def replacing(path: Path | str):
+    """Yield a temporary path that takes the place of ``path`` once the block succeeded.
+
+    Nothing half-written is ever seen under the final name, whenever the process dies.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path | str, value) -> None:
+    """Write JSON completely or not at all; NaN is refused."""
+    with replacing(path) as temporary:
+        text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Japanese tasks on lm-evaluation-harness: tasks as data, items as observations."""

@@ -1,0 +1,116 @@
+"""Running tasks through lm-evaluation-harness and reading its per-item logs."""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import sacrebleu
+import yaml
+from datasets import Dataset
+from lm_eval import simple_evaluate
+from lm_eval.models.huggingface import HFLM
+
+from kensho.files import replacing
+
+TASKS = Path(__file__).parent / "tasks"
+LOGGED = ("doc_id", "arguments", "filtered_resps", "target")
+
+logging.getLogger("lm_eval").setLevel(logging.ERROR)
+
+
+def read_items(path: Path | str) -> pd.DataFrame:
+    """Items of a data file: CSV with a header, or JSON lines. Raises ValueError if unreadable."""
+    try:
+        if str(path).endswith(".csv"):
+            return pd.read_csv(path, dtype=str, keep_default_na=False)
+        return pd.read_json(path, lines=True)
+    except ValueError as error:
+        raise ValueError(f"{path}: not readable ({error}); delete it to fetch it again") from None
+
+
+def task(name: str, items: pd.DataFrame, **overrides) -> dict:
+    """Harness configuration of a task of this package over the given items."""
+    definition = yaml.safe_load((TASKS / f"{name}.yaml").read_text(encoding="utf-8"))
+    generation = definition.get("generation_kwargs")
+    if generation is not None:
+        definition["generation_kwargs"] = {**generation, **overrides}
+    split = definition["test_split"]
+    return {
+        **definition,
+        "custom_dataset": lambda **_: {split: Dataset.from_pandas(items, preserve_index=False)},
+    }
+
+
+def run(model, tokenizer, tasks: list[dict], *, batch_size: int, seed: int) -> dict[str, list]:
+    """Per-item logs of each task, as the harness writes them (doc, arguments, resps, metrics)."""
+    results = simple_evaluate(
+        model=HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size),
+        tasks=tasks,
+        log_samples=True,
+        bootstrap_iters=0,
+        random_seed=seed,
+        numpy_random_seed=seed,
+        torch_random_seed=seed,
+        fewshot_random_seed=seed,
+    )
+    return {
+        name: sorted(samples, key=lambda sample: sample["doc_id"])
+        for name, samples in results["samples"].items()
+    }
+
+
+def items(samples: Mapping[str, list]) -> pd.DataFrame:
+    """Observed numbers per item: columns task, block, metric, value, unit.
+
+    tatoeba_nll gives ``nll`` (nats, the whole Japanese side) and ``characters``; tatoeba_en_ja
+    gives sentence ``chrf`` (chrF2 of Popović 2015, sacrebleu's default, 0-100); the others
+    ``accuracy`` (0 or 1).
+    """
+    rows = []
+    for name, logs in samples.items():
+        for log in logs:
+            block = f"{name}-{log['doc_id']}"
+            if name == "tatoeba_nll":
+                found = [
+                    ("nll", -float(log["filtered_resps"][0][0]), "nats"),
+                    ("characters", float(len(log["doc"]["ja"])), "characters"),
+                ]
+            elif name == "tatoeba_en_ja":
+                score = sacrebleu.sentence_chrf(
+                    log["filtered_resps"][0].strip(), [log["doc"]["ja"]]
+                )
+                found = [("chrf", score.score, "points")]
+            else:
+                found = [("accuracy", float(log["acc"]), "share")]
+            rows += [(name, block, *observed) for observed in found]
+    return pd.DataFrame(rows, columns=["task", "block", "metric", "value", "unit"])
+
+
+def totals(samples: Mapping[str, list]) -> list[tuple[str, float, str]]:
+    """Corpus figures as (metric, value, unit): NLL per character, corpus chrF, mean accuracies."""
+    table, found = items(samples), []
+    for name, logs in samples.items():
+        rows = table[table["task"] == name]
+        total = rows.groupby("metric")["value"].sum()
+        if name == "tatoeba_nll":
+            value = total["nll"] / total["characters"]
+            found.append(("nll_per_character", value, "nats/character"))
+        elif name == "tatoeba_en_ja":
+            answers = [log["filtered_resps"][0].strip() for log in logs]
+            references = [[log["doc"]["ja"] for log in logs]]
+            found.append(("chrf", sacrebleu.corpus_chrf(answers, references).score, "points"))
+        else:
+            found.append((f"accuracy_{name}", total["accuracy"] / len(logs), "share"))
+    return found
+
+
+def write_logs(path: Path | str, samples: Mapping[int, Mapping[str, list]]) -> None:
+    """The per-item logs by seed as JSON lines: seed, task, doc_id, arguments, responses, target."""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        for seed, tasks in samples.items():
+            for name, logs in tasks.items():
+                for log in logs:
+                    line = {"seed": seed, "task": name, **{field: log[field] for field in LOGGED}}
+                    file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,0 +1,1 @@
+"""Converting, loading and describing models."""

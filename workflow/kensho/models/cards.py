@@ -1,0 +1,88 @@
+"""Architecture cards: published dimensions, and the counts that follow from them alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kensho.validation import problems, read_yaml
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class Card(BaseModel):
+    """One architecture; `config` is what transformers' configuration of `model_type` takes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
+
+    name: str
+    model_type: str
+    config: dict[str, int | float | bool | str | None]
+    parameters: int | None = Field(description="published exact total, or null")
+    source: str
+    remark: str
+
+
+def load(path: Path) -> dict[str, Card]:
+    """Read the cards of a YAML list, by name. Raises ValueError with one line for each problem."""
+    entries = read_yaml(path)
+    if not isinstance(entries, list):
+        raise ValueError(f"{path}: expected a list of cards (each starting with '- name:')")
+    cards: dict[str, Card] = {}
+    found: list[str] = []
+    for number, entry in enumerate(entries, start=1):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        try:
+            card = Card.model_validate(entry)
+        except ValidationError as error:
+            found += problems(error, str(path), Card, under=str(name or f"entry {number}"))
+            continue
+        if card.name in cards:
+            found.append(f"{path}: {card.name}.name: used twice")
+        cards[card.name] = card
+    if found:
+        raise ValueError("\n".join(found))
+    return cards
+
+
+def build_on_meta(card: Card) -> PreTrainedModel:
+    """Build the causal language model of a card with its shapes but without storage."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.for_model(card.model_type, **card.config)
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config)
+
+
+def parameter_count(card: Card) -> int:
+    """Number of parameters of the built model, tied weights counted once."""
+    return sum(parameter.numel() for parameter in build_on_meta(card).parameters())
+
+
+def cache_elements_per_token_layer(card: Card) -> int:
+    """Elements that one layer must cache for one token.
+
+    Multi-head and grouped-query attention keep a key and a value for each key-value head; latent
+    attention (MLA; DeepSeek-V2, arXiv 2405.04434, section 2.1) keeps the compressed latent and the
+    shared rotary key. Raises ValueError where the card lacks a dimension.
+    """
+    sizes = card.config
+    if "kv_lora_rank" in sizes:
+        return _size(card, "kv_lora_rank") + _size(card, "qk_rope_head_dim")
+    heads = _size(card, "num_attention_heads", "n_head")
+    kv_heads = _size(card, "num_key_value_heads") if "num_key_value_heads" in sizes else heads
+    if "head_dim" in sizes:
+        return 2 * kv_heads * _size(card, "head_dim")
+    return 2 * kv_heads * (_size(card, "hidden_size", "n_embd") // heads)
+
+
+def _size(card: Card, *names: str) -> int:
+    for name in names:
+        size = card.config.get(name)
+        if isinstance(size, int):
+            return size
+    raise ValueError(f"card '{card.name}': config lacks {' or '.join(names)}")

@@ -1,0 +1,144 @@
+"""The observation table: the only place where a number enters Kenshō.
+
+One CSV per experiment and arm, one row per observation, and beside it ``<arm>.conditions.json``
+that says under which conditions it was made and pins the table by its sha256.
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+import psutil
+
+from kensho.files import replacing, sha256, write_json
+
+COLUMNS = ["experiment", "arm", "block", "replicate", "metric", "value", "unit"]
+
+SCHEMA = pa.DataFrameSchema(
+    {
+        "experiment": pa.Column(str, pa.Check.str_length(min_value=1)),
+        "arm": pa.Column(str, pa.Check.str_length(min_value=1)),
+        "block": pa.Column(str, pa.Check.str_length(min_value=1)),
+        "replicate": pa.Column(int),
+        "metric": pa.Column(str, pa.Check.str_length(min_value=1)),
+        "value": pa.Column(float, nullable=False),
+        "unit": pa.Column(str, pa.Check.str_length(min_value=1)),
+    },
+    unique=["arm", "block", "replicate", "metric"],
+    strict=True,
+    ordered=True,
+)
+
+PACKAGES = ["torch", "transformers", "peft", "trl", "lm-eval", "numpy", "pandas"]
+
+
+def write_table(path: Path | str, table: pd.DataFrame) -> None:
+    """Write a CSV completely or not at all."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def table(rows: Iterable[Mapping]) -> pd.DataFrame:
+    """Observation rows as a validated table (raises ValueError naming row and column)."""
+    return validate(pd.DataFrame(list(rows), columns=COLUMNS), "observations")
+
+
+def validate(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Check a table against the schema; one clear line with file, column and row if it fails."""
+    if frame.empty:
+        raise ValueError(f"{name}: the observation table is empty; rerun the experiment")
+    try:
+        typed = frame.assign(value=pd.to_numeric(frame["value"]).astype(float))
+        return SCHEMA.validate(typed)
+    except pa.errors.SchemaError as error:
+        cases = error.failure_cases
+        row = cases["index"].iloc[0] if isinstance(cases, pd.DataFrame) and len(cases) else None
+        where = "" if row is None else f", line {int(row) + 2}"
+        column = error.schema.name or ", ".join(COLUMNS)
+        raise ValueError(
+            f"{name}{where}: fails {error.check} in {column}; rerun the experiment"
+        ) from None
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{name}: {error}; rerun the experiment") from None
+
+
+def write(folder: Path | str, frame: pd.DataFrame, conditions: Mapping) -> list[Path]:
+    """Write ``<arm>.csv`` and ``<arm>.conditions.json`` for each arm in the table.
+
+    ``conditions`` holds ``tier`` and everything that describes how the rows were observed; the
+    table's sha256 is added, so that a later change of the CSV is noticed by :func:`read`.
+    """
+    frame, written = validate(frame, str(folder)), []
+    for arm, rows in frame.groupby("arm", sort=True):
+        path = Path(folder) / f"{arm}.csv"
+        write_table(path, rows)
+        pinned = {"experiment": rows["experiment"].iloc[0], "arm": arm, **conditions}
+        pinned["observations_sha256"] = sha256(path)
+        write_json(path.with_suffix(".conditions.json"), pinned)
+        written.append(path)
+    return written
+
+
+def read(path: Path | str) -> tuple[pd.DataFrame, dict]:
+    """Table and conditions of one arm.
+
+    Raises ValueError naming the file if it is missing, malformed, or not the one that the
+    experiment wrote.
+    """
+    path = Path(path)
+    sidecar = path.with_suffix(".conditions.json")
+    for needed in (path, sidecar):
+        if not needed.is_file():
+            raise ValueError(f"{needed}: missing; rerun the experiment that writes it")
+    conditions = json.loads(sidecar.read_text(encoding="utf-8"))
+    if sha256(path) != conditions["observations_sha256"]:
+        raise ValueError(
+            f"{path}: changed after the experiment wrote it (sha256 differs from "
+            f"{sidecar.name}); restore it, or delete it to measure again"
+        )
+    try:
+        frame = pd.read_csv(path, dtype={"block": str, "arm": str}, keep_default_na=False)
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path}: not a readable CSV ({error}); delete it to measure again"
+        ) from None
+    return validate(frame, str(path)), conditions
+
+
+def environment() -> dict:
+    """Hardware and software of this process, for the conditions file."""
+    cpu = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    accelerators = []
+    if "torch" in sys.modules:
+        import torch
+
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        accelerators = [torch.cuda.get_device_name(i) for i in range(count)]
+    installed = {}
+    for package in PACKAGES:
+        try:
+            installed[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "hardware": {
+            "cpu": cpu,
+            "cores": os.cpu_count(),
+            "memory_bytes": psutil.virtual_memory().total,
+            "accelerators": accelerators,
+        },
+        "software": {"python": platform.python_version(), "os": platform.platform(), **installed},
+    }

@@ -1,0 +1,1 @@
+"""From paired observations to a verdict: two schools of inference and one decision rule."""

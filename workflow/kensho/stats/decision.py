@@ -1,0 +1,276 @@
+"""The decision rule: numbers in, a verdict, a reason code and one sentence out.
+
+A claim says that a ratio lies in a region. The interval handed in is the one that decides, at
+1 - alpha over the size of the family. Reason codes:
+
+    HOLDS          inside the region
+    EXCLUDED       outside it, and not an effect of the claimed order
+    MAGNITUDE      outside it, but an effect in the claimed direction within a factor of two
+    UNDECIDED      neither confirmed nor excluded (PARTIAL if the direction is established)
+    READINGS       only some readings of a deterministic claim hold
+    SCHOOLS        interval and posterior disagree
+    PRIORS         the posterior answer depends on the prior
+    GATE           a check of the sampler or of the model failed
+    UNITS          too few paired units
+    CONSTANT       too little variation between units for a test
+    TIER           holds, at a weaker evidence tier than the claim needs
+    TIER_EXCLUDED  excluded, at a weaker evidence tier than the claim needs
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from kensho.claims.model import Tier, Verdict
+from kensho.stats.frequentist import Interval, Region
+
+_WHOLLY = 0.975  # posterior probability that settles a question under the primary prior
+_LARGELY = 0.95  # and under each sensitivity prior
+
+Decision = tuple[Verdict, str, str]
+
+
+def decide(
+    interval: Interval | None,
+    region: Region,
+    direction: str | None,
+    sesoi: float,
+    claimed_value: float | None,
+    p_region: float,
+    p_region_sensitivity: Sequence[float],
+    gates_ok: bool,
+    n_units: int,
+    min_units: int,
+    tier: Tier,
+    required_tier: Tier,
+    *,
+    p_direction: float | None,
+    estimate: float,
+    quantity: str = "ratio",
+    level: str = "95 %",
+    n_required: int | None = None,
+    scope: str = "another system",
+) -> Decision:
+    """Verdict on a ratio with uncertainty.
+
+    Args:
+        interval: of the ratio, None where nothing could be tested.
+        region: claimed set of the ratio, None for an open end.
+        direction: "less", "greater" or None (equivalence); an effect is established when the
+            interval and 0.975 of the posterior (`p_direction`) lie beyond `sesoi` that way.
+        claimed_value: ratio of a point claim; None for an interval or a bound, from whose nearest
+            end a miss is measured instead.
+        p_region, p_region_sensitivity: posterior probability of the region under the primary and
+            the other priors. NaN settles nothing.
+        tier, required_tier: of the evidence, and the weakest that can verify or refute.
+        estimate, quantity, level, n_required, scope: for the sentence only.
+    """
+    if interval is None or n_units < min_units:
+        verdict = Verdict.INCONCLUSIVE
+        reason = "UNITS" if n_units < max(min_units, 2) else "CONSTANT"
+    elif not gates_ok:
+        verdict, reason = Verdict.INCONCLUSIVE, "GATE"
+    else:
+        moved = _beyond(interval, direction, sesoi) and (p_direction or 0) >= _WHOLLY
+        answer, reason = _schools(interval, region, p_region, p_region_sensitivity)
+        if answer == "inside":
+            verdict = Verdict.VERIFIED
+        elif answer == "outside" and moved and _near(interval, region, claimed_value):
+            verdict, reason = Verdict.PARTIAL, "MAGNITUDE"
+        elif answer == "outside":
+            verdict = Verdict.FAILED
+        else:
+            verdict = Verdict.PARTIAL if moved else Verdict.INCONCLUSIVE
+    verdict, reason = cap(verdict, reason, tier, required_tier)
+    shown = number(estimate)
+    if interval is not None:
+        decimals = _decimals(*interval)
+        low, high = (number(end, decimals) for end in interval)
+        shown = f"{number(estimate, decimals)} ({level} interval {low} to {high})"
+    said = _said(verdict, reason, region, scope)
+    if reason == "UNITS":
+        said = f"{n_units} paired units are too few, {max(min_units, 2)} are needed"
+    elif reason in ("UNDECIDED", "SCHOOLS", "PRIORS") and n_required:
+        said += f"; if the claim is true, {n_required} units would show it with power 0.8"
+    return verdict, reason, f"{quantity}: {shown}. {said}{_tier_note(reason, tier, required_tier)}."
+
+
+def decide_deterministic(
+    readings: Sequence[tuple[str, Fraction, Fraction]],
+    region: Region,
+    direction: str | None,
+    claimed_value: float | None,
+    tier: Tier,
+    required_tier: Tier,
+    *,
+    quantity: str = "ratio",
+    scope: str = "another system",
+) -> Decision:
+    """Verdict on exact ratios: one (label, lowest, highest) for each reading of the claim."""
+    bounds = exact_region(region)
+    holding = [row for row in readings if contained(row[1:], bounds)]
+    others = [row for row in readings if row not in holding]
+    near = any(
+        _beyond(row[1:], direction, 1) and _near(row[1:], bounds, claimed_value) for row in readings
+    )
+    if not others:
+        verdict, reason = Verdict.VERIFIED, "HOLDS"
+    elif holding:
+        verdict, reason = Verdict.PARTIAL, "READINGS"
+    elif near:
+        verdict, reason = Verdict.PARTIAL, "MAGNITUDE"
+    else:
+        verdict, reason = Verdict.FAILED, "EXCLUDED"
+    verdict, reason = cap(verdict, reason, tier, required_tier)
+    said = _said(verdict, reason, region, scope)
+    if reason == "READINGS":
+        said = (
+            f"The claimed {region_words(region)} holds for {len(holding)} of {len(readings)} "
+            f"readings: {_listed(holding)}; not for {_listed(others)}"
+        )
+        shown = quantity
+    else:
+        shown = f"{quantity}: {_listed(readings)}"
+    return verdict, reason, f"{shown}. {said}{_tier_note(reason, tier, required_tier)}."
+
+
+def cap(verdict: Verdict, reason: str, tier: Tier, required_tier: Tier) -> tuple[Verdict, str]:
+    """What evidence below the required tier can say: it neither verifies nor refutes a claim."""
+    if Tier.rank(tier) <= Tier.rank(required_tier):
+        return verdict, reason
+    if verdict == Verdict.VERIFIED:
+        return Verdict.PARTIAL, "TIER"
+    if verdict == Verdict.FAILED:
+        return Verdict.INCONCLUSIVE, "TIER_EXCLUDED"
+    return verdict, reason
+
+
+def contained(interval: Sequence, region: Region) -> bool:
+    """Whether the interval lies in the region; a NaN does not."""
+    low, high = region
+    return bool((low is None or interval[0] >= low) and (high is None or interval[1] <= high))
+
+
+def disjoint(interval: Sequence, region: Region) -> bool:
+    """Whether the interval has no point in the region; a NaN does not count as none."""
+    low, high = region
+    return bool(
+        (low is not None and interval[1] < low) or (high is not None and interval[0] > high)
+    )
+
+
+def exact_region(region: Region) -> tuple[Fraction | None, Fraction | None]:
+    """The region's ends as the decimals that were written, so that 0.05 is 1/20."""
+    low, high = (None if end is None else Fraction(repr(end)) for end in region)
+    return low, high
+
+
+def schools_agree(interval: Interval, region: Region, p_region: float) -> bool:
+    """Whether interval and posterior answer alike: inside, outside or neither."""
+    inside, outside = contained(interval, region), disjoint(interval, region)
+    return inside == (p_region >= _WHOLLY) and outside == (1 - p_region >= _WHOLLY)
+
+
+def _schools(
+    interval: Interval, region: Region, p_region: float, sensitivity: Sequence[float]
+) -> tuple[str | None, str]:
+    """What interval, posterior and all priors say together: inside, outside or nothing."""
+    for answer, said, p, others in (
+        ("inside", contained(interval, region), p_region, list(sensitivity)),
+        ("outside", disjoint(interval, region), 1 - p_region, [1 - q for q in sensitivity]),
+    ):
+        if said and not p >= _WHOLLY:
+            return None, "SCHOOLS"
+        if said and not all(q >= _LARGELY for q in others):
+            return None, "PRIORS"
+        if said:
+            return answer, "HOLDS" if answer == "inside" else "EXCLUDED"
+    return None, "UNDECIDED"
+
+
+def _beyond(interval: Sequence, direction: str | None, sesoi: float) -> bool:
+    """Whether the whole interval is an effect in the claimed direction."""
+    if direction is None:
+        return False
+    return bool(interval[0] > sesoi if direction == "greater" else interval[1] < 1 / sesoi)
+
+
+def _near(interval: Sequence, region: Region, claimed_value: float | None) -> bool:
+    """Whether the interval of (ratio / claimed ratio) has a point in [0.5, 2]."""
+    low, high = (claimed_value, claimed_value) if claimed_value else region
+    return not (
+        (low is not None and interval[1] < low / 2) or (high is not None and interval[0] > 2 * high)
+    )
+
+
+def _said(verdict: Verdict, reason: str, region: Region, scope: str) -> str:
+    claimed = f"the claimed {region_words(region)}"
+    undecided = {
+        "UNDECIDED": f"whether {claimed} holds cannot be told from these data",
+        "SCHOOLS": f"interval and posterior disagree about {claimed}",
+        "PRIORS": f"what is said about {claimed} depends on the prior",
+    }
+    if reason in undecided:
+        real = verdict == Verdict.PARTIAL
+        text = ("the effect in the claimed direction is real, but " if real else "") + undecided[
+            reason
+        ]
+    else:
+        text = {
+            "HOLDS": f"{claimed} holds",
+            "EXCLUDED": f"{claimed} is excluded",
+            "MAGNITUDE": f"the effect is real in the claimed direction and within a factor of two, "
+            f"but {claimed} is excluded",
+            "TIER": f"{claimed} holds at this scale, but the claim speaks of {scope}",
+            "TIER_EXCLUDED": f"at this scale {claimed} is excluded, but the claim speaks of "
+            f"{scope}; evidence at that tier would decide",
+            "GATE": "no verdict: a check of the sampler or of the model failed (see diagnostics)",
+            "CONSTANT": "the units do not vary, so nothing can be tested; such a quantity is "
+            "registered as deterministic",
+        }.get(reason, "")
+    return text[:1].upper() + text[1:]
+
+
+def _tier_note(reason: str, tier: Tier, required_tier: Tier) -> str:
+    if Tier.rank(tier) <= Tier.rank(required_tier):
+        return ""
+    return f" (evidence tier {tier}, {required_tier} needed)"
+
+
+def region_words(region: Region) -> str:
+    """A region in words: `0.05 to 0.13`, `at least 0.95`, `at most 0.25`."""
+    low, high = region
+    if low is None or high is None:
+        return f"at least {number(low)}" if high is None else f"at most {number(high)}"
+    return f"{number(low)} to {number(high)}"
+
+
+def number(value: float | Fraction, decimals: int | None = None) -> str:
+    """Four significant digits, or so many decimals."""
+    value = float(value)
+    if decimals is None:
+        decimals = _significant(value, 4)
+        text = f"{value:,.{decimals}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{value:,.{decimals}f}"
+
+
+def _significant(value: float, digits: int) -> int:
+    """Decimals that show so many significant digits of a value."""
+    if not value or not math.isfinite(value):
+        return 0
+    return max(0, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def _decimals(low: float, high: float) -> int:
+    """Decimals that show two digits of the width of an interval."""
+    return min(_significant(high - low, 2), 9)
+
+
+def _listed(readings: Sequence[tuple[str, Fraction, Fraction]]) -> str:
+    return ", ".join(
+        f"{label} {number(low)}" if low == high else f"{label} {number(low)} to {number(high)}"
+        for label, low, high in readings
+    )

@@ -1,0 +1,64 @@
+"""From observation files to an analysis, and the check that a stored analysis still follows."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kensho.claims.model import Claim
+from kensho.files import sha256
+from kensho.observations import read
+from kensho.stats.judge import compare, judge
+
+if TYPE_CHECKING:
+    from arviz import InferenceData
+
+BENCHMARK_DATA = Path("benchmark_data")
+
+
+def derive(
+    claim: Claim, results: Path, *, family_size: int, alpha: float, seed: int, draws: int
+) -> tuple[dict, "InferenceData | None"]:
+    """Judge a claim on the observation files under ``results``.
+
+    The analysis names every file with its sha256 and the settings that it was made with.
+    Raises ValueError naming the file for observations that are missing, malformed or changed.
+    """
+    sides = [side for r in claim.test.readings for side in (r.numerator, r.denominator)]
+    tables, conditions, files = {}, {}, []
+    for arm in sorted({side.arm for side in sides}):
+        path = BENCHMARK_DATA / claim.test.experiment / f"{arm}.csv"
+        tables[arm], conditions[arm] = read(results / path)
+        files.append(
+            {"file": str(path), "sha256": sha256(results / path), "rows": len(tables[arm])}
+        )
+    settings = {"family_size": family_size, "alpha": alpha, "seed": seed, "draws": draws}
+    analysis, posterior = judge(claim, tables, conditions, **settings)
+    return {**analysis, "observations": files, "settings": settings}, posterior
+
+
+def verify(summary: Mapping, results: Path) -> list[str]:
+    """Everything in which the stored analyses differ from what the observations say now.
+
+    One line each: changed or missing observation files, changed analyses, other verdicts.
+    """
+    found = []
+    for entry in summary["claims"]:
+        if entry["analysis"] is None:
+            continue
+        stored = results / "analysis" / f"{entry['id']}.json"
+        if not stored.is_file():
+            found.append(f"{stored}: missing; run the workflow again")
+            continue
+        analysis = json.loads(stored.read_text(encoding="utf-8"))
+        claim = Claim.model_validate(entry["record"])
+        try:
+            again, _ = derive(claim, results, **analysis["settings"])
+        except ValueError as error:
+            found.append(str(error))
+            continue
+        differences = compare(analysis, again)
+        if entry["verdict"] != analysis["verdict"]:
+            differences.append(f"verdict {entry['verdict']} in the summary")
+        found += [f"{stored}: {difference}" for difference in differences]
+    return list(dict.fromkeys(found))

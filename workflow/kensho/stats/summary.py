@@ -1,0 +1,68 @@
+"""The statistical summary: every claim of the registry with its verdict or its reason."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from kensho.claims.arithmetic import lint
+from kensho.claims.model import Claim, Verdict
+from kensho.claims.registry import family_size
+from kensho.stats.frequentist import holm
+
+
+def summarise(
+    claims: list[Claim],
+    analyses: Mapping[str, dict],
+    untested: Mapping[str, str],
+    *,
+    scale: str,
+    alpha: float,
+) -> dict:
+    """Content of ``statistical_summary.json``.
+
+    ``analyses`` by claim id, ``untested`` the reasons of the others. Holm's adjustment runs over
+    all p-values of a family and stands beside Bonferroni's, which decides.
+    """
+    findings = lint(claims)
+    adjusted = _holm_by_family(analyses)
+    entries = []
+    for claim in claims:
+        analysis = analyses.get(claim.id)
+        judged = analysis is not None
+        if judged:
+            analysis = {**analysis, "p_holm": adjusted.get(claim.id)}
+        own = findings[findings["claim"] == claim.id].drop(columns="claim")
+        entries.append(
+            {
+                **claim.model_dump(mode="json", exclude={"test", "not_tested", "arithmetic"}),
+                "region": list(claim.test.region) if claim.test else None,
+                "arithmetic": own.to_dict("records"),
+                "verdict": analysis["verdict"] if judged else Verdict.NOT_TESTED.value,
+                "reason": analysis["reason"] if judged else "NOT_TESTED",
+                "sentence": analysis["sentence"] if judged else untested[claim.id],
+                "analysis": analysis,
+                "record": claim.model_dump(mode="json"),
+                "record_sha256": claim.digest(),
+            }
+        )
+    families = sorted({claim.test.family for claim in claims if claim.test})
+    return {
+        "title": "Kenshō validation report 検証",
+        "scale": scale,
+        "alpha": alpha,
+        "family": {name: family_size(claims, name) for name in families},
+        "verdict_counts": dict(Counter(entry["verdict"] for entry in entries)),
+        "arithmetic_findings": int((~findings["agrees"]).sum()),
+        "claims": sorted(entries, key=lambda entry: "ABCD".index(entry["source"])),
+    }
+
+
+def _holm_by_family(analyses: Mapping[str, dict]) -> dict[str, float]:
+    families: dict[str, list[str]] = {}
+    for name, analysis in analyses.items():
+        if analysis["p_value"] is not None:
+            families.setdefault(analysis["family"], []).append(name)
+    return {
+        name: value
+        for names in families.values()
+        for name, value in zip(names, holm([analyses[n]["p_value"] for n in names]), strict=True)
+    }

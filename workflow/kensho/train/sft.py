@@ -1,0 +1,188 @@
+"""One training run: LoRA or full fine-tuning on translation pairs, resumable, observed."""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
+from transformers.trainer_utils import get_last_checkpoint
+from trl import SFTConfig, SFTTrainer
+
+from kensho.data.prompt import completion, prompt
+from kensho.models.loading import device, probe_logits
+from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
+
+WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
+
+
+def draw(samples: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
+    """``count`` samples in training order: seeded, without repetition until all were used."""
+    rng = np.random.default_rng(seed)
+    rounds = -(-count // len(samples))
+    order = np.concatenate([rng.permutation(len(samples)) for _ in range(rounds)])[:count]
+    return samples.iloc[order].reset_index(drop=True)
+
+
+def train(
+    base: Path,
+    samples: pd.DataFrame,
+    output: Path,
+    checkpoints: Path,
+    *,
+    name: str,
+    method: str,
+    rank: int | None,
+    targets: list[str],
+    learning_rate: float,
+    steps: int,
+    batch_size: int,
+    max_length: int,
+    checkpoint_every: int,
+    dtype: torch.dtype,
+    seed: int,
+) -> tuple[pd.DataFrame, dict]:
+    """Train one arm with one seed and save it to ``output``.
+
+    ``samples`` has columns en and ja. ``checkpoints`` is kept while the run is unfinished: the
+    same call goes on from the last one and gives the same result as an undisturbed run. Returns
+    the steps (step, loss, tokens, seconds, peak_bytes) and a record with parameter counts,
+    memory (bytes above what was resident before the model was loaded) and tokens per second.
+    Raises ValueError if training left the logits unchanged.
+    """
+    with _exclusive(checkpoints):
+        baseline = 0 if torch.cuda.is_available() else resident_bytes()
+        set_seed(seed)  # before the adapter is made: its initialisation is part of the seed
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        weights = torch.float32 if method == "full" else dtype
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=weights).to(device())
+        untrained = probe_logits(model, tokenizer)
+        drawn = draw(samples, steps * batch_size, seed)
+        pairs = {"prompt": drawn["en"].map(prompt), "completion": drawn["ja"].map(completion)}
+        adapter = (
+            LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, task_type="CAUSAL_LM")
+            if method == "lora"
+            else None
+        )
+        observer = Observer(checkpoints / "steps.jsonl", name, steps)
+        trainer = SFTTrainer(
+            model=model,
+            processing_class=tokenizer,
+            train_dataset=Dataset.from_dict({key: list(text) for key, text in pairs.items()}),
+            peft_config=adapter,
+            callbacks=[observer],
+            args=SFTConfig(
+                output_dir=str(checkpoints),
+                max_steps=steps,
+                per_device_train_batch_size=batch_size,
+                learning_rate=learning_rate,
+                lr_scheduler_type="linear",
+                warmup_steps=max(1, steps // 10),
+                max_length=max_length,
+                train_sampling_strategy="sequential",
+                gradient_checkpointing=False,
+                bf16=method == "full" and dtype is torch.bfloat16,
+                use_cpu=device() == "cpu",
+                dataloader_pin_memory=device() != "cpu",
+                save_steps=checkpoint_every,
+                save_total_limit=1,
+                logging_steps=1,
+                disable_tqdm=True,
+                report_to="none",
+                seed=seed,
+            ),
+        )
+        last = get_last_checkpoint(str(checkpoints))
+        observer.keep(int(last.rsplit("-", 1)[1]) if last else 0)
+        trainer.train(resume_from_checkpoint=last)
+        trained = trainer.model.eval()
+        if torch.equal(untrained, probe_logits(trained, tokenizer)):
+            raise ValueError(f"{name}: training did not change the logits of the probe")
+        temporary = output.with_name(f".{output.name}.partial")
+        shutil.rmtree(temporary, ignore_errors=True)
+        trained.save_pretrained(temporary)
+        if method == "full":
+            tokenizer.save_pretrained(temporary)
+        shutil.rmtree(output, ignore_errors=True)
+        temporary.rename(output)
+    table = pd.DataFrame(observer.rows)
+    steady = table[table["step"] > WARMUP_STEPS]
+    return table, {
+        "trainable_parameters": sum(p.numel() for p in trained.parameters() if p.requires_grad),
+        "peak_memory_bytes": int(table["peak_bytes"].max()) - baseline,
+        "baseline_bytes": baseline,
+        "tokens_per_second": float(steady["tokens"].sum() / steady["seconds"].sum()),
+        "sample_ids_sha256": _order_digest(drawn),
+    }
+
+
+class Observer(TrainerCallback):
+    """Writes one line per step as it happens, so that a resumed run keeps what it had seen."""
+
+    def __init__(self, path: Path, name: str, steps: int):
+        self.path, self.name, self.steps = path, name, steps
+        self.rows: list[dict] = []
+
+    def keep(self, step: int) -> None:
+        """Take over the steps up to the checkpoint from an interrupted run, drop later ones."""
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        rows = [json.loads(line) for line in lines if line.endswith("}")]
+        self.rows = [row for row in rows if row["step"] <= step]
+        self.path.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+
+    def on_train_begin(self, args, state, control, **_):
+        reset_peak()
+
+    def on_step_begin(self, args, state, control, **_):
+        self.began = time.perf_counter()
+
+    def on_step_end(self, args, state, control, **_):
+        self.seconds = time.perf_counter() - self.began
+
+    def on_log(self, args, state, control, logs, **_):
+        if "loss" not in logs:
+            return
+        seen = int(logs["num_tokens"])
+        row = {
+            "step": state.global_step,
+            "loss": float(logs["loss"]),
+            "tokens": seen - sum(row["tokens"] for row in self.rows),
+            "seconds": self.seconds,
+            "peak_bytes": peak_bytes(),
+        }
+        self.rows.append(row)
+        with open(self.path, "a") as file:
+            file.write(json.dumps(row) + "\n")
+        left = (self.steps - row["step"]) * np.mean([r["seconds"] for r in self.rows])
+        print(
+            f"{self.name}: step {row['step']}/{self.steps}, loss {row['loss']:.3f}, "
+            f"{row['tokens'] / row['seconds']:.0f} tokens/s, {left:.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+@contextmanager
+def _exclusive(folder: Path):
+    """Hold the folder's lock; a run that survived its killed parent is waited for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{folder}: another process still trains here; waiting", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _order_digest(drawn: pd.DataFrame) -> str:
+    return hashlib.sha256("\n".join(drawn["id"].astype(str)).encode()).hexdigest()

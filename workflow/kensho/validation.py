@@ -1,0 +1,122 @@
+"""Reading YAML and turning Pydantic's errors into lines a user can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+_EXPECTED = {
+    "string": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a finite number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a mapping",
+    "model": "a mapping",
+    "none": "null",
+}
+
+
+def suggestion(name: object, known: Iterable[str]) -> str:
+    """Say which known name is nearest to a mistyped one, or list the known names."""
+    names = list(known)
+    near = get_close_matches(str(name), names, n=1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else "known: " + ", ".join(sorted(names))
+
+
+def problems(
+    error: ValidationError, where: str, model: type[BaseModel], under: str = ""
+) -> list[str]:
+    """Format every error of a validation as one line `where: dotted.key: what is wrong`.
+
+    `where` is the file as the user knows it, `model` the model that was validated, and `under`
+    the dotted place of the validated object inside the file (a claim's id, for instance).
+    """
+    lines = []
+    for item in error.errors(include_url=False):
+        place = ".".join(str(part) for part in (under, *item["loc"]) if part != "")
+        lines.append(": ".join(part for part in (where, place, _say(item, model)) if part))
+    return lines
+
+
+def _say(item: dict[str, Any], model: type[BaseModel]) -> str:
+    kind, found, context = item["type"], item["input"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = _known_keys(model, item["loc"][:-1])
+        return f"unknown key, {suggestion(item['loc'][-1], known)}"
+    if kind == "missing":
+        return "required key is missing"
+    if kind in ("literal_error", "enum"):
+        return f"expected {context['expected']}, found {_shown(found)}"
+    if kind in ("too_short", "too_long"):
+        bound = context.get("min_length", context.get("max_length"))
+        return f"expected {'at least' if 'short' in kind else 'at most'} {bound} items"
+    if kind == "value_error":
+        return str(context["error"])
+    stem, _, suffix = kind.partition("_")
+    if stem in _EXPECTED and suffix in (
+        "type",
+        "parsing",
+        "from_float",
+        "attributes_type",
+        "number",
+    ):
+        return f"expected {_EXPECTED[stem]}, found {_shown(found)}"
+    return f"{item['msg'].replace('Input should', 'should')}, found {_shown(found)}"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return f"{value}".lower()
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else f"a list of {len(value)}"
+    return f"the text '{value}'" if isinstance(value, str) else f"{value}"
+
+
+def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Keys of the model that sits at a location; a part that is no field is an index or a key."""
+    reached = [model]
+    for part in location:
+        fields = [m.model_fields[part].annotation for m in reached if part in m.model_fields]
+        reached = [m for annotation in fields for m in _models_in(annotation)] or reached
+    return sorted({field.alias or name for m in reached for name, field in m.model_fields.items()})
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for argument in get_args(annotation) for m in _models_in(argument)]
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """PyYAML lets the last of two equal keys win in silence; a registry must not."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    problem=f"key '{key.value}' is given twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file; a syntax error or a doubled key raises ValueError `file:line: cause`."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        raise ValueError(f"{path}{line}: {error.problem or error.context}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,38 @@
+import pandas as pd
+from kensho.augment.driver import select
+from kensho.data.corpus import read_table
+from kensho.observations import environment, table, write, write_table
+from scripts.job import job
+
+with job(snakemake):
+    train = read_table(snakemake.input.train)
+    samples, counts = select(
+        pd.concat(map(read_table, snakemake.input.variants), ignore_index=True),
+        train,
+        read_table(snakemake.input.test),
+        target=snakemake.params.target,
+        threshold=snakemake.params.threshold,
+        seed=snakemake.params.seed,
+    )
+    write_table(snakemake.output.samples, samples)
+    write_table(snakemake.output.counts, counts)
+    observed = {"original": len(train), "augmented": len(samples)}
+    constants = {"experiment": "augmentation", "block": "train", "replicate": 0}
+    write(
+        "results/benchmark_data/augmentation",
+        table(
+            {**constants, "arm": arm, "metric": "samples", "value": count, "unit": "samples"}
+            for arm, count in observed.items()
+        ),
+        {
+            "tier": "reduced",
+            "seeds": [snakemake.params.seed],
+            "warmup": "none: a count does not depend on time",
+            "fallbacks": [],
+            "deviations": [
+                "synonyms, bunsetsu order and politeness, where the source names EDA, "
+                "back-translation and BERT replacement"
+            ],
+            **environment(),
+        },
+    )

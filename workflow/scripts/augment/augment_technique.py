@@ -1,0 +1,18 @@
+from kensho.augment import bunsetsu, politeness, synonyms
+from kensho.data.corpus import read_table
+from kensho.data.sources import fetched
+from kensho.observations import write_table
+from scripts.job import job
+
+with job(snakemake):
+    fetched(snakemake.input.dictionary)  # the dictionary that the technique reads is the pinned one
+    samples = read_table(snakemake.input.train)
+    settings = {"seed": snakemake.params.seed, **snakemake.params.technique}
+    match snakemake.wildcards.technique:
+        case "synonyms":
+            found = synonyms.variants(samples, words=synonyms.inventory(samples["ja"]), **settings)
+        case "bunsetsu":
+            found = bunsetsu.variants(samples, limit=snakemake.params.limit, **settings)
+        case "politeness":
+            found = politeness.variants(samples, **settings)
+    write_table(snakemake.output.variants, found)

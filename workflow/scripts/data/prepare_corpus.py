@@ -1,0 +1,25 @@
+import pandas as pd
+from kensho.data import corpus
+from kensho.data.sources import fetched
+from kensho.observations import write_table
+from scripts.job import job
+
+with job(snakemake):
+    data = snakemake.params.data
+    path, _ = fetched(snakemake.input.record)
+    pairs, cleaned = corpus.clean(
+        corpus.read_tatoeba(path),
+        shortest=data["min_characters"],
+        longest=data["max_characters"],
+    )
+    splits, parted = corpus.split(
+        pairs,
+        pool=data["pool"],
+        train=data["train"],
+        test=data["test"],
+        threshold=data["near_duplicate"],
+        seed=snakemake.params.seed,
+    )
+    write_table(snakemake.output.train, splits["train"])
+    write_table(snakemake.output.test, splits["test"])
+    write_table(snakemake.output.drops, pd.concat([cleaned, parted]))

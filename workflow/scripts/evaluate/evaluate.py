@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import torch
+from kensho.data.corpus import read_table
+from kensho.data.sources import fetched
+from kensho.jlce import harness
+from kensho.jlce.arms import conditions, evaluate_arm, rows
+from kensho.models.loading import compute_dtype
+from kensho.observations import table, write
+from scripts.job import job
+
+with job(snakemake):
+    torch.set_num_threads(snakemake.threads)
+    given, arm = snakemake.params.evaluate, snakemake.wildcards.arm
+    test, dtype = read_table(snakemake.input.test), compute_dtype(snakemake.params.dtype)
+    tasks = [
+        harness.task("tatoeba_nll", test.head(given["nll_items"])),
+        harness.task(
+            "tatoeba_en_ja",
+            test.head(given["translation_items"]),
+            max_gen_toks=given["max_new_tokens"],
+        ),
+    ]
+    unavailable = []
+    for record in snakemake.input.tasks:
+        path, source = fetched(record)
+        if path is None:
+            unavailable.append(f"{source['name']}: NOT TESTED, {source['reason']}")
+        else:
+            items = harness.read_items(path).head(given["choice_items"])
+            tasks.append(harness.task(source["name"], items))
+    trained = [Path(path) for path in snakemake.input.get("trained", [])]
+    records = [path for path in trained if path.suffix == ".json"]
+    models = [path for path in trained if path.suffix != ".json"] or [None]
+    samples = evaluate_arm(
+        Path(snakemake.input.base),
+        dict(zip(snakemake.params.seeds, models, strict=True)),
+        tasks,
+        method=snakemake.params.arm["method"],
+        dtype=dtype,
+        batch_size=given["batch_size"],
+        seed=snakemake.params.seed,
+    )
+    harness.write_logs(snakemake.output.samples, samples)
+    per_item, per_seed = rows(arm, samples, records)
+    described = conditions(
+        snakemake.input.base, records, dtype=dtype, threads=snakemake.threads, notes=unavailable
+    )
+    write("results/benchmark_data/evaluation", table(per_item), described)
+    write("results/benchmark_data/adaptation", table(per_seed), described)

@@ -1,0 +1,19 @@
+from pathlib import Path
+
+from kensho.claims.model import Claim
+from kensho.files import replacing, write_json
+from kensho.stats.derive import derive
+from scripts.job import job
+
+with job(snakemake):
+    analysis, posterior = derive(
+        Claim.model_validate(snakemake.params.claim),
+        Path("results"),
+        family_size=snakemake.params.family_size,
+        seed=snakemake.params.seed,
+        **snakemake.params.stats,
+    )
+    if posterior is not None:
+        with replacing(snakemake.output.posterior) as temporary:
+            posterior.to_netcdf(str(temporary))
+    write_json(snakemake.output.analysis, analysis)

@@ -1,0 +1,27 @@
+import json
+from pathlib import Path
+
+from kensho.claims.model import Claim
+from kensho.files import write_json
+from kensho.observations import environment, read, write_table
+from kensho.stats.describe import evaluation
+from kensho.stats.summary import summarise
+from scripts.job import job
+
+with job(snakemake):
+    given = snakemake.params
+    analyses = {Path(p).stem: json.loads(Path(p).read_text()) for p in snakemake.input.analyses}
+    summary = summarise(
+        [Claim.model_validate(claim) for claim in given.claims],
+        analyses,
+        given.untested,
+        scale=given.scale,
+        alpha=given.alpha,
+    )
+    tables = {Path(p).stem: read(p)[0] for p in snakemake.input.evaluation if p.endswith(".csv")}
+    write_table(snakemake.output.evaluation, evaluation(tables, base="base"))
+    machine = environment()
+    write_json(
+        snakemake.output.summary,
+        {**summary, "hardware": machine["hardware"], "versions": machine["software"]},
+    )

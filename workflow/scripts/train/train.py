@@ -1,0 +1,40 @@
+import json
+from pathlib import Path
+
+import torch
+from kensho.data.corpus import read_table
+from kensho.files import sha256, write_json
+from kensho.models.loading import compute_dtype
+from kensho.observations import environment, write_table
+from kensho.train.sft import train
+from scripts.job import job
+
+with job(snakemake):
+    torch.set_num_threads(snakemake.threads)
+    arm, schedule = dict(snakemake.params.arm), dict(snakemake.params.schedule)
+    name, corpus = arm.pop("name"), arm.pop("corpus")
+    seed = int(snakemake.wildcards.seed)
+    dtype = compute_dtype(schedule.pop("dtype"))
+    output = Path(snakemake.output.model)
+    steps, record = train(
+        Path(snakemake.input.base),
+        read_table(snakemake.input.samples),
+        output,
+        output.parent.parent / f"seed{seed}.checkpoints",  # undeclared: a rerun resumes from it
+        name=f"{name} seed {seed}",
+        dtype=dtype,
+        seed=seed,
+        **arm,
+        **schedule,
+    )
+    write_table(snakemake.output.steps, steps.assign(arm=name, seed=seed))
+    made = {
+        "arm": name,
+        "seed": seed,
+        "corpus": corpus,
+        "samples_sha256": sha256(snakemake.input.samples),
+        "base": json.loads(Path(snakemake.input.record).read_text()),
+        "dtype": str(dtype).removeprefix("torch."),
+        "threads": snakemake.threads,
+    }
+    write_json(snakemake.output.record, {**made, **record, **environment()})
