@@ -5,6 +5,7 @@ rule augment_technique:
     """Variants of the training samples by one technique."""
     input:
         train="results/data/train.csv",
+        attested="results/data/attested.csv",
         dictionary="results/sources/sudachidict-core/record.json",
     output:
         variants="results/data/augmented/{technique}.csv",
@@ -19,7 +20,7 @@ rule augment_technique:
         runtime=30,
     params:
         technique=lambda w: getattr(CONFIG.augmentation, w.technique).model_dump(),
-        limit=CONFIG.augmentation.target - CONFIG.data.train,
+        limit=(CONFIG.augmentation.target - CONFIG.data.train) // 2,
         seed=CONFIG.seed,
         code=code("augment/augment_technique.py"),
     script:

@@ -47,6 +47,7 @@ rule prepare_corpus:
     output:
         train="results/data/train.csv",
         test="results/data/test.csv",
+        attested="results/data/attested.csv",
         drops="results/data/drops.csv",
     log:
         "logs/prepare_corpus.log",

@@ -1,6 +1,9 @@
+import math
+
 import arviz as az
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
 from kensho.stats import bayesian
 from scipy import stats
@@ -51,11 +54,22 @@ def test_posterior_of_three_blocks_is_that_of_the_documented_model(fitted):
     assert summary["eti"] == pytest.approx(eti, rel=0.03)
 
 
-def test_registered_priors():
-    assert bayesian.PRIORS["primary"] == (1.0, 0.2)
-    assert {prior for prior in bayesian.PRIORS.values()} == {
+def test_priors_are_the_registered_ones(fitted):
+    assert list(bayesian.PRIORS.values()) == [
         (1.0, 0.2), (0.5, 0.2), (2.0, 0.2), (1.0, 0.1), (1.0, 0.5)
-    }  # fmt: skip
+    ]  # fmt: skip
+    built = bayesian.model(THREE.to_numpy(), 1.0, 0.2)
+    sigma, nu = pm.draw([built["sigma"], built["nu"]], draws=4000, random_seed=1)
+    shown = fitted[2].prior
+    registered = {
+        "mu": stats.norm(0, 1),
+        "sigma": stats.halfnorm(scale=0.2),
+        "nu": stats.gamma(2, loc=1, scale=10),
+    }
+    for name, values in (("sigma", sigma), ("nu", nu)):
+        assert stats.kstest(values, registered[name].cdf).pvalue > 1e-3, name
+    for name, prior in registered.items():
+        assert stats.kstest(shown[name].to_numpy().ravel(), prior.cdf).pvalue > 1e-3, name
 
 
 def test_a_rerun_is_identical_and_another_seed_is_not(fitted):
@@ -120,18 +134,34 @@ def chains(mu):
     )
 
 
-def test_gates_pass_only_what_is_shown_to_be_good():
+GOOD = {
+    "rhat": 1.003,
+    "ess_bulk": 1500.0,
+    "ess_tail": 1200.0,
+    "divergences": 0,
+    "bfmi": 0.9,
+    "chains_differ": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "bad"),
+    [("rhat", 1.02), ("ess_bulk", 399), ("ess_tail", 399), ("divergences", 1), ("bfmi", 0.29)],
+)
+def test_each_gate_fails_alone_and_on_nan(key, bad):
+    assert bayesian.converged(GOOD)
+    assert not bayesian.converged(GOOD | {key: bad})
+    assert not bayesian.converged(GOOD | {key: math.nan})
+
+
+def test_sampler_state_sees_chains_that_only_look_good():
     good = np.random.default_rng(1).normal(size=(4, 1000))
     assert bayesian.sampler_state(chains(good))["converged"]
-    bad = {
-        "constant": np.ones((4, 1000)),  # R-hat is NaN
-        "NaN": np.where(good > 3, np.nan, good),
-        "same chain four times": np.repeat(good[:1], 4, axis=0),
-        "chains apart": good + np.arange(4)[:, None],
-        "too few draws": good[:, :50],
-    }
-    for name, mu in bad.items():
-        assert not bayesian.sampler_state(chains(mu))["converged"], name
+    same = bayesian.sampler_state(chains(np.repeat(good[:1], 4, axis=0)))
+    assert same["rhat"] < 1.01
+    assert not same["converged"]
+    assert not bayesian.sampler_state(chains(np.where(good > 3, np.nan, good)))["converged"]
+    assert not bayesian.sampler_state(chains(good + np.arange(4)[:, None]))["converged"]
     diverging = chains(good)
     diverging.sample_stats["diverging"][0, 0] = True
     assert not bayesian.sampler_state(diverging)["converged"]

@@ -44,17 +44,19 @@ class Data(Section):
 
 
 class Technique(Section):
-    probability: Share = Field(0.5, description="chance that a place that can change does")
+    probability: Share = Field(0.5, description="chance that a word or sentence is changed")
     per_sample: Count = Field(1, description="variants drawn from one sample")
 
 
 class Augmentation(Section):
     target: Count = Field(45_000, description="samples wanted in all, originals included (F-6)")
-    synonyms: Technique = Field(Technique(per_sample=2), description="Sudachi synonym groups")
+    synonyms: Technique = Field(Technique(per_sample=5), description="Sudachi synonym groups")
     bunsetsu: Technique = Field(
-        Technique(probability=1.0, per_sample=2), description="order of bunsetsu (GiNZA)"
+        Technique(probability=1.0, per_sample=5), description="order of bunsetsu (GiNZA)"
     )
-    politeness: Technique = Field(Technique(), description="plain <-> polite predicates")
+    politeness: Technique = Field(
+        Technique(probability=1.0), description="plain <-> polite predicates"
+    )
 
 
 class Arm(Section):

@@ -82,31 +82,32 @@ def _fit(y: np.ndarray, prior: str, seed: int, draws: int) -> tuple[az.Inference
 
 
 def sampler_state(trace: az.InferenceData) -> dict:
-    """Worst R-hat and ESS over mu, sigma and nu, divergences, worst E-BFMI, and `converged`.
-
-    The gates are R-hat < 1.01, bulk and tail ESS >= 400, no divergence, E-BFMI > 0.3, no two
-    chains alike. They say what must hold, so that a NaN fails.
-    """
+    """Worst R-hat and ESS over mu, sigma and nu, divergences, worst E-BFMI, and `converged`."""
     table = az.summary(
         trace, var_names=["mu", "sigma", "nu"], kind="diagnostics", round_to="none"
     )  # az.summary rounds unless told
+    chains = trace.posterior["mu"].to_numpy()
     state = {
         "rhat": float(table["r_hat"].max(skipna=False)),
         "ess_bulk": float(table["ess_bulk"].min(skipna=False)),
         "ess_tail": float(table["ess_tail"].min(skipna=False)),
         "divergences": int(trace.sample_stats["diverging"].sum()),
         "bfmi": float(az.bfmi(trace).min()),
+        "chains_differ": len(np.unique(chains, axis=0)) == len(chains),
     }
-    mu = trace.posterior["mu"].to_numpy()
-    converged = (
+    return state | {"converged": converged(state)}
+
+
+def converged(state: dict) -> bool:
+    """The gates of the sampler. They say what must hold, so that a NaN fails."""
+    return bool(
         state["rhat"] < 1.01
         and state["ess_bulk"] >= 400
         and state["ess_tail"] >= 400
         and state["divergences"] == 0
         and state["bfmi"] > 0.3
-        and len(np.unique(mu, axis=0)) == len(mu)
+        and state["chains_differ"]
     )
-    return state | {"converged": bool(converged)}
 
 
 def posterior(
@@ -140,13 +141,13 @@ def posterior(
     rng = np.random.default_rng(seed)
     predicted = _predict(trace, y.size, rng)
     ppc_p = float(np.mean(_largest_deviation(predicted) >= _largest_deviation(y)))
-    converged = all(fit_state["converged"] for _, fit_state in fits.values())
+    all_converged = all(fit_state["converged"] for _, fit_state in fits.values())
     diagnostics = {
         **state,
-        "all_priors_converged": converged,
+        "all_priors_converged": all_converged,
         "ppc_p": ppc_p,
         "sampler": "nutpie" if nutpie is not None else "PyMC (nutpie is not installed)",
-        "gates_ok": bool(converged and 0.01 <= ppc_p <= 0.99),
+        "gates_ok": bool(all_converged and 0.01 <= ppc_p <= 0.99),
     }
     summary = found["primary"] | {"prior_sensitivity": sensitivity}
     return summary, diagnostics, _record(trace, predicted, log_ratios, rng)

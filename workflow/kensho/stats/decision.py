@@ -51,7 +51,7 @@ def decide(
     quantity: str = "ratio",
     level: str = "95 %",
     n_required: int | None = None,
-    scope: str = "another system",
+    scope: str = "",
 ) -> Decision:
     """Verdict on a ratio with uncertainty.
 
@@ -106,7 +106,7 @@ def decide_deterministic(
     required_tier: Tier,
     *,
     quantity: str = "ratio",
-    scope: str = "another system",
+    scope: str = "",
 ) -> Decision:
     """Verdict on exact ratios: one (label, lowest, highest) for each reading of the claim."""
     bounds = exact_region(region)
@@ -206,7 +206,7 @@ def _near(interval: Sequence, region: Region, claimed_value: float | None) -> bo
 
 
 def _said(verdict: Verdict, reason: str, region: Region, scope: str) -> str:
-    claimed = f"the claimed {region_words(region)}"
+    claimed, scope = f"the claimed {region_words(region)}", scope or "another system"
     undecided = {
         "UNDECIDED": f"whether {claimed} holds cannot be told from these data",
         "SCHOOLS": f"interval and posterior disagree about {claimed}",

@@ -289,8 +289,7 @@ def _tier(arm: str, conditions: Mapping, experiment: str) -> Tier:
     tier = conditions.get("tier")
     if tier not in list(Tier):
         raise ValueError(
-            f"{experiment}/{arm}.conditions.json: tier is {tier!r}; it must be one of "
-            f"{', '.join(Tier)}"
+            f"{experiment}/{arm}.conditions.json: tier is {tier!r}, not one of {', '.join(Tier)}"
         )
     return Tier(tier)
 

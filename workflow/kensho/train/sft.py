@@ -14,7 +14,13 @@ import pandas as pd
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback, set_seed
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PrinterCallback,
+    TrainerCallback,
+    set_seed,
+)
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
@@ -101,6 +107,7 @@ def train(
                 seed=seed,
             ),
         )
+        trainer.remove_callback(PrinterCallback)  # the observer reports progress, with time left
         last = get_last_checkpoint(str(checkpoints))
         observer.keep(int(last.rsplit("-", 1)[1]) if last else 0)
         trainer.train(resume_from_checkpoint=last)
@@ -131,6 +138,7 @@ class Observer(TrainerCallback):
     def __init__(self, path: Path, name: str, steps: int):
         self.path, self.name, self.steps = path, name, steps
         self.rows: list[dict] = []
+        self.counted = 0
 
     def keep(self, step: int) -> None:
         """Take over the steps up to the checkpoint from an interrupted run, drop later ones."""
@@ -151,11 +159,12 @@ class Observer(TrainerCallback):
     def on_log(self, args, state, control, logs, **_):
         if "loss" not in logs:
             return
-        seen = int(logs["num_tokens"])
+        tokens = int(logs["num_tokens"]) - self.counted  # TRL counts from the start of the process
+        self.counted += tokens
         row = {
             "step": state.global_step,
             "loss": float(logs["loss"]),
-            "tokens": seen - sum(row["tokens"] for row in self.rows),
+            "tokens": tokens,
             "seconds": self.seconds,
             "peak_bytes": peak_bytes(),
         }

@@ -10,7 +10,8 @@ with job(snakemake):
     settings = {"seed": snakemake.params.seed, **snakemake.params.technique}
     match snakemake.wildcards.technique:
         case "synonyms":
-            found = synonyms.variants(samples, words=synonyms.inventory(samples["ja"]), **settings)
+            words = synonyms.inventory(read_table(snakemake.input.attested)["ja"])
+            found = synonyms.variants(samples, words=words, **settings)
         case "bunsetsu":
             found = bunsetsu.variants(samples, limit=snakemake.params.limit, **settings)
         case "politeness":

@@ -22,4 +22,6 @@ with job(snakemake):
     )
     write_table(snakemake.output.train, splits["train"])
     write_table(snakemake.output.test, splits["test"])
+    attested = pairs[~pairs["id"].isin(splits["test"]["id"])]
+    write_table(snakemake.output.attested, attested[["ja"]])
     write_table(snakemake.output.drops, pd.concat([cleaned, parted]))

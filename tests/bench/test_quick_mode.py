@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from kensho.bench import quick_mode
+from kensho.bench.blocks import interleaved
+
+TRAIN = pd.DataFrame({"en": ["Yes.", "No.", "Why?"], "ja": ["はい。", "いいえ。", "なぜ？"]})
+TEST = pd.DataFrame(
+    {
+        "en": ["One.", "Two cats.", "Three.", "Four.", "Five dogs run."],
+        "ja": ["一つ。", "猫が二匹。", "三つ。", "四つ。", "犬が五匹走る。"],
+    }
+)
+
+
+def make(**changes):
+    settings = {"items": 3, "shots": 2, "seed": 5, **changes}
+    return quick_mode.make_items(TRAIN, TEST, **settings)
+
+
+def test_items_hold_the_right_choice_once():
+    work = make()
+    right = {f" {ja}": f"English: {en}\nJapanese:" for en, ja in zip(TEST["en"], TEST["ja"])}
+    for item in work["items"]:
+        assert right[item["choices"][item["answer"]]] == item["prompt"]
+        assert len(set(item["choices"])) == quick_mode.CHOICES
+    assert make() == work and make(seed=6) != work
+
+
+def test_quick_gives_the_answers_of_plain(tiny_model):
+    model = AutoModelForCausalLM.from_pretrained(tiny_model).eval()
+    encoded = quick_mode.encode(AutoTokenizer.from_pretrained(tiny_model), make())
+    plain = quick_mode.score_plain(model, *encoded)
+    quick = quick_mode.score_quick(model, *encoded)
+    np.testing.assert_allclose(quick, plain, rtol=1e-4)
+
+
+def test_observe_runs_every_arm_in_every_block(tiny_model, tmp_path):
+    work = tmp_path / "work.json"
+    work.write_text(json.dumps(make()))
+    table = quick_mode.observe(tiny_model, work, blocks=2, seed=1, threads=1)
+    seconds = table[table["metric"] == "wall_seconds"]
+    assert len(seconds) == 4 and (seconds["value"] > 0).all()
+    assert set(seconds.groupby("block")["arm"].nunique()) == {2}
+    places = table[table["metric"] == "position"]
+    assert set(places.groupby("block")["value"].sum()) == {1.0}
+
+
+def test_different_answers_are_no_speed_up(tiny_model, tmp_path, monkeypatch):
+    scores = {"plain": [[-1.0, -2.0]], "quick": [[-1.0, -2.1]]}
+
+    def fake(commands, **_):
+        return [
+            {"arm": arm, "block": 0, "position": i, "wall_seconds": 1.0, "scores": scores[arm]}
+            for i, arm in enumerate(commands)
+        ]
+
+    monkeypatch.setattr(quick_mode, "interleaved", fake)
+    with pytest.raises(ValueError, match="different results"):
+        quick_mode.observe(tiny_model, tmp_path / "w.json", blocks=1, seed=1, threads=1)
+
+
+def test_interleaving_is_random_seeded_and_complete():
+    commands = {arm: ["-c", 'print(\'{"wall_seconds": 0.1}\')'] for arm in "ab"}
+
+    def order(seed):
+        results = interleaved(commands, blocks=12, seed=seed, threads=1, progress=lambda _: None)
+        return [result["arm"] for result in results]
+
+    first = order(1)
+    assert first == order(1) and first != order(2)
+    assert {"".join(first[i : i + 2]) for i in range(0, 24, 2)} == {"ab", "ba"}
+
+
+def test_a_failed_run_is_named():
+    commands = {"broken": ["-c", "raise SystemExit('out of luck')"]}
+    with pytest.raises(RuntimeError, match="arm broken, block 0: exit 1: out of luck"):
+        interleaved(commands, blocks=1, seed=0, threads=1)

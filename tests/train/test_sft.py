@@ -1,0 +1,143 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from kensho.train.sft import draw, train
+
+PAIRS = pd.DataFrame(
+    {
+        "id": [str(i) for i in range(12)],
+        "en": [f"I have {i} cats." for i in range(12)],
+        "ja": [f"私は猫を{i}匹飼っている。" for i in range(12)],
+    }
+)
+SCHEDULE = {
+    "learning_rate": 1e-2,
+    "steps": 6,
+    "batch_size": 2,
+    "max_length": 96,
+    "checkpoint_every": 2,
+    "dtype": torch.float32,
+}
+LORA = {"method": "lora", "rank": 4, "targets": ["q_proj", "v_proj"]}
+FULL = {"method": "full", "rank": None, "targets": []}
+
+
+def run(tiny_model, folder, seed=1, **arm):
+    return train(
+        tiny_model,
+        PAIRS,
+        folder / "model",
+        folder / "checkpoints",
+        name="test",
+        seed=seed,
+        **{**SCHEDULE, **LORA, **arm},
+    )
+
+
+def weights(folder):
+    return load_file(next((folder / "model").glob("*.safetensors")))
+
+
+def equal(left, right):
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def test_lora_learns_and_counts_its_parameters(tiny_model, tmp_path):
+    steps, record = run(tiny_model, tmp_path)
+    assert list(steps["step"]) == [1, 2, 3, 4, 5, 6]
+    assert steps["loss"].iloc[-1] < steps["loss"].iloc[0]
+    # q: 32 -> 32, v: 32 -> 16 (two key-value heads), two layers, rank 4
+    assert record["trainable_parameters"] == 2 * 4 * ((32 + 32) + (32 + 16))
+    assert record["peak_memory_bytes"] > 0 and record["tokens_per_second"] > 0
+
+
+def test_full_trains_every_parameter(tiny_model, tmp_path):
+    _, record = run(tiny_model, tmp_path, **FULL)
+    total = sum(tensor.numel() for tensor in load_file(tiny_model / "model.safetensors").values())
+    assert record["trainable_parameters"] == total
+
+
+def test_the_seed_decides_the_adapter(tiny_model, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(tiny_model, tmp_path / name, seed=seed)
+    assert equal(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert not equal(weights(tmp_path / "a"), weights(tmp_path / "c"))
+
+
+def test_a_learning_rate_of_nothing_is_noticed(tiny_model, tmp_path):
+    with pytest.raises(ValueError, match="did not change the logits"):
+        run(tiny_model, tmp_path, learning_rate=1e-30)
+
+
+KILLED = """
+import os, signal, sys
+sys.path[:0] = {paths!r}
+from pathlib import Path
+import test_sft
+from kensho.train import sft
+on_log = sft.Observer.on_log
+def die_at_step_5(self, args, state, control, **logs):
+    on_log(self, args, state, control, **logs)
+    if state.global_step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+sft.Observer.on_log = die_at_step_5
+test_sft.torch.set_num_threads(1)
+test_sft.run(Path({model!r}), Path({folder!r}), **{arm!r})
+"""
+
+
+@pytest.mark.parametrize("arm", [LORA, FULL], ids=["lora", "full"])
+def test_killed_and_resumed_equals_undisturbed(tiny_model, tmp_path, arm):
+    whole, _ = run(tiny_model, tmp_path / "whole", **arm)
+    paths = [os.path.dirname(__file__), *sys.path]
+    code = KILLED.format(
+        paths=paths, model=str(tiny_model), folder=str(tmp_path / "killed"), arm=arm
+    )
+    died = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert not (tmp_path / "killed" / "model").exists()
+    seen = (tmp_path / "killed" / "checkpoints" / "steps.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in seen] == [1, 2, 3, 4, 5]
+    resumed, _ = run(tiny_model, tmp_path / "killed", **arm)
+    assert list(resumed["step"]) == list(whole["step"])
+    assert list(resumed["loss"]) == list(whole["loss"])
+    assert list(resumed["tokens"]) == list(whole["tokens"])
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+
+
+def test_a_second_process_waits_for_the_first(tiny_model, tmp_path):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import fcntl, sys, time; lock = open(sys.argv[1], 'w'); "
+            "fcntl.flock(lock, fcntl.LOCK_EX); print('held', flush=True); time.sleep(2)",
+            str(folder / "lock"),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout.readline() == "held\n"
+    began = time.monotonic()
+    run(tiny_model, tmp_path)
+    assert time.monotonic() - began > 1.5
+    holder.wait()
+
+
+def test_draw_uses_every_sample_before_repeating():
+    once = draw(PAIRS, 12, seed=3)
+    assert sorted(once["id"], key=int) == list(PAIRS["id"])
+    assert list(draw(PAIRS, 12, seed=3)["id"]) == list(once["id"])
+    assert list(draw(PAIRS, 12, seed=4)["id"]) != list(once["id"])
+    assert draw(PAIRS, 30, seed=3)["id"].value_counts().max() == 3
