@@ -16,6 +16,7 @@ for variable, value in {
     "TRANSFORMERS_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONWARNINGS": "ignore",
+    "THP_MEM_ALLOC_ENABLE": "1",  # torch: 2 MB pages, fewer page faults
 }.items():
     os.environ.setdefault(variable, value)
 

@@ -90,10 +90,10 @@ class Train(Section):
         min_length=1,
     )
     seeds: list[int] = Field([1, 2, 3], description="replicates of each arm", min_length=1)
-    steps: Count = Field(20, description="optimiser steps, equal for all arms")
+    steps: Count = Field(12, description="optimiser steps, equal for all arms")
     batch_size: Count = 8
     max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
-    checkpoint_every: Count = Field(5, description="steps between checkpoints for resuming")
+    checkpoint_every: Count = Field(6, description="steps between checkpoints for resuming")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the processor computes it, else float32"
     )
@@ -102,7 +102,7 @@ class Train(Section):
 class Evaluate(Section):
     references: list[Name] = Field(["gemma-3-270m"], description="models evaluated as they are")
     nll_items: Count = Field(64, description="held-out sentences scored for NLL per character")
-    translation_items: Count = Field(16, description="held-out sentences translated (chrF)")
+    translation_items: Count = Field(12, description="held-out sentences translated (chrF)")
     max_new_tokens: Count = Field(40, description="limit of one translation")
     choice_tasks: list[Name] = Field(
         ["jcommonsenseqa", "jnli"], description="run when their source can be had"
