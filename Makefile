@@ -17,7 +17,7 @@ report: .venv/installed
 	@echo "report: results/validation_report.html"
 
 verify: .venv/installed
-	@$(SNAKEMAKE) --quiet all verify
+	@$(SNAKEMAKE) verify --quiet all
 
 test: .venv/installed
 	.venv/bin/python -m pytest

@@ -154,5 +154,6 @@ def forget_failures():
 
 def last_failure():
     """What the failed rules said, as the last lines of a run."""
-    said = FAILURES.read_text() if FAILURES.exists() else ""
-    return f"{said}What is done is kept; mend the cause and give the same command again."
+    said = FAILURES.read_text().splitlines() if FAILURES.exists() else []
+    advice = "What is done is kept; mend the cause and give the same command again."
+    return "\n".join([*dict.fromkeys(said), advice])  # retries repeat themselves

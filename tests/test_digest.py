@@ -1,6 +1,7 @@
 """The digest sees what changes behaviour, wherever it is imported from, and nothing else."""
 
 import ast
+
 import pytest
 from kensho import digest
 

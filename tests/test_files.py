@@ -31,6 +31,15 @@ def test_an_exception_leaves_the_old_file_and_no_temporary_one(tmp_path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
+def test_a_replaced_file_is_a_new_one(tmp_path):
+    path, link = tmp_path / "a.txt", tmp_path / "link"
+    path.write_text("old")
+    os.link(path, link)  # as a fetched file is linked to the cache
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+    assert (path.read_text(), link.read_text()) == ("new", "old")
+
+
 def test_a_block_that_writes_nothing_fails_and_keeps_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")

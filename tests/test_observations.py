@@ -38,6 +38,7 @@ BROKEN = {
     "text": (with_column("value", ["1", "fast", "3", "4"]), 3, "value fast"),
     "blank": (with_column("value", ["1", "2", "3", ""]), 5, "not a finite number"),
     "repeated row": (pd.DataFrame(rows() + rows()[1:2]), 3, "arm, block, replicate, metric"),
+    "two values": (pd.DataFrame(rows() + rows(count=1, value=9.0)), 2, "arm, block, replicate"),
     "no unit": (with_column("unit", ["bytes", "bytes", "", "bytes"]), 4, "unit"),
     "block that is a number": (with_column("block", [1, 2, 3, 4]), 2, "block"),
     "fraction of a replicate": (with_column("replicate", [0, 0, 0, 0.5]), None, "replicate"),
@@ -142,7 +143,9 @@ def test_conditions_that_do_not_pin_the_table_are_refused_by_name(written, conte
     assert sidecar.name in refused(written)
 
 
-@pytest.mark.parametrize("content", ["", "experiment,arm\n", 'a,"b\n', "a,b\n1,2,3\n", "\ufffe"])
+@pytest.mark.parametrize(
+    "content", ["", "experiment,arm\n", 'a,"b\n', "a,b\n1,2\n1,2,3\n", "\ufffe"]
+)
 def test_a_pinned_file_that_is_no_table_is_named(written, content):
     written.write_text(content)
     sidecar = written.with_suffix(".conditions.json")

@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-
 from kensho.bench import kv_cache
 from kensho.models import cards as architecture
 

@@ -3,10 +3,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
 from kensho.bench import quick_mode
 from kensho.bench.blocks import interleaved
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 TRAIN = pd.DataFrame({"en": ["Yes.", "No.", "Why?"], "ja": ["はい。", "いいえ。", "なぜ？"]})
 TEST = pd.DataFrame(
@@ -65,7 +64,7 @@ def test_different_answers_are_no_speed_up(tiny_model, tmp_path, monkeypatch):
 
 
 def test_interleaving_is_random_seeded_and_complete():
-    commands = {arm: ["-c", 'print(\'{"wall_seconds": 0.1}\')'] for arm in "ab"}
+    commands = {arm: ["-c", "print('{\"wall_seconds\": 0.1}')"] for arm in "ab"}
 
     def order(seed):
         results = interleaved(commands, blocks=12, seed=seed, threads=1, progress=lambda _: None)

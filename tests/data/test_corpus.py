@@ -12,12 +12,12 @@ WHEN = ["毎朝", "昨日から", "夏になると", "雨の日に", "夜遅く�
 SIZES = {"pool": 500, "train": 150, "test": 40, "threshold": 0.7}
 
 
-def pairs(count=480):
-    """Sentences of a grammar, with near-duplicates and English sides that repeat."""
-    product = list(itertools.product(WHEN, WHO, WHAT))[:count]
-    rows = [(f"{who}は{when}{what}。", f"{who} {what} {when}") for when, who, what in product]
-    rows += [(ja.replace("。", "よ！"), en + "!") for ja, en in rows[::25]]  # near-duplicates
-    rows += [(f"これは{index}番目の文です。", rows[index][1].upper()) for index in range(0, 60, 3)]
+def pairs():
+    """Sentences of a grammar with near-duplicates; eight of them share an English side."""
+    product = itertools.product(WHEN, WHO, WHAT)
+    rows = [(f"{who}は{when}{what}。", f"{who} does {what}") for when, who, what in product]
+    rows = [(ja, en.upper() + "!" if i % 7 else en) for i, (ja, en) in enumerate(rows)]
+    rows += [(ja.replace("。", "よ！"), f"sentence {i}") for i, (ja, _) in enumerate(rows[::25])]
     frame = pd.DataFrame(rows, columns=["ja", "en"])
     return frame.assign(id=[f"{index:05d}" for index in range(len(frame))])
 
@@ -31,7 +31,7 @@ def similarity(one, other):
     return len(one & other) / len(one | other)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(5))
 def test_splits_share_no_sentence_no_english_and_no_near_pair(seed):
     train, test, _ = sides(seed)
     assert len(train) == 150
@@ -53,7 +53,13 @@ def test_the_planted_pairs_are_what_would_have_leaked():
 
 
 def test_of_near_duplicates_the_first_is_kept():
-    rows = ["駅まで歩いて行きます。", "駅まで歩いて行きますよ。", "猫が好きだ。", "海は広い。", "山に登る。"]
+    rows = [
+        "駅まで歩いて行きます。",
+        "駅まで歩いて行きますよ。",
+        "猫が好きだ。",
+        "海は広い。",
+        "山に登る。",
+    ]
     frame = pd.DataFrame({"id": range(5), "ja": rows, "en": list("abcde")})
     train, test, drops = sides(frame=frame, pool=5, train=3, test=1)
     assert sorted([*train["ja"], *test["ja"]]) == sorted(r for r in rows if r != rows[1])
@@ -134,9 +140,11 @@ def test_each_pair_is_kept_or_dropped_for_the_first_reason_that_holds():
 
 def test_counts_add_up_on_a_table_with_any_index():
     raw = pd.concat([pairs(), pairs().tail(30)]).sample(frac=1, random_state=4)
+    kept, drops = clean(raw, **CLEAN)
+    assert (len(kept), counts(drops)["repeated sentence"]) == (len(pairs()), 30)
     kept, drops = clean(raw, **CLEAN | {"longest": 16})
     assert drops["count"].sum() + len(kept) == len(raw)
-    assert counts(drops)["repeated sentence"] > 0
+    assert counts(drops)["too long"] > 0
     assert kept["ja"].map(key).is_unique
     assert kept["ja"].str.len().between(5, 16).all()
 
@@ -165,14 +173,16 @@ def test_normalisation(text, expected):
 def test_normalising_twice_is_normalising_once():
     rng = np.random.default_rng(2)
     for _ in range(500):
-        points = rng.choice([*range(0x20, 0x250), *range(0x3000, 0x30FF), *range(0xFF00, 0xFFEF)], 8)
+        points = rng.choice(
+            [*range(0x20, 0x250), *range(0x3000, 0x30FF), *range(0xFF00, 0xFFEF)], 8
+        )
         once = normalise("".join(map(chr, points)))
         assert normalise(once) == once
 
 
 def test_the_tatoeba_export_is_read_as_it_stands(tmp_path):
     path = tmp_path / "tatoeba.tsv"
-    lines = ['1\t「"はい」と言う。\tHe says "yes.\tx', "2\tNA です。\t-\ty", "3\tうん\tnull\tz"]
+    lines = ['1\tはい。\t"Yes.\tx', "2\tNA です。\t-\ty", '3\t"うん\tnull\tz']
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     frame = read_tatoeba(path)
     assert frame.to_numpy().tolist() == [line.split("\t")[:3] for line in lines]

@@ -4,12 +4,11 @@ import pandas as pd
 import pytest
 import sacrebleu
 import torch
-from transformers import AutoModelForCausalLM
-
 from kensho.data.prompt import completion, prompt
 from kensho.jlce import harness
 from kensho.jlce.arms import rows
 from kensho.models.loading import load
+from transformers import AutoModelForCausalLM
 
 TEST = pd.DataFrame({"en": ["I am a cat.", "Tom runs."], "ja": ["私は猫です。", "トムは走る。"]})
 

@@ -124,7 +124,7 @@ def test_sentences_carry_numbers_and_what_is_missing():
     tiers = {"tier": Tier.REDUCED, "scope": "opt-6.7b"}
     sentence = decide(**BASE | tiers)[2]
     assert sentence == (
-        "time ratio: 2.00 (95 % interval 1.90 to 2.10). The claimed 1.8 to 2.2 holds at this "
+        "Time ratio: 2.00 (95 % interval 1.90 to 2.10). The claimed 1.8 to 2.2 holds at this "
         "scale, but the claim speaks of opt-6.7b (evidence tier reduced, at-scope needed)."
     )
     undecided = decide(**BASE | OPEN | {"interval": (1.04, 2.0), "n_required": 31})[2]

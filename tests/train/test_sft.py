@@ -8,9 +8,8 @@ import time
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
-
 from kensho.train.sft import draw, train
+from safetensors.torch import load_file
 
 PAIRS = pd.DataFrame(
     {

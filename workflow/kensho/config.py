@@ -7,7 +7,7 @@ mapping into a :class:`Config` or into the list of all its problems.
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -19,6 +19,7 @@ from kensho.validation import problems, suggestion
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -89,11 +90,11 @@ class Train(Section):
         description="one training per arm and seed; the base model is an arm of its own",
         min_length=1,
     )
-    seeds: list[int] = Field([1, 2, 3], description="replicates of each arm", min_length=1)
-    steps: Count = Field(12, description="optimiser steps, equal for all arms")
+    seeds: list[Seed] = Field([1, 2, 3], description="replicates of each arm", min_length=1)
+    steps: Count = Field(10, description="optimiser steps, equal for all arms")
     batch_size: Count = 8
     max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
-    checkpoint_every: Count = Field(6, description="steps between checkpoints for resuming")
+    checkpoint_every: Count = Field(5, description="steps between checkpoints for resuming")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the processor computes it, else float32"
     )
@@ -101,9 +102,9 @@ class Train(Section):
 
 class Evaluate(Section):
     references: list[Name] = Field(["gemma-3-270m"], description="models evaluated as they are")
-    nll_items: Count = Field(64, description="held-out sentences scored for NLL per character")
-    translation_items: Count = Field(12, description="held-out sentences translated (chrF)")
-    max_new_tokens: Count = Field(40, description="limit of one translation")
+    nll_items: Count = Field(48, description="held-out sentences scored for NLL per character")
+    translation_items: Count = Field(10, description="held-out sentences translated (chrF)")
+    max_new_tokens: Count = Field(32, description="limit of one translation")
     choice_tasks: list[Name] = Field(
         ["jcommonsenseqa", "jnli"], description="run when their source can be had"
     )
@@ -128,7 +129,7 @@ class LoraParameters(Section):
 
 class QuickMode(Section):
     blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes (R-8)")
-    items: Count = Field(3, description="multiple-choice items scored by each process")
+    items: Count = Field(2, description="multiple-choice items scored by each process")
     shots: Count = Field(4, description="worked examples in the shared prompt")
 
 
@@ -147,7 +148,7 @@ class Config(Section):
     scale: Literal["embedded", "standard", "full"] = Field(
         "embedded", description="name of the scale, shown in the report"
     )
-    seed: Annotated[int, Field(ge=0)] = Field(20260311, description="one seed, split per job")
+    seed: Seed = Field(20260311, description="one seed, split per job")
     licences: list[LicenceClass] = Field(
         ["permissive", "public-domain", "by", "by-sa", "gemma-terms"],
         description="licence classes that the run may use",
@@ -174,23 +175,21 @@ def check(
         config, found = Config.model_validate(raw), []
     except ValidationError as error:
         found = problems(error, where, Config)
-        config = Config.model_validate(_without(raw, [item["loc"] for item in error.errors()]))
+        for item in error.errors():
+            raw = _without(raw, item["loc"])
+        config = Config.model_validate(raw)
     return config, found + list(_unknown_names(config, sources, architectures, where))
 
 
-def _without(raw: Mapping, faults: list[tuple]) -> dict:
-    """A copy of the raw mapping without the values at the given locations."""
-    copy = json.loads(json.dumps(raw, default=str))
-    for *above, last in sorted(faults, key=len, reverse=True):
-        if any(isinstance(part, int) for part in above):  # inside a list: drop the whole list
-            depth = next(i for i, part in enumerate(above) if isinstance(part, int))
-            *above, last = above[:depth]
-        node = copy
-        for part in above:
-            node = node.get(part, {}) if isinstance(node, dict) else {}
-        if isinstance(node, dict):
-            node.pop(last, None)
-    return copy
+def _without(raw: Mapping, fault: Sequence) -> dict:
+    """The raw mapping without the value at a location; a fault in a list takes the whole list."""
+    if not fault:  # it is no mapping at all
+        return {}
+    first, *rest = fault
+    if rest and isinstance(raw.get(first), Mapping):
+        return {**raw, first: _without(raw[first], rest)}
+    # the location of a key that is no text is its repr
+    return {key: value for key, value in raw.items() if first not in (key, repr(key))}
 
 
 def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, where: str):
@@ -222,12 +221,19 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
         if times > 1 or name in ("base", *config.evaluate.references):
             yield f"{where}: train.arms: the name '{name}' is used twice; rename one arm"
     for arm in config.train.arms:
-        if (arm.method == "lora") != (arm.rank is not None and bool(arm.targets)):
+        has = {arm.rank is not None, bool(arm.targets)}
+        if has != {arm.method == "lora"}:
             yield (
                 f"{where}: train.arms: '{arm.name}': lora needs rank and targets, full has neither"
             )
+    if len(set(config.train.seeds)) < len(config.train.seeds):
+        yield f"{where}: train.seeds: a seed stands there twice; every replicate needs its own"
     if config.data.train + config.data.test > config.data.pool:
         yield f"{where}: data.pool: smaller than data.train + data.test; raise it"
+    if config.data.min_characters > config.data.max_characters:
+        yield f"{where}: data.min_characters: above data.max_characters; lower it"
+    if config.augmentation.target < config.data.train:
+        yield f"{where}: augmentation.target: smaller than data.train, its originals; raise it"
 
 
 def paths(config: Config, environment: Mapping[str, str] = os.environ) -> tuple[Path, Path | None]:

@@ -31,6 +31,17 @@ def replacing(path: Path | str):
         temporary.unlink(missing_ok=True)
 
 
+def read_json(path: Path | str) -> dict:
+    """A JSON object. Raises ValueError naming the file if it is missing or holds anything else."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: not readable ({error}); delete it and run again") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: not a JSON object; delete it and run again")
+    return found
+
+
 def write_json(path: Path | str, value) -> None:
     """Write JSON completely or not at all; NaN is refused."""
     with replacing(path) as temporary:

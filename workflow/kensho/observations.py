@@ -4,7 +4,6 @@ One CSV per experiment and arm, one row per observation, and beside it ``<arm>.c
 that says under which conditions it was made and pins the table by its sha256.
 """
 
-import json
 import os
 import platform
 import sys
@@ -12,27 +11,23 @@ from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import psutil
 
-from kensho.files import replacing, sha256, write_json
+from kensho.files import read_json, replacing, sha256, write_json
 
 COLUMNS = ["experiment", "arm", "block", "replicate", "metric", "value", "unit"]
+TEXT = ["experiment", "arm", "block", "metric", "unit"]
 
 SCHEMA = pa.DataFrameSchema(
     {
-        "experiment": pa.Column(str, pa.Check.str_length(min_value=1)),
-        "arm": pa.Column(str, pa.Check.str_length(min_value=1)),
-        "block": pa.Column(str, pa.Check.str_length(min_value=1)),
+        **{name: pa.Column(str, pa.Check.str_length(min_value=1)) for name in TEXT},
         "replicate": pa.Column(int),
-        "metric": pa.Column(str, pa.Check.str_length(min_value=1)),
-        "value": pa.Column(float, nullable=False),
-        "unit": pa.Column(str, pa.Check.str_length(min_value=1)),
+        "value": pa.Column(float),
     },
     unique=["arm", "block", "replicate", "metric"],
-    strict=True,
-    ordered=True,
 )
 
 PACKAGES = ["torch", "transformers", "peft", "trl", "lm-eval", "numpy", "pandas"]
@@ -53,19 +48,27 @@ def validate(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """Check a table against the schema; one clear line with file, column and row if it fails."""
     if frame.empty:
         raise ValueError(f"{name}: the observation table is empty; rerun the experiment")
+    if (found := list(map(str, frame.columns))) != COLUMNS:
+        raise ValueError(
+            f"{name}: columns are {', '.join(found)}, expected {', '.join(COLUMNS)}; "
+            "rerun the experiment"
+        )
+    numbers = pd.to_numeric(frame["value"], errors="coerce").astype(float)
+    for row in np.flatnonzero(~np.isfinite(numbers))[:1]:
+        raise ValueError(
+            f"{name}, line {row + 2}: value {frame['value'].iloc[row]} is not a finite number; "
+            "rerun the experiment"
+        )
     try:
-        typed = frame.assign(value=pd.to_numeric(frame["value"]).astype(float))
-        return SCHEMA.validate(typed)
+        return SCHEMA.validate(frame.assign(value=numbers))
     except pa.errors.SchemaError as error:
         cases = error.failure_cases
         row = cases["index"].iloc[0] if isinstance(cases, pd.DataFrame) and len(cases) else None
         where = "" if row is None else f", line {int(row) + 2}"
-        column = error.schema.name or ", ".join(COLUMNS)
+        column = error.schema.name or ", ".join(SCHEMA.unique)
         raise ValueError(
             f"{name}{where}: fails {error.check} in {column}; rerun the experiment"
         ) from None
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"{name}: {error}; rerun the experiment") from None
 
 
 def write(folder: Path | str, frame: pd.DataFrame, conditions: Mapping) -> list[Path]:
@@ -96,17 +99,17 @@ def read(path: Path | str) -> tuple[pd.DataFrame, dict]:
     for needed in (path, sidecar):
         if not needed.is_file():
             raise ValueError(f"{needed}: missing; rerun the experiment that writes it")
-    conditions = json.loads(sidecar.read_text(encoding="utf-8"))
-    if sha256(path) != conditions["observations_sha256"]:
+    conditions = read_json(sidecar)
+    if sha256(path) != conditions.get("observations_sha256"):
         raise ValueError(
             f"{path}: changed after the experiment wrote it (sha256 differs from "
             f"{sidecar.name}); restore it, or delete it to measure again"
         )
     try:
-        frame = pd.read_csv(path, dtype={"block": str, "arm": str}, keep_default_na=False)
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False)
+    except ValueError as error:
         raise ValueError(
-            f"{path}: not a readable CSV ({error}); delete it to measure again"
+            f"{path}: not a readable CSV ({str(error).strip()}); delete it to measure again"
         ) from None
     return validate(frame, str(path)), conditions
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, get_args
 
 import yaml
@@ -78,7 +79,8 @@ def _shown(value: object) -> str:
         return f"{value}".lower()
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else f"a list of {len(value)}"
-    return f"the text '{value}'" if isinstance(value, str) else f"{value}"
+    line = shorten(str(value), 80, placeholder=" …")
+    return f"the text '{line}'" if isinstance(value, str) else line
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
@@ -102,7 +104,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen and isinstance(key, yaml.ScalarNode):
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     problem=f"key '{key.value}' is given twice", problem_mark=key.start_mark
                 )
@@ -118,5 +120,5 @@ def read_yaml(path: Path) -> Any:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         raise ValueError(f"{path}{line}: {error.problem or error.context}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date
         raise ValueError(f"{path}: {str(error).splitlines()[0]}") from None

@@ -41,9 +41,10 @@ def clean(raw: pd.DataFrame, *, shortest: int, longest: int) -> tuple[pd.DataFra
     """Normalised pairs that are fit for training, and the drops as (stage, reason, count).
 
     Reasons, in the order in which they are checked: no English side, control characters, too
-    short or too long (characters), no kana, a sentence that occurred before.
+    short or too long (characters), no kana, a sentence that was kept before.
     """
     pairs = raw.assign(ja=raw["ja"].map(normalise), en=raw["en"].str.strip())
+    pairs = pairs.reset_index(drop=True)
     length = pairs["ja"].str.len()
     checks = {
         "no English side": pairs["en"].isin(["", "-"]),
@@ -51,8 +52,9 @@ def clean(raw: pd.DataFrame, *, shortest: int, longest: int) -> tuple[pd.DataFra
         "too short": length < shortest,
         "too long": length > longest,
         "no kana": ~pairs["ja"].str.contains(KANA),
-        "repeated sentence": pairs["ja"].map(key).duplicated(),
     }
+    fit = pairs[~np.logical_or.reduce(list(checks.values()))]
+    checks["repeated sentence"] = pairs.index.isin(fit.index[fit["ja"].map(key).duplicated()])
     reason = pd.Series(
         np.select(list(checks.values()), list(checks), default=""), index=pairs.index
     )
@@ -86,12 +88,11 @@ def split(
         cut -= 1
     if cut < 1 or len(shuffled) - test < train:
         raise ValueError(
-            f"data.pool leaves {len(shuffled)} distinct sentences, fewer than data.train + "
-            f"data.test = {train + test}; raise data.pool or lower the sizes"
+            f"data.pool leaves {len(shuffled)} distinct sentences, too few for data.train + "
+            f"data.test = {train + test} with no English side in both; raise data.pool or lower "
+            "the sizes"
         )
-    rest = shuffled.iloc[cut:]
-    rest = rest[~rest["en"].map(key).isin(set(boundary[:cut]))]
-    splits = {"test": shuffled.iloc[:cut], "train": rest.iloc[:train]}
+    splits = {"test": shuffled.iloc[:cut], "train": shuffled.iloc[cut : cut + train]}
     drops = [
         ("pool", "not drawn", len(pairs) - len(drawn)),
         ("near-duplicates", f"bigram Jaccard >= {threshold:g}", len(dropped)),

@@ -26,6 +26,8 @@ def bigrams(text: str) -> set[str]:
 
 def near_pairs(texts: Sequence[str], threshold: float) -> list[tuple[int, int]]:
     """Index pairs (i < j) whose bigram Jaccard similarity is at least ``threshold``, sorted."""
+    if not len(texts):
+        return []
     sets = [bigrams(text) for text in texts]
     found = all_pairs(sets, similarity_func_name="jaccard", similarity_threshold=threshold)
     return sorted((min(i, j), max(i, j)) for i, j, _ in found)

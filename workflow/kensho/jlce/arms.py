@@ -79,7 +79,7 @@ def _row(arm: str, seed: int, metric: str, value: float, unit: str) -> dict:
 
 
 def conditions(
-    base: str, records: list[Path], *, dtype: torch.dtype, threads: int, notes: list[str]
+    base: str, records: list[Path], *, dtype: torch.dtype, threads: int, not_tested: list[str]
 ) -> dict:
     """Models, data and settings behind an arm's observations; a small model on any machine."""
     model = _read(Path(f"{base}.json"))
@@ -91,7 +91,8 @@ def conditions(
         "models": {model["source"]["name"]: model},
         "trainings": [_read(record) for record in records],
         "warmup": "the first two training steps are left out of tokens per second",
-        "fallbacks": notes,
+        "fallbacks": [],
+        "not_tested": not_tested,
         "deviations": ["a model of 135M parameters and short sentences stand in for the claim's"],
         **environment(),
     }

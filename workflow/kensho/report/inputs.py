@@ -25,34 +25,38 @@ def loss(paths: list[str]) -> pd.DataFrame:
 def kv_grid(paths: list[str]) -> pd.DataFrame:
     """One row per arm and cell: length, batch, dtype, allocated and closed-form bytes, equal."""
     rows = pd.concat(read(path)[0] for path in paths)
-    # the closed form beside every replicate; the cell counts as equal only if each of them is
-    wide = rows.pivot_table(
-        index=["arm", "block"], columns="metric", values="value", aggfunc=["min", "max"]
+    wide = rows.pivot(index=["arm", "block", "replicate"], columns="metric", values="value")
+    # the closed form stands beside every replicate; a cell is equal only if each of them is
+    wide["equal"] = wide["cache_bytes"] == wide["closed_form_bytes"]
+    grid = wide.groupby(["arm", "block"]).agg(
+        {"cache_bytes": "max", "closed_form_bytes": "max", "equal": "all"}
     )
-    cells = wide.index.get_level_values("block").str.extract(r"L(\d+)-B(\d+)-(\w+)")
-    grid = pd.DataFrame(
-        {
-            "arm": wide.index.get_level_values("arm"),
-            "length": cells[0].astype(int),
-            "batch": cells[1].astype(int),
-            "dtype": cells[2],
-            "cache_bytes": wide["max", "cache_bytes"].to_numpy(),
-            "closed_form_bytes": wide["max", "closed_form_bytes"].to_numpy(),
-        }
-    )
-    lowest, highest = wide["min", "cache_bytes"], wide["max", "cache_bytes"]
-    formula = wide["max", "closed_form_bytes"]
-    grid["equal"] = ((lowest == formula) & (highest == formula)).to_numpy()
-    return grid.sort_values(["arm", "length", "batch", "dtype"], ignore_index=True)
+    grid = grid.reset_index()
+    cells = grid["block"].str.extract(r"L(?P<length>\d+)-B(?P<batch>\d+)-(?P<dtype>\w+)")
+    grid = grid.join(cells.astype({"length": int, "batch": int}))
+    columns = ["arm", "length", "batch", "dtype", "cache_bytes", "closed_form_bytes", "equal"]
+    return grid[columns].sort_values(columns[:4], ignore_index=True)
 
 
 def execution(path: str | Path) -> dict:
-    """Jobs and seconds by rule of all finished jobs in the execution log."""
+    """From the execution log: the last run of each job, by rule, and the time they took in all.
+
+    ``wall_seconds`` is the time during which at least one of these jobs was running.
+    """
     path = Path(path)
     if not path.exists():
         return {}
     log = pd.read_csv(path, sep="\t", names=["time", "event", "job", "seconds"])
-    done = log[log["event"] == "finished"]
+    done = log[log["event"] == "finished"].drop_duplicates("job", keep="last")
     by_rule = done.groupby(done["job"].str.split(" ").str[0])["seconds"]
     rules = by_rule.agg(jobs="size", seconds="sum").reset_index(names="rule")
-    return {"rules": rules.sort_values("seconds", ascending=False).to_dict("records")}
+    rules = rules.sort_values("seconds", ascending=False)
+    ends = [datetime.fromisoformat(time).timestamp() for time in done["time"]]
+    wall, reached = 0.0, 0.0
+    for finish, seconds in sorted(zip(ends, done["seconds"], strict=True)):
+        wall += max(0.0, finish - max(finish - seconds, reached))
+        reached = max(reached, finish)
+    return {
+        "wall_seconds": wall,
+        "rules": rules.to_dict("records"),
+    }

@@ -94,6 +94,7 @@ def decide(
         said = f"{n_units} paired units are too few, {max(min_units, 2)} are needed"
     elif reason in ("UNDECIDED", "SCHOOLS", "PRIORS") and n_required:
         said += f"; if the claim is true, {n_required} units would show it with power 0.8"
+    quantity = quantity[:1].upper() + quantity[1:]
     return verdict, reason, f"{quantity}: {shown}. {said}{_tier_note(reason, tier, required_tier)}."
 
 
@@ -133,6 +134,7 @@ def decide_deterministic(
         shown = quantity
     else:
         shown = f"{quantity}: {_listed(readings)}"
+    shown = shown[:1].upper() + shown[1:]
     return verdict, reason, f"{shown}. {said}{_tier_note(reason, tier, required_tier)}."
 
 
@@ -269,7 +271,11 @@ def _decimals(low: float, high: float) -> int:
     return min(_significant(high - low, 2), 9)
 
 
-def _listed(readings: Sequence[tuple[str, Fraction, Fraction]]) -> str:
+def _listed(readings: Sequence[tuple[str, Fraction, Fraction]], most: int = 3) -> str:
+    """Readings with their values; of more than ``most`` only their number and range."""
+    if len(readings) > most:
+        low, high = min(row[1] for row in readings), max(row[2] for row in readings)
+        return f"{len(readings)} readings from {number(low)} to {number(high)}"
     return ", ".join(
         f"{label} {number(low)}" if low == high else f"{label} {number(low)} to {number(high)}"
         for label, low, high in readings

@@ -1,12 +1,11 @@
 """From observation files to an analysis, and the check that a stored analysis still follows."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kensho.claims.model import Claim
-from kensho.files import sha256
+from kensho.files import read_json, sha256
 from kensho.observations import read
 from kensho.stats.judge import compare, judge
 
@@ -47,12 +46,11 @@ def verify(summary: Mapping, results: Path) -> list[str]:
         if entry["analysis"] is None:
             continue
         stored = results / "analysis" / f"{entry['id']}.json"
-        if not stored.is_file():
-            found.append(f"{stored}: missing; run the workflow again")
-            continue
-        analysis = json.loads(stored.read_text(encoding="utf-8"))
-        claim = Claim.model_validate(entry["record"])
         try:
+            analysis = read_json(stored)
+            if "settings" not in analysis:
+                raise ValueError(f"{stored}: holds no analysis; run the workflow again")
+            claim = Claim.model_validate(entry["record"])
             again, _ = derive(claim, results, **analysis["settings"])
         except ValueError as error:
             found.append(str(error))

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy import stats
 
 RATIO = {"nll_per_character": ("nll", "characters")}
+BOUNDS = {"chrf": (0, 100), "accuracy": (0, 1)}
 UNITS = {"nll_per_character": "nats/character", "chrf": "points", "accuracy": "share"}
 
 
@@ -24,6 +25,8 @@ def evaluation(tables: dict[str, pd.DataFrame], base: str, level: float = 0.95) 
             estimate, residuals = _estimate(items)
             row = {"arm": arm, "seed": seed, "metric": metric, "n": len(items)}
             row |= {"estimate": estimate, **_interval(estimate, residuals, level, "")}
+            lowest, highest = BOUNDS.get(metric.split(" ")[0], (-np.inf, np.inf))
+            row |= {"low": max(row["low"], lowest), "high": min(row["high"], highest)}
             if arm != base:
                 theirs, their_residuals = _estimate(reference[0, metric].loc[items.index])
                 row["difference"] = estimate - theirs

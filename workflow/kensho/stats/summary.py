@@ -1,5 +1,6 @@
 """The statistical summary: every claim of the registry with its verdict or its reason."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -52,8 +53,15 @@ def summarise(
         "family": {name: family_size(claims, name) for name in families},
         "verdict_counts": dict(Counter(entry["verdict"] for entry in entries)),
         "arithmetic_findings": int((~findings["agrees"]).sum()),
-        "claims": sorted(entries, key=lambda entry: "ABCD".index(entry["source"])),
+        "claims": sorted(entries, key=_place),
     }
+
+
+def _place(entry: dict) -> tuple:
+    """Order of the catalogue: by source, the main claims (R) before the figures (F)."""
+    group = entry["id"].split("-")[0]
+    number = int((re.findall(r"-(\d+)", entry["id"]) or ["0"])[0])
+    return entry["source"], ["R", "F"].index(group) if group in "RF" else 2, number
 
 
 def _holm_by_family(analyses: Mapping[str, dict]) -> dict[str, float]:

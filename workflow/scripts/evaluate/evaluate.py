@@ -25,7 +25,7 @@ with job(snakemake):
     for record in snakemake.input.tasks:
         path, source = fetched(record)
         if path is None:
-            unavailable.append(f"{source['name']}: NOT TESTED, {source['reason']}")
+            unavailable.append(source["reason"])
         else:
             items = harness.read_items(path).head(given["choice_items"])
             tasks.append(harness.task(source["name"], items))
@@ -44,7 +44,11 @@ with job(snakemake):
     harness.write_logs(snakemake.output.samples, samples)
     per_item, per_seed = rows(arm, samples, records)
     described = conditions(
-        snakemake.input.base, records, dtype=dtype, threads=snakemake.threads, notes=unavailable
+        snakemake.input.base,
+        records,
+        dtype=dtype,
+        threads=snakemake.threads,
+        not_tested=unavailable,
     )
     write("results/benchmark_data/evaluation", table(per_item), described)
     write("results/benchmark_data/adaptation", table(per_seed), described)

@@ -18,10 +18,16 @@ with job(snakemake):
         scale=given.scale,
         alpha=given.alpha,
     )
-    tables = {Path(p).stem: read(p)[0] for p in snakemake.input.evaluation if p.endswith(".csv")}
+    observed = {Path(p).stem: read(p) for p in snakemake.input.evaluation if p.endswith(".csv")}
+    tables = {arm: table for arm, (table, _) in observed.items()}
     write_table(snakemake.output.evaluation, evaluation(tables, base="base"))
     machine = environment()
     write_json(
         snakemake.output.summary,
-        {**summary, "hardware": machine["hardware"], "versions": machine["software"]},
+        {
+            **summary,
+            "tasks_not_tested": observed["base"][1]["not_tested"],
+            "hardware": machine["hardware"],
+            "versions": machine["software"],
+        },
     )

@@ -1,0 +1,113 @@
+import json
+
+import pandas as pd
+import pytest
+from kensho import observations
+from kensho.files import write_json
+from kensho.report import inputs
+
+
+def test_the_summary_says_when_it_was_written(tmp_path):
+    path = tmp_path / "statistical_summary.json"
+    write_json(path, {"scale": "embedded", "claims": []})
+    found = inputs.summary(path)
+    assert (found["scale"], found["claims"]) == ("embedded", [])
+    written = pd.Timestamp(found["generated"])
+    assert written.tz is not None
+    assert abs(written.timestamp() - path.stat().st_mtime) <= 60
+
+
+def test_losses_of_all_trainings_in_one_table(tmp_path):
+    paths = []
+    for arm, seed in (("lora-r8", 1), ("full", 2)):
+        paths.append(str(tmp_path / f"{arm}.csv"))
+        steps = {"step": [1, 2], "loss": [3.5, 3.25], "seed": seed, "arm": arm, "tokens": 9}
+        pd.DataFrame(steps).to_csv(paths[-1], index=False)
+    found = inputs.loss(paths)
+    assert found.columns.tolist() == ["arm", "seed", "step", "loss"]
+    assert found.to_numpy().tolist() == [
+        ["lora-r8", 1, 1, 3.5], ["lora-r8", 1, 2, 3.25], ["full", 2, 1, 3.5], ["full", 2, 2, 3.25]
+    ]  # fmt: skip
+
+
+def cache(folder, cells):
+    """Observation files from (arm, block, replicate, allocated, closed form)."""
+    rows = [
+        {"experiment": "kv_cache", "arm": arm, "block": block, "replicate": replicate,
+         "metric": metric, "value": float(value), "unit": "bytes"}
+        for arm, block, replicate, *values in cells
+        for metric, value in zip(("cache_bytes", "closed_form_bytes"), values)
+    ]  # fmt: skip
+    return [str(p) for p in observations.write(folder, observations.table(rows), {})]
+
+
+def test_a_cell_is_equal_only_if_every_replicate_is(tmp_path):
+    paths = cache(
+        tmp_path,
+        [
+            ("mla", "L1024-B2-float16", 0, 80, 80),
+            ("mla", "L1024-B2-float16", 1, 80, 80),
+            ("mla", "L512-B4-bfloat16", 0, 40, 40),
+            ("mla", "L512-B4-bfloat16", 1, 39, 40),
+            ("gqa-8", "L512-B4-bfloat16", 0, 41, 40),
+            ("gqa-8", "L512-B4-bfloat16", 1, 40, 40),
+        ],
+    )
+    found = inputs.kv_grid(paths)
+    assert found.to_dict("records") == [
+        {"arm": "gqa-8", "length": 512, "batch": 4, "dtype": "bfloat16", "cache_bytes": 41.0,
+         "closed_form_bytes": 40.0, "equal": False},
+        {"arm": "mla", "length": 512, "batch": 4, "dtype": "bfloat16", "cache_bytes": 40.0,
+         "closed_form_bytes": 40.0, "equal": False},
+        {"arm": "mla", "length": 1024, "batch": 2, "dtype": "float16", "cache_bytes": 80.0,
+         "closed_form_bytes": 80.0, "equal": True},
+    ]  # fmt: skip
+
+
+def test_a_closed_form_that_differs_between_replicates_is_not_equal(tmp_path):
+    paths = cache(
+        tmp_path,
+        [("mla", "L64-B1-float16", 0, 8, 8), ("mla", "L64-B1-float16", 1, 8, 7)],
+    )
+    assert inputs.kv_grid(paths)["equal"].tolist() == [False]
+
+
+def test_the_grid_refuses_a_table_changed_by_hand(tmp_path):
+    [path] = cache(tmp_path, [("mla", "L64-B1-float16", 0, 8, 8)])
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("kv_cache,mla,L64-B1-float16,1,cache_bytes,8.0,bytes\n")
+    with pytest.raises(ValueError, match=r"mla\.csv: changed"):
+        inputs.kv_grid([path])
+
+
+LOG = """2026-11-21T07:00:00+00:00\tstarted\tfetch jnli\t
+2026-11-21T07:00:02+00:00\tfinished\tfetch jnli\t2.0
+2026-11-21T07:00:02+00:00\tstarted\ttrain lora-r8 1\t
+2026-11-21T07:00:09+00:00\tfailed\ttrain lora-r8 1\t7.0
+2026-11-21T07:01:00+00:00\tfinished\ttrain lora-r8 1\t30.5
+2026-11-21T07:02:00+00:00\tfinished\ttrain full 1\t40.0
+"""
+
+
+def test_execution_counts_finished_jobs_by_rule(tmp_path):
+    path = tmp_path / "execution_log.txt"
+    path.write_text(LOG)
+    found = inputs.execution(path)
+    assert found == {
+        "wall_seconds": 72.5,
+        "rules": [
+            {"rule": "train", "jobs": 2, "seconds": 70.5},
+            {"rule": "fetch", "jobs": 1, "seconds": 2.0},
+        ],
+    }
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_no_log_and_no_finished_job_are_no_rules(tmp_path):
+    path = tmp_path / "execution_log.txt"
+    assert inputs.execution(path) == {}
+    path.write_text(LOG.splitlines()[0] + "\n")
+    nothing = {"wall_seconds": 0.0, "rules": []}
+    assert inputs.execution(path) == nothing
+    path.write_text("")
+    assert inputs.execution(path) == nothing

@@ -1,0 +1,183 @@
+"""From observation files to a verdict, and back: every later change of a file is named."""
+
+import json
+from pathlib import Path
+
+import pytest
+from kensho import observations
+from kensho.claims.model import Claim
+from kensho.files import sha256, write_json
+from kensho.stats.derive import derive, verify
+from kensho.stats.summary import summarise
+
+SETTINGS = {"family_size": 2, "alpha": 0.05, "seed": 7, "draws": 500}
+
+
+def claim(name="R-1", region=(0.05, 0.13), **test):
+    def side(arm):
+        return {"arm": arm, "metric": "cache_bytes", "block": None}
+
+    reading = {"label": "MHA", "numerator": side("mla"), "denominator": side("mha")}
+    registered = {
+        "design": "deterministic",
+        "experiment": "kv_cache",
+        "readings": [reading],
+        "region": list(region),
+        "direction": "less",
+    }
+    return Claim.model_validate(
+        {
+            "id": name,
+            "source": "A",
+            "statement": "MLA caches 5-13 % of what MHA does",
+            "quantity": "cache bytes, MLA / MHA",
+            "unit": "share",
+            "claimed": {"low": region[0], "high": region[1]},
+            "scope": {"models": ["any"]},
+            "required_tier": "at-scope",
+            "test": registered | test,
+            "not_tested": None,
+        }
+    )
+
+
+def paired():
+    """A statistical claim over the same files; ratios that never vary leave nothing to sample."""
+    return claim("R-2", design="paired_log_ratio", sesoi=1.05, min_units=2)
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two claims, judged and summarised as the workflow does it."""
+    folder = tmp_path / "results"
+    rows = [
+        {"experiment": "kv_cache", "arm": arm, "block": f"L{length}", "replicate": replicate,
+         "metric": "cache_bytes", "value": float(per_token * length), "unit": "bytes"}
+        for arm, per_token in (("mla", 576), ("mha", 8192), ("mqa", 128))
+        for length in (512, 1024)
+        for replicate in (0, 1)
+    ]  # fmt: skip
+    conditions = {"tier": "at-scope", "fallbacks": [], "deviations": []}
+    observations.write(folder / "benchmark_data/kv_cache", observations.table(rows), conditions)
+    analyses = {}
+    for entry in (claim(), paired()):
+        analyses[entry.id], _ = derive(entry, folder, **SETTINGS)
+        write_json(folder / f"analysis/{entry.id}.json", analyses[entry.id])
+    summary = summarise([claim(), paired()], analyses, {}, scale="embedded", alpha=0.05)
+    write_json(folder / "summary.json", summary)
+    return folder
+
+
+def verified(results):
+    lines = verify(json.loads((results / "summary.json").read_text()), results)
+    assert not any("\n" in line for line in lines)
+    return lines
+
+
+def edit(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_claim_is_judged_on_its_files_alone(results):
+    analysis = json.loads((results / "analysis/R-1.json").read_text())
+    assert (analysis["verdict"], analysis["tier"]) == ("VERIFIED", "at-scope")
+    assert analysis["estimate"] == pytest.approx(576 / 8192, rel=1e-12)
+    assert analysis["settings"] == SETTINGS
+    files = [f"benchmark_data/kv_cache/{arm}.csv" for arm in ("mha", "mla")]
+    assert analysis["observations"] == [
+        {"file": file, "sha256": sha256(results / file), "rows": 4} for file in files
+    ]
+
+
+def test_what_was_not_touched_verifies(results):
+    assert verified(results) == []
+
+
+def test_a_hand_edited_table_is_named_once(results):
+    path = results / "benchmark_data/kv_cache/mla.csv"
+    edit(path, "294912.0", "294913.0")
+    [line] = verified(results)
+    assert line.startswith(f"{path}: changed after the experiment wrote it")
+
+
+@pytest.mark.parametrize("name", ["mha.csv", "mha.conditions.json"])
+def test_a_deleted_observation_file_is_named(results, name):
+    path = results / "benchmark_data/kv_cache" / name
+    path.unlink()
+    [line] = verified(results)
+    assert line.startswith(f"{path}: missing")
+
+
+def test_a_file_that_no_claim_reads_does_not_matter(results):
+    edit(results / "benchmark_data/kv_cache/mqa.csv", "65536.0", "1.0")
+    assert verified(results) == []
+
+
+def test_new_observations_that_say_something_else_are_told(results):
+    path = results / "benchmark_data/kv_cache/mla.csv"
+    edit(path, "294912.0", "147456.0")
+    edit(path, "589824.0", "294912.0")
+    edit(path.with_suffix(".conditions.json"), sha256_before(results), sha256(path))
+    lines = verified(results)
+    assert any(line.startswith(f"{results}/analysis/R-1.json: estimate: ") for line in lines)
+    assert any("verdict: stored VERIFIED, derived anew" in line for line in lines)
+
+
+def sha256_before(results):
+    found = json.loads((results / "analysis/R-1.json").read_text())["observations"]
+    return found[1]["sha256"]
+
+
+def test_a_tier_that_was_raised_by_hand_is_told(results):
+    for arm in ("mla", "mha"):
+        edit(results / f"benchmark_data/kv_cache/{arm}.conditions.json", "at-scope", "reduced")
+    lines = verified(results)
+    assert f"{results}/analysis/R-1.json: tier: stored at-scope, derived anew reduced" in lines
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"VERIFIED"', '"FAILED"', "verdict: stored FAILED, derived anew VERIFIED"),
+        ('"estimate": 0.07', '"estimate": 0.06', "estimate: stored 0.06"),
+        ('"alpha": 0.05,\n "warm', '"alpha": 0.04,\n "warm', "alpha: stored 0.04"),
+    ],
+)
+def test_a_changed_analysis_is_named_with_what_differs(results, old, new, words):
+    path = results / "analysis/R-1.json"
+    edit(path, old, new)
+    lines = verified(results)
+    assert any(line.startswith(f"{path}: {words}") for line in lines)
+    assert all(line.startswith(f"{path}: ") for line in lines)
+
+
+@pytest.mark.parametrize("content", [None, "", '{"claim": "R-1"', "[]", '{"claim": "R-1"}'])
+def test_an_analysis_that_cannot_be_read_is_named(results, content):
+    path = results / "analysis/R-1.json"
+    path.unlink() if content is None else path.write_text(content)
+    [line] = verified(results)
+    assert line.startswith(f"{path}: ")
+
+
+def test_a_verdict_changed_in_the_summary_is_told(results):
+    summary = json.loads((results / "summary.json").read_text())
+    summary["claims"][0]["verdict"] = "PARTIAL"
+    [line] = verify(summary, results)
+    assert line == f"{results}/analysis/R-1.json: verdict PARTIAL in the summary"
+
+
+def test_a_claim_changed_after_its_verdict_is_told(results):
+    summary = json.loads((results / "summary.json").read_text())
+    summary["claims"][0]["record"]["test"]["region"] = [0.01, 0.02]
+    lines = verify(summary, results)
+    assert any(line.startswith(f"{results}/analysis/R-1.json: claim_sha256: ") for line in lines)
+    assert any("derived anew FAILED" in line for line in lines)
+
+
+def test_claims_that_were_not_tested_need_no_file(tmp_path):
+    record = claim().model_dump(mode="json") | {"test": None, "not_tested": "no machine for it"}
+    untested = Claim.model_validate(record)
+    summary = summarise([untested], {}, {"R-1": "no machine for it"}, scale="full", alpha=0.05)
+    assert verify(summary, Path(tmp_path)) == []
