@@ -15,6 +15,7 @@ rule augment_technique:
         "logs/benchmarks/augment_technique/{technique}.tsv"
     conda:
         "../envs/data.yaml"
+    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=4000,
         runtime=30,
@@ -43,6 +44,7 @@ rule augment:
         "logs/benchmarks/augment.tsv"
     conda:
         "../envs/data.yaml"
+    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=4000,
         runtime=15,

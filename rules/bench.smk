@@ -13,6 +13,7 @@ rule kv_cache:
         "logs/benchmarks/kv_cache.tsv"
     conda:
         "../envs/models.yaml"
+    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=8000,
         runtime=15,
@@ -35,6 +36,7 @@ rule lora_parameters:
         "logs/benchmarks/lora_parameters.tsv"
     conda:
         "../envs/models.yaml"
+    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=4000,
         runtime=15,

@@ -31,6 +31,7 @@ rule convert_model:
         "logs/benchmarks/convert_model/{model}.tsv"
     conda:
         "../envs/models.yaml"
+    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=6000,
         runtime=20,
@@ -55,6 +56,7 @@ rule prepare_corpus:
         "logs/benchmarks/prepare_corpus.tsv"
     conda:
         "../envs/data.yaml"
+    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=4000,
         runtime=15,

@@ -113,6 +113,24 @@ def test_killed_and_resumed_equals_undisturbed(tiny_model, tmp_path, arm):
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
 
 
+def test_checkpoints_of_other_settings_are_not_resumed(tiny_model, tmp_path):
+    whole, _ = run(tiny_model, tmp_path / "whole", rank=2)
+    paths = [os.path.dirname(__file__), *sys.path]
+    code = KILLED.format(
+        paths=paths, model=str(tiny_model), folder=str(tmp_path / "killed"), arm=LORA
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert list((tmp_path / "killed" / "checkpoints").glob("checkpoint-*"))
+    other, _ = run(tiny_model, tmp_path / "killed", rank=2)
+    assert list(other["loss"]) == list(whole["loss"])
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+
+
+def test_a_finished_run_leaves_no_checkpoint(tiny_model, tmp_path):
+    run(tiny_model, tmp_path)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["lock"]
+
+
 def test_a_second_process_waits_for_the_first(tiny_model, tmp_path):
     folder = tmp_path / "checkpoints"
     folder.mkdir()

@@ -25,9 +25,11 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
 from kensho.data.prompt import completion, prompt
+from kensho.files import read_json, sha256, write_json
 from kensho.models.loading import device, probe_logits
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 
+WEIGHTS = "model.safetensors"
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
 
 
@@ -59,21 +61,28 @@ def train(
 ) -> tuple[pd.DataFrame, dict]:
     """Train one arm with one seed and save it to ``output``.
 
-    ``samples`` has columns en and ja. ``checkpoints`` is kept while the run is unfinished: the
-    same call goes on from the last one and gives the same result as an undisturbed run. Returns
+    ``samples`` has columns id, en and ja. ``checkpoints`` is kept while the run is unfinished: the
+    same call goes on from the last one and gives the same result as an undisturbed run; a call
+    with other settings, samples or base starts anew, and a finished run leaves none. Returns
     the steps (step, loss, tokens, seconds, peak_bytes) and a record with parameter counts,
     memory (bytes above what was resident before the model was loaded) and tokens per second.
     Raises ValueError if training left the logits unchanged.
     """
+    drawn = draw(samples, steps * batch_size, seed)
+    pairs = {"prompt": drawn["en"].map(prompt), "completion": drawn["ja"].map(completion)}
+    settings = {
+        **{"method": method, "rank": rank, "targets": targets, "learning_rate": learning_rate},
+        **{"steps": steps, "batch_size": batch_size, "max_length": max_length, "seed": seed},
+        **{"dtype": str(dtype), "samples": _digest(pairs), "base": sha256(base / WEIGHTS)},
+    }
     with _exclusive(checkpoints):
+        _discard_foreign(checkpoints, settings)
         baseline = 0 if torch.cuda.is_available() else resident_bytes()
         set_seed(seed)  # before the adapter is made: its initialisation is part of the seed
         tokenizer = AutoTokenizer.from_pretrained(base)
         weights = torch.float32 if method == "full" else dtype
         model = AutoModelForCausalLM.from_pretrained(base, dtype=weights).to(device())
         untrained = probe_logits(model, tokenizer)
-        drawn = draw(samples, steps * batch_size, seed)
-        pairs = {"prompt": drawn["en"].map(prompt), "completion": drawn["ja"].map(completion)}
         adapter = (
             LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, task_type="CAUSAL_LM")
             if method == "lora"
@@ -121,6 +130,7 @@ def train(
             tokenizer.save_pretrained(temporary)
         shutil.rmtree(output, ignore_errors=True)
         temporary.rename(output)
+        _empty(checkpoints)
     table = pd.DataFrame(observer.rows)
     steady = table[table["step"] > WARMUP_STEPS]
     return table, {
@@ -128,7 +138,7 @@ def train(
         "peak_memory_bytes": int(table["peak_bytes"].max()) - baseline,
         "baseline_bytes": baseline,
         "tokens_per_second": float(steady["tokens"].sum() / steady["seconds"].sum()),
-        "sample_ids_sha256": _order_digest(drawn),
+        "samples_in_order_sha256": settings["samples"],
     }
 
 
@@ -193,5 +203,24 @@ def _exclusive(folder: Path):
         yield
 
 
-def _order_digest(drawn: pd.DataFrame) -> str:
-    return hashlib.sha256("\n".join(drawn["id"].astype(str)).encode()).hexdigest()
+def _discard_foreign(folder: Path, settings: dict) -> None:
+    """Empty the folder unless what it holds was made with these settings; note the settings."""
+    note = folder / "settings.json"
+    if not note.is_file() or read_json(note) != settings:
+        _empty(folder)
+        write_json(note, settings)
+
+
+def _empty(folder: Path) -> None:
+    """Remove everything but the lock, which this process holds."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "lock":
+            path.unlink()
+
+
+def _digest(pairs: dict[str, pd.Series]) -> str:
+    """Hex sha256 of the training texts in their order."""
+    lines = "\n".join(a + b for a, b in zip(pairs["prompt"], pairs["completion"], strict=True))
+    return hashlib.sha256(lines.encode()).hexdigest()
