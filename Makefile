@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
-# One run at a time; a lock that a killed run left behind is cleared, never one that is in use.
+# One `make` run at a time; a lock that a killed one left behind is cleared.
 RUN = flock --nonblock --close --conflict-exit-code 75 .venv/run.lock bash -c '\
 	[ -z "$$(ls -A .snakemake/locks 2>/dev/null)" ] || $(SNAKEMAKE) --unlock --quiet all; \
 	$(SNAKEMAKE) $(1)' \

@@ -13,9 +13,9 @@ rule augment_technique:
         "logs/augment_technique/{technique}.log",
     benchmark:
         "logs/benchmarks/augment_technique/{technique}.tsv"
+    priority: 10  # one thread each: together, before the jobs that take all cores
     conda:
         "../envs/data.yaml"
-    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=4000,
         runtime=30,
@@ -42,9 +42,9 @@ rule augment:
         "logs/augment.log",
     benchmark:
         "logs/benchmarks/augment.tsv"
+    priority: 10  # one thread each: together, before the jobs that take all cores
     conda:
         "../envs/data.yaml"
-    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=4000,
         runtime=15,

@@ -11,9 +11,9 @@ rule kv_cache:
         "logs/kv_cache.log",
     benchmark:
         "logs/benchmarks/kv_cache.tsv"
+    priority: 10  # one thread each: together, before the jobs that take all cores
     conda:
         "../envs/models.yaml"
-    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=8000,
         runtime=15,
@@ -34,9 +34,9 @@ rule lora_parameters:
         "logs/lora_parameters.log",
     benchmark:
         "logs/benchmarks/lora_parameters.tsv"
+    priority: 10  # one thread each: together, before the jobs that take all cores
     conda:
         "../envs/models.yaml"
-    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=4000,
         runtime=15,

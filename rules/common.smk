@@ -75,9 +75,11 @@ def seeds(arm):
     return CONFIG.train.seeds if arm in ARMS else [0]
 
 
+LORA = CONFIG.bench.lora_parameters
 PRODUCED = {
-    "kv_cache": None,
-    "lora_parameters": None,
+    "kv_cache": ["mla", "mha", "mha-v2", "gqa-8", "mqa", *CARDS],
+    "lora_parameters": ["full"]
+    + [f"lora-r{rank}-{part}" for rank in LORA.ranks for part in ("qv", "qkvo", "all-linear")],
     "quick_mode": ["plain", "quick"],
     "augmentation": ["original", "augmented"],
     "adaptation": EVALUATED,
@@ -98,7 +100,7 @@ def untestable(claim):
     if claim.test.experiment not in PRODUCED:
         return f"no experiment '{claim.test.experiment}' in this version"
     produced = PRODUCED[claim.test.experiment]
-    absent = [arm for arm in arms_of(claim) if produced is not None and arm not in produced]
+    absent = [arm for arm in arms_of(claim) if arm not in produced]
     return f"the configuration has no arm {', '.join(absent)}" if absent else None
 
 

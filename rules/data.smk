@@ -29,9 +29,9 @@ rule convert_model:
         "logs/convert_model/{model}.log",
     benchmark:
         "logs/benchmarks/convert_model/{model}.tsv"
+    priority: 10  # one thread each: together, before the jobs that take all cores
     conda:
         "../envs/models.yaml"
-    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=6000,
         runtime=20,
@@ -54,9 +54,9 @@ rule prepare_corpus:
         "logs/prepare_corpus.log",
     benchmark:
         "logs/benchmarks/prepare_corpus.tsv"
+    priority: 10  # one thread each: together, before the jobs that take all cores
     conda:
         "../envs/data.yaml"
-    priority: 10 # one thread each: together, before the jobs that take all cores
     resources:
         mem_mb=4000,
         runtime=15,

@@ -27,6 +27,7 @@ rule evaluate:
         evaluate=CONFIG.evaluate.model_dump(exclude={"references", "choice_tasks"}),
         dtype=CONFIG.train.dtype,
         seed=CONFIG.seed,
+        tasks=[digest_of(path) for path in sorted(LIBRARY.glob("kensho/jlce/tasks/*.yaml"))],
         code=code("evaluate/evaluate.py"),
     script:
         "../workflow/scripts/evaluate/evaluate.py"

@@ -106,6 +106,9 @@ def test_killed_and_resumed_equals_undisturbed(tiny_model, tmp_path, arm):
     assert not (tmp_path / "killed" / "model").exists()
     seen = (tmp_path / "killed" / "checkpoints" / "steps.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in seen] == [1, 2, 3, 4, 5]
+    torn = tmp_path / "killed" / "checkpoints" / "checkpoint-5"  # killed while writing it
+    torn.mkdir()
+    (torn / "trainer_state.json").write_text('{"global_st')
     resumed, _ = run(tiny_model, tmp_path / "killed", **arm)
     assert list(resumed["step"]) == list(whole["step"])
     assert list(resumed["loss"]) == list(whole["loss"])

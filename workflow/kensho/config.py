@@ -141,7 +141,7 @@ class Bench(Section):
 
 class Stats(Section):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="before correction")
-    draws: Annotated[int, Field(ge=500)] = Field(1000, description="per chain, 4 chains")
+    draws: Annotated[int, Field(ge=1500)] = Field(2500, description="per chain, 4 chains")
 
 
 class Config(Section):

@@ -93,7 +93,10 @@ def conditions(
         "warmup": "the first two training steps are left out of tokens per second",
         "fallbacks": [],
         "not_tested": not_tested,
-        "deviations": ["a model of 135M parameters and short sentences stand in for the claim's"],
+        "deviations": [
+            f"a model of {model['parameters'] / 1e6:.0f}M parameters and short sentences stand in "
+            "for the claim's"
+        ],
         **environment(),
     }
 

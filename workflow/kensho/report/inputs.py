@@ -53,9 +53,10 @@ def execution(path: str | Path) -> dict:
     rules = rules.sort_values("seconds", ascending=False)
     ends = [datetime.fromisoformat(time).timestamp() for time in done["time"]]
     wall, reached = 0.0, 0.0
-    for finish, seconds in sorted(zip(ends, done["seconds"], strict=True)):
-        wall += max(0.0, finish - max(finish - seconds, reached))
-        reached = max(reached, finish)
+    begins = [end - seconds for end, seconds in zip(ends, done["seconds"], strict=True)]
+    for begin, end in sorted(zip(begins, ends, strict=True)):
+        wall += max(0.0, end - max(begin, reached))
+        reached = max(reached, end)
     return {
         "wall_seconds": wall,
         "rules": rules.to_dict("records"),

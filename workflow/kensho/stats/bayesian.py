@@ -103,7 +103,7 @@ def converged(state: dict) -> bool:
     return bool(
         state["rhat"] < 1.01
         and state["ess_bulk"] >= 400
-        and state["ess_tail"] >= 400
+        and state["ess_tail"] >= 2000  # the rule decides on tail probabilities
         and state["divergences"] == 0
         and state["bfmi"] > 0.3
         and state["chains_differ"]
@@ -117,7 +117,7 @@ def posterior(
     sesoi: float,
     *,
     seed: int,
-    draws: int = 1000,
+    draws: int = 2500,
 ) -> tuple[dict, dict, az.InferenceData]:
     """Fit every prior of PRIORS to the log ratios of blocks (index: block).
 

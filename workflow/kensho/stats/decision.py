@@ -6,6 +6,7 @@ A claim says that a ratio lies in a region. The interval handed in is the one th
     HOLDS          inside the region
     EXCLUDED       outside it, and not an effect of the claimed order
     MAGNITUDE      outside it, but an effect in the claimed direction within a factor of two
+    TIER_MAGNITUDE the same on evidence below the required tier
     UNDECIDED      neither confirmed nor excluded (PARTIAL if the direction is established)
     READINGS       only some readings of a deterministic claim hold
     SCHOOLS        interval and posterior disagree
@@ -92,7 +93,7 @@ def decide(
     said = _said(verdict, reason, region, scope)
     if reason == "UNITS":
         said = f"{n_units} paired units are too few, {max(min_units, 2)} are needed"
-    elif reason in ("UNDECIDED", "SCHOOLS", "PRIORS") and n_required:
+    elif reason in ("UNDECIDED", "SCHOOLS", "PRIORS") and (n_required or 0) > n_units:
         said += f"; if the claim is true, {n_required} units would show it with power 0.8"
     quantity = quantity[:1].upper() + quantity[1:]
     return verdict, reason, f"{quantity}: {shown}. {said}{_tier_note(reason, tier, required_tier)}."
@@ -113,9 +114,8 @@ def decide_deterministic(
     bounds = exact_region(region)
     holding = [row for row in readings if contained(row[1:], bounds)]
     others = [row for row in readings if row not in holding]
-    near = any(
-        _beyond(row[1:], direction, 1) and _near(row[1:], bounds, claimed_value) for row in readings
-    )
+    registered = readings[0][1:]  # the best reading may not be picked
+    near = _beyond(registered, direction, 1) and _near(registered, bounds, claimed_value)
     if not others:
         verdict, reason = Verdict.VERIFIED, "HOLDS"
     elif holding:
@@ -133,7 +133,9 @@ def decide_deterministic(
         )
         shown = quantity
     else:
-        shown = f"{quantity}: {_listed(readings)}"
+        shown = f"{quantity}: {_listed(readings[:1])}"
+        if readings[1:]:
+            shown += f"; other readings: {_listed(readings[1:])}"
     shown = shown[:1].upper() + shown[1:]
     return verdict, reason, f"{shown}. {said}{_tier_note(reason, tier, required_tier)}."
 
@@ -146,6 +148,8 @@ def cap(verdict: Verdict, reason: str, tier: Tier, required_tier: Tier) -> tuple
         return Verdict.PARTIAL, "TIER"
     if verdict == Verdict.FAILED:
         return Verdict.INCONCLUSIVE, "TIER_EXCLUDED"
+    if reason == "MAGNITUDE":
+        return verdict, "TIER_MAGNITUDE"
     return verdict, reason
 
 
@@ -225,6 +229,8 @@ def _said(verdict: Verdict, reason: str, region: Region, scope: str) -> str:
             "EXCLUDED": f"{claimed} is excluded",
             "MAGNITUDE": f"the effect is real in the claimed direction and within a factor of two, "
             f"but {claimed} is excluded",
+            "TIER_MAGNITUDE": "the effect is real in the claimed direction; at this scale "
+            f"{claimed} is excluded, but the claim speaks of {scope}",
             "TIER": f"{claimed} holds at this scale, but the claim speaks of {scope}",
             "TIER_EXCLUDED": f"at this scale {claimed} is excluded, but the claim speaks of "
             f"{scope}; evidence at that tier would decide",

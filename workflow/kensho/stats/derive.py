@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kensho.claims.model import Claim
+from kensho.claims.model import Claim, Verdict
 from kensho.files import read_json, sha256
 from kensho.observations import read
 from kensho.stats.judge import compare, judge
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from arviz import InferenceData
 
 BENCHMARK_DATA = Path("benchmark_data")
+COPIED = ("verdict", "reason", "sentence")  # from the analysis into the entry of the summary
 
 
 def derive(
@@ -39,11 +40,19 @@ def derive(
 def verify(summary: Mapping, results: Path) -> list[str]:
     """Everything in which the stored analyses differ from what the observations say now.
 
-    One line each: changed or missing observation files, changed analyses, other verdicts.
+    One line each: observation files that changed or are missing (those behind no claim included),
+    analyses that do not follow from them, entries of the summary that are not their analysis.
     """
     found = []
+    for path in sorted((results / BENCHMARK_DATA).glob("*/*.csv")):
+        try:
+            read(path)
+        except ValueError as error:
+            found.append(str(error))
     for entry in summary["claims"]:
         if entry["analysis"] is None:
+            if entry["verdict"] != Verdict.NOT_TESTED:
+                found.append(f"{entry['id']}: {entry['verdict']} in the summary, but no analysis")
             continue
         stored = results / "analysis" / f"{entry['id']}.json"
         try:
@@ -56,7 +65,10 @@ def verify(summary: Mapping, results: Path) -> list[str]:
             found.append(str(error))
             continue
         differences = compare(analysis, again)
-        if entry["verdict"] != analysis["verdict"]:
-            differences.append(f"verdict {entry['verdict']} in the summary")
+        if analysis["observations"] != again["observations"]:
+            differences.append("made from other observation files than those here now")
+        shown = {key: value for key, value in entry["analysis"].items() if key != "p_holm"}
+        if shown != analysis or any(entry[key] != analysis[key] for key in COPIED):
+            differences.append("not what statistical_summary.json shows of it")
         found += [f"{stored}: {difference}" for difference in differences]
     return list(dict.fromkeys(found))

@@ -25,7 +25,7 @@ def judge(
     family_size: int,
     alpha: float,
     seed: int,
-    draws: int = 1000,
+    draws: int = 2500,
 ) -> tuple[dict, InferenceData | None]:
     """Analysis of a claim (JSON values only) and its posterior, None where there is none.
 
@@ -295,9 +295,12 @@ def _tier(arm: str, conditions: Mapping, experiment: str) -> Tier:
 
 
 def _deviations(arms: list[str], conditions: Mapping[str, Mapping]) -> list[str]:
-    """Fallbacks taken and departures from the plan, each once."""
+    """Fallbacks taken, departures from the plan and conditions that differ, each once."""
     kinds = ("fallbacks", "deviations")
     found = [entry for arm in arms for kind in kinds for entry in conditions[arm].get(kind) or []]
+    for kind in ("hardware", "software", "dtype", "threads"):
+        if any(conditions[arm].get(kind) != conditions[arms[0]].get(kind) for arm in arms):
+            found.append(f"the arms were observed with different {kind} (see their conditions)")
     return list(dict.fromkeys(map(str, found)))
 
 

@@ -58,14 +58,15 @@ def train(
     checkpoint_every: int,
     dtype: torch.dtype,
     seed: int,
+    code: str = "",
 ) -> tuple[pd.DataFrame, dict]:
     """Train one arm with one seed and save it to ``output``.
 
     ``samples`` has columns id, en and ja. ``checkpoints`` is kept while the run is unfinished: the
-    same call goes on from the last one and gives the same result as an undisturbed run; a call
-    with other settings, samples or base starts anew, and a finished run leaves none. Returns
-    the steps (step, loss, tokens, seconds, peak_bytes) and a record with parameter counts,
-    memory (bytes above what was resident before the model was loaded) and tokens per second.
+    same call goes on from the last one and gives the same weights as an undisturbed run; a call
+    with other settings, samples, base or ``code`` (a digest) starts anew, and a finished run
+    leaves none. Returns the steps (step, loss, tokens, seconds, peak_bytes above what was resident
+    before the model was loaded) and a record with parameters, peak memory and tokens per second.
     Raises ValueError if training left the logits unchanged.
     """
     drawn = draw(samples, steps * batch_size, seed)
@@ -73,7 +74,12 @@ def train(
     settings = {
         **{"method": method, "rank": rank, "targets": targets, "learning_rate": learning_rate},
         **{"steps": steps, "batch_size": batch_size, "max_length": max_length, "seed": seed},
-        **{"dtype": str(dtype), "samples": _digest(pairs), "base": sha256(base / WEIGHTS)},
+        **{
+            "dtype": str(dtype),
+            "code": code,
+            "samples": _digest(pairs),
+            "base": sha256(base / WEIGHTS),
+        },
     }
     with _exclusive(checkpoints):
         _discard_foreign(checkpoints, settings)
@@ -88,7 +94,7 @@ def train(
             if method == "lora"
             else None
         )
-        observer = Observer(checkpoints / "steps.jsonl", name, steps)
+        observer = Observer(checkpoints / "steps.jsonl", name, steps, baseline)
         trainer = SFTTrainer(
             model=model,
             processing_class=tokenizer,
@@ -117,6 +123,9 @@ def train(
             ),
         )
         trainer.remove_callback(PrinterCallback)  # the observer reports progress, with time left
+        for path in checkpoints.glob("checkpoint-*"):
+            if not _complete(path):  # the state is written last: a kill came before it
+                shutil.rmtree(path)
         last = get_last_checkpoint(str(checkpoints))
         observer.keep(int(last.rsplit("-", 1)[1]) if last else 0)
         trainer.train(resume_from_checkpoint=last)
@@ -135,8 +144,7 @@ def train(
     steady = table[table["step"] > WARMUP_STEPS]
     return table, {
         "trainable_parameters": sum(p.numel() for p in trained.parameters() if p.requires_grad),
-        "peak_memory_bytes": int(table["peak_bytes"].max()) - baseline,
-        "baseline_bytes": baseline,
+        "peak_memory_bytes": int(table["peak_bytes"].max()),
         "tokens_per_second": float(steady["tokens"].sum() / steady["seconds"].sum()),
         "samples_in_order_sha256": settings["samples"],
     }
@@ -145,8 +153,8 @@ def train(
 class Observer(TrainerCallback):
     """Writes one line per step as it happens, so that a resumed run keeps what it had seen."""
 
-    def __init__(self, path: Path, name: str, steps: int):
-        self.path, self.name, self.steps = path, name, steps
+    def __init__(self, path: Path, name: str, steps: int, baseline: int):
+        self.path, self.name, self.steps, self.baseline = path, name, steps, baseline
         self.rows: list[dict] = []
         self.counted = 0
 
@@ -176,7 +184,7 @@ class Observer(TrainerCallback):
             "loss": float(logs["loss"]),
             "tokens": tokens,
             "seconds": self.seconds,
-            "peak_bytes": peak_bytes(),
+            "peak_bytes": peak_bytes() - self.baseline,
         }
         self.rows.append(row)
         with open(self.path, "a") as file:
@@ -209,6 +217,13 @@ def _discard_foreign(folder: Path, settings: dict) -> None:
     if not note.is_file() or read_json(note) != settings:
         _empty(folder)
         write_json(note, settings)
+
+
+def _complete(checkpoint: Path) -> bool:
+    try:
+        return "global_step" in read_json(checkpoint / "trainer_state.json")
+    except ValueError:
+        return False
 
 
 def _empty(folder: Path) -> None:

@@ -9,6 +9,6 @@ with job(snakemake):
     name = snakemake.wildcards.source
     record = Path(snakemake.output.record)
     source = Source.model_validate(snakemake.params.source)
-    # Where a file comes from is no part of what it is: the places are not rerun triggers.
+    # Cache and mirror folders are read here and not passed as params: they trigger no rerun.
     cache, mirror = paths(Config.model_validate(snakemake.config))
     write_json(record, fetch(name, source, record.parent, cache=cache, mirror=mirror))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from kensho.claims.model import Claim
 from kensho.files import write_json
-from kensho.observations import environment, read, write_table
+from kensho.observations import read, write_table
 from kensho.stats.describe import evaluation
 from kensho.stats.summary import summarise
 from scripts.job import job
@@ -20,14 +20,14 @@ with job(snakemake):
     )
     observed = {Path(p).stem: read(p) for p in snakemake.input.evaluation if p.endswith(".csv")}
     tables = {arm: table for arm, (table, _) in observed.items()}
+    conditions = observed["base"][1]  # the machine that measured, not the one that sums up
     write_table(snakemake.output.evaluation, evaluation(tables, base="base"))
-    machine = environment()
     write_json(
         snakemake.output.summary,
         {
             **summary,
-            "tasks_not_tested": observed["base"][1]["not_tested"],
-            "hardware": machine["hardware"],
-            "versions": machine["software"],
+            "tasks_not_tested": conditions["not_tested"],
+            "hardware": conditions["hardware"],
+            "versions": conditions["software"],
         },
     )

@@ -24,6 +24,7 @@ with job(snakemake):
         name=f"{name} seed {seed}",
         dtype=dtype,
         seed=seed,
+        code=snakemake.params.code,
         **arm,
         **schedule,
     )
