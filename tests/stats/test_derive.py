@@ -110,9 +110,10 @@ def test_a_deleted_observation_file_is_named(results, name):
     assert line.startswith(f"{path}: missing")
 
 
-def test_a_file_that_no_claim_reads_does_not_matter(results):
+def test_a_file_that_no_claim_reads_is_told_too(results):
     edit(results / "benchmark_data/kv_cache/mqa.csv", "65536.0", "1.0")
-    assert verified(results) == []
+    [line] = verified(results)
+    assert line.startswith(f"{results}/benchmark_data/kv_cache/mqa.csv: changed after")
 
 
 def test_new_observations_that_say_something_else_are_told(results):
@@ -165,7 +166,13 @@ def test_a_verdict_changed_in_the_summary_is_told(results):
     summary = json.loads((results / "summary.json").read_text())
     summary["claims"][0]["verdict"] = "PARTIAL"
     [line] = verify(summary, results)
-    assert line == f"{results}/analysis/R-1.json: verdict PARTIAL in the summary"
+    assert line == f"{results}/analysis/R-1.json: not what statistical_summary.json shows of it"
+
+
+def test_a_verdict_without_an_analysis_is_told(results):
+    summary = json.loads((results / "summary.json").read_text())
+    summary["claims"][0]["analysis"] = None
+    assert any("but no analysis" in line for line in verify(summary, results))
 
 
 def test_a_claim_changed_after_its_verdict_is_told(results):
