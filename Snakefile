@@ -13,8 +13,10 @@ include: "rules/augment.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/bench.smk"
+include: "rules/external.smk"
 include: "rules/stats.smk"
 include: "rules/report.smk"
+include: "rules/calibration.smk"
 
 
 wildcard_constraints:
@@ -31,6 +33,8 @@ localrules:
     sources,
     fetch,
     verify,
+    calibration,
+    calibration_full,
 
 
 rule all:

@@ -20,7 +20,7 @@ for variable, value in {
 }.items():
     os.environ.setdefault(variable, value)
 
-from kensho import config as settings
+from kensho import config as settings, external
 from kensho.claims import registry
 from kensho.data import sources as source_registry
 from kensho.digest import code_digest
@@ -49,8 +49,22 @@ MODELS = [CONFIG.train.base, *CONFIG.evaluate.references]
 ARMS = {arm.name: arm for arm in CONFIG.train.arms}
 EVALUATED = ["base", *ARMS, *CONFIG.evaluate.references]
 TECHNIQUES = ["synonyms", "bunsetsu", "politeness"]
+LORA = CONFIG.bench.lora_parameters
+PRODUCED = {
+    "kv_cache": ["mla", "mha", "mha-v2", "gqa-8", "mqa", *CARDS],
+    "lora_parameters": ["full"]
+    + [f"lora-r{rank}-{part}" for rank in LORA.ranks for part in ("qv", "qkvo", "all-linear")],
+    "quick_mode": ["plain", "quick"],
+    "augmentation": ["original", "augmented"],
+    "adaptation": EVALUATED,
+    "evaluation": EVALUATED,
+}
+EXTERNAL = external.experiments(CLAIMS)
+problems += external.problems(CLAIMS, PRODUCED)
+PRODUCED |= {name: brought.arms for name, brought in EXTERNAL.items()}
 
 if workflow.is_main_process:
+    problems += external.missing(EXTERNAL, Path("results/benchmark_data"))
     needed = [CONFIG.data.source, *MODELS]
     missing = [n for n in needed if not Path(f"results/sources/{n}/record.json").exists()]
     problems += source_registry.all_unreachable(
@@ -75,24 +89,6 @@ def seeds(arm):
     return CONFIG.train.seeds if arm in ARMS else [0]
 
 
-LORA = CONFIG.bench.lora_parameters
-PRODUCED = {
-    "kv_cache": ["mla", "mha", "mha-v2", "gqa-8", "mqa", *CARDS],
-    "lora_parameters": ["full"]
-    + [f"lora-r{rank}-{part}" for rank in LORA.ranks for part in ("qv", "qkvo", "all-linear")],
-    "quick_mode": ["plain", "quick"],
-    "augmentation": ["original", "augmented"],
-    "adaptation": EVALUATED,
-    "evaluation": EVALUATED,
-}
-
-
-def arms_of(claim):
-    """Arms that the readings of a claim name, sorted."""
-    sides = [side for r in claim.test.readings for side in (r.numerator, r.denominator)]
-    return sorted({side.arm for side in sides})
-
-
 def untestable(claim):
     """Why a claim cannot be tested with this configuration, or None."""
     if claim.test is None:
@@ -100,19 +96,19 @@ def untestable(claim):
     if claim.test.experiment not in PRODUCED:
         return f"no experiment '{claim.test.experiment}' in this version"
     produced = PRODUCED[claim.test.experiment]
-    absent = [arm for arm in arms_of(claim) if arm not in produced]
+    absent = [arm for arm in claim.test.arms if arm not in produced]
     return f"the configuration has no arm {', '.join(absent)}" if absent else None
 
 
 TESTED = {claim.id: claim for claim in CLAIMS if untestable(claim) is None}
-STATISTICAL = [i for i, claim in TESTED.items() if claim.test.design != "deterministic"]
+STATISTICAL = [i for i, claim in TESTED.items() if claim.test.stochastic]
 DETERMINISTIC = [i for i in TESTED if i not in STATISTICAL]
 
 
 def experiment_arms(experiment):
     """Arms of an experiment that tested claims read, sorted."""
     claims = [claim for claim in TESTED.values() if claim.test.experiment == experiment]
-    return sorted({arm for claim in claims for arm in arms_of(claim)})
+    return sorted({arm for claim in claims for arm in claim.test.arms})
 
 
 def observation_files(experiment, arms):
@@ -124,7 +120,7 @@ def observation_files(experiment, arms):
 def observations_of(wildcards):
     """Files that the claim's verdict rests on."""
     claim = TESTED[wildcards.claim]
-    return observation_files(claim.test.experiment, arms_of(claim))
+    return observation_files(claim.test.experiment, claim.test.arms)
 
 
 def training_samples(wildcards):

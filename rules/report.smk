@@ -23,7 +23,7 @@ rule report:
     params:
         layout=[
             digest_of(LIBRARY / "kensho/report" / name)
-            for name in ("template.html.j2", "style.css")
+            for name in ("template.html.j2", "card.html.j2", "macros.html.j2", "style.css")
         ],
         code=code("report/report.py"),
     script:

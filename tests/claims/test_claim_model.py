@@ -77,12 +77,12 @@ def test_record_is_accepted_with_its_defaults():
         ({"test__readings": []}, "x.yaml: X-1.test.readings: expected at least 1 items"),
         (
             {"test__sesoi": 0.5},
-            "x.yaml: X-1.test.sesoi: should be greater than or equal to 1, found 0.5",
+            "x.yaml: X-1.test: sesoi must be above 1 (a factor) for paired_log_ratio",
         ),
         ({"test__region": [2.2, 1.8]}, "x.yaml: X-1.test: region: low 2.2 is not below high 1.8"),
         (
             {"test__min_units": 1},
-            "x.yaml: X-1.test: min_units must be at least 2 for paired_log_ratio",
+            "x.yaml: X-1.test.min_units: should be greater than or equal to 2, found 1",
         ),
         (
             {"test__direction": "more"},
@@ -119,7 +119,7 @@ def test_unknown_tier_and_design_name_the_known_ones():
     assert len(found) == 2
     assert "'at-scope', 'reference'" in found[0]
     assert "found the text 'at-scop'" in found[0]
-    assert "'deterministic' or 'paired_log_ratio'" in found[1]
+    assert "test: design: expected 'deterministic', 'paired_log_ratio'" in found[1]
 
 
 def test_an_unknown_key_inside_a_list_is_measured_against_its_own_record():

@@ -1,79 +1,8 @@
-"""Numbers as the report writes them."""
+"""Rows of the report from analyses and tables."""
 
-import math
-
-import numpy as np
 import pandas as pd
 import pytest
 from kensho.report import tables
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (3.0, "3"),
-        (45000, "45,000"),
-        (6738415616.0, "6,738,415,616"),
-        (12345.678, "12,346"),
-        (0.0140625, "0.01406"),
-        (-0.28, "−0.28"),
-        (2.1e-17, "2.10 × 10⁻¹⁷"),
-        (-0.0, "0"),
-        (np.int64(0), "0"),
-        (math.nan, "–"),
-        (math.inf, "–"),
-        (None, "–"),
-    ],
-)
-def test_number(value: float | None, shown: str) -> None:
-    assert tables.number(value) == shown
-
-
-def test_estimate_and_interval_share_decimals_given_by_the_width() -> None:
-    assert tables.with_bounds(1.93, [1.88, 1.97]) == "1.930 [1.880, 1.970]"
-    assert tables.with_bounds(10.2, [4.0, 17.0]) == "10 [4, 17]"
-    assert tables.with_bounds(0.5, (0.4, 0.6), sign=True) == "+0.50 [0.40, 0.60]"
-    assert tables.with_bounds(0.5, [0.5, 0.5]) == "0.500 [0.500, 0.500]"
-    assert tables.with_bounds(2.0, None) == "2"
-    assert tables.with_bounds(None, [1, 2]) == "–"
-
-
-def test_open_and_missing_bounds() -> None:
-    assert tables.bounds([None, 1.5]) == "[…, 1.5]"
-    assert tables.bounds([math.nan, math.nan]) == tables.bounds(None) == "–"
-
-
-def test_probabilities_never_round_to_certainty() -> None:
-    values = [0.0, 1e-9, 0.9749, 0.99999, 1.0, None]
-    shown = ["0.000", "< 0.001", "0.975", "> 0.999", "1.000", "–"]
-    assert [tables.probability(value) for value in values] == shown
-    assert [tables.p_value(p) for p in (0.0, 0.0004, 0.02)] == [
-        "0.000",
-        "4.00 × 10⁻⁴",
-        "0.020",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("count", "shown"),
-    [
-        (0, "0 B"),
-        (1023, "1023 B"),
-        (589824, "576 KiB"),
-        (1179648, "1.12 MiB"),
-        (2**40, "1 TiB"),
-    ],
-)
-def test_size(count: int, shown: str) -> None:
-    assert tables.size(count) == shown
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(0.5, "0.5 s"), (59.7, "1 min 00 s"), (1043, "17 min 23 s"), (7325, "2 h 02 min")],
-)
-def test_duration(seconds: float, shown: str) -> None:
-    assert tables.duration(seconds) == shown
 
 
 @pytest.mark.parametrize(
@@ -135,3 +64,43 @@ def test_a_repeated_cell_of_the_cache_grid_is_refused() -> None:
     frame = pd.DataFrame([("mla", 512, 1, "float16", 8, 8, True)] * 2, columns=columns)
     with pytest.raises(ValueError, match="kv_grid: arm mla repeats"):
         tables.cache_grid(frame)
+
+
+@pytest.mark.parametrize(
+    ("interval", "region", "place"),
+    [
+        ([1.9, 2.1], (1.8, 2.2), "inside"),
+        ([1.9, 2.1], (1.8, None), "inside"),
+        ([1.8, 2.2], (1.8, 2.2), "inside"),
+        ([1.9, 2.3], (1.8, 2.2), "across"),
+        ([1.9, None], (1.8, 2.2), "across"),
+        ([1.9, None], (1.8, None), "inside"),
+        ([2.3, 2.5], (1.8, 2.2), "outside"),
+        ([2.3, 2.5], (None, 2.2), "outside"),
+        (None, (1.8, 2.2), "–"),
+        ([1.9, 2.1], (None, None), "–"),
+    ],
+)
+def test_place_of_an_interval(interval: list | None, region: tuple, place: str) -> None:
+    assert tables.place_of(interval, region) == place
+
+
+def test_the_registered_region_is_not_rounded() -> None:
+    rows = dict(tables.registered({"region": [181.8, 220.0], "analysis": {}}))
+    assert rows["claimed region"] == "[181.8, 220]"
+    assert dict(tables.registered({"region": [0.55, None]}))["claimed region"] == "[0.55, …]"
+
+
+def test_readings_of_a_difference_are_placed_on_a_linear_axis() -> None:
+    rows = [{"label": str(x), "value": x} for x in (-1.0, 0.0, 1.0)]
+    analysis = {"scale": "difference", "readings": rows}
+    placed = tables.readings({"region": [-1.0, 0.5], "analysis": analysis})
+    assert [row["place"] for row in placed] == [4.0, 50.0, 96.0]
+    assert placed[0]["band"] == (4.0, 73.0)
+
+
+def test_one_line_says_how_sure_a_verdict_is() -> None:
+    universe = {"share": 0.9, "specifications": [{}] * 10}
+    analysis = {"diagnostics": {"gates_ok": False}, "multiverse": universe}
+    assert tables.certainty(analysis) == "a check failed · 90 % of 10 specifications agree"
+    assert tables.certainty({}) == tables.certainty({"diagnostics": None, "power": None}) == ""

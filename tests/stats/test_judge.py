@@ -91,20 +91,32 @@ def test_a_true_claim_is_verified_and_the_analysis_is_complete(verified):
     assert {row["verdict"] for row in analysis["posterior"]["prior_sensitivity"]} == {"VERIFIED"}
     assert analysis["claim_sha256"] == claim().digest()
     assert json.loads(json.dumps(analysis, allow_nan=False)) == analysis
-    assert idata.observed_data["log_ratio"].size == 12
+    assert idata.observed_data["y"].size == 12
 
 
 def test_block_ratios_are_ratios_of_geometric_means_without_warm_up(verified):
     tables = speed()
     kept = {arm: t[(t.replicate >= 0) & (t.block == "b03")].value for arm, t in tables.items()}
     expected = np.exp(np.log(kept["plain"]).mean() - np.log(kept["quick"]).mean())
-    found = {row["block"]: row["ratio"] for row in verified[0]["blocks"]}
+    found = {row["block"]: row["value"] for row in verified[0]["blocks"]}
     assert found["b03"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_shuffled_rows_give_the_identical_analysis(verified):
     shuffled = {arm: t.sample(frac=1, random_state=3) for arm, t in speed().items()}
     assert judged(claim(), shuffled)[0] == verified[0]
+
+
+def test_runs_that_depend_on_the_run_before_have_no_verdict():
+    rng, level, levels = np.random.default_rng(0), 0.0, []
+    for _ in range(40):
+        level = 0.9 * level + rng.normal(0, 0.01)
+        levels.append(math.exp(level))
+    tables = speed(blocks=40, sd=0.001)
+    tables["plain"]["value"] *= tables["plain"]["block"].str[1:].astype(int).map(levels.__getitem__)
+    found = judged(claim(), tables)[0]
+    assert found["diagnostics"]["autocorrelated"] is True
+    assert (found["verdict"], found["reason"]) == ("INCONCLUSIVE", "GATE")
 
 
 def test_swapped_arms_give_the_inverse_ratio(verified):
@@ -152,14 +164,15 @@ def test_too_few_units_and_constants_have_no_verdict():
     few = judged(claim(), speed(blocks=3))[0]
     assert (few["verdict"], few["reason"]) == ("INCONCLUSIVE", "UNITS")
     constant = judged(claim(), speed(sd=0.0))
-    assert (constant[0]["verdict"], constant[0]["reason"]) == ("INCONCLUSIVE", "CONSTANT")
+    assert (constant[0]["verdict"], constant[0]["reason"]) == ("NOT TESTED", "CONSTANT")
+    assert "speed/plain.csv and speed/quick.csv do not vary" in constant[0]["sentence"]
     assert constant[0]["p_value"] is None and constant[1] is None
     one = judged(claim(), speed(blocks=1))[0]
     assert (one["reason"], one["interval"]) == ("UNITS", None)
 
 
 def test_a_failed_gate_leaves_no_verdict(monkeypatch):
-    monkeypatch.setattr(bayesian, "sampler_state", lambda trace: {"converged": False})
+    monkeypatch.setattr(bayesian, "sampler_state", lambda *given: {"converged": False})
     found = judged(claim(), speed())[0]
     assert (found["verdict"], found["reason"]) == ("INCONCLUSIVE", "GATE")
 
@@ -274,6 +287,6 @@ def test_compare_tells_what_differs_beyond_monte_carlo_error(verified):
         assert [line.split(", ")[0] for line in lines] == [f"{key}: stored {value}"]
     assert compare(stored | {"estimate": stored["estimate"] * (1 + 1e-6)}, verified[0])
     stored["posterior"]["p_region"] = 0.5
-    stored["blocks"][3]["ratio"] *= 1.001
+    stored["blocks"][3]["value"] *= 1.001
     fields = [line.split(":")[0] for line in compare(stored, verified[0])]
-    assert fields == ["posterior.p_region", "blocks.ratio"]
+    assert fields == ["posterior.p_region", "blocks.value"]

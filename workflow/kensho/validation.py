@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
@@ -41,7 +41,8 @@ def problems(
     """
     lines = []
     for item in error.errors(include_url=False):
-        place = ".".join(str(part) for part in (under, *item["loc"]) if part != "")
+        parts = (under, *_without_tags(item["loc"], model))
+        place = ".".join(str(part) for part in parts if part != "")
         lines.append(": ".join(part for part in (where, place, _say(item, model)) if part))
     return lines
 
@@ -53,6 +54,11 @@ def _say(item: dict[str, Any], model: type[BaseModel]) -> str:
         return f"unknown key, {suggestion(item['loc'][-1], known)}"
     if kind == "missing":
         return "required key is missing"
+    if kind == "union_tag_not_found":
+        return f"{context['discriminator']} is missing"
+    if kind == "union_tag_invalid":
+        key = context["discriminator"].strip("'")
+        return f"{key}: expected {context['expected_tags']}, found {_shown(found.get(key))}"
     if kind in ("literal_error", "enum"):
         return f"expected {context['expected']}, found {_shown(found)}"
     if kind in ("too_short", "too_long"):
@@ -84,12 +90,30 @@ def _shown(value: object) -> str:
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Keys of the model that sits at a location; a part that is no field is an index or a key."""
+    """Keys of the model that sits at a location."""
+    reached = list(_walk(location, model))[-1][1] if location else [model]
+    return sorted({field.alias or name for m in reached for name, field in m.model_fields.items()})
+
+
+def _without_tags(location: tuple[int | str, ...], model: type[BaseModel]) -> list[int | str]:
+    """A location as the user wrote it: Pydantic adds the chosen `design` as a part of its own."""
+    return [part for part, _ in _walk(location, model) if part is not None]
+
+
+def _walk(location: tuple[int | str, ...], model: type[BaseModel]) -> Iterator[tuple]:
+    """Each part of a location (None for a tag) with the models that it leads to."""
     reached = [model]
     for part in location:
+        tagged = [m for m in reached if part in _tags(m)]
         fields = [m.model_fields[part].annotation for m in reached if part in m.model_fields]
-        reached = [m for annotation in fields for m in _models_in(annotation)] or reached
-    return sorted({field.alias or name for m in reached for name, field in m.model_fields.items()})
+        # a part that is neither tag nor field is an index or a key
+        reached = tagged or [m for annotation in fields for m in _models_in(annotation)] or reached
+        yield None if tagged else part, reached
+
+
+def _tags(model: type[BaseModel]) -> tuple:
+    field = model.model_fields.get("design")
+    return get_args(field.annotation) if field else ()
 
 
 def _models_in(annotation: object) -> list[type[BaseModel]]:

@@ -8,7 +8,9 @@ import math
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from kensho.claims.designs import Record, Test, Text
 
 
 class Tier(StrEnum):
@@ -35,15 +37,7 @@ class Verdict(StrEnum):
     NOT_TESTED = "NOT TESTED"
 
 
-Positive = Annotated[float, Field(gt=0)]
-Text = Annotated[str, Field(min_length=1)]
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class Claimed(_Record):
+class Claimed(Record):
     """The claimed set, in the claim's own unit: a value, an interval or a bound."""
 
     value: float | None = None
@@ -63,7 +57,7 @@ class Claimed(_Record):
         return self
 
 
-class Scope(_Record):
+class Scope(Record):
     """The models and the hardware that the claim speaks of."""
 
     models: list[Text]
@@ -75,7 +69,7 @@ Operation = Literal[
 ]
 
 
-class Arithmetic(_Record):
+class Arithmetic(Record):
     """A figure of the source that follows from other figures of the source."""
 
     text: Text
@@ -93,62 +87,11 @@ class Arithmetic(_Record):
         return self
 
 
-class Side(_Record):
-    """One side of a reading; block null means all blocks, paired by their name."""
-
-    arm: Text
-    metric: Text
-    block: Text | None = None
-
-
-class Reading(_Record):
-    """One ratio that the claim's words can mean."""
-
-    label: Text
-    numerator: Side
-    denominator: Side
-
-
-class Test(_Record):
-    """The registered test. `region` is the claimed set on the ratio scale, null an open end."""
-
-    __test__ = False  # not a pytest class
-
-    design: Literal["deterministic", "paired_log_ratio"]
-    experiment: Text
-    readings: Annotated[list[Reading], Field(min_length=1)]
-    region: Annotated[list[Positive | None], Field(min_length=2, max_length=2)]
-    direction: Literal["less", "greater"] | None
-    sesoi: Annotated[float, Field(ge=1)] = 1.0
-    min_units: Annotated[int, Field(ge=1)] = 1
-    family: Text = "main"
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        low, high = self.region
-        if low is None and high is None:
-            raise ValueError("region has two open ends and would hold for any ratio")
-        if low is not None and high is not None and not low < high:
-            raise ValueError(f"region: low {low:g} is not below high {high:g}")
-        if self.direction == "less" and low is not None and low >= 1:
-            raise ValueError("region lies above 1 but the direction is 'less'")
-        if self.direction == "greater" and high is not None and high <= 1:
-            raise ValueError("region lies below 1 but the direction is 'greater'")
-        labels = [reading.label for reading in self.readings]
-        if len(set(labels)) < len(labels):
-            raise ValueError("two readings have the same label")
-        if self.design == "paired_log_ratio" and self.min_units < 2:
-            raise ValueError("min_units must be at least 2 for paired_log_ratio")
-        if self.design == "paired_log_ratio" and self.sesoi <= 1:
-            raise ValueError("sesoi must be above 1 for paired_log_ratio")
-        return self
-
-
-class Claim(_Record):
+class Claim(Record):
     """One entry of the registry. A claim has either a test or the reason why it has none."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9.-]*$")]
-    source: Literal["A", "B", "C", "D"]
+    source: Literal["A", "B", "C", "D", "own"]
     statement: Text
     quantity: Text
     unit: Text
@@ -156,8 +99,8 @@ class Claim(_Record):
     scope: Scope
     required_tier: Annotated[Tier, Field(strict=False)] = Tier.AT_SCOPE
     priority: bool = False
-    remarks: list[Text] = []
-    arithmetic: list[Arithmetic] = []
+    remarks: list[Text] = Field([])
+    arithmetic: list[Arithmetic] = Field([])
     test: Test | None
     not_tested: Text | None
 
@@ -176,22 +119,31 @@ class Claim(_Record):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-# How a claimed figure reads on the ratio scale, for the units where that is unambiguous.
-_TO_RATIO = {"ratio": lambda x: x, "gain": lambda x: 1 + x, "percent gain": lambda x: 1 + x / 100}
+# How a claimed figure reads on the scale of a design, where that is unambiguous.
+_TO_SCALE = {
+    ("ratio", "ratio"): lambda x: x,
+    ("gain", "ratio"): lambda x: 1 + x,
+    ("percent gain", "ratio"): lambda x: 1 + x / 100,
+    ("percentage points", "difference"): lambda x: x / 100,
+    ("points", "difference"): lambda x: x,
+    ("percent", "share"): lambda x: x / 100,
+    ("share", "share"): lambda x: x,
+}
 
 
 def _region_agrees(claimed: Claimed, unit: str, test: Test) -> None:
-    if unit not in _TO_RATIO:
+    convert = _TO_SCALE.get((unit, test.scale))
+    if convert is None:
         return
-    ratios = {key: _TO_RATIO[unit](x) for key, x in claimed.model_dump(exclude_none=True).items()}
+    given = {key: convert(x) for key, x in claimed.model_dump(exclude_none=True).items()}
     low, high = test.region
-    inside = all((low is None or low <= r) and (high is None or r <= high) for r in ratios.values())
+    inside = all((low is None or low <= r) and (high is None or r <= high) for r in given.values())
     bounds = {"at_least": low, "at_most": high}
     on_bound = all(
-        key not in ratios or (bound is not None and math.isclose(bound, ratios[key]))
+        key not in given or (bound is not None and math.isclose(bound, given[key]))
         for key, bound in bounds.items()
     )
     if not (inside and on_bound):
         raise ValueError(
-            f"test.region {test.region} does not hold the claimed set {ratios} (ratio scale)"
+            f"test.region {test.region} does not hold the claimed set {given} ({test.scale} scale)"
         )

@@ -1,14 +1,9 @@
 """The validation report as one HTML page."""
 
-from pathlib import Path
-
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
-from kensho.report import plots, tables
-
-HERE = Path(__file__).parent
+from kensho.report import claim_plots, plots, tables
+from kensho.report.templates import render
 
 
 def build(
@@ -41,48 +36,65 @@ def build(
     _check(claims)
     arms = list(dict.fromkeys(loss.arm))
     limits = (float(loss.loss.min()) * 0.95, float(loss.loss.max()) * 1.02) if arms else (0.0, 1.0)
-    return (
-        _environment()
-        .get_template("template.html.j2")
-        .render(
-            summary=summary,
-            style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
-            judged=[claim for claim in claims if claim["verdict"] != "NOT TESTED"],
-            untested=[claim for claim in claims if claim["verdict"] == "NOT TESTED"],
-            verdicts=tables.VERDICTS,
-            tally={v: sum(claim["verdict"] == v for claim in claims) for v in tables.VERDICTS},
-            seeds=sorted(loss.seed.unique()),
-            losses=[(arm, plots.loss(loss, arm, limits)) for arm in arms],
-            evaluation=[
-                {**group, "svg": plots.differences(evaluation, group["metric"])}
-                for group in tables.evaluation(evaluation)
-            ],
-            grid=tables.cache_grid(kv_grid),
-            cells=len(kv_grid),
-            equal=int(kv_grid["equal"].sum()),
-            drops=drops.to_dict("records"),
-            augmentation=tables.counts(augmentation, "technique", "outcome"),
-            execution=execution,
-        )
+    judged = [claim for claim in claims if claim["verdict"] != "NOT TESTED"]
+    return render(
+        "template.html.j2",
+        summary=summary,
+        judged=judged,
+        untested=[claim for claim in claims if claim["verdict"] == "NOT TESTED"],
+        schools=tables.schools(judged),
+        multiplicity=tables.multiplicity(judged),
+        verdicts=tables.VERDICTS,
+        most_units=claim_plots.MOST_UNITS,
+        tally={v: sum(claim["verdict"] == v for claim in claims) for v in tables.VERDICTS},
+        seeds=sorted(loss.seed.unique()),
+        losses=[(arm, plots.loss(loss, arm, limits)) for arm in arms],
+        evaluation=[
+            {**group, "svg": plots.differences(evaluation, group["metric"])}
+            for group in tables.evaluation(evaluation)
+        ],
+        grid=tables.cache_grid(kv_grid),
+        cells=len(kv_grid),
+        equal=int(kv_grid["equal"].sum()),
+        drops=drops.to_dict("records"),
+        augmentation=tables.counts(augmentation, "technique", "outcome"),
+        execution=execution,
     )
 
 
 def _view(claim: dict) -> dict:
     """A claim with everything that its card and its rows show."""
-    analysis, region = claim.get("analysis") or {}, tables.region(claim)
-    return {
+    name, analysis, region = claim["id"], claim.get("analysis") or {}, tables.region(claim)
+    view = {
         **claim,
         "analysis": analysis,
         "claimed_text": tables.claimed(claim),
-        "estimate_text": tables.with_bounds(analysis.get("estimate"), analysis.get("interval")),
+        "estimate_text": tables.estimate(analysis),
+        "axis": "logarithmic" if tables.scale(analysis) in tables.LOGARITHMIC else "linear",
         "sources": tables.sources(claim),
+        "registered": tables.registered(claim),
+        "changed": (analysis.get("registration") or {}).get("status") or "as registered",
         "facts": tables.facts(analysis),
         "posterior_facts": tables.posterior_facts(analysis),
+        "certainty": tables.certainty(analysis),
+        "diagnostics": tables.nested(analysis.get("diagnostics")),
+        "planning": tables.planning(analysis),
+        "priors": tables.priors(claim),
+        "tests": tables.tests(analysis),
         "readings": tables.readings(claim),
         "observations": tables.observations(analysis),
-        "strip": plots.strip(claim["id"], analysis, region),
-        "blocks": plots.blocks(claim["id"], analysis, region),
+        "strip": claim_plots.strip(name, analysis, region),
+        "blocks": claim_plots.blocks(name, analysis, region),
+        "posterior": claim_plots.posterior(name, analysis, region),
+        "ranks": claim_plots.ranks(name, analysis),
+        "predictive": claim_plots.predictive(name, analysis),
+        "power": claim_plots.power(name, analysis),
+        "multiverse": claim_plots.multiverse(name, analysis, region, claim["verdict"]),
     }
+    return view | {"sure": any(map(view.get, _SURE))}
+
+
+_SURE = ("blocks", "multiverse", "power", "ranks", "diagnostics", "planning", "priors", "tests")
 
 
 def _check(claims: list[dict]) -> None:
@@ -97,25 +109,3 @@ def _check(claims: list[dict]) -> None:
     ]
     if problems:
         raise ValueError("statistical_summary.json: " + "; ".join(problems))
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.ChainableUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    names = (
-        "number",
-        "bounds",
-        "probability",
-        "size",
-        "duration",
-        "words",
-        "label",
-        "unit_suffix",
-    )
-    environment.filters |= {name: getattr(tables, name) for name in names}
-    return environment

@@ -1,13 +1,23 @@
-"""Rows and texts of the validation report: numbers already computed become what a reader sees."""
+"""Rows of the validation report: results already computed, as a reader sees them."""
 
 import math
-from numbers import Number
 from urllib.parse import quote
 
 import pandas as pd
 
-MISSING = "–"
-SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+from kensho.report.text import (
+    MISSING,
+    absent,
+    bounds,
+    label,
+    number,
+    p_value,
+    probability,
+    unit_suffix,
+    with_bounds,
+    words,
+)
+
 VERDICTS = ("VERIFIED", "PARTIAL", "FAILED", "INCONCLUSIVE", "NOT TESTED")
 SOURCES = {
     "A": ("DeepSeek R1 Japanese Language Adaptation (draft paper)", None),
@@ -19,128 +29,22 @@ METRICS = {
     "nll_per_character": "Negative log-likelihood per character (lower is better)",
     "chrf": "chrF of translation (higher is better)",
 }
-LABELS = {
-    "rhat": "R-hat",
-    "ess_bulk": "effective draws, bulk",
-    "ess_tail": "effective draws, tail",
-    "bfmi": "E-BFMI",
-    "ppc_p": "posterior predictive p",
-    "gates_ok": "all checks passed",
-    "effect_assumed": "ratio assumed for power",
-    "sd_log": "s.d. of log ratios",
-    "power_at_n": "power at this n",
-    "n_required": "n for power 0.8",
-}
+LOGARITHMIC = ("ratio", "dose", "count")  # scales whose axis is logarithmic
+NULLS = {"ratio": 1.0, "difference": 0.0, "share": 0.5}  # no effect
 
 
-def absent(value: object) -> bool:
-    """Whether there is nothing to show: undefined, null, NaN, infinite or an empty container."""
-    return not math.isfinite(value) if isinstance(value, Number) else not value
+def scale(analysis: dict) -> str:
+    """Name of the scale of an analysis; the ones without a name are ratios."""
+    return analysis.get("scale") or "ratio"
 
 
-def number(value: float | None, decimals: int | None = None) -> str:
-    """Four significant digits, or fixed `decimals`; a true minus sign; absent values as a dash."""
-    if absent(value):
-        return MISSING
-    if isinstance(value, str):
-        return value
-    if decimals is not None:
-        text = f"{value:,.{decimals}f}"
-    elif isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15):
-        text = f"{int(value):,}"
-    elif abs(value) >= 1000:
-        text = f"{value:,.0f}"
-    elif abs(value) < 1e-3:
-        mantissa, exponent = f"{value:.2e}".split("e")
-        text = f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPT)}"
-    else:
-        text = f"{value:.4g}"
-    return text.replace("-", "−")
-
-
-def decimals_for(low: float, high: float) -> int:
-    """Decimals that show two digits of the width of an interval, 6 at most."""
-    width = high - low
-    return min(6, max(0, 1 - math.floor(math.log10(width)))) if width > 0 else 3
-
-
-def bounds(pair: list | tuple | None, decimals: int | None = None) -> str:
-    """`[low, high]`, with an open end as an ellipsis; a dash where there is no interval."""
-    if absent(pair) or all(absent(end) for end in pair):
-        return MISSING
-    if decimals is None and not any(absent(end) for end in pair):
-        decimals = decimals_for(*pair)
-    return "[{}, {}]".format(*("…" if absent(end) else number(end, decimals) for end in pair))
-
-
-def with_bounds(value: float | None, pair: list | tuple | None, sign: bool = False) -> str:
-    """An estimate and its interval at the same number of decimals."""
-    if absent(value) or absent(pair) or any(absent(end) for end in pair):
-        text = number(value)
-    else:
-        decimals = decimals_for(*pair)
-        text = f"{number(value, decimals)} {bounds(pair, decimals)}"
-    return f"+{text}" if sign and not absent(value) and value > 0 else text
-
-
-def probability(value: float | None) -> str:
-    """A probability to three decimals, never shown as exactly 0 or 1 unless it is."""
-    if absent(value):
-        return MISSING
-    if 0 < value < 0.001:
-        return "< 0.001"
-    return "> 0.999" if 0.999 < value < 1 else f"{value:.3f}"
-
-
-def p_value(value: float | None) -> str:
-    """A p-value to three decimals, small ones as a power of ten."""
-    return number(value) if absent(value) or 0 < value < 0.001 else f"{value:.3f}"
-
-
-def size(count: float | None) -> str:
-    """Bytes in binary units, three significant digits."""
-    if absent(count):
-        return MISSING
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024 or unit == "TiB":
-            return f"{value:.0f} {unit}" if value >= 100 or unit == "B" else f"{value:.3g} {unit}"
-        value /= 1024
-    raise AssertionError("unreachable")
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as `1 h 02 min`, `3 min 20 s` or `4.2 s`."""
-    if absent(seconds):
-        return MISSING
-    minutes, rest = divmod(round(seconds), 60)
-    hours, left = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {left:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.3g} s"
-
-
-def words(value: object) -> str:
-    """Any JSON value as one line of text."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if absent(value):
-        return MISSING
-    if isinstance(value, dict):
-        return " · ".join(f"{label(key)}: {words(item)}" for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(words(item) for item in value)
-    return number(value) if isinstance(value, Number) else str(value)
-
-
-def label(key: str) -> str:
-    """A key of a JSON file as words."""
-    return LABELS.get(key) or str(key).replace("_", " ")
-
-
-def unit_suffix(unit: str | None) -> str:
-    """What follows a number: nothing for ratios, the unit otherwise."""
-    return "" if absent(unit) or unit == "ratio" else " " + unit.replace("percent", "%")
+def unit_values(analysis: dict) -> list[tuple[str, float]]:
+    """Name and value of each unit, in run order where that was kept."""
+    rows = analysis.get("blocks") or []
+    if all("order" in row for row in rows):
+        rows = sorted(rows, key=lambda row: row["order"])
+    pairs = [(str(row.get("block", "")), row.get("value", row.get("ratio"))) for row in rows]
+    return [pair for pair in pairs if not absent(pair[1])]
 
 
 def claimed(claim: dict) -> str:
@@ -184,6 +88,32 @@ def sources(claim: dict) -> list[tuple[str, str | None]]:
     return [SOURCES.get(letter, (letter, None)) for letter in letters]
 
 
+def estimate(analysis: dict) -> str:
+    """The estimate with its 95 % interval; differences carry their sign."""
+    signed = scale(analysis) == "difference"
+    return with_bounds(analysis.get("estimate"), analysis.get("interval"), sign=signed)
+
+
+def registered(claim: dict) -> list[tuple[str, str]]:
+    """What was fixed before the data, as label and text; what is unknown is left out."""
+    analysis, test = claim.get("analysis") or {}, (claim.get("record") or {}).get("test") or {}
+    exact = analysis.get("design") == "deterministic"
+    region = claim.get("region") or test.get("region") or ()
+    ends = ["…" if absent(end) else number(end) for end in region]  # as registered, not rounded
+    family = f"{words(analysis.get('family'))}, m = {words(analysis.get('family_size'))}"
+    rows = [
+        ("estimand", words(analysis.get("estimand"))),
+        ("design", label(analysis.get("design") or MISSING)),
+        ("claimed region", f"[{', '.join(ends)}]" if ends else MISSING),
+        ("direction", words(test.get("direction"))),
+        ("smallest effect of interest", MISSING if exact else words(test.get("sesoi"))),
+        ("levels, replication unit first", words(test.get("levels"))),
+        ("family", MISSING if exact or absent(analysis.get("family")) else family),
+        ("alpha", MISSING if exact else words(analysis.get("alpha"))),
+    ]
+    return [row for row in rows if row[1] != MISSING]
+
+
 def facts(analysis: dict) -> list[tuple[str, str]]:
     """Frequentist results of one analysis as label and text; what is null is left out."""
     effect = analysis.get("effect_sizes") or {}
@@ -195,10 +125,7 @@ def facts(analysis: dict) -> list[tuple[str, str]]:
             bounds(analysis.get("interval_family")),
         ),
         ("bootstrap 95 % interval", bounds(analysis.get("interval_bootstrap"))),
-        (
-            "paired units",
-            MISSING if analysis.get("design") == "deterministic" else units,
-        ),
+        ("units", MISSING if analysis.get("design") == "deterministic" else units),
         ("p", p_value(analysis.get("p_value"))),
         ("p, Bonferroni", p_value(analysis.get("p_bonferroni"))),
         ("p, Holm", p_value(analysis.get("p_holm"))),
@@ -206,46 +133,150 @@ def facts(analysis: dict) -> list[tuple[str, str]]:
             "Cohen’s d_z",
             with_bounds(effect.get("cohen_dz"), effect.get("cohen_dz_interval")),
         ),
+        ("Cohen’s d_av", number(effect.get("cohen_d_av"))),
         ("Hedges’ g", number(effect.get("hedges_g"))),
         ("eta squared", number(effect.get("eta_squared"))),
-        *nested(analysis.get("power")),
         ("schools agree", words(analysis.get("schools_agree"))),
     ]
     return [row for row in rows if row[1] != MISSING]
+
+
+def planning(analysis: dict) -> list[tuple[str, str]]:
+    """Power and variance components as label and text."""
+    power = {k: v for k, v in (analysis.get("power") or {}).items() if k != "curve"}
+    return nested(power) + nested(analysis.get("variance"))
 
 
 def posterior_facts(analysis: dict) -> list[tuple[str, str]]:
     """Bayesian results of one analysis as label and text; empty where there is no posterior."""
     posterior = analysis.get("posterior") or {}
     rows = [
+        ("P(below the claimed region)", probability(posterior.get("p_below"))),
         ("P(claimed region)", probability(posterior.get("p_region"))),
+        ("P(above the claimed region)", probability(posterior.get("p_above"))),
         ("P(no relevant effect)", probability(posterior.get("p_rope"))),
         ("P(claimed direction)", probability(posterior.get("p_direction"))),
+        ("P(a new unit in the region)", probability(posterior.get("p_new_unit"))),
         ("equal-tailed interval", bounds(posterior.get("eti"))),
         ("highest-density interval", bounds(posterior.get("hdi"))),
-        *nested(analysis.get("diagnostics")),
     ]
     return [row for row in rows if row[1] != MISSING]
 
 
+def priors(claim: dict) -> list[dict]:
+    """The primary prior and the others with what follows under each; `flips` if the verdict does.
+
+    Empty without other priors.
+    """
+    posterior = (claim.get("analysis") or {}).get("posterior") or {}
+    others = posterior.get("prior_sensitivity") or []
+    if not others:
+        return []
+    given = posterior.get("prior")
+    first = {
+        "prior": "primary" + (f" ({words(given)})" if given else ""),
+        **{key: posterior.get(key) for key in ("estimate", "p_region")},
+        "verdict": claim["verdict"],
+    }
+    flips = [row.get("verdict") not in (None, claim["verdict"]) for row in others]
+    return [first, *({**row, "flips": flip} for row, flip in zip(others, flips, strict=True))]
+
+
+def tests(analysis: dict) -> list[dict]:
+    """Tests that stand beside the one that decides: name, statistic, degrees of freedom, p."""
+    return [
+        {
+            "name": row.get("name"),
+            "statistic": number(row.get("statistic")),
+            "dof": words(row.get("dof")),
+            "p": p_value(row.get("p_value")),
+        }
+        for row in analysis.get("tests") or []
+    ]
+
+
+def certainty(analysis: dict) -> str:
+    """One line on how sure the verdict is: checks, other specifications, power."""
+    gates = (analysis.get("diagnostics") or {}).get("gates_ok")
+    power = (analysis.get("power") or {}).get("power_at_n")
+    universe = analysis.get("multiverse") or {}
+    share, count = universe.get("share"), len(universe.get("specifications") or [])
+    parts = [
+        "" if gates is None else "all checks passed" if gates else "a check failed",
+        "" if absent(share) else f"{100 * share:.0f} % of {count} specifications agree",
+        "" if absent(power) else f"power {probability(power)}",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def place_of(interval: list | None, region: tuple[float | None, float | None]) -> str:
+    """Where an interval lies: inside, outside or across an edge of the claimed region."""
+    if absent(interval) or all(map(absent, region)):
+        return MISSING
+    infinite = (-math.inf, math.inf)
+    low, high = (e if absent(x) else x for x, e in zip(interval, infinite, strict=True))
+    least, most = (e if absent(x) else x for x, e in zip(region, infinite, strict=True))
+    if least <= low and high <= most:
+        return "inside"
+    return "outside" if high < least or most < low else "across"
+
+
+def schools(claims: list[dict]) -> list[dict]:
+    """One row per claim with a posterior: what each school says and whether they agree."""
+    return [
+        {
+            "claim": claim,
+            "interval": bounds(analysis.get("interval_family")),
+            "place": place_of(analysis.get("interval_family"), region(claim)),
+            "agree": analysis.get("schools_agree"),
+            **{key: probability(posterior.get(key)) for key in ("p_region", "p_direction")},
+        }
+        for claim in claims
+        for analysis in [claim.get("analysis") or {}]
+        for posterior in [analysis.get("posterior")]
+        if posterior
+    ]
+
+
+def multiplicity(claims: list[dict]) -> list[dict]:
+    """One row per claim with a p-value, by family and size: raw, Bonferroni and Holm."""
+    analyses = [(claim, claim.get("analysis") or {}) for claim in claims]
+    rows = [
+        {
+            "claim": claim,
+            "family": words(a.get("family")),
+            "m": words(a.get("family_size")),
+            "raw": a["p_value"],
+            **{key: p_value(a.get(key)) for key in ("p_value", "p_bonferroni", "p_holm")},
+        }
+        for claim, a in analyses
+        if not absent(a.get("p_value"))
+    ]
+    return sorted(rows, key=lambda row: (row["family"], row["raw"]))
+
+
 def nested(values: dict | None) -> list[tuple[str, str]]:
     """Free entries of an analysis as label and text."""
-    return [(label(key), words(item)) for key, item in (values or {}).items()]
+    rows = [(label(key), words(item)) for key, item in (values or {}).items()]
+    return [row for row in rows if row[1] != MISSING]
 
 
 def readings(claim: dict) -> list[dict]:
-    """Readings of a claim with their place, 0 to 100, on a log axis that holds the region too."""
-    rows = (claim.get("analysis") or {}).get("readings") or []
+    """Readings of a claim with their place, 0 to 100, on an axis that holds the region too."""
+    analysis = claim.get("analysis") or {}
+    rows = analysis.get("readings") or []
+    logarithmic = scale(analysis) in LOGARITHMIC
+    to = math.log if logarithmic else float
     ends = [*region(claim), *(row.get("value") for row in rows)]
-    logs = [math.log(x) for x in ends if not absent(x) and x > 0]
-    if not logs:
+    held = [to(x) for x in ends if not absent(x) and (x > 0 or not logarithmic)]
+    if not held:
         return rows
-    low, span = min(logs), (max(logs) - min(logs)) or 1.0
+    low, span = min(held), (max(held) - min(held)) or 1.0
 
     def place(value: float | None, otherwise: float | None) -> float | None:
-        if absent(value) or value <= 0:
+        if absent(value) or (logarithmic and value <= 0):
             return otherwise
-        return round(4 + 92 * (math.log(value) - low) / span, 2)
+        return round(4 + 92 * (to(value) - low) / span, 2)
 
     band = place(region(claim)[0], 0), place(region(claim)[1], 100)
     return [{**row, "place": place(row.get("value"), None), "band": band} for row in rows]

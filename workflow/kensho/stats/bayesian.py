@@ -1,96 +1,134 @@
-"""Posterior of a paired ratio: a Student-t model of the log ratios of blocks.
+"""Posterior of a claimed quantity: sampling, gates, prior sensitivity and predictive check.
 
-    y_b ~ StudentT(nu, mu, sigma)      y_b = log ratio of block b
-    mu ~ Normal(0, 1), sigma ~ HalfNormal(0.2), nu = 1 + Gamma(2, 0.1)
-
-The ratio is exp(mu). Each prior of PRIORS is fitted; the first is the primary one.
+The equal-tailed interval decides; the highest-density interval is shown beside it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from functools import cache
+from collections.abc import Callable, Mapping
 
 import arviz as az
 import numpy as np
-import pandas as pd
 import pymc as pm
 import xarray as xr
 
-from kensho.stats.frequentist import Region, log_ends
+from kensho.stats.models import Data, Draws, Model, Prior
+from kensho.stats.scales import Region, Scale
 
 try:
     import nutpie
 except ImportError:
     nutpie = None
 
-PRIORS = {  # name: (sd of mu, scale of sigma)
-    "primary": (1.0, 0.2),
-    "mu sd 0.5": (0.5, 0.2),
-    "mu sd 2": (2.0, 0.2),
-    "sigma scale 0.1": (1.0, 0.1),
-    "sigma scale 0.5": (1.0, 0.5),
-}
 CHAINS = 4
 TUNE = 1000
+PREDICTED = 500  # draws of each chain with predicted data and pointwise log-likelihood
+_DIAGNOSTICS = (
+    "rhat",
+    "ess_bulk",
+    "ess_tail",
+    "ess_estimand",
+    "divergences",
+    "bfmi",
+    "chains_differ",
+    "target_accept",
+)
+_compiled_models: dict[tuple, nutpie.compiled_pyfunc.PyFuncModel] = {}
 
 
-def model(log_ratios: np.ndarray, mu_sd: float, sigma_scale: float) -> pm.Model:
-    """The model above. It samples mu as mean(y) + sigma * offset.
-
-    The change of variables leaves the posterior as it is and removes the funnel between mu and
-    sigma that few blocks leave (bulk ESS at 3 blocks: from some 200 to 1,500).
-    """
-    with pm.Model() as built:
-        y = pm.Data("y", log_ratios)
-        mu_sd, sigma_scale = pm.Data("mu_sd", mu_sd), pm.Data("sigma_scale", sigma_scale)
-        sigma = pm.HalfNormal("sigma", sigma_scale)
-        nu = pm.Deterministic("nu", 1 + pm.Gamma("nu_minus_one", 2, 0.1))
-        mu = pm.Deterministic("mu", y.mean() + sigma * pm.Flat("offset"))
-        prior = pm.logp(pm.Normal.dist(0, mu_sd), mu)
-        pm.Potential("mu_prior", prior + pm.math.log(sigma))  # log sigma: the Jacobian
-        pm.StudentT("log_ratio", nu=nu, mu=mu, sigma=sigma, observed=y)
-    return built
-
-
-@cache
-def _compiled() -> nutpie.compiled_pyfunc.PyFuncModel:
-    return nutpie.compile_pymc_model(model(np.zeros(3), *PRIORS["primary"]))
-
-
-def _sample(
-    y: np.ndarray, prior: str, seed: int, draws: int, target_accept: float
+def sample(
+    model: Model,
+    data: Data,
+    prior: Prior | None = None,
+    *,
+    seed: int,
+    draws: int,
+    tune: int = TUNE,
+    chains: int = CHAINS,
+    cores: int | None = None,
+    target_accept: float = 0.95,
 ) -> az.InferenceData:
-    mu_sd, sigma_scale = PRIORS[prior]
-    settings = {"draws": draws, "tune": TUNE, "chains": CHAINS, "target_accept": target_accept}
-    cores = min(CHAINS, len(os.sched_getaffinity(0)))
+    """Posterior draws of the model under a prior (None: the primary one).
+
+    nutpie samples where it is installed, compiled once for each model and shape of parameters;
+    else PyMC's own sampler does. Conjugate models are drawn exactly and have no `sample_stats`.
+    """
+    prior = model.primary if prior is None else prior
+    rng = np.random.default_rng(seed)
+    if model.draw is not None:
+        return az.from_dict(_in_chains(model.draw(data, prior, rng, chains * draws), chains))
+    settings = {
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "cores": cores or min(chains, len(os.sched_getaffinity(0))),
+        "target_accept": target_accept,
+    }
     if nutpie is not None:
-        data = _compiled().with_data(y=y, mu_sd=mu_sd, sigma_scale=sigma_scale)
-        return nutpie.sample(data, seed=seed, cores=cores, progress_bar=False, **settings)
-    with model(y, mu_sd, sigma_scale):
-        return pm.sample(random_seed=seed, cores=cores, progressbar=False, **settings)
+        compiled = _compiled(model, data, prior)
+        trace = nutpie.sample(compiled, seed=seed, progress_bar=False, **settings)
+    else:
+        with model.build(model.inputs(data), prior):
+            trace = pm.sample(random_seed=seed, progressbar=False, **settings)
+    sampled = flat(trace)
+    drawn = {n: sampled[n] for n in (*model.parameters, *model.effects) if n in sampled}
+    if model.complete is not None:
+        drawn |= model.complete(drawn, data, prior, rng)
+    found = az.from_dict(_in_chains(drawn, chains))
+    stats = trace.sample_stats[["diverging", "energy"]]
+    found.add_groups(sample_stats=xr.Dataset({k: stats[k].astype(float) for k in stats}))
+    return found
 
 
-def _fit(y: np.ndarray, prior: str, seed: int, draws: int) -> tuple[az.InferenceData, dict]:
-    """Sample, and once more with smaller steps if a gate of the sampler is not passed."""
-    for target_accept in (0.95, 0.99):
-        trace = _sample(y, prior, seed, draws, target_accept)
-        state = sampler_state(trace) | {"target_accept": target_accept}
-        if state["converged"]:
-            break
-    return trace, state
+def _compiled(model: Model, data: Data, prior: Prior) -> nutpie.compiled_pyfunc.PyFuncModel:
+    """The model compiled for parameters of these shapes, fed with these data and this prior.
+
+    It is compiled under the primary prior, on which its starting points then depend alone.
+    """
+    inputs = model.inputs(data)
+    example = model.prior_draws(data, model.primary, np.random.default_rng(0), 1)
+    shapes = (example[name].shape for name in (*model.parameters, *model.effects))
+    key = (model.build, *shapes)
+    if key not in _compiled_models:
+        built = model.build(inputs, model.primary)
+        _compiled_models[key] = nutpie.compile_pymc_model(built)
+    found = _compiled_models[key]
+    fed = {**inputs, **prior}
+    return found.with_data(**{name: fed[name] for name in found.shared_data})
 
 
-def sampler_state(trace: az.InferenceData) -> dict:
-    """Worst R-hat and ESS over mu, sigma and nu, divergences, worst E-BFMI, and `converged`."""
+def flat(trace: az.InferenceData) -> Draws:
+    """Draws by name, chains one after another on the leading axis."""
+    arrays = {name: values.to_numpy() for name, values in trace.posterior.items()}
+    return {name: v.reshape(-1, *v.shape[2:]) for name, v in arrays.items()}
+
+
+def _in_chains(draws: Mapping[str, np.ndarray], chains: int) -> Draws:
+    return {name: v.reshape(chains, -1, *v.shape[1:]) for name, v in draws.items()}
+
+
+def sampler_state(
+    trace: az.InferenceData, parameters: tuple[str, ...], estimand: np.ndarray
+) -> dict[str, float | bool]:
+    """Worst R-hat and ESS over the parameters, divergences, worst E-BFMI, and `converged`.
+
+    `ess_estimand` is the tail ESS of the estimand (draws, chains one after another), where it is
+    undefined taken as smaller than elsewhere.
+    """
     table = az.summary(
-        trace, var_names=["mu", "sigma", "nu"], kind="diagnostics", round_to="none"
+        trace, var_names=list(parameters), kind="diagnostics", round_to="none"
     )  # az.summary rounds unless told
-    chains = trace.posterior["mu"].to_numpy()
+    chains = trace.posterior[parameters[0]].to_numpy()
+    undefined = np.isnan(estimand)
+    lowest = estimand[~undefined].min(initial=0) - 1
+    filled = np.where(undefined, lowest, estimand).reshape(len(chains), -1)
     state = {
         "rhat": float(table["r_hat"].max(skipna=False)),
         "ess_bulk": float(table["ess_bulk"].min(skipna=False)),
         "ess_tail": float(table["ess_tail"].min(skipna=False)),
+        "ess_estimand": float(az.ess(filled, method="tail")),
         "divergences": int(trace.sample_stats["diverging"].sum()),
         "bfmi": float(az.bfmi(trace).min()),
         "chains_differ": len(np.unique(chains, axis=0)) == len(chains),
@@ -98,12 +136,13 @@ def sampler_state(trace: az.InferenceData) -> dict:
     return state | {"converged": converged(state)}
 
 
-def converged(state: dict) -> bool:
+def converged(state: Mapping[str, float]) -> bool:
     """The gates of the sampler. They say what must hold, so that a NaN fails."""
     return bool(
         state["rhat"] < 1.01
         and state["ess_bulk"] >= 400
-        and state["ess_tail"] >= 2000  # the rule decides on tail probabilities
+        and state["ess_tail"] >= 400
+        and state["ess_estimand"] >= 2000  # the rule decides on its tail probabilities
         and state["divergences"] == 0
         and state["bfmi"] > 0.3
         and state["chains_differ"]
@@ -111,102 +150,190 @@ def converged(state: dict) -> bool:
 
 
 def posterior(
-    log_ratios: pd.Series,
+    model: Model,
+    data: Data,
+    scale: Scale,
     region: Region,
     direction: str | None,
-    sesoi: float,
+    sesoi: float | None,
     *,
+    prior: Prior | None = None,
+    estimand: Callable[[Draws, Data], np.ndarray] | None = None,
     seed: int,
     draws: int = 2500,
 ) -> tuple[dict, dict, az.InferenceData]:
-    """Fit every prior of PRIORS to the log ratios of blocks (index: block).
+    """Fit the model under every prior and hold the estimand against the claimed region.
+
+    Args:
+        prior: registered hyperparameters of the primary prior, the others follow in proportion;
+            None for the model's own.
+        estimand: (draws, data) -> (D,) on the working scale; None for the model's own.
+        draws: of each of the 4 chains.
 
     Returns:
-        summary: of the ratio under the primary prior (see `summarise`), with
-            `prior_sensitivity`, a list of {prior, estimate, p_region};
-        diagnostics: `sampler_state` of the primary fit, sampler, `ppc_p`, and `gates_ok`, which
-            holds if all fits converged and `ppc_p` is between 0.01 and 0.99;
-        InferenceData with posterior, sample_stats, posterior_predictive, prior, observed_data.
+        summary: of the estimand under the primary prior (see `summarise`), with `p_new_unit`
+            (probability that the effect of a new unit lies in the region; None where the model
+            has no such unit), `prior`, and `prior_sensitivity`: a list of {prior, estimate,
+            p_region};
+        diagnostics: `sampler_state` of the primary fit (each None for exact draws), sampler,
+            `ppc_p` (None for a saturated model), and `gates_ok`, which holds if all fits
+            converged and `ppc_p` is between 0.01 and 0.99;
+        InferenceData: posterior and prior (each with `estimand` on the claim's scale),
+            sample_stats, observed_data, and for the first draws of each chain
+            posterior_predictive (of new groups) and log_likelihood.
     """
-    y = log_ratios.to_numpy(dtype=float)
-    fits = {prior: _fit(y, prior, seed, draws) for prior in PRIORS}
-    trace, state = fits["primary"]
-    ratios = {prior: np.exp(_flat(fit, "mu")) for prior, (fit, _) in fits.items()}
-    found = {prior: summarise(values, region, direction, sesoi) for prior, values in ratios.items()}
-    sensitivity = [
-        {"prior": prior, "estimate": row["estimate"], "p_region": row["p_region"]}
-        for prior, row in found.items()
-        if prior != "primary"
-    ]
+    if estimand is not None:
+        model = dataclasses.replace(model, estimand=estimand, new_unit=None)
+    data = model.prepare(data)
+    priors = model.priors if prior is None else model.scaled(prior)
     rng = np.random.default_rng(seed)
-    predicted = _predict(trace, y.size, rng)
-    ppc_p = float(np.mean(_largest_deviation(predicted) >= _largest_deviation(y)))
-    all_converged = all(fit_state["converged"] for _, fit_state in fits.values())
+    fits = {name: _fit(model, data, hyper, seed, draws) for name, hyper in priors.items()}
+    found = {
+        name: summarise(values, scale, region, direction, sesoi)
+        for name, (_, values, _) in fits.items()
+    }
+    first, *others = found
+    trace, values, state = fits[first]
+    low, high = scale.ends(region)
+    summary = found[first] | {
+        "p_new_unit": model.new_unit and _between(model.new_unit(flat(trace), rng), low, high),
+        "prior": dict(priors[first]),
+        "prior_sensitivity": [
+            {"prior": name, **{key: found[name][key] for key in ("estimate", "p_region")}}
+            for name in others
+        ],
+    }
+    record = _record(model, data, priors[first], scale, trace, values, rng)
+    ppc_p = _predictive_p(model, data, record)
+    all_converged = all(fit_state["converged"] for *_, fit_state in fits.values())
     diagnostics = {
         **state,
         "all_priors_converged": all_converged,
         "ppc_p": ppc_p,
-        "sampler": "nutpie" if nutpie is not None else "PyMC (nutpie is not installed)",
-        "gates_ok": bool(all_converged and 0.01 <= ppc_p <= 0.99),
+        "gates_ok": bool(all_converged and (ppc_p is None or 0.01 <= ppc_p <= 0.99)),
     }
-    summary = found["primary"] | {"prior_sensitivity": sensitivity}
-    return summary, diagnostics, _record(trace, predicted, log_ratios, rng)
+    return summary, diagnostics, record
+
+
+def _fit(
+    model: Model, data: Data, prior: Prior, seed: int, draws: int
+) -> tuple[az.InferenceData, np.ndarray, dict]:
+    """Sample, and once more with smaller steps if a gate of the sampler is not passed.
+
+    Returns: trace, draws of the estimand (chains one after another), state of the sampler.
+    """
+    if model.draw is not None:
+        trace = sample(model, data, prior, seed=seed, draws=draws)
+        exact = dict.fromkeys(_DIAGNOSTICS) | {"converged": True, "sampler": "exact draws"}
+        return trace, model.estimand(flat(trace), data), exact
+    for target_accept in (0.95, 0.99):
+        trace = sample(model, data, prior, seed=seed, draws=draws, target_accept=target_accept)
+        values = model.estimand(flat(trace), data)
+        state = sampler_state(trace, model.parameters, values)
+        if state["converged"]:
+            break
+    sampler = "nutpie" if nutpie is not None else "PyMC (nutpie is not installed)"
+    return trace, values, state | {"target_accept": target_accept, "sampler": sampler}
 
 
 def summarise(
-    ratios: np.ndarray, region: Region, direction: str | None, sesoi: float
+    values: np.ndarray,
+    scale: Scale,
+    region: Region,
+    direction: str | None,
+    sesoi: float | None,
 ) -> dict[str, float | list[float] | None]:
-    """Median, 95 % equal-tailed and highest-density interval of ratio draws, and probabilities:
+    """Posterior draws of an estimand (working scale) in numbers on the claim's scale.
 
-    p_region (the claimed set), p_rope (between 1/sesoi and sesoi: no relevant effect) and
-    p_direction (beyond sesoi in the claimed direction; None where there is none).
+    Median, 95 % equal-tailed and highest-density interval of the draws where the estimand is
+    defined; of all draws the shares below, in and above the region, in the region of practical
+    equivalence (p_rope, None without a null) and beyond `sesoi` in the claimed direction
+    (p_direction, None without a direction or a null).
     """
-    low, high = log_ends(region)
-    logs = np.log(ratios)
-    beyond = {"greater": ratios > sesoi, "less": ratios < 1 / sesoi}
+    low, high = scale.ends(region)
+    defined = values[~np.isnan(values)]
+    if not defined.size:
+        defined = np.array([np.nan])
+    p_rope = p_direction = None
+    if scale.null is not None:
+        rope = scale.beyond("less", sesoi)[1], scale.beyond("greater", sesoi)[0]
+        p_rope = _between(values, *scale.ends(rope))
+        if direction is not None:
+            p_direction = _between(values, *scale.ends(scale.beyond(direction, sesoi)))
+    median, *eti = scale.back(np.quantile(defined, [0.5, 0.025, 0.975])).tolist()
     return {
-        "estimate": float(np.median(ratios)),
-        "eti": np.quantile(ratios, [0.025, 0.975]).tolist(),
-        "hdi": az.hdi(ratios, hdi_prob=0.95).tolist(),
-        "p_region": float(np.mean((logs >= low) & (logs <= high))),
-        "p_rope": float(np.mean((ratios >= 1 / sesoi) & (ratios <= sesoi))),
-        "p_direction": float(np.mean(beyond[direction])) if direction else None,
+        "estimate": median,
+        "eti": eti,
+        "hdi": az.hdi(scale.back(defined), hdi_prob=0.95).tolist(),
+        "p_below": float(np.mean(values < low)),
+        "p_region": _between(values, low, high),
+        "p_above": float(np.mean(values > high)),
+        "p_rope": p_rope,
+        "p_direction": p_direction,
     }
 
 
-def _flat(trace: az.InferenceData, name: str) -> np.ndarray:
-    return trace.posterior[name].to_numpy().ravel()
+def _between(values: np.ndarray, low: float, high: float) -> float:
+    return float(np.mean((values >= low) & (values <= high)))
 
 
-def _predict(trace: az.InferenceData, n: int, rng: np.random.Generator) -> np.ndarray:
-    """One replicated data set of n blocks for each draw: chain x draw x block."""
-    mu, sigma, nu = (trace.posterior[name].to_numpy()[..., None] for name in ("mu", "sigma", "nu"))
-    return mu + sigma * rng.standard_t(nu, size=(*mu.shape[:2], n))
-
-
-def _largest_deviation(y: np.ndarray) -> np.ndarray:
-    """Largest distance from the median: the mean would always fit, the spread need not."""
-    return np.abs(y - np.median(y, axis=-1, keepdims=True)).max(axis=-1)
+def _predictive_p(model: Model, data: Data, record: az.InferenceData) -> float | None:
+    """Posterior predictive p of the model's statistic; ties count half."""
+    if model.statistic is None:
+        return None
+    predicted = {k: v.to_numpy() for k, v in record.posterior_predictive.items()}
+    replicated = model.statistic({**data, **predicted})
+    observed = model.statistic(data)
+    return float(np.mean(replicated > observed) + np.mean(replicated == observed) / 2)
 
 
 def _record(
-    trace: az.InferenceData, predicted: np.ndarray, observed: pd.Series, rng: np.random.Generator
+    model: Model,
+    data: Data,
+    prior: Prior,
+    scale: Scale,
+    trace: az.InferenceData,
+    estimand: np.ndarray,
+    rng: np.random.Generator,
 ) -> az.InferenceData:
-    mu_sd, sigma_scale = PRIORS["primary"]
-    shape = trace.posterior["mu"].shape
-    names = ["mu", "sigma", "nu"]
+    chains, draws = trace.posterior.sizes["chain"], trace.posterior.sizes["draw"]
+    drawn, from_prior = flat(trace), model.prior_draws(data, prior, rng, chains * draws)
+    kept = [name for name in drawn if name not in model.effects]
+
+    def shown(of: Draws, values: np.ndarray) -> Draws:
+        return _in_chains({n: of[n] for n in kept} | {"estimand": scale.back(values)}, chains)
+
+    step = -(-draws // PREDICTED)
+    thinned = {
+        k: v.to_numpy()[:, ::step].reshape(-1, *v.shape[2:]) for k, v in trace.posterior.items()
+    }
+    # Without their effects the groups are new ones, as those of a repeated study would be.
+    parameters = {name: thinned[name] for name in model.parameters}
+    predicted = model.replicate(parameters, data, rng)
+    log_likelihood = {model.name: model.log_likelihood(thinned, data)}
     record = az.from_dict(
-        posterior={name: trace.posterior[name].to_numpy() for name in names},
-        posterior_predictive={"log_ratio": predicted},
-        prior={
-            "mu": rng.normal(0, mu_sd, shape),
-            "sigma": np.abs(rng.normal(0, sigma_scale, shape)),
-            "nu": 1 + rng.gamma(2, 1 / 0.1, shape),
-        },
-        observed_data={"log_ratio": observed.to_numpy(dtype=float)},
-        coords={"block": observed.index.astype(str).to_list()},
-        dims={"log_ratio": ["block"]},
+        posterior=shown(drawn, estimand),
+        prior=shown(from_prior, model.estimand(from_prior, data)),
+        posterior_predictive=_in_chains(predicted, chains),
+        log_likelihood=_in_chains(log_likelihood, chains),
+        observed_data={name: np.asarray(data[name]) for name in predicted},
     )
-    kept = trace.sample_stats[["diverging", "energy"]]
-    record.add_groups(sample_stats=xr.Dataset({k: kept[k].astype(float) for k in kept}))
+    if "sample_stats" in trace.groups():
+        record.add_groups(sample_stats=trace.sample_stats)
     return record
+
+
+def loo_difference(first: az.InferenceData, second: az.InferenceData) -> dict[str, float]:
+    """Difference in expected log predictive density, first - second, by leave-one-out.
+
+    Pareto-smoothed importance sampling (Vehtari, Gelman and Gabry 2017). `se` is the standard
+    error over the observations, which both fits must share; `pareto_k` the worst of both, above
+    0.7 not to be relied on.
+    """
+    a, b = (az.loo(trace, pointwise=True, reff=1.0) for trace in (first, second))
+    difference = a.loo_i.to_numpy() - b.loo_i.to_numpy()
+    return {
+        "elpd_difference": float(difference.sum()),
+        "se": float(np.sqrt(difference.size) * difference.std(ddof=1)),
+        "pareto_k": float(max(a.pareto_k.max(), b.pareto_k.max())),
+    }

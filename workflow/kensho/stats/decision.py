@@ -1,7 +1,7 @@
 """The decision rule: numbers in, a verdict, a reason code and one sentence out.
 
-A claim says that a ratio lies in a region. The interval handed in is the one that decides, at
-1 - alpha over the size of the family. Reason codes:
+A claim says that an estimand lies in a region of its scale. The interval handed in is the one that
+decides, at 1 - alpha over the size of the family. Reason codes:
 
     HOLDS          inside the region
     EXCLUDED       outside it, and not an effect of the claimed order
@@ -13,7 +13,7 @@ A claim says that a ratio lies in a region. The interval handed in is the one th
     PRIORS         the posterior answer depends on the prior
     GATE           a check of the sampler or of the model failed
     UNITS          too few paired units
-    CONSTANT       too little variation between units for a test
+    CONSTANT       too little variation between units for a test: not tested
     TIER           holds, at a weaker evidence tier than the claim needs
     TIER_EXCLUDED  excluded, at a weaker evidence tier than the claim needs
 """
@@ -24,13 +24,65 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
+from kensho.claims.designs import Test
 from kensho.claims.model import Tier, Verdict
-from kensho.stats.frequentist import Interval, Region
+from kensho.stats.scales import RATIO, Interval, Region, Scale
 
 _WHOLLY = 0.975  # posterior probability that settles a question under the primary prior
 _LARGELY = 0.95  # and under each sensitivity prior
 
 Decision = tuple[Verdict, str, str]
+
+
+def settle(
+    interval: Interval,
+    region: Region,
+    direction: str | None,
+    sesoi: float,
+    claimed_value: float | None,
+    p_region: float,
+    p_region_sensitivity: Sequence[float],
+    p_direction: float | None,
+    scale: Scale = RATIO,
+) -> tuple[Verdict, str]:
+    """The rule itself, for evidence at the claim's scope that has passed its gates.
+
+    Args:
+        interval: of the estimand, on the claim's scale like everything else.
+        region: claimed set, None for an open end.
+        direction: "less", "greater" or None (equivalence); an effect is established when the
+            interval and 0.975 of the posterior (`p_direction`) lie beyond `sesoi` that way.
+        claimed_value: of a point claim; None for an interval or a bound, from whose nearest end
+            a miss is measured instead.
+        p_region, p_region_sensitivity: posterior probability of the region under the primary and
+            the other priors. NaN settles nothing.
+    """
+    moved = contained(interval, scale.beyond(direction, sesoi)) and (p_direction or 0) >= _WHOLLY
+    answer, reason = _schools(interval, region, p_region, p_region_sensitivity)
+    if answer == "inside":
+        return Verdict.VERIFIED, reason
+    if answer == "outside":
+        if moved and _near(interval, region, claimed_value, direction, scale):
+            return Verdict.PARTIAL, "MAGNITUDE"
+        return Verdict.FAILED, reason
+    return Verdict.PARTIAL if moved else Verdict.INCONCLUSIVE, reason
+
+
+def by_interval(
+    interval: Interval,
+    test: Test,
+    claimed_value: float | None,
+    tier: Tier,
+    required_tier: Tier,
+    scale: Scale = RATIO,
+) -> tuple[Verdict, str]:
+    """The verdict that an interval alone would give, for the alternative analyses."""
+    inside = contained(interval, test.region)
+    verdict, reason = settle(
+        interval, test.region, test.direction, test.sesoi, claimed_value, float(inside), [], 1.0,
+        scale,
+    )  # fmt: skip
+    return cap(verdict, reason, tier, required_tier)
 
 
 def decide(
@@ -49,41 +101,31 @@ def decide(
     *,
     p_direction: float | None,
     estimate: float,
+    scale: Scale = RATIO,
     quantity: str = "ratio",
     level: str = "95 %",
     n_required: int | None = None,
     scope: str = "",
+    where: str = "the units",
 ) -> Decision:
-    """Verdict on a ratio with uncertainty.
+    """Verdict on an estimand with uncertainty: `settle` behind the gates and under the tier.
 
-    Args:
-        interval: of the ratio, None where nothing could be tested.
-        region: claimed set of the ratio, None for an open end.
-        direction: "less", "greater" or None (equivalence); an effect is established when the
-            interval and 0.975 of the posterior (`p_direction`) lie beyond `sesoi` that way.
-        claimed_value: ratio of a point claim; None for an interval or a bound, from whose nearest
-            end a miss is measured instead.
-        p_region, p_region_sensitivity: posterior probability of the region under the primary and
-            the other priors. NaN settles nothing.
+    Args beyond those of `settle`:
+        interval: None where nothing could be tested.
         tier, required_tier: of the evidence, and the weakest that can verify or refute.
-        estimate, quantity, level, n_required, scope: for the sentence only.
+        estimate, quantity, level, n_required, scope, where: for the sentence only.
     """
-    if interval is None or n_units < min_units:
-        verdict = Verdict.INCONCLUSIVE
-        reason = "UNITS" if n_units < max(min_units, 2) else "CONSTANT"
+    if n_units < min_units:
+        verdict, reason = Verdict.INCONCLUSIVE, "UNITS"
+    elif interval is None:
+        verdict, reason = Verdict.NOT_TESTED, "CONSTANT"
     elif not gates_ok:
         verdict, reason = Verdict.INCONCLUSIVE, "GATE"
     else:
-        moved = _beyond(interval, direction, sesoi) and (p_direction or 0) >= _WHOLLY
-        answer, reason = _schools(interval, region, p_region, p_region_sensitivity)
-        if answer == "inside":
-            verdict = Verdict.VERIFIED
-        elif answer == "outside" and moved and _near(interval, region, claimed_value):
-            verdict, reason = Verdict.PARTIAL, "MAGNITUDE"
-        elif answer == "outside":
-            verdict = Verdict.FAILED
-        else:
-            verdict = Verdict.PARTIAL if moved else Verdict.INCONCLUSIVE
+        verdict, reason = settle(
+            interval, region, direction, sesoi, claimed_value, p_region, p_region_sensitivity,
+            p_direction, scale,
+        )  # fmt: skip
     verdict, reason = cap(verdict, reason, tier, required_tier)
     shown = number(estimate)
     if interval is not None:
@@ -92,7 +134,9 @@ def decide(
         shown = f"{number(estimate, decimals)} ({level} interval {low} to {high})"
     said = _said(verdict, reason, region, scope)
     if reason == "UNITS":
-        said = f"{n_units} paired units are too few, {max(min_units, 2)} are needed"
+        said = f"{n_units} units are too few, {min_units} are needed"
+    elif reason == "CONSTANT":
+        said = f"No verdict: {where} do not vary, so nothing can be tested"
     elif reason in ("UNDECIDED", "SCHOOLS", "PRIORS") and (n_required or 0) > n_units:
         said += f"; if the claim is true, {n_required} units would show it with power 0.8"
     quantity = quantity[:1].upper() + quantity[1:]
@@ -115,7 +159,9 @@ def decide_deterministic(
     holding = [row for row in readings if contained(row[1:], bounds)]
     others = [row for row in readings if row not in holding]
     registered = readings[0][1:]  # the best reading may not be picked
-    near = _beyond(registered, direction, 1) and _near(registered, bounds, claimed_value)
+    near = contained(registered, RATIO.beyond(direction, 1)) and _near(
+        registered, bounds, claimed_value, direction, RATIO
+    )
     if not others:
         verdict, reason = Verdict.VERIFIED, "HOLDS"
     elif holding:
@@ -196,18 +242,22 @@ def _schools(
     return None, "UNDECIDED"
 
 
-def _beyond(interval: Sequence, direction: str | None, sesoi: float) -> bool:
-    """Whether the whole interval is an effect in the claimed direction."""
-    if direction is None:
-        return False
-    return bool(interval[0] > sesoi if direction == "greater" else interval[1] < 1 / sesoi)
-
-
-def _near(interval: Sequence, region: Region, claimed_value: float | None) -> bool:
-    """Whether the interval of (ratio / claimed ratio) has a point in [0.5, 2]."""
-    low, high = (claimed_value, claimed_value) if claimed_value else region
+def _near(
+    interval: Sequence,
+    region: Region,
+    claimed_value: float | None,
+    direction: str | None,
+    scale: Scale,
+) -> bool:
+    """Whether the interval of (effect / claimed effect) has a point in [0.5, 2]."""
+    ends = (claimed_value, claimed_value) if claimed_value else region
+    low, high = (None if end is None else scale.effect(end) for end in ends)
+    found = [scale.effect(end) for end in interval]
+    if scale.name != "ratio" and direction == "less":  # effects as amounts in the direction
+        low, high = (None if end is None else -end for end in (high, low))
+        found = [-end for end in reversed(found)]
     return not (
-        (low is not None and interval[1] < low / 2) or (high is not None and interval[0] > 2 * high)
+        (low is not None and found[1] < low / 2) or (high is not None and found[0] > 2 * high)
     )
 
 
@@ -235,8 +285,6 @@ def _said(verdict: Verdict, reason: str, region: Region, scope: str) -> str:
             "TIER_EXCLUDED": f"at this scale {claimed} is excluded, but the claim speaks of "
             f"{scope}; evidence at that tier would decide",
             "GATE": "no verdict: a check of the sampler or of the model failed (see diagnostics)",
-            "CONSTANT": "the units do not vary, so nothing can be tested; such a quantity is "
-            "registered as deterministic",
         }.get(reason, "")
     return text[:1].upper() + text[1:]
 

@@ -24,9 +24,8 @@ def derive(
     The analysis names every file with its sha256 and the settings that it was made with.
     Raises ValueError naming the file for observations that are missing, malformed or changed.
     """
-    sides = [side for r in claim.test.readings for side in (r.numerator, r.denominator)]
     tables, conditions, files = {}, {}, []
-    for arm in sorted({side.arm for side in sides}):
+    for arm in claim.test.arms:
         path = BENCHMARK_DATA / claim.test.experiment / f"{arm}.csv"
         tables[arm], conditions[arm] = read(results / path)
         files.append(

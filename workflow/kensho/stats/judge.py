@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from kensho.claims.model import Claim, Reading, Side, Tier, Verdict
-from kensho.stats import decision, frequentist
+from kensho.claims.model import Claim, Tier, Verdict
+from kensho.claims.registration import status
+from kensho.stats import decision, frequentist, intervals, multiverse, power, units
+from kensho.stats.evidence import Evidence, gather
+from kensho.stats.scales import BY_NAME, SHARE, Interval, Scale
 
 if TYPE_CHECKING:
     from arviz import InferenceData
+
+EXACT = 0.005  # coefficient of variation below which peak memory is compared, not tested
 
 
 def judge(
@@ -30,41 +35,37 @@ def judge(
     """Analysis of a claim (JSON values only) and its posterior, None where there is none.
 
     Args:
-        tables, conditions: observations and conditions of each arm that the readings name.
+        tables, conditions: observations and conditions of each arm that the test observes.
         family_size: number m of stochastic claims in the claim's family.
         alpha: two-sided error of one claim; seed: of the bootstrap and the sampler.
         draws: of each of the four chains.
 
     Rows with a negative replicate are warm-up: left out and counted (`warmup_rows`). Replicates
-    within a block become one value, their geometric mean; the block is the unit. `observations`
-    is left empty for the caller, who knows the files.
+    within a block become one value. `observations` is left empty for the caller, who knows the
+    files.
 
-    Raises ValueError naming experiment, arm, metric and block for an arm, metric or block that is
-    missing, blocks without a partner, repeated rows, and values that are not positive and finite.
+    Raises ValueError naming file, line, arm or block for tables that cannot be used.
     """
     test = claim.test
     if test is None:
         return _empty(claim, alpha, family_size) | {"sentence": claim.not_tested}, None
-    arms = sorted({s.arm for r in test.readings for s in (r.numerator, r.denominator)})
-    for arm in arms:
+    for arm in test.arms:
         if arm not in tables or arm not in conditions:
             raise ValueError(
                 f"{claim.id}: no observations of arm '{arm}' of experiment '{test.experiment}'; "
                 f"run the experiment, or mend the arm's name in the claim"
             )
-    tier = max((_tier(arm, conditions[arm], test.experiment) for arm in arms), key=Tier.rank)
+    used = {arm: conditions[arm] for arm in test.arms}
+    tier = max((_tier(arm, used[arm], test.experiment) for arm in used), key=Tier.rank)
     analysis = _empty(claim, alpha, family_size) | {
         "tier": tier.value,
-        "warmup_rows": int(sum((tables[arm]["replicate"] < 0).sum() for arm in arms)),
-        "deviations": _deviations(arms, conditions),
+        "warmup_rows": int(sum((tables[arm]["replicate"] < 0).sum() for arm in used)),
+        "deviations": _deviations(test.arms, used),
+        "registration": status(claim, used),
     }
-    paired = {reading.label: pair(reading, tables, test.experiment) for reading in test.readings}
-    registered = _ratios(paired[test.readings[0].label])
-    analysis["n_units"] = len(registered)
-    analysis["blocks"] = [{"block": b, "ratio": float(ratio)} for b, ratio in registered.items()]
-    if test.design == "deterministic":
-        return analysis | _deterministic(claim, paired, tier), None
-    found, idata = _stochastic(claim, paired, tier, family_size, alpha, seed, draws)
+    if not test.stochastic or (test.design == "peak_memory" and _steady(claim, tables)):
+        return analysis | _deterministic(claim, tables, tier), None
+    found, idata = _stochastic(claim, tables, tier, family_size, alpha, seed, draws)
     return analysis | found, idata
 
 
@@ -79,98 +80,60 @@ def _empty(claim: Claim, alpha: float, family_size: int) -> dict:
         "sentence": "",
         "tier": None,
         "required_tier": claim.required_tier.value,
+        "scale": test.scale if test else None,
+        "unit": test.scale if test else None,
         **dict.fromkeys(("estimate", "interval", "interval_family", "interval_bootstrap")),
-        "unit": "ratio",
         "n_units": 0,
         "min_units": test.min_units if test else None,
         "readings": [],
         "effect_sizes": dict.fromkeys(_EFFECT_SIZES),
         **dict.fromkeys(("p_value", "p_bonferroni", "power", "posterior", "diagnostics")),
+        "tests": [],
+        "variance": None,
+        "details": {},
         "schools_agree": None,
+        "multiverse": None,
         "blocks": [],
         "observations": [],
         "claim_sha256": claim.digest(),
+        "registration": None,
         "family": test.family if test else None,
         "family_size": family_size,
         "alpha": alpha,
         "warmup_rows": 0,
         "deviations": [],
+        "plots": {},
     }
 
 
-_EFFECT_SIZES = ("cohen_dz", "cohen_dz_interval", "hedges_g", "eta_squared")
+_EFFECT_SIZES = ("cohen_dz", "cohen_dz_interval", "cohen_d_av", "hedges_g", "eta_squared")
 
 
-def pair(reading: Reading, tables: Mapping[str, pd.DataFrame], experiment: str) -> pd.DataFrame:
-    """Values of both sides of a reading: index block, columns numerator and denominator.
-
-    Each cell holds the list of a block's replicates. A side that names its block is one unit; it
-    meets the other side's one block, whatever that is called.
-    """
-    sides = {
-        name: _values(side, tables[side.arm], experiment)
-        for name, side in (("numerator", reading.numerator), ("denominator", reading.denominator))
-    }
-    top, bottom = sides["numerator"], sides["denominator"]
-    named = reading.numerator.block or reading.denominator.block
-    if named and len(top) == len(bottom) == 1:
-        bottom.index = top.index
-    alone = sorted(set(top.index) ^ set(bottom.index))
-    if alone:
-        raise ValueError(
-            f"{experiment}: reading '{reading.label}': block '{alone[0]}' is in only one of "
-            f"{_named(reading.numerator)} and {_named(reading.denominator)} "
-            f"({len(alone)} such blocks); rerun the experiment"
-        )
-    return pd.DataFrame(sides)
-
-
-def _named(side: Side) -> str:
-    return f"{side.arm}/{side.metric}" + (f"/{side.block}" if side.block else "")
-
-
-def _values(side: Side, table: pd.DataFrame, experiment: str) -> pd.Series:
-    """Checked values of one side, without warm-up: index block, value list of replicates."""
-    rows = table[(table["metric"] == side.metric) & (table["replicate"] >= 0)]
-    rows = rows.assign(block=rows["block"].astype(str)).sort_values(["block", "replicate"])
-    if side.block is not None:
-        rows = rows[rows["block"] == side.block]
-    where = f"{experiment}/{side.arm}.csv: metric '{side.metric}'"
-    if rows.empty:
-        place = f" in block '{side.block}'" if side.block is not None else ""
-        raise ValueError(f"{where}: no observation{place}; rerun the experiment or mend the claim")
-    positive = np.isfinite(rows["value"]) & (rows["value"] > 0)
-    for wrong, what in (
-        (rows.duplicated(["block", "replicate"]), "stands there twice"),
-        (~positive, "is not a positive finite number"),
-    ):
-        for row in rows[wrong].head(1).itertuples():
-            raise ValueError(
-                f"{where}: block '{row.block}', replicate {row.replicate} (value {row.value}) "
-                f"{what}; rerun the experiment"
-            )
-    return rows.groupby("block", sort=True)["value"].agg(list)
-
-
-def _ratios(paired: pd.DataFrame) -> pd.Series:
-    """One ratio for each block, of the geometric means over its replicates."""
-    logs = paired.map(lambda values: float(np.mean(np.log(values))))
-    return np.exp(logs["numerator"] - logs["denominator"]).rename("ratio")
+def _steady(claim: Claim, tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether every reading repeats so closely that there is nothing to test."""
+    test = claim.test
+    for reading in test.readings:
+        rows = units.paired(reading, tables, test.experiment, positive=True)
+        logs = rows.map(lambda cell: float(np.mean(np.log(cell))))
+        if (logs["over"] - logs["under"]).std(ddof=0) >= EXACT:
+            return False
+    return True
 
 
 def _exact_range(paired: pd.DataFrame) -> tuple[Fraction, Fraction]:
     """Lowest and highest ratio over blocks and replicates, of the decimals in the table."""
     low, high = [], []
-    for top, bottom in zip(paired["numerator"], paired["denominator"], strict=True):
-        over, under = ([Fraction(repr(float(x))) for x in values] for values in (top, bottom))
+    for cells in zip(paired["over"], paired["under"], strict=True):
+        over, under = ([Fraction(repr(float(x))) for x in cell] for cell in cells)
         low.append(min(over) / max(under))
         high.append(max(over) / min(under))
     return min(low), max(high)
 
 
-def _deterministic(claim: Claim, paired: Mapping[str, pd.DataFrame], tier: Tier) -> dict:
+def _deterministic(claim: Claim, tables: Mapping[str, pd.DataFrame], tier: Tier) -> dict:
     test = claim.test
-    exact = [(label, *_exact_range(rows)) for label, rows in paired.items()]
+    paired = [units.paired(r, tables, test.experiment, positive=True) for r in test.readings]
+    exact = [(r.label, *_exact_range(p)) for r, p in zip(test.readings, paired, strict=True)]
     verdict, reason, sentence = decision.decide_deterministic(
         exact,
         test.region,
@@ -191,18 +154,23 @@ def _deterministic(claim: Claim, paired: Mapping[str, pd.DataFrame], tier: Tier)
         }
         for label, low, high in exact
     ]
+    logs = paired[0].map(lambda cell: float(np.mean(np.log(cell))))
+    ratios = np.exp(logs["over"] - logs["under"])
     return {
+        "design": "deterministic",
         "verdict": verdict.value,
         "reason": reason,
         "sentence": sentence,
         "estimate": readings[0]["value"],
         "readings": readings,
+        "n_units": len(ratios),
+        "blocks": [{"block": b, "value": float(ratio)} for b, ratio in ratios.items()],
     }
 
 
 def _stochastic(
     claim: Claim,
-    paired: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, pd.DataFrame],
     tier: Tier,
     m: int,
     alpha: float,
@@ -210,23 +178,49 @@ def _stochastic(
     draws: int,
 ) -> tuple[dict, InferenceData | None]:
     test = claim.test
-    ratios = [_ratios(rows) for rows in paired.values()]
-    tests = [frequentist.paired_log_ratio(r, alpha, m, seed=seed) for r in ratios]
-    first = tests[0]
-    summary, diagnostics, idata, power = None, None, None, None
-    if first["interval"] is not None:
-        from kensho.stats import bayesian  # takes seconds to import; most claims need none of it
+    scale = BY_NAME[test.scale]
+    registered = getattr(test, "readings", [None])
+    evidence = [gather(test, reading, tables, seed) for reading in registered]
+    first = evidence[0]
+    interval = _on_scale(first, alpha)
+    family = _on_scale(first, alpha / m)
+    summary, diagnostics, idata, planned, plots = None, None, None, None, {}
+    if family is not None:
+        # these take seconds to import, and most claims need none of them
+        from kensho.stats import bayesian
+        from kensho.stats.curves import curves
+        from kensho.stats.models import MODELS
 
+        model = MODELS[first.model]
         summary, diagnostics, idata = bayesian.posterior(
-            np.log(ratios[0]), test.region, test.direction, test.sesoi, seed=seed, draws=draws
+            model,
+            first.data,
+            scale,
+            test.region,
+            test.direction,
+            test.sesoi,
+            prior=first.prior,
+            estimand=first.estimand,
+            seed=seed,
+            draws=draws,
         )
-        power = frequentist.prospective_power(
-            first["n"], first["sd_log"], test.region, test.sesoi, alpha / m
-        )
+        if first.in_order:
+            in_run = scale.forward(first.units.to_numpy(float))
+            diagnostics["autocorrelated"] = bool(intervals.autocorrelated(in_run))
+            diagnostics["gates_ok"] &= not diagnostics["autocorrelated"]
+        plots = curves(idata, model, model.prepare(first.data), scale)
+        if first.sd > 0:
+            planned = power.prospective(
+                first.n, first.sd, scale, test.region, test.sesoi, alpha / m, first.aim
+            )
+            plots["power"] = planned.pop("curve")
+    estimate = float("nan") if interval is None else float(scale.back(first.interval(alpha)[0]))
+    if interval is None:
+        estimate = float(scale.back(scale.forward(first.units.to_numpy(float)).mean()))
 
     def decide(p_region: float, sensitivity: list[float]) -> decision.Decision:
         return decision.decide(
-            first["interval_family"],
+            family,
             test.region,
             test.direction,
             test.sesoi,
@@ -234,16 +228,18 @@ def _stochastic(
             p_region,
             sensitivity,
             bool(diagnostics and diagnostics["gates_ok"]),
-            first["n"],
+            first.n,
             test.min_units,
             tier,
             claim.required_tier,
             p_direction=summary["p_direction"] if summary else None,
-            estimate=first["estimate"],
+            estimate=estimate,
+            scale=scale,
             quantity=claim.quantity,
             level=f"{100 * (1 - alpha / m):.4g} %",
-            n_required=power["n_required"] if power else None,
+            n_required=planned["n_required"] if planned else None,
             scope=" and ".join(claim.scope.models),
+            where=" and ".join(f"{test.experiment}/{arm}.csv" for arm in test.arms),
         )
 
     others = summary["prior_sensitivity"] if summary else []
@@ -251,38 +247,84 @@ def _stochastic(
     verdict, reason, sentence = decide(p_region, [row["p_region"] for row in others])
     for row in others:
         row["verdict"] = decide(row["p_region"], [])[0].value
-    keys = ("estimate", "interval", "interval_family", "interval_bootstrap", "p_value")
+    p_value = first.found.get("p_value")
+    bootstrap = first.found.get("interval_bootstrap")
     analysis = {
         "verdict": verdict.value,
         "reason": reason,
         "sentence": sentence,
-        **{key: first[key] for key in (*keys, "p_bonferroni")},
+        "estimate": estimate,
+        "interval": interval,
+        "interval_family": family,
+        "interval_bootstrap": bootstrap and tuple(map(float, scale.back(np.array(bootstrap)))),
+        "p_value": p_value,
+        "p_bonferroni": None if p_value is None else frequentist.bonferroni(p_value, m),
+        "n_units": first.n,
         "readings": [
-            _reading(label, t, test.region) for label, t in zip(paired, tests, strict=True)
+            _reading(reading.label, e, alpha / m, test.region)
+            for reading, e in zip(registered, evidence, strict=True)
+            if reading
         ],
-        "effect_sizes": {key: first[key] for key in _EFFECT_SIZES},
-        "power": power,
+        "effect_sizes": {key: first.found.get(key) for key in _EFFECT_SIZES},
+        "tests": first.found.get("tests", []),
+        "variance": first.shown.get("variance"),
+        "details": {key: value for key, value in first.shown.items() if key != "variance"},
+        "power": planned,
         "posterior": summary,
         "diagnostics": diagnostics,
-        "schools_agree": summary
-        and decision.schools_agree(first["interval"], test.region, p_region),
+        "schools_agree": summary and decision.schools_agree(interval, test.region, p_region),
+        "multiverse": summary and _multiverse(claim, first, alpha / m, verdict, tier),
+        "blocks": [{"block": str(u), "value": float(v)} for u, v in first.units.items()],
+        "plots": plots,
     }
     return _jsonable(analysis), idata
 
 
-def _reading(label: str, found: dict, region: frequentist.Region) -> dict:
-    interval = found["interval_family"]
-    low, high = interval or (None, None)
-    holds = decision.contained(interval, region) if interval else None
-    return {"label": label, "value": found["estimate"], "low": low, "high": high, "holds": holds}
+def _on_scale(evidence: Evidence, alpha: float) -> Interval | None:
+    if evidence.interval is None:
+        return None
+    fit = evidence.interval(alpha)
+    ends = evidence.scale.back(np.array([fit.low, fit.high], dtype=float))
+    if evidence.scale is SHARE:  # the t interval does not know where shares end
+        ends = ends.clip(0, 1)
+    return float(ends[0]), float(ends[1])
+
+
+def _multiverse(
+    claim: Claim, evidence: Evidence, alpha: float, verdict: Verdict, tier: Tier
+) -> dict:
+    """Alternative analyses with the verdict that each interval alone would give."""
+    test = claim.test
+    rows = evidence.specifications(alpha)
+    for row in rows:
+        found, _ = decision.by_interval(
+            (row["low"], row["high"]), test, _claimed_value(claim), tier, claim.required_tier,
+            evidence.scale,
+        )  # fmt: skip
+        row["verdict"] = found.value
+    return {"share": multiverse.share(rows, verdict.value), "specifications": rows}
+
+
+def _reading(label: str, evidence: Evidence, alpha: float, region) -> dict:
+    ends = _on_scale(evidence, alpha)
+    low, high = ends or (None, None)
+    value = evidence.interval(alpha).estimate if ends else math.nan
+    return {
+        "label": label,
+        "value": float(evidence.scale.back(value)),
+        "low": low,
+        "high": high,
+        "holds": decision.contained(ends, region) if ends else None,
+    }
 
 
 def _claimed_value(claim: Claim) -> float | None:
-    """A point claim on the ratio scale: the middle of its region; None for intervals and bounds."""
+    """A point claim on its scale: the middle of its region; None for intervals and bounds."""
     low, high = claim.test.region
     if claim.claimed.value is None or low is None or high is None:
         return None
-    return math.sqrt(low * high)
+    scale: Scale = BY_NAME[claim.test.scale]
+    return float(scale.back((scale.forward(low) + scale.forward(high)) / 2))
 
 
 def _tier(arm: str, conditions: Mapping, experiment: str) -> Tier:
@@ -324,7 +366,7 @@ def compare(stored: Mapping, rederived: Mapping) -> list[str]:
     return _differences(stored, rederived, "", (eti[1] - eti[0]) / 10)
 
 
-_NOT_COMPARED = {"diagnostics", "observations", "posterior.prior_sensitivity.verdict"}
+_NOT_COMPARED = {"diagnostics", "observations", "plots", "posterior.prior_sensitivity.verdict"}
 
 
 def _differences(old: object, new: object, path: str, width: float) -> list[str]:

@@ -3,8 +3,10 @@ from kensho.augment.driver import select
 from kensho.data.corpus import read_table
 from kensho.observations import environment, table, write, write_table
 from scripts.job import job
+from scripts.registration import registered
 
 with job(snakemake):
+    claims = registered("augmentation")
     train = read_table(snakemake.input.train)
     samples, counts = select(
         pd.concat(map(read_table, snakemake.input.variants), ignore_index=True),
@@ -26,6 +28,7 @@ with job(snakemake):
         ),
         {
             "tier": "reduced",
+            "registered": claims,
             "seeds": [snakemake.params.seed],
             "warmup": "none: a count does not depend on time",
             "fallbacks": [],

@@ -3,13 +3,16 @@ from pathlib import Path
 import torch
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
+from kensho.files import read_json
 from kensho.jlce import harness
 from kensho.jlce.arms import conditions, evaluate_arm, rows
 from kensho.models.loading import compute_dtype
 from kensho.observations import table, write
 from scripts.job import job
+from scripts.registration import oldest, registered
 
 with job(snakemake):
+    claims = {name: registered(name) for name in ("evaluation", "adaptation")}
     torch.set_num_threads(snakemake.threads)
     given, arm = snakemake.params.evaluate, snakemake.wildcards.arm
     test, dtype = read_table(snakemake.input.test), compute_dtype(snakemake.params.dtype)
@@ -50,5 +53,8 @@ with job(snakemake):
         threads=snakemake.threads,
         not_tested=unavailable,
     )
-    write("results/benchmark_data/evaluation", table(per_item), described)
-    write("results/benchmark_data/adaptation", table(per_seed), described)
+    trainings = [read_json(path).get("registered", {}) for path in records]
+    claims["adaptation"] = oldest(trainings, claims["adaptation"])
+    for name, found in {"evaluation": per_item, "adaptation": per_seed}.items():
+        conditions_of = {**described, "registered": claims[name]}
+        write(f"results/benchmark_data/{name}", table(found), conditions_of)

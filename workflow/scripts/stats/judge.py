@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from arviz import InferenceData
 from kensho.claims.model import Claim
 from kensho.files import replacing, write_json
 from kensho.stats.derive import derive
@@ -13,7 +14,7 @@ with job(snakemake):
         seed=snakemake.params.seed,
         **snakemake.params.stats,
     )
-    if posterior is not None:
+    if hasattr(snakemake.output, "posterior"):  # empty where nothing could be fitted
         with replacing(snakemake.output.posterior) as temporary:
-            posterior.to_netcdf(str(temporary))
+            (posterior or InferenceData()).to_netcdf(str(temporary))
     write_json(snakemake.output.analysis, analysis)

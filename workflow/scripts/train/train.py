@@ -8,8 +8,10 @@ from kensho.models.loading import compute_dtype
 from kensho.observations import environment, write_table
 from kensho.train.sft import train
 from scripts.job import job
+from scripts.registration import registered
 
 with job(snakemake):
+    claims = registered("adaptation")  # whose memory and speed are observed here
     torch.set_num_threads(snakemake.threads)
     arm, schedule = dict(snakemake.params.arm), dict(snakemake.params.schedule)
     name, corpus = arm.pop("name"), arm.pop("corpus")
@@ -37,5 +39,6 @@ with job(snakemake):
         "base": json.loads(Path(snakemake.input.record).read_text()),
         "dtype": str(dtype).removeprefix("torch."),
         "threads": snakemake.threads,
+        "registered": claims,
     }
     write_json(snakemake.output.record, {**made, **record, **environment()})

@@ -1,0 +1,270 @@
+"""The designs of a registered test: what each kind of claim must fix before the data.
+
+`region` is the claimed set on the design's scale: a ratio, a difference in the metric's unit (of
+accuracies: -1 to 1), a share, a dose. `sesoi` is the smallest effect of interest: it multiplies
+the null of a ratio and is added to any other null.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[float, Field(gt=0)]
+Text = Annotated[str, Field(min_length=1)]
+NULLS = {"ratio": 1.0, "difference": 0.0, "share": 0.5, "dose": None}
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class ExternalTable(Record):
+    """A table of results that the user brings; the column names are those of the file."""
+
+    path: Text
+    format: Literal["lm-eval", "pairwise", "csv"]
+    arm: Text | None = None  # of a csv: null takes every arm of the file
+    metric: Text | None = None
+    item: Text | None = None
+    cluster: Text | None = None
+    score: Text | None = None
+    filter: Text | None = None  # of lm-eval logs with several
+
+
+class Side(Record):
+    """One side of a reading; block null means all blocks, paired by their name."""
+
+    arm: Text
+    metric: Text
+    block: Text | None = None
+
+
+class Reading(Record):
+    """One ratio that the claim's words can mean."""
+
+    label: Text
+    numerator: Side
+    denominator: Side
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        return self.numerator, self.denominator
+
+
+class Contrast(Record):
+    """One difference that the claim's words can mean: treatment minus control."""
+
+    label: Text
+    treatment: Side
+    control: Side
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        return self.treatment, self.control
+
+
+class Level(Record):
+    """One quantity of a single arm that the claim's words can mean."""
+
+    label: Text
+    of: Side
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        return (self.of,)
+
+
+class _Test(Record):
+    __test__ = False  # not a pytest class
+    scale: ClassVar[str] = "difference"
+
+    experiment: Text
+    external: list[ExternalTable] = Field([])
+    region: Annotated[list[float | None], Field(min_length=2, max_length=2)]
+    direction: Literal["less", "greater"] | None = None
+    sesoi: Annotated[float, Field(ge=0)] = 0.0
+    min_units: Annotated[int, Field(ge=2)] = 10
+    family: Text = "main"
+    # What the parts of a block's name mean ("passage/item"); the first is the replication unit.
+    levels: Annotated[list[Text], Field(min_length=1, max_length=3)] = ["block"]
+    prior: dict[str, Positive] | None = None
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the test is one of the family over which errors are controlled."""
+        return True
+
+    @property
+    def sides(self) -> list[Side]:
+        """Everything that the test observes."""
+        return [side for reading in self.readings for side in reading.sides]
+
+    @property
+    def arms(self) -> list[str]:
+        """Arms that the test observes, sorted."""
+        return sorted({side.arm for side in self.sides})
+
+    @model_validator(mode="after")
+    def _region_is_sound(self) -> Self:
+        low, high = self.region
+        if low is None and high is None:
+            raise ValueError(f"region has two open ends and would hold for any {self.scale}")
+        if low is not None and high is not None and not low < high:
+            raise ValueError(f"region: low {low:g} is not below high {high:g}")
+        lowest, highest = {"ratio": (0, None), "dose": (0, None), "share": (-1e-9, 1)}.get(
+            self.scale, (None, None)
+        )
+        for end in (low, high):
+            if end is not None and lowest is not None and not end > lowest:
+                raise ValueError(f"region: {end:g} is no {self.scale}: it must be above 0")
+            if end is not None and highest is not None and not end <= highest:
+                raise ValueError(f"region: {end:g} is no {self.scale}: it must be at most 1")
+        null = NULLS[self.scale]
+        if null is None:
+            if self.direction:
+                raise ValueError(f"a {self.scale} has no direction; give null")
+        elif self.direction == "less" and low is not None and low >= null:
+            raise ValueError(f"region lies above {null:g} but the direction is 'less'")
+        elif self.direction == "greater" and high is not None and high <= null:
+            raise ValueError(f"region lies below {null:g} but the direction is 'greater'")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        labels = [reading.label for reading in getattr(self, "readings", [])]
+        if len(set(labels)) < len(labels):
+            raise ValueError("two readings have the same label")
+        return self
+
+    @model_validator(mode="after")
+    def _sesoi_is_given(self) -> Self:
+        if self.stochastic and self.sesoi <= (1 if self.scale == "ratio" else 0):
+            least = "above 1 (a factor)" if self.scale == "ratio" else "above 0"
+            raise ValueError(f"sesoi must be {least} for {self.design}")
+        return self
+
+
+class Deterministic(_Test):
+    """Exact ratios, computed and compared; never tested."""
+
+    scale: ClassVar[str] = "ratio"
+    design: Literal["deterministic"]
+    readings: Annotated[list[Reading], Field(min_length=1)]
+    sesoi: Annotated[float, Field(ge=1)] = 1.0
+    min_units: Annotated[int, Field(ge=1)] = 1
+
+    @property
+    def stochastic(self) -> bool:
+        return False
+
+
+class PairedRatio(_Test):
+    """Geometric mean of the ratios of paired blocks: times, throughputs, peak memory.
+
+    Peak memory that varies by less than 0.5 % between repetitions is compared, not tested.
+    """
+
+    scale: ClassVar[str] = "ratio"
+    design: Literal["paired_log_ratio", "peak_memory"]
+    readings: Annotated[list[Reading], Field(min_length=1)]
+
+
+class PairedDifference(_Test):
+    """Mean difference over the units: accuracy (binary) or scores, from judges for instance."""
+
+    design: Literal["paired_difference"]
+    readings: Annotated[list[Contrast], Field(min_length=1)]
+    outcome: Literal["binary", "score"]
+
+
+class Proportion(_Test):
+    """Share of right items of one arm, over items or clusters."""
+
+    scale: ClassVar[str] = "share"
+    design: Literal["proportion"]
+    readings: Annotated[list[Level], Field(min_length=1)]
+
+
+class WinRate(_Test):
+    """P(win) + P(tie) / 2 over prompts, averaged over both orders of showing the answers.
+
+    The arm is a comparison of one system with another; its metrics `preference.first` and
+    `preference.second` hold 1 for a win, 0.5 for a tie and 0 for a loss of the first system, where
+    its answer was shown first, or second.
+    """
+
+    scale: ClassVar[str] = "share"
+    design: Literal["win_rate"]
+    comparison: Text
+
+    @property
+    def sides(self) -> list[Side]:
+        orders = ("preference.first", "preference.second")
+        return [Side(arm=self.comparison, metric=order) for order in orders]
+
+
+class DoseOptimum(_Test):
+    """Dose with the best mean result; a block is a seed that ran at every dose."""
+
+    scale: ClassVar[str] = "dose"
+    design: Literal["dose_optimum"]
+    doses: Annotated[dict[Text, Positive], Field(min_length=4)]
+    metric: Text
+
+    @property
+    def sides(self) -> list[Side]:
+        return [Side(arm=arm, metric=self.metric) for arm in self.doses]
+
+
+class Tasks(_Test):
+    """A beats B on tasks: on all, on average, or on at least so many. Levels begin with `task`."""
+
+    design: Literal["tasks"]
+    readings: Annotated[list[Contrast], Field(min_length=1)]
+    on: Literal["all", "average", "at_least"]
+    at_least: Annotated[int, Field(ge=1)] | None = None
+    levels: Annotated[list[Text], Field(min_length=2, max_length=3)] = ["task", "item"]
+
+    @model_validator(mode="after")
+    def _count_is_given(self) -> Self:
+        if (self.on == "at_least") != (self.at_least is not None):
+            raise ValueError("at_least (how many tasks) goes with 'on: at_least' and only with it")
+        return self
+
+
+class RankOrder(_Test):
+    """Models in the claimed order over tasks: the whole order, or only who is first.
+
+    The estimand is the smallest gap between a model and those that the claim puts behind it.
+    """
+
+    design: Literal["rank_order"]
+    models: Annotated[list[Text], Field(min_length=2)]
+    metric: Text
+    order: Literal["whole", "first"]
+    levels: Annotated[list[Text], Field(min_length=2, max_length=3)] = ["task", "item"]
+
+    @property
+    def sides(self) -> list[Side]:
+        return [Side(arm=arm, metric=self.metric) for arm in self.models]
+
+    @property
+    def gaps(self) -> list[tuple[int, int]]:
+        """Pairs (better, worse) of places in `models` that the claim states."""
+        last = range(1, len(self.models))
+        return [(0 if self.order == "first" else i - 1, i) for i in last]
+
+
+Test = Annotated[
+    Deterministic
+    | PairedRatio
+    | PairedDifference
+    | Proportion
+    | WinRate
+    | DoseOptimum
+    | Tasks
+    | RankOrder,
+    Field(discriminator="design"),
+]

@@ -1,0 +1,25 @@
+"""The HTML templates of the pages, with the style sheet that they share."""
+
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from kensho.report import text
+
+HERE = Path(__file__).parent
+FILTERS = ("number", "bounds", "probability", "size", "duration", "words", "label", "unit_suffix")
+
+
+def render(template: str, **values: object) -> str:
+    """A page from one of the templates beside this file; everything but markup is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {name: getattr(text, name) for name in FILTERS}
+    style = Markup((HERE / "style.css").read_text(encoding="utf-8"))
+    return environment.get_template(template).render(style=style, **values)

@@ -1,0 +1,1 @@
+"""How often the engine is right: simulations of its verdicts, its posteriors and its mistakes."""

@@ -1,0 +1,32 @@
+"""From the tables of a claim's arms to the evidence on one of its readings, by design."""
+
+from __future__ import annotations
+
+from kensho.claims import designs
+from kensho.stats.evidence.base import Evidence
+from kensho.stats.evidence.dose import dose_optimum
+from kensho.stats.evidence.pairs import difference, ratio
+from kensho.stats.evidence.shares import proportion, win_rate
+from kensho.stats.evidence.tasks import rank_order, tasks
+from kensho.stats.units import Tables
+
+__all__ = ["Evidence", "gather"]
+
+_BY_DESIGN = {
+    "paired_log_ratio": ratio,
+    "peak_memory": ratio,
+    "paired_difference": difference,
+    "proportion": proportion,
+    "win_rate": win_rate,
+    "dose_optimum": dose_optimum,
+    "tasks": tasks,
+    "rank_order": rank_order,
+}
+
+
+def gather(test: designs.Test, reading, tables: Tables, seed: int) -> Evidence:
+    """Evidence on a reading of a registered test; `reading` is None where a design has only one.
+
+    Raises ValueError naming file, line or block for tables that cannot be used.
+    """
+    return _BY_DESIGN[test.design](test, reading, tables, seed)

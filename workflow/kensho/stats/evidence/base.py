@@ -1,0 +1,62 @@
+"""What the observations say about one reading of a claim: the starting points of both schools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from kensho.stats.intervals import Fit
+from kensho.stats.scales import Scale
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Closed forms and model data of one reading.
+
+    Attributes:
+        units: unit values on the claim's scale, index unit, in the order of the run.
+        interval: (alpha) -> Fit on the working scale; None where the units do not vary.
+        n, sd: number of units and their standard deviation on the working scale, for power.
+        found: tests and effect sizes of the frequentist side.
+        model, data, prior, estimand: of the Bayesian side; the last two None for the model's own.
+        in_order: whether units are runs one after the other, whose autocorrelation is a gate.
+        aim: power of the interval at which the whole rule has 0.8: gates and joint posteriors ask
+            for more than an interval (measured by the calibration).
+        rival: (name, hyperparameters) of a prior that makes a competing model, to be compared by
+            leave-one-out.
+        specifications: alternative analyses, {label, estimate, low, high} on the claim's scale.
+        shown: further tables of the design, for the report only.
+    """
+
+    scale: Scale
+    units: pd.Series
+    interval: Callable[[float], Fit] | None
+    n: int
+    sd: float
+    model: str
+    data: Mapping[str, np.ndarray]
+    found: dict = field(default_factory=dict)
+    prior: Mapping[str, float] | None = None
+    estimand: Callable | None = None
+    in_order: bool = False
+    aim: float = 0.8
+    rival: tuple[str, Mapping[str, float]] | None = None
+    specifications: Callable[[float], list[dict]] = lambda alpha: []
+    shown: dict = field(default_factory=dict)
+
+
+def specification(label: str, estimate: float, low: float, high: float) -> dict:
+    """An alternative analysis, on the claim's scale."""
+    return {"label": label, "estimate": float(estimate), "low": float(low), "high": float(high)}
+
+
+def named(name: str, found: dict) -> dict:
+    """A test for the report: name, statistic, dof, p_value (of an ANOVA the corrected one)."""
+    keys = {"statistic": ("statistic", "t", "F"), "dof": ("dof", "dof_effect"),
+            "p_value": ("p_gg", "p_value")}  # fmt: skip
+    return {"name": name} | {
+        key: next((found[k] for k in names if k in found), None) for key, names in keys.items()
+    }

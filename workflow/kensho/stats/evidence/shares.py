@@ -1,0 +1,130 @@
+"""Shares: the accuracy of one arm, and the win rate of one against another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from kensho.claims import designs
+from kensho.stats import frequentist, intervals
+from kensho.stats.evidence.base import Evidence, specification
+from kensho.stats.scales import SHARE
+from kensho.stats.units import Tables, binary, by_unit, split, values
+
+
+def proportion(
+    test: designs.Proportion, reading: designs.Level, tables: Tables, seed: int
+) -> Evidence:
+    """Share of right answers of one arm, over independent items or over clusters."""
+    side = values(reading.of, tables[reading.of.arm], test.experiment)
+    right = binary(side, reading, test.experiment)
+    if len(test.levels) > 1:
+        parts = split(right.index, test.levels, test.experiment)
+        cluster = by_unit(right.to_numpy(), parts)
+        table = parts.assign(correct=right.to_numpy().astype(int), items=1)
+        table = table.groupby(test.levels[0], sort=False)[["correct", "items"]].sum()
+        y = cluster.to_numpy()
+        return Evidence(
+            scale=SHARE,
+            units=cluster,
+            interval=(lambda alpha: intervals.share(y, alpha)) if frequentist.varies(y) else None,
+            n=y.size,
+            sd=float(y.std(ddof=1)),
+            model="proportion",
+            data={name: table[name].to_numpy() for name in table},
+            prior=test.prior,
+            specifications=lambda alpha: _proportion_alternatives(right, parts, alpha),
+        )
+    correct, items = int(right.sum()), len(right)
+    return Evidence(
+        scale=SHARE,
+        units=right,
+        interval=lambda alpha: intervals.proportion(correct, items, alpha),
+        n=items,
+        sd=float(np.sqrt(correct / items * (1 - correct / items))),
+        model="beta_binomial",
+        data={"correct": np.array([correct]), "items": np.array([items])},
+        prior=test.prior,
+        specifications=lambda alpha: _proportion_alternatives(right, None, alpha),
+    )
+
+
+def _proportion_alternatives(
+    right: pd.Series, parts: pd.DataFrame | None, alpha: float
+) -> list[dict]:
+    """Clopper-Pearson, Jeffreys, Wilson over items and t over items, clusters ignored."""
+    x, n = right.sum(), len(right)
+    clopper = stats.binomtest(int(x), n).proportion_ci(1 - alpha, "exact")
+    jeffreys = stats.beta.ppf([alpha / 2, 1 - alpha / 2], x + 0.5, n - x + 0.5)
+    fits = {
+        "Clopper-Pearson over items": (clopper.low, clopper.high),
+        "Jeffreys over items": jeffreys,
+        "t over items": intervals.mean(right.to_numpy(), alpha)[1:3],
+    }
+    if parts is not None:
+        fits["Wilson over items, clusters ignored"] = intervals.proportion(x, n, alpha)[1:3]
+    return [specification(label, x / n, *ends) for label, ends in fits.items()]
+
+
+def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) -> Evidence:
+    """P(win) + P(tie) / 2 of the first system over prompts, each judged in both orders."""
+    first, second = _preferences(test, tables)
+    parts = split(first.index, test.levels, test.experiment)
+    by_order = pd.DataFrame({"first": first.map(np.mean), "second": second.map(np.mean)})
+    units = by_unit(by_order.mean(axis=1).to_numpy(), parts)
+    y = units.to_numpy()
+    prompt = pd.Categorical(parts[test.levels[0]], categories=units.index).codes
+    judgements = [
+        (owner, sign, round(2 * value))
+        for cells, sign in ((first, 1), (second, -1))
+        for owner, cell in zip(prompt, cells, strict=True)
+        for value in cell
+    ]
+    data = dict(zip(("prompt", "order", "outcome"), np.array(judgements).T, strict=True))
+    varies = frequentist.varies(y)
+    found = frequentist.paired(y - SHARE.null, 0.05, seed=seed) if varies else {}
+    return Evidence(
+        scale=SHARE,
+        units=units,
+        interval=(lambda alpha: intervals.share(y, alpha)) if varies else None,
+        n=y.size,
+        sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
+        model="bradley_terry",
+        data=data,
+        found=found,
+        prior=test.prior,
+        specifications=lambda alpha: _win_alternatives(y, by_order, alpha),
+        shown={"order_effect": float(by_order["first"].mean() - by_order["second"].mean())},
+    )
+
+
+def _preferences(test: designs.WinRate, tables: Tables) -> tuple[pd.Series, pd.Series]:
+    """Preferences of each prompt in both orders; ValueError for a prompt judged in only one."""
+    first, second = (values(s, tables[s.arm], test.experiment) for s in test.sides)
+    where = f"{test.experiment}/{test.comparison}.csv"
+    for prompt in sorted(set(first.index) ^ set(second.index))[:1]:
+        raise ValueError(
+            f"{where}: prompt '{prompt}' was judged in only one order; judge it in both, or mend "
+            "the table"
+        )
+    for cells in (first, second):
+        for prompt, found in cells.items():
+            if not set(found) <= {0.0, 0.5, 1.0}:
+                raise ValueError(
+                    f"{where}: prompt '{prompt}' holds {found[0]:g}, a preference is 0, 0.5 or 1; "
+                    "mend the table"
+                )
+    return first, second.reindex(first.index)
+
+
+def _win_alternatives(y: np.ndarray, by_order: pd.DataFrame, alpha: float) -> list[dict]:
+    """Ties left out, inconsistent pairs as ties, and each order of showing alone."""
+    wins, losses = int((y > 0.5).sum()), int((y < 0.5).sum())
+    counts = np.repeat([1.0, 0.5, 0.0], [wins, y.size - wins - losses, losses])
+    fits = {"inconsistent pairs as ties": intervals.share(counts, alpha)}
+    if wins + losses:
+        fits["ties left out"] = intervals.proportion(wins, wins + losses, alpha)
+    for order in by_order:
+        fits[f"shown {order} only"] = intervals.share(by_order[order].to_numpy(), alpha)
+    return [specification(label, *fit[:3]) for label, fit in fits.items()]

@@ -1,0 +1,180 @@
+"""Claims over many tasks: A beats B on them, and the order of several models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from kensho.claims import designs
+from kensho.stats import frequentist, intervals
+from kensho.stats.evidence.base import Evidence, named, specification
+from kensho.stats.scales import DIFFERENCE
+from kensho.stats.units import Tables, by_unit, grid, split
+
+
+def tasks(test: designs.Tasks, reading: designs.Contrast, tables: Tables, seed: int) -> Evidence:
+    """A minus B on average over tasks, or the k-th largest of the tasks' differences.
+
+    On average the tasks are the units, a sample of the tasks that could have been asked. On all
+    or on at least k of them they are what they are, and their items are the units; `n` is then
+    the number of units of the smallest task.
+    """
+    cells, effects = _by_task(test, list(reading.sides), tables)
+    difference = effects.iloc[:, 0] - effects.iloc[:, 1]
+    data = _moments(cells)
+    if test.on == "average":
+        y = difference.to_numpy()
+        varies = frequentist.varies(y)
+        return Evidence(
+            scale=DIFFERENCE,
+            units=difference,
+            interval=(lambda alpha: intervals.mean(y, alpha)) if varies else None,
+            n=y.size,
+            sd=float(y.std(ddof=1)),
+            model="ranking",
+            data=data,
+            found=frequentist.paired(y, 0.05, seed=seed) if varies else {},
+            prior=test.prior,
+            specifications=lambda alpha: _average_alternatives(cells, y, alpha),
+        )
+    k = len(difference) if test.on == "all" else test.at_least
+    if k > len(difference):
+        raise ValueError(
+            f"{test.experiment}: the claim says at least {k} tasks, found {len(difference)}; mend "
+            "the claim or add the tasks"
+        )
+    within = [cell[:, 0] - cell[:, 1] for cell in cells]
+    n = np.array([len(cell) for cell in within])
+    se = np.array([cell.std(ddof=1) / np.sqrt(cell.size) for cell in within])
+    deciding = int(np.argsort(difference.to_numpy())[len(difference) - k])
+    return Evidence(
+        scale=DIFFERENCE,
+        units=difference,
+        interval=_kth(difference.to_numpy(), se, n - 1, k) if (se > 0).all() else None,
+        n=int(n.min()),
+        sd=float(se[deciding] * np.sqrt(n[deciding])),
+        model="ranking",
+        data=data,
+        prior=test.prior,
+        estimand=lambda draws, data: np.sort(
+            draws["task_effects"][..., 0] - draws["task_effects"][..., 1], axis=1
+        )[:, -k],
+        aim=0.9 ** (1 / k),
+        specifications=lambda alpha: [
+            specification(
+                f"at least {j} tasks", *_kth(difference.to_numpy(), se, n - 1, j)(alpha)[:3]
+            )
+            for j in range(max(1, k - 1), min(len(difference), k + 1) + 1)
+            if j != k
+        ],
+        shown={"k": k},
+    )
+
+
+def rank_order(test: designs.RankOrder, reading: None, tables: Tables, seed: int) -> Evidence:
+    """Smallest gap between a model and those that the claim ranks behind it, over tasks."""
+    cells, effects = _by_task(test, test.sides, tables)
+    table = effects.to_numpy()
+    gaps = np.array([table[:, better] - table[:, worse] for better, worse in test.gaps])
+    fit = intervals.mean(gaps, 0.05)
+    k, (units, smallest) = len(gaps), (table.shape[0], int(gaps.mean(axis=1).argmin()))
+    better, worse = np.array(test.gaps).T
+    return Evidence(
+        scale=DIFFERENCE,
+        units=pd.Series(gaps[smallest], index=effects.index),
+        interval=_kth(fit.estimate, fit.se, fit.dof, k) if (fit.se > 0).all() else None,
+        n=units,
+        sd=float(gaps[smallest].std(ddof=1)),
+        model="ranking",
+        data=_moments(cells),
+        found=_friedman(effects),
+        prior=test.prior,
+        estimand=lambda draws, data: (draws["theta"][:, better] - draws["theta"][:, worse]).min(
+            axis=1
+        ),
+        aim=0.9 ** (1 / k),
+        specifications=lambda alpha: _order_alternatives(cells, test.gaps, alpha),
+        shown={"models": test.models, "average_rank": _average_rank(effects)},
+    )
+
+
+def _kth(estimate, se, dof, k: int) -> Callable[[float], intervals.Fit]:
+    return lambda alpha: intervals.kth_largest(estimate, se, dof, k, alpha)
+
+
+def _by_task(
+    test: designs.Tasks | designs.RankOrder, sides: Sequence[designs.Side], tables: Tables
+) -> tuple[list[np.ndarray], pd.DataFrame]:
+    """Per task the values of its units (units x arms), and their means (tasks x arms)."""
+    table = grid(sides, tables, test.experiment)
+    parts = split(table.index, test.levels, test.experiment)
+    columns = [by_unit(table[side.arm].to_numpy(), parts, level=1) for side in sides]
+    units = pd.concat(columns, axis=1)
+    cells = [cell.to_numpy() for _, cell in units.groupby(level=0, sort=False)]
+    names = list(dict.fromkeys(units.index.get_level_values(0)))
+    for name, cell in zip(names, cells, strict=True):
+        if len(cell) < 2:
+            raise ValueError(
+                f"{test.experiment}: task '{name}' has {len(cell)} {test.levels[1]}; at least 2 "
+                "are needed to tell how sure its mean is"
+            )
+    return cells, pd.DataFrame([c.mean(axis=0) for c in cells], names, [s.arm for s in sides])
+
+
+def _moments(cells: Sequence[np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Means of the arms in each task and the covariance of these means over paired units."""
+    return {
+        "mean": np.array([cell.mean(axis=0) for cell in cells]),
+        "cov": np.array([np.cov(cell.T) / len(cell) for cell in cells]),
+    }
+
+
+def _average_alternatives(cells: Sequence[np.ndarray], y: np.ndarray, alpha: float) -> list[dict]:
+    """The tasks as they are (no sampling of tasks), all items in one, Wilcoxon over tasks."""
+    within = [cell[:, 0] - cell[:, 1] for cell in cells]
+    z = -intervals.stats.norm.ppf(alpha / 2)
+    se = np.sqrt(sum(cell.var(ddof=1) / cell.size for cell in within)) / len(within)
+    pooled = intervals.mean(np.concatenate(within), alpha)
+    return [
+        specification("these tasks only", y.mean(), y.mean() - z * se, y.mean() + z * se),
+        specification("all items in one", *pooled[:3]),
+    ]
+
+
+def _order_alternatives(cells: Sequence[np.ndarray], gaps, alpha: float) -> list[dict]:
+    """The tasks as they are, and all items in one: is the order that of these items?"""
+    found = []
+    for label, groups in (
+        ("these tasks only", cells),
+        ("all items in one", [np.concatenate(cells)]),
+    ):
+        within = [np.array([cell[:, i] - cell[:, j] for i, j in gaps]) for cell in groups]
+        estimate = np.mean([cell.mean(axis=1) for cell in within], axis=0)
+        variance = sum(cell.var(axis=1, ddof=1) / cell.shape[1] for cell in within)
+        se = np.sqrt(variance) / len(within)
+        fit = intervals.kth_largest(estimate, se, np.inf, len(gaps), alpha)
+        found.append(specification(label, *fit[:3]))
+    return found
+
+
+def _friedman(effects: pd.DataFrame) -> dict:
+    if effects.shape[1] < 3:
+        return {}
+    long = effects.rename_axis(index="task", columns="model").stack().rename("score").reset_index()
+    columns = {"dv": "score", "within": "model", "subject": "task"}
+    friedman = frequentist.friedman(long, **columns)
+    anova = frequentist.rm_anova(long, **columns)["model"]
+    return {
+        "p_value": friedman["p_value"],
+        "eta_squared": anova["ng2"],
+        "tests": [
+            named("Friedman over tasks", friedman),
+            named("repeated-measures ANOVA over models", anova),
+        ],
+    }
+
+
+def _average_rank(effects: pd.DataFrame) -> dict[str, float]:
+    return effects.rank(axis=1, ascending=False).mean().to_dict()

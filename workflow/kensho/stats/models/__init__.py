@@ -1,0 +1,26 @@
+"""The Bayesian models of the verdict engine, by name."""
+
+from kensho.stats.models.base import Data, Draws, Model, Prior
+from kensho.stats.models.conjugate import BETA_BINOMIAL, DIRICHLET_PAIRS, DIRICHLET_WINS
+from kensho.stats.models.dose import DOSE_CURVE
+from kensho.stats.models.judgements import BRADLEY_TERRY
+from kensho.stats.models.location import LOCATION
+from kensho.stats.models.proportions import PAIRS, PROPORTION
+from kensho.stats.models.ranking import RANKING
+
+MODELS: dict[str, Model] = {
+    model.name: model
+    for model in (
+        LOCATION,
+        PROPORTION,
+        PAIRS,
+        BRADLEY_TERRY,
+        DOSE_CURVE,
+        RANKING,
+        BETA_BINOMIAL,
+        DIRICHLET_PAIRS,
+        DIRICHLET_WINS,
+    )
+}
+
+__all__ = ["MODELS", "Data", "Draws", "Model", "Prior"]

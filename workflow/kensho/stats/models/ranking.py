@@ -1,0 +1,116 @@
+"""Models ranked over tasks, each task a draw from a population of tasks.
+
+    mean_t = difficulty_t + theta + e_t + noise_t,  e_t ~ Normal(0, tau^2 I), noise_t ~ N(0, cov_t)
+    theta ~ ZeroSumNormal(ability), tau ~ HalfNormal(spread)
+
+Data: mean (T, M) score of M models on T tasks, cov (T, M, M) covariance of these means over the
+task's items, which all models share. The difficulty of a task leaves with the mean over models:
+what remains are M - 1 orthonormal contrasts, turned to the eigenvectors of their covariance, so
+that they are independent normals with variance tau^2 + variance_ti. The effects of tasks are
+integrated out and drawn exactly afterwards.
+
+Estimand: theta_0 - theta_1. Draws of `task_effects` (D, T, M) are the ability of each model on each
+task, theta + e_t, both without their mean over models.
+"""
+
+import numpy as np
+import pymc as pm
+from scipy import linalg, stats
+
+from kensho.stats.models.base import Data, Draws, Model, Prior, half_normal, shared, variations
+
+
+def _inputs(data: Data) -> Data:
+    """Contrasts: axes (T, M - 1, M), value (T, M - 1) and variance (T, M - 1)."""
+    helmert = linalg.helmert(data["mean"].shape[1])
+    variance, vectors = np.linalg.eigh(helmert @ data["cov"] @ helmert.T)
+    axes = np.swapaxes(vectors, 1, 2) @ helmert
+    value = np.einsum("tim,tm->ti", axes, data["mean"])
+    return {"axes": axes, "value": value, "variance": np.maximum(variance, 0)}
+
+
+def _build(data: Data, prior: Prior) -> pm.Model:
+    with pm.Model() as built:
+        d, h = shared(data, prior)
+        theta = pm.ZeroSumNormal("theta", sigma=h["ability"], shape=data["axes"].shape[-1])
+        tau = pm.HalfNormal("tau", h["spread"])
+        sd = pm.math.sqrt(tau**2 + d["variance"])
+        pm.Normal("contrast", pm.math.dot(d["axes"], theta), sd, observed=d["value"])
+    return built
+
+
+def _prior_draws(data: Data, prior: Prior, rng: np.random.Generator, n: int) -> Draws:
+    tasks, models = data["mean"].shape
+    theta = _centred(rng.normal(0, prior["ability"], (n, models)))
+    tau = half_normal(rng, prior["spread"], n)
+    effects = tau[:, None, None] * _centred(rng.standard_normal((n, tasks, models)))
+    return {"theta": theta, "tau": tau, "task_effects": theta[:, None] + effects}
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    return values - values.mean(axis=-1, keepdims=True)
+
+
+def _moments(draws: Draws, contrasts: Data) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and sd of the contrasts: (D, T, M - 1)."""
+    mean = np.einsum("tim,dm->dti", contrasts["axes"], draws["theta"])
+    return mean, np.sqrt(draws["tau"][:, None, None] ** 2 + contrasts["variance"])
+
+
+def _replicate(draws: Draws, data: Data, rng: np.random.Generator) -> Data:
+    contrasts = _inputs(data)
+    mean, sd = _moments(draws, contrasts)
+    if "task_effects" in draws:
+        mean = np.einsum("tim,dtm->dti", contrasts["axes"], draws["task_effects"])
+        sd = np.sqrt(contrasts["variance"])
+    value = rng.normal(mean, sd)
+    difficulty = data["mean"].mean(axis=1, keepdims=True)
+    return {"mean": difficulty + np.einsum("tim,dti->dtm", contrasts["axes"], value)}
+
+
+def _log_likelihood(draws: Draws, data: Data) -> np.ndarray:
+    """One column for each task."""
+    contrasts = _inputs(data)
+    return stats.norm.logpdf(contrasts["value"], *_moments(draws, contrasts)).sum(axis=-1)
+
+
+def _task_effects(draws: Draws, data: Data, prior: Prior, rng: np.random.Generator) -> Draws:
+    contrasts = _inputs(data)
+    mean, sd = _moments(draws, contrasts)
+    weight = (draws["tau"][:, None, None] / sd) ** 2
+    drawn = rng.normal(
+        mean + weight * (contrasts["value"] - mean), np.sqrt(weight * contrasts["variance"])
+    )
+    return {"task_effects": np.einsum("tim,dti->dtm", contrasts["axes"], drawn)}
+
+
+def _farthest_task(data: Data) -> np.ndarray:
+    """Largest distance of a task's differences between models from the mean over tasks."""
+    mean = _centred(data["mean"])
+    return np.linalg.norm(mean - mean.mean(axis=-2, keepdims=True), axis=-1).max(axis=-1)
+
+
+def _gap(draws: Draws) -> np.ndarray:
+    return draws["theta"][:, 0] - draws["theta"][:, 1]
+
+
+RANKING = Model(
+    name="ranking",
+    priors=variations(
+        {"ability": 0.2, "spread": 0.1},
+        {"ability": 0.5},
+        {"ability": 2},
+        {"spread": 0.5},
+        {"spread": 2},
+    ),
+    parameters=("theta", "tau"),
+    estimand=lambda draws, data: _gap(draws),
+    prior_draws=_prior_draws,
+    replicate=_replicate,
+    log_likelihood=_log_likelihood,
+    statistic=_farthest_task,
+    build=_build,
+    complete=_task_effects,
+    new_unit=lambda draws, rng: _gap(draws) + rng.normal(0, np.sqrt(2) * draws["tau"]),
+    inputs=_inputs,
+)

@@ -1,0 +1,8 @@
+from kensho.observations import write_table
+from kensho.stats.calibration import adversarial, metamorphic
+from scripts.job import job
+
+with job(snakemake):
+    found = adversarial.run(snakemake.params.replications, snakemake.params.seed)
+    write_table(snakemake.output.adversarial, found)
+    write_table(snakemake.output.metamorphic, metamorphic.run(snakemake.params.seed))

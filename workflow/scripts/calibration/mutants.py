@@ -1,0 +1,8 @@
+from kensho.observations import write_table
+from kensho.stats.calibration import mutants
+from scripts.job import job
+
+with job(snakemake):
+    given = {"seed": snakemake.params.seed, "processes": snakemake.threads}
+    found = mutants.run(replications=snakemake.params.replications, **given)
+    write_table(snakemake.output.mutants, found)
