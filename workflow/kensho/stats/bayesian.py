@@ -296,17 +296,14 @@ def _record(
     estimand: np.ndarray,
     rng: np.random.Generator,
 ) -> az.InferenceData:
-    chains, draws = trace.posterior.sizes["chain"], trace.posterior.sizes["draw"]
+    chains, draws = (trace.posterior.sizes[name] for name in ("chain", "draw"))
     drawn, from_prior = flat(trace), model.prior_draws(data, prior, rng, chains * draws)
     kept = [name for name in drawn if name not in model.effects]
 
     def shown(of: Draws, values: np.ndarray) -> Draws:
         return _in_chains({n: of[n] for n in kept} | {"estimand": scale.back(values)}, chains)
 
-    step = -(-draws // PREDICTED)
-    thinned = {
-        k: v.to_numpy()[:, ::step].reshape(-1, *v.shape[2:]) for k, v in trace.posterior.items()
-    }
+    thinned = _thinned(trace)
     # Without their effects the groups are new ones, as those of a repeated study would be.
     parameters = {name: thinned[name] for name in model.parameters}
     predicted = model.replicate(parameters, data, rng)
@@ -321,6 +318,31 @@ def _record(
     if "sample_stats" in trace.groups():
         record.add_groups(sample_stats=trace.sample_stats)
     return record
+
+
+def against(
+    model: Model, data: Data, record: az.InferenceData, prior: Prior, *, seed: int, draws: int
+) -> dict[str, float]:
+    """`loo_difference` of a fitted model and the same model under another prior.
+
+    A prior that leaves a parameter no room makes a competing model of it.
+    """
+    data = model.prepare(data)
+    trace = sample(model, data, prior, seed=seed, draws=draws)
+    thinned = _thinned(trace)
+    likelihood = {model.name: model.log_likelihood(thinned, data)}
+    chains = trace.posterior.sizes["chain"]
+    kept = {name: thinned[name] for name in model.parameters}
+    other = az.from_dict(_in_chains(kept, chains), log_likelihood=_in_chains(likelihood, chains))
+    return loo_difference(record, other)
+
+
+def _thinned(trace: az.InferenceData) -> Draws:
+    """The first-to-last draws of each chain in even steps, at most PREDICTED of them."""
+    step = -(-trace.posterior.sizes["draw"] // PREDICTED)
+    return {
+        k: v.to_numpy()[:, ::step].reshape(-1, *v.shape[2:]) for k, v in trace.posterior.items()
+    }
 
 
 def loo_difference(first: az.InferenceData, second: az.InferenceData) -> dict[str, float]:

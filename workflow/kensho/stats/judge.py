@@ -91,6 +91,7 @@ def _empty(claim: Claim, alpha: float, family_size: int) -> dict:
         "tests": [],
         "variance": None,
         "details": {},
+        "leave_one_out": None,
         "schools_agree": None,
         "multiverse": None,
         "blocks": [],
@@ -184,7 +185,7 @@ def _stochastic(
     first = evidence[0]
     interval = _on_scale(first, alpha)
     family = _on_scale(first, alpha / m)
-    summary, diagnostics, idata, planned, plots = None, None, None, None, {}
+    summary, diagnostics, idata, planned, rival, plots = None, None, None, None, None, {}
     if family is not None:
         # these take seconds to import, and most claims need none of them
         from kensho.stats import bayesian
@@ -208,6 +209,11 @@ def _stochastic(
             in_run = scale.forward(first.units.to_numpy(float))
             diagnostics["autocorrelated"] = bool(intervals.autocorrelated(in_run))
             diagnostics["gates_ok"] &= not diagnostics["autocorrelated"]
+        if first.rival:
+            name, change = first.rival
+            prior = {**(first.prior or model.primary), **change}
+            found = bayesian.against(model, first.data, idata, prior, seed=seed, draws=draws)
+            rival = {"model": name, **found}
         plots = curves(idata, model, model.prepare(first.data), scale)
         if first.sd > 0:
             planned = power.prospective(
@@ -272,6 +278,7 @@ def _stochastic(
         "power": planned,
         "posterior": summary,
         "diagnostics": diagnostics,
+        "leave_one_out": rival,
         "schools_agree": summary and decision.schools_agree(interval, test.region, p_region),
         "multiverse": summary and _multiverse(claim, first, alpha / m, verdict, tier),
         "blocks": [{"block": str(u), "value": float(v)} for u, v in first.units.items()],
@@ -366,7 +373,10 @@ def compare(stored: Mapping, rederived: Mapping) -> list[str]:
     return _differences(stored, rederived, "", (eti[1] - eti[0]) / 10)
 
 
-_NOT_COMPARED = {"diagnostics", "observations", "plots", "posterior.prior_sensitivity.verdict"}
+_NOT_COMPARED = {
+    *("diagnostics", "leave_one_out", "observations", "plots"),
+    "posterior.prior_sensitivity.verdict",
+}
 
 
 def _differences(old: object, new: object, path: str, width: float) -> list[str]:

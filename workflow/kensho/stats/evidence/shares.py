@@ -94,6 +94,7 @@ def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) ->
         data=data,
         found=found,
         prior=test.prior,
+        rival=("no order effect", {"order_effect": 1e-6}),
         specifications=lambda alpha: _win_alternatives(y, by_order, alpha),
         shown={"order_effect": float(by_order["first"].mean() - by_order["second"].mean())},
     )
