@@ -62,15 +62,13 @@ def main() -> None:
     arms = tables()
     start = time.perf_counter()
     conditions = {arm: {"tier": "at-scope"} for arm in arms}
-    analysis, trace = judge(claim(), arms, conditions, family_size=1, alpha=0.05, seed=1)
-    theta = trace.posterior["theta"].to_numpy().reshape(-1, MODELS)
-    rank = (-theta).argsort(axis=1).argsort(axis=1)
+    analysis, _ = judge(claim(), arms, conditions, family_size=1, alpha=0.05, seed=1)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    shares = [[np.mean(rank[:, m] == r) for r in range(MODELS)] for m in range(MODELS)]
+    shares = analysis["details"]["rank_probabilities"]
     columns = [f"P(rank {r + 1})" for r in range(MODELS)]
     print(machine.describe())
-    print(pd.DataFrame(shares, list(arms), columns).round(3).to_string())
+    print(pd.DataFrame.from_dict(shares, "index", columns=columns).round(3).to_string())
     print(f"{analysis['verdict']} ({analysis['reason']}): {analysis['sentence']}")
     print(f"gates passed: {analysis['diagnostics']['gates_ok']}")
     print(

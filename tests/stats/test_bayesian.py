@@ -67,12 +67,12 @@ def test_a_rerun_is_identical_and_another_seed_is_not(fitted):
 
 
 def test_a_registered_prior_takes_the_place_of_the_primary_one():
-    narrow = {"location": 0.01, "spread": 0.2}
-    summary, *_ = posterior("location", THREE, *CLAIM, prior=narrow)
-    assert summary["prior"] == narrow
-    assert summary["estimate"] < 1.2  # drawn towards no effect
-    wider = {row["prior"]: row["estimate"] for row in summary["prior_sensitivity"]}
-    assert wider["location x 2"] > summary["estimate"]
+    strong, wins = {"concentration": 100.0}, {"counts": np.array([30, 20, 10])}
+    summary = posterior("dirichlet_wins", wins, SHARE, (0.5, None), None, 0.05, prior=strong)[0]
+    assert summary["prior"] == strong
+    assert summary["estimate"] == pytest.approx((130 + 120 / 2) / 360, abs=0.003)
+    others = {row["prior"]: row["estimate"] for row in summary["prior_sensitivity"]}
+    assert others["concentration x 2"] == pytest.approx((230 + 220 / 2) / 660, abs=0.003)
 
 
 def test_netcdf_keeps_every_group(fitted, tmp_path):
@@ -115,6 +115,13 @@ def test_predictive_check_fails_for_two_clusters():
     _, diagnostics, _ = posterior("location", {"y": y}, *CLAIM, seed=1)
     assert diagnostics["all_priors_converged"]
     assert diagnostics["ppc_p"] > 0.99
+    assert not diagnostics["gates_ok"]
+
+
+def test_too_few_draws_pass_no_gate():
+    _, diagnostics, _ = posterior("location", THREE, *CLAIM, draws=100)
+    assert diagnostics["target_accept"] == 0.99  # it tried again
+    assert 0.01 < diagnostics["ppc_p"] < 0.99
     assert not diagnostics["gates_ok"]
 
 

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from kensho.claims.model import Claim
 from kensho.stats import bayesian
-from kensho.stats.judge import compare, judge
+from kensho.stats.compare import compare
+from kensho.stats.judge import judge
 
 OPTIONS = {"family_size": 1, "alpha": 0.05, "seed": 7}
 

@@ -179,7 +179,7 @@ def posterior(
             `ppc_p` (None for a saturated model), and `gates_ok`, which holds if all fits
             converged and `ppc_p` is between 0.01 and 0.99;
         InferenceData: posterior and prior (each with `estimand` on the claim's scale),
-            sample_stats, observed_data, and for the first draws of each chain
+            sample_stats, observed_data, and for up to PREDICTED draws of each chain
             posterior_predictive (of new groups) and log_likelihood.
     """
     if estimand is not None:

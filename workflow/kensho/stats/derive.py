@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from kensho.claims.model import Claim, Verdict
 from kensho.files import read_json, sha256
 from kensho.observations import read
-from kensho.stats.judge import compare, judge
+from kensho.stats.compare import compare
+from kensho.stats.judge import judge
 
 if TYPE_CHECKING:
     from arviz import InferenceData

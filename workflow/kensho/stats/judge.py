@@ -183,6 +183,7 @@ def _stochastic(
     registered = getattr(test, "readings", [None])
     evidence = [gather(test, reading, tables, seed) for reading in registered]
     first = evidence[0]
+    details = {key: value for key, value in first.shown.items() if key != "variance"}
     interval = _on_scale(first, alpha)
     family = _on_scale(first, alpha / m)
     summary, diagnostics, idata, planned, rival, plots = None, None, None, None, None, {}
@@ -214,6 +215,7 @@ def _stochastic(
             prior = {**(first.prior or model.primary), **change}
             found = bayesian.against(model, first.data, idata, prior, seed=seed, draws=draws)
             rival = {"model": name, **found}
+        details |= first.of_posterior(bayesian.flat(idata))
         plots = curves(idata, model, model.prepare(first.data), scale)
         if first.sd > 0:
             planned = power.prospective(
@@ -274,7 +276,7 @@ def _stochastic(
         "effect_sizes": {key: first.found.get(key) for key in _EFFECT_SIZES},
         "tests": first.found.get("tests", []),
         "variance": first.shown.get("variance"),
-        "details": {key: value for key, value in first.shown.items() if key != "variance"},
+        "details": details,
         "power": planned,
         "posterior": summary,
         "diagnostics": diagnostics,
@@ -360,46 +362,3 @@ def _jsonable(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_jsonable(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def compare(stored: Mapping, rederived: Mapping) -> list[str]:
-    """Differences between a stored analysis and one derived anew, one line each.
-
-    Numbers may differ by 1e-9 (relative); those of the posterior by Monte Carlo error: 0.02 in a
-    probability, a tenth of the 95 % interval's width elsewhere. Sampler diagnostics, the verdicts
-    under single priors and the list of observation files are not compared.
-    """
-    eti = (rederived.get("posterior") or {}).get("eti") or [0.0, 0.0]
-    return _differences(stored, rederived, "", (eti[1] - eti[0]) / 10)
-
-
-_NOT_COMPARED = {
-    *("diagnostics", "leave_one_out", "observations", "plots"),
-    "posterior.prior_sensitivity.verdict",
-}
-
-
-def _differences(old: object, new: object, path: str, width: float) -> list[str]:
-    if path in _NOT_COMPARED:
-        return []
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        found = []
-        for key in {**old, **new}:
-            below = f"{path}.{key}" if path else str(key)
-            found += _differences(old.get(key), new.get(key), below, width)
-        return found
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        pairs = zip(old, new, strict=True)
-        return [line for a, b in pairs for line in _differences(a, b, path, width)]
-    if _equal(old, new, path, width):
-        return []
-    return [f"{path}: stored {old}, derived anew {new}"]
-
-
-def _equal(old: object, new: object, path: str, width: float) -> bool:
-    numeric = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in (old, new))
-    if not numeric:
-        return old == new
-    if not path.startswith("posterior."):
-        return math.isclose(old, new, rel_tol=1e-9, abs_tol=1e-12)
-    return abs(old - new) <= (0.02 if ".p_" in path else width)

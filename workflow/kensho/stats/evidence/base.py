@@ -28,7 +28,8 @@ class Evidence:
         rival: (name, hyperparameters) of a prior that makes a competing model, to be compared by
             leave-one-out.
         specifications: alternative analyses, {label, estimate, low, high} on the claim's scale.
-        shown: further tables of the design, for the report only.
+        shown: further tables of the design, for the report only; `of_posterior` makes more of them
+            from the posterior's draws.
     """
 
     scale: Scale
@@ -46,6 +47,7 @@ class Evidence:
     rival: tuple[str, Mapping[str, float]] | None = None
     specifications: Callable[[float], list[dict]] = lambda alpha: []
     shown: dict = field(default_factory=dict)
+    of_posterior: Callable[[Mapping[str, np.ndarray]], dict] = lambda draws: {}
 
 
 def specification(label: str, estimate: float, low: float, high: float) -> dict:

@@ -96,7 +96,10 @@ def rank_order(test: designs.RankOrder, reading: None, tables: Tables, seed: int
         ),
         aim=0.9 ** (1 / k),
         specifications=lambda alpha: _order_alternatives(cells, test.gaps, alpha),
-        shown={"models": test.models, "average_rank": _average_rank(effects)},
+        shown={"average_rank": effects.rank(axis=1, ascending=False).mean().to_dict()},
+        of_posterior=lambda draws: {
+            "rank_probabilities": rank_probabilities(draws["theta"], test.models)
+        },
     )
 
 
@@ -176,5 +179,8 @@ def _friedman(effects: pd.DataFrame) -> dict:
     }
 
 
-def _average_rank(effects: pd.DataFrame) -> dict[str, float]:
-    return effects.rank(axis=1, ascending=False).mean().to_dict()
+def rank_probabilities(theta: np.ndarray, models: Sequence[str]) -> dict[str, list[float]]:
+    """Posterior probability of each rank, the best first, from draws of abilities (draws, M)."""
+    rank = (-theta).argsort(axis=1).argsort(axis=1)
+    places = np.arange(len(models))
+    return {m: (rank[:, [i]] == places).mean(axis=0).tolist() for i, m in enumerate(models)}

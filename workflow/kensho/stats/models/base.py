@@ -1,7 +1,7 @@
 """What a Bayesian model offers, whichever way its posterior is drawn.
 
 Data are arrays by name. Draws are arrays by name with the draws on the leading axis. A prior is a
-set of hyperparameters by name; all of them are scales, so that a claim may register its own
+set of hyperparameters by name, all of them positive, so that a claim may register its own
 primary prior and the sensitivity priors follow in proportion.
 """
 
