@@ -19,7 +19,7 @@ REPLICATIONS = {
 }
 STUDIED = "results/calibration/{size}"
 BAYESIAN_MODELS = [  # those of kensho.stats.models, which takes seconds to import
-    *("location", "proportion", "pairs", "bradley_terry", "dose", "ranking"),
+    *("location", "normal", "proportion", "pairs", "bradley_terry", "dose", "ranking"),
     *("beta_binomial", "dirichlet_pairs", "dirichlet_wins"),
 ]
 

@@ -335,6 +335,7 @@ def claim(name="OWN-1", **test):
             "test": {
                 "design": "paired_difference",
                 "outcome": "score",
+                "prior": {"location": 1.0, "spread": 1.0},
                 "experiment": "brought",
                 "external": [{"path": "scores.csv", "format": "csv"}],
                 "readings": [

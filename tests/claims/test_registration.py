@@ -62,7 +62,9 @@ def test_only_the_claims_of_the_experiment_are_registered(tmp_path):
     elsewhere = dump(claim(("id", "R-9"), ("test.experiment", "kv_cache")))
     untested = {**dump(claim(("id", "R-10"))), "test": None, "not_tested": "no such machine here"}
     (tmp_path / "a.yaml").write_text(yaml.safe_dump([RECORD, elsewhere, untested]))
-    assert registration.registered(tmp_path, "quick_mode") == {"R-8.quick": dump(claim())}
+    assert registration.registered(tmp_path, "quick_mode") == {
+        "R-8.quick": dump(claim()) | {"family_size": 2}  # with R-9
+    }
     assert registration.registered(tmp_path, "evaluation") == {}
 
 
@@ -75,6 +77,12 @@ def test_a_faulty_registry_stops_the_experiment_by_name(tmp_path):
 def test_an_unchanged_claim_is_as_registered():
     found = registration.status(claim(), conditions(claim(), claim()))
     assert found == {"status": "as registered", "diff": []}
+
+
+def test_a_family_that_shrank_after_the_data_is_told():
+    stored = {"R-8.quick": dump(claim()) | {"family_size": 12}}
+    found = registration.status(claim(), {"quick": {"registered": stored}}, family_size=2)
+    assert found == {"status": "changed after the data", "diff": ["family_size: 12 -> 2"]}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from kensho.files import sha256, write_json
 from kensho.stats.derive import derive, verify
 from kensho.stats.summary import summarise
 
-SETTINGS = {"family_size": 2, "alpha": 0.05, "seed": 7, "draws": 500}
+SETTINGS = {"family_size": 1, "alpha": 0.05, "seed": 7, "draws": 500}
 
 
 def claim(name="R-1", region=(0.05, 0.13), **test):

@@ -8,6 +8,7 @@ from kensho.stats.evidence import gather
 from pydantic import TypeAdapter
 from scipy import stats
 
+POINTS = {"location": 1.0, "spread": 1.0}
 DOSES = {f"n{dose}": float(dose) for dose in (500, 1000, 2000, 4000, 8000, 16000)}
 
 
@@ -76,7 +77,7 @@ def test_half_answers_are_no_binary_outcome():
 def test_scores_average_their_replicates():
     a = {f"q{i}": [i, i + 2.0] for i in range(6)}
     b = {f"q{i}": i * 0.9 for i in range(6)}
-    test = registered("paired_difference", readings=[contrast()], outcome="score")
+    test = registered("paired_difference", readings=[contrast()], outcome="score", prior=POINTS)
     found = evidence(test, {"a": table("a", a), "b": table("b", b)})
     assert found.units.to_dict() == pytest.approx({f"q{i}": 1 + 0.1 * i for i in range(6)})
     assert found.shown["variance"]["within_units"] == pytest.approx(2.0)
@@ -214,8 +215,9 @@ def test_a_task_with_one_item_is_named():
         evidence(test, tables)
 
 
-@pytest.mark.parametrize("design", ["score", "binary"])
-def test_constant_columns_have_no_interval(design):
+@pytest.mark.parametrize(("outcome", "prior"), [("score", POINTS), ("binary", None)])
+def test_constant_columns_have_no_interval(outcome, prior):
     cells = {f"q{i}": 1 for i in range(20)}
-    test = registered("paired_difference", readings=[contrast()], outcome=design)
+    given = {"readings": [contrast()], "outcome": outcome, "prior": prior}
+    test = registered("paired_difference", **given)
     assert evidence(test, {"a": table("a", cells), "b": table("b", cells)}).interval is None

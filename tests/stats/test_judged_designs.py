@@ -80,7 +80,13 @@ CASES = {
         answers(CLUSTERED, a=0.8, b=0.6),
     ),
     "scores": (
-        {"design": "paired_difference", "outcome": "score", "readings": AB, "region": [0.5, 1.5]},
+        {
+            "design": "paired_difference",
+            "outcome": "score",
+            "readings": AB,
+            "region": [0.5, 1.5],
+            "prior": {"location": 1.0, "spread": 1.0},
+        },
         scores(ITEMS[:100], a=8.0, b=7.0),
     ),
     "accuracy": (

@@ -212,7 +212,7 @@ def _lm_eval(table: ExternalTable, levels: Sequence[str]) -> Iterator[dict]:
         raise ValueError(f"{table.path}: no filter '{chosen}', {suggestion(chosen, filters)}")
     named = LOG_NAME.fullmatch(Path(table.path).name)
     for where, line in lines:
-        if line.get("filter", "none") != chosen:
+        if str(line.get("filter", "none")) != chosen:
             continue
         document = line.get("doc") if isinstance(line.get("doc"), dict) else {}
         metric = table.metric or _only_metric(line, where)
@@ -227,7 +227,7 @@ def _lm_eval(table: ExternalTable, levels: Sequence[str]) -> Iterator[dict]:
             _block(parts, levels, where),
             _number(_cell(line, metric, where), metric, where),
             where,
-            document=line.get("doc_hash"),
+            document=str(line.get("doc_hash")),
         )
 
 
@@ -335,7 +335,7 @@ def _cell(line: Mapping, column: str, where: str):
 def _number(value: object, name: str, where: str) -> float:
     try:
         number = math.nan if isinstance(value, list | dict) else float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or (isinstance(value, str) and "_" in value):
         raise ValueError(f"{where}: {name} is {str(value)[:40]!r}, not a finite number")
@@ -350,7 +350,7 @@ def _json_lines(path: str) -> Iterator[tuple[str, dict]]:
             continue
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             line = None
         if not isinstance(line, dict):
             raise ValueError(f"{where}: not a JSON object; a log has one in each line")
@@ -367,6 +367,8 @@ def _csv_lines(
     columns = reader.fieldnames
     if not columns:
         raise ValueError(f"{path}: holds no result")
+    if doubled := sorted({name for name in columns if columns.count(name) > 1}):
+        raise ValueError(f"{path}, line 1: column '{doubled[0]}' stands there twice")
     wanted = [*filter(None, needed), *(["task"] if "task" in levels else [])]
     for column in wanted:
         if column not in columns:

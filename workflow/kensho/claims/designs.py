@@ -97,6 +97,11 @@ class _Test(Record):
         return True
 
     @property
+    def priors(self) -> tuple[str, ...]:
+        """Scales of the model's primary prior that a claim may register, all or none."""
+        return ()
+
+    @property
     def sides(self) -> list[Side]:
         """Everything that the test observes."""
         return [side for reading in self.readings for side in reading.sides]
@@ -140,6 +145,10 @@ class _Test(Record):
 
     @model_validator(mode="after")
     def _sesoi_is_given(self) -> Self:
+        if self.scale == "share" and self.sesoi > 0.5:
+            raise ValueError("sesoi of a share is at most 0.5")
+        if self.prior is not None and set(self.prior) != set(self.priors):
+            raise ValueError(f"prior must give {', '.join(self.priors) or 'nothing'}")
         if self.stochastic and self.sesoi <= (1 if self.scale == "ratio" else 0):
             least = "above 1 (a factor)" if self.scale == "ratio" else "above 0"
             raise ValueError(f"sesoi must be {least} for {self.design}")
@@ -170,6 +179,10 @@ class PairedRatio(_Test):
     design: Literal["paired_log_ratio", "peak_memory"]
     readings: Annotated[list[Reading], Field(min_length=1)]
 
+    @property
+    def priors(self) -> tuple[str, ...]:
+        return "location", "spread"
+
 
 class PairedDifference(_Test):
     """Mean difference over the units: accuracy (binary) or scores, from judges for instance."""
@@ -178,6 +191,28 @@ class PairedDifference(_Test):
     readings: Annotated[list[Contrast], Field(min_length=1)]
     outcome: Literal["binary", "score"]
 
+    @model_validator(mode="after")
+    def _outcome_has_its_unit(self) -> Self:
+        if self.outcome == "binary":
+            if any(end is not None and abs(end) > 1 for end in self.region) or self.sesoi > 1:
+                raise ValueError(
+                    "accuracies differ by -1 to 1 (0.05 is 5 points): mend region and sesoi"
+                )
+        elif self.prior is None:
+            raise ValueError(
+                "scores need 'prior: {location: ..., spread: ...}', scales of the difference and "
+                "of its spread over units in the score's unit"
+            )
+        return self
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        if self.outcome == "score":
+            return "location", "spread"
+        if len(self.levels) == 1:
+            return ("concentration",)
+        return "discordance", "discordance_spread", "difference", "difference_spread"
+
 
 class Proportion(_Test):
     """Share of right items of one arm, over items or clusters."""
@@ -185,6 +220,10 @@ class Proportion(_Test):
     scale: ClassVar[str] = "share"
     design: Literal["proportion"]
     readings: Annotated[list[Level], Field(min_length=1)]
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        return ("concentration",) if len(self.levels) == 1 else ("location", "spread")
 
 
 class WinRate(_Test):
@@ -204,6 +243,10 @@ class WinRate(_Test):
         orders = ("preference.first", "preference.second")
         return [Side(arm=self.comparison, metric=order) for order in orders]
 
+    @property
+    def priors(self) -> tuple[str, ...]:
+        return "strength_scale", "order_effect", "ties", "prompt_spread"
+
 
 class DoseOptimum(_Test):
     """Dose with the best mean result; a block is a seed that ran at every dose."""
@@ -213,9 +256,19 @@ class DoseOptimum(_Test):
     doses: Annotated[dict[Text, Positive], Field(min_length=4)]
     metric: Text
 
+    @model_validator(mode="after")
+    def _doses_differ(self) -> Self:
+        if len(set(self.doses.values())) < len(self.doses):
+            raise ValueError("two doses are equal")
+        return self
+
     @property
     def sides(self) -> list[Side]:
         return [Side(arm=arm, metric=self.metric) for arm in self.doses]
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        return "level", "curvature", "seed_spread", "noise"
 
 
 class Tasks(_Test):
@@ -233,6 +286,10 @@ class Tasks(_Test):
             raise ValueError("at_least (how many tasks) goes with 'on: at_least' and only with it")
         return self
 
+    @property
+    def priors(self) -> tuple[str, ...]:
+        return "ability", "spread"
+
 
 class RankOrder(_Test):
     """Models in the claimed order over tasks: the whole order, or only who is first.
@@ -246,6 +303,12 @@ class RankOrder(_Test):
     order: Literal["whole", "first"]
     levels: Annotated[list[Text], Field(min_length=2, max_length=3)] = ["task", "item"]
 
+    @model_validator(mode="after")
+    def _models_differ(self) -> Self:
+        if len(set(self.models)) < len(self.models):
+            raise ValueError("a model is listed twice")
+        return self
+
     @property
     def sides(self) -> list[Side]:
         return [Side(arm=arm, metric=self.metric) for arm in self.models]
@@ -255,6 +318,10 @@ class RankOrder(_Test):
         """Pairs (better, worse) of places in `models` that the claim states."""
         last = range(1, len(self.models))
         return [(0 if self.order == "first" else i - 1, i) for i in last]
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        return "ability", "spread"
 
 
 Test = Annotated[

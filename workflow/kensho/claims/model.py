@@ -138,7 +138,11 @@ def _region_agrees(claimed: Claimed, unit: str, test: Test) -> None:
     given = {key: convert(x) for key, x in claimed.model_dump(exclude_none=True).items()}
     low, high = test.region
     inside = all((low is None or low <= r) and (high is None or r <= high) for r in given.values())
-    bounds = {"at_least": low, "at_most": high}
+    if "value" in given and (low is None or high is None):
+        raise ValueError(
+            "test.region of a claimed value needs both ends: what counts as that value"
+        )
+    bounds = {"at_least": low, "at_most": high, "low": low, "high": high}
     on_bound = all(
         key not in given or (bound is not None and math.isclose(bound, given[key]))
         for key, bound in bounds.items()

@@ -13,16 +13,23 @@ from kensho.claims import registry
 from kensho.claims.model import Claim, Tier
 
 # Remarks, scope and the arithmetic of the source do not enter a verdict.
-JUDGED = ("statement", "quantity", "unit", "claimed", "required_tier", "test")
+JUDGED = ("statement", "quantity", "unit", "claimed", "required_tier", "test", "family_size")
 
 
 def registered(folder: Path, experiment: str) -> dict[str, dict]:
     """Canonical record by claim id of every claim in the folder that tests this experiment.
 
+    Each also says how large its family was (`family_size`), over which errors are shared.
+
     Raises ClaimError as :func:`registry.load` does.
     """
     tested = registry.tested(registry.load(folder))
-    return {c.id: c.model_dump(mode="json") for c in tested if c.test.experiment == experiment}
+    return {
+        c.id: c.model_dump(mode="json")
+        | {"family_size": registry.family_size(tested, c.test.family)}
+        for c in tested
+        if c.test.experiment == experiment
+    }
 
 
 def oldest(earlier: Sequence[Mapping], now: Mapping) -> dict[str, dict]:
@@ -37,7 +44,9 @@ def oldest(earlier: Sequence[Mapping], now: Mapping) -> dict[str, dict]:
     }
 
 
-def status(claim: Claim, conditions: Mapping[str, Mapping]) -> dict[str, Any]:
+def status(
+    claim: Claim, conditions: Mapping[str, Mapping], family_size: int | None = None
+) -> dict[str, Any]:
     """How the judged claim stands to the registrations stored with its observations.
 
     Args:
@@ -47,11 +56,14 @@ def status(claim: Claim, conditions: Mapping[str, Mapping]) -> dict[str, Any]:
     and `diff`, a line for each changed key. One arm that differs is enough. Published data were
     there before any registration, so they are never "as registered".
     """
-    judged = dict(_leaves(_judged(claim.model_dump(mode="json"))))
+    now = claim.model_dump(mode="json") | {"family_size": family_size}
+    judged = dict(_leaves(_judged(now)))
     stored = [(c.get("registered") or {}).get(claim.id) for c in conditions.values()]
     diff = []
     for record in filter(None, stored):
-        then = dict(_leaves(_judged(_completed(record))))
+        size = record.get("family_size", family_size)
+        record = {key: value for key, value in record.items() if key != "family_size"}
+        then = dict(_leaves(_judged({**_completed(record), "family_size": size})))
         diff += [
             f"{key}: {_shown(then, key)} -> {_shown(judged, key)}"
             for key in {**then, **judged}

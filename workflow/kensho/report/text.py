@@ -66,8 +66,10 @@ def bounds(pair: list | tuple | None, decimals: int | None = None) -> str:
 
 def with_bounds(value: float | None, pair: list | tuple | None, sign: bool = False) -> str:
     """An estimate and its interval at the same number of decimals."""
-    if absent(value) or absent(pair) or any(absent(end) for end in pair):
+    if absent(value) or absent(pair):
         text = number(value)
+    elif any(absent(end) for end in pair):
+        text = f"{number(value)} {bounds(pair)}"
     else:
         decimals = decimals_for(*pair)
         text = f"{number(value, decimals)} {bounds(pair, decimals)}"

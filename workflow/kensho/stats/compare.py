@@ -14,6 +14,7 @@ def compare(stored: Mapping, rederived: Mapping) -> list[str]:
     under single priors and the list of observation files are not compared.
     """
     eti = (rederived.get("posterior") or {}).get("eti") or [0.0, 0.0]
+    eti = [0.0, 0.0] if None in eti else eti  # an optimum that no draw has
     return _differences(stored, rederived, "", (eti[1] - eti[0]) / 10)
 
 

@@ -127,8 +127,8 @@ def decide(
             p_direction, scale,
         )  # fmt: skip
     verdict, reason = cap(verdict, reason, tier, required_tier)
-    shown = number(estimate)
-    if interval is not None:
+    shown = number(estimate) if math.isfinite(estimate) else "no estimate"
+    if interval is not None and math.isfinite(estimate) and all(map(math.isfinite, interval)):
         decimals = _decimals(*interval)
         low, high = (number(end, decimals) for end in interval)
         shown = f"{number(estimate, decimals)} ({level} interval {low} to {high})"

@@ -49,6 +49,10 @@ def verify(summary: Mapping, results: Path) -> list[str]:
             read(path)
         except ValueError as error:
             found.append(str(error))
+    judged = {entry["id"] for entry in summary["claims"] if entry["analysis"] is not None}
+    for path in sorted((results / "analysis").glob("*.json")):
+        if path.stem not in judged:
+            found.append(f"{path}: an analysis that statistical_summary.json does not show")
     for entry in summary["claims"]:
         if entry["analysis"] is None:
             if entry["verdict"] != Verdict.NOT_TESTED:
@@ -60,6 +64,16 @@ def verify(summary: Mapping, results: Path) -> list[str]:
             if "settings" not in analysis:
                 raise ValueError(f"{stored}: holds no analysis; run the workflow again")
             claim = Claim.model_validate(entry["record"])
+            expected = {
+                "alpha": summary["alpha"],
+                "family_size": summary["family"][claim.test.family],
+            }
+            for key, value in expected.items() if claim.test.stochastic else ():
+                if analysis["settings"][key] != value:
+                    raise ValueError(
+                        f"{stored}: judged with {key} {analysis['settings'][key]}, the summary "
+                        f"says {value}; run the workflow again"
+                    )
             again, _ = derive(claim, results, **analysis["settings"])
         except ValueError as error:
             found.append(str(error))

@@ -14,7 +14,7 @@ from kensho.claims.model import Claim, Tier, Verdict
 from kensho.claims.registration import status
 from kensho.stats import decision, frequentist, intervals, multiverse, power, units
 from kensho.stats.evidence import Evidence, gather
-from kensho.stats.scales import BY_NAME, SHARE, Interval, Scale
+from kensho.stats.scales import BY_NAME, DOSE, SHARE, Interval, Scale
 
 if TYPE_CHECKING:
     from arviz import InferenceData
@@ -61,7 +61,7 @@ def judge(
         "tier": tier.value,
         "warmup_rows": int(sum((tables[arm]["replicate"] < 0).sum() for arm in used)),
         "deviations": _deviations(test.arms, used),
-        "registration": status(claim, used),
+        "registration": status(claim, used, family_size),
     }
     if not test.stochastic or (test.design == "peak_memory" and _steady(claim, tables)):
         return analysis | _deterministic(claim, tables, tier), None
@@ -116,7 +116,8 @@ def _steady(claim: Claim, tables: Mapping[str, pd.DataFrame]) -> bool:
     for reading in test.readings:
         rows = units.paired(reading, tables, test.experiment, positive=True)
         logs = rows.map(lambda cell: float(np.mean(np.log(cell))))
-        if (logs["over"] - logs["under"]).std(ddof=0) >= EXACT:
+        apart = (logs["over"] - logs["under"]).std(ddof=0) >= EXACT
+        if apart or len(logs) < test.min_units:
             return False
     return True
 
@@ -217,14 +218,15 @@ def _stochastic(
             rival = {"model": name, **found}
         details |= first.of_posterior(bayesian.flat(idata))
         plots = curves(idata, model, model.prepare(first.data), scale)
-        if first.sd > 0:
+        if first.sd > 0 and (scale is not DOSE or None not in test.region):
             planned = power.prospective(
                 first.n, first.sd, scale, test.region, test.sesoi, alpha / m, first.aim
             )
             plots["power"] = planned.pop("curve")
-    estimate = float("nan") if interval is None else float(scale.back(first.interval(alpha)[0]))
     if interval is None:
         estimate = float(scale.back(scale.forward(first.units.to_numpy(float)).mean()))
+    else:
+        estimate = float(scale.back(first.interval(alpha).estimate))
 
     def decide(p_region: float, sensitivity: list[float]) -> decision.Decision:
         return decision.decide(
@@ -281,7 +283,7 @@ def _stochastic(
         "posterior": summary,
         "diagnostics": diagnostics,
         "leave_one_out": rival,
-        "schools_agree": summary and decision.schools_agree(interval, test.region, p_region),
+        "schools_agree": summary and decision.schools_agree(family, test.region, p_region),
         "multiverse": summary and _multiverse(claim, first, alpha / m, verdict, tier),
         "blocks": [{"block": str(u), "value": float(v)} for u, v in first.units.items()],
         "plots": plots,

@@ -102,6 +102,8 @@ def prospective(
     step = math.log(sesoi) if scale.name == "ratio" else sesoi
     if math.isinf(low) and math.isinf(high):
         raise ValueError("a region without ends cannot be missed: it has no power")
+    if scale.name == "share":  # no share lies outside 0 to 1
+        step = min(step, high / 2 if math.isinf(low) else (1 - low) / 2)
     if math.isinf(low):
         effect = high - step
     elif math.isinf(high):

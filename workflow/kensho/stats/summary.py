@@ -24,7 +24,9 @@ def summarise(
     all p-values of a family and stands beside Bonferroni's, which decides.
     """
     findings = lint(claims)
-    adjusted = _holm_by_family(analyses)
+    families = sorted({claim.test.family for claim in claims if claim.test})
+    sizes = {name: family_size(claims, name) for name in families}
+    adjusted = _holm_by_family(analyses, sizes)
     entries = []
     for claim in claims:
         analysis = analyses.get(claim.id)
@@ -45,12 +47,11 @@ def summarise(
                 "record_sha256": claim.digest(),
             }
         )
-    families = sorted({claim.test.family for claim in claims if claim.test})
     return {
         "title": "Kenshō validation report 検証",
         "scale": scale,
         "alpha": alpha,
-        "family": {name: family_size(claims, name) for name in families},
+        "family": sizes,
         "verdict_counts": dict(Counter(entry["verdict"] for entry in entries)),
         "arithmetic_findings": int((~findings["agrees"]).sum()),
         "claims": sorted(entries, key=_place),
@@ -61,16 +62,17 @@ def _place(entry: dict) -> tuple:
     """Order of the catalogue: by source, the main claims (R) before the figures (F)."""
     group = entry["id"].split("-")[0]
     number = int((re.findall(r"-(\d+)", entry["id"]) or ["0"])[0])
-    return entry["source"], ["R", "F"].index(group) if group in "RF" else 2, number
+    return entry["source"], ["R", "F"].index(group) if group in ("R", "F") else 2, number
 
 
-def _holm_by_family(analyses: Mapping[str, dict]) -> dict[str, float]:
-    families: dict[str, list[str]] = {}
+def _holm_by_family(analyses: Mapping[str, dict], sizes: Mapping[str, int]) -> dict[str, float]:
+    """Holm over the whole family: a claim that has no p value counts as one of 1."""
+    families: dict[str, dict[str, float]] = {}
     for name, analysis in analyses.items():
         if analysis["p_value"] is not None:
-            families.setdefault(analysis["family"], []).append(name)
-    return {
-        name: value
-        for names in families.values()
-        for name, value in zip(names, holm([analyses[n]["p_value"] for n in names]), strict=True)
-    }
+            families.setdefault(analysis["family"], {})[name] = analysis["p_value"]
+    found = {}
+    for family, p_values in families.items():
+        missing = max(0, sizes.get(family, 0) - len(p_values))
+        found |= zip(p_values, holm([*p_values.values(), *[1.0] * missing]), strict=False)
+    return found

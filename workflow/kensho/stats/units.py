@@ -27,6 +27,7 @@ def paired(
     unusable values.
     """
     first, second = reading.sides
+    _same_unit(reading.sides, tables, experiment)
     over, under = (
         values(side, tables[side.arm], experiment, positive=positive) for side in (first, second)
     )
@@ -65,6 +66,12 @@ def values(
             f"{where}: no observation of metric '{side.metric}'{place}; "
             "rerun the experiment or mend the claim"
         )
+    units = rows["unit"].unique()
+    if len(units) > 1:
+        raise ValueError(
+            f"{where}: metric '{side.metric}' is given in {' and '.join(map(str, units))}; "
+            "use one unit"
+        )
     numbers = pd.to_numeric(rows["value"], errors="coerce")
     usable = np.isfinite(numbers) & (numbers > 0 if positive else True)
     for wrong, what in (
@@ -85,6 +92,20 @@ def values(
 def _natural(name: str) -> list[tuple[bool, int, str]]:
     parts = re.split(r"(\d+)", name)
     return [(p.isdigit(), int(p), "") if p.isdigit() else (False, 0, p) for p in parts]
+
+
+def _same_unit(sides: Sequence[Side], tables: Tables, experiment: str) -> None:
+    """ValueError where sides with the same metric are given in different units."""
+    units: dict[str, tuple[str, str]] = {}
+    for side in sides:
+        table = tables[side.arm]
+        for unit in table.loc[table["metric"] == side.metric, "unit"].unique():
+            arm, first = units.setdefault(side.metric, (side.arm, unit))
+            if unit != first:
+                raise ValueError(
+                    f"{experiment}/{side.arm}.csv: metric '{side.metric}' is in '{unit}', in "
+                    f"{arm}.csv in '{first}'; use one unit"
+                )
 
 
 def binary(side: pd.Series, reading: Reading | Contrast | Level, experiment: str) -> pd.Series:
@@ -134,13 +155,12 @@ def grid(sides: Sequence[Side], tables: Tables, experiment: str) -> pd.DataFrame
 
     Raises ValueError for a block that some side lacks.
     """
-    columns = {}
-    for side in sides:
-        found = values(side, tables[side.arm], experiment)
-        columns[side.arm] = found.map(lambda x: float(np.mean(x)))
-    table = pd.DataFrame(columns)
-    for arm in table:
-        missing = table.index[table[arm].isna()]
+    _same_unit(sides, tables, experiment)
+    found = [values(side, tables[side.arm], experiment) for side in sides]
+    table = pd.concat([cells.map(lambda x: float(np.mean(x))) for cells in found], axis=1)
+    table.columns = [side.arm for side in sides]
+    for place, arm in enumerate(table):
+        missing = table.index[table.iloc[:, place].isna()]
         if len(missing):
             raise ValueError(
                 f"{experiment}/{arm}.csv: block '{missing[0]}' is missing ({len(missing)} such "

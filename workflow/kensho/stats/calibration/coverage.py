@@ -56,6 +56,10 @@ SETTINGS = {
         {"mu": np.log(1.125), "sigma": 0.03, "nu": 10.0},
         RATIO, 0.03, _of_units(lambda d: d["y"]), sesoi=1.02,
     ),
+    "normal": Setting(  # half a point, scores differ by one from item to item
+        {"mu": 0.5, "sigma": 1.0},
+        DIFFERENCE, 0.4, _of_units(lambda d: d["y"]), data={"y": np.zeros(80)},
+    ),
     "proportion": Setting(  # three in four right, clusters from 55 to 89 %
         {"a": 1.2, "sd": 0.5},
         SHARE, 0.14, _of_units(lambda d: d["correct"] / d["items"]), direction=None,
@@ -187,8 +191,9 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """Shares over the rows of `run`: one row for each model and truth.
 
     Returns columns model, truth, replications, coverage, coverage_closed, verified, failed,
-    agreement (of the verdicts with both posteriors), low and high (of the coverage: 0.95 +- 0.03
-    at 500 replications, wider in proportion for fewer), holds (coverage and agreement >= 0.95).
+    agreement (of the verdicts with both posteriors; where they differ the sampled one is mostly the
+    more cautious), low and high (limits of the coverage: 0.95 +- 0.03, and with fewer than 500
+    replications as many Monte Carlo errors), holds.
     """
     rows = []
     for (model, truth), group in table.groupby(["model", "truth"], sort=False):

@@ -224,9 +224,9 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def _mutants() -> dict[str, tuple[Engine, tuple[str, ...]]]:
-    """Engine with the mistake, and the checks to which it is put."""
-    shipped, location, pairs = Engine(), ("SBC location",), ("coverage, skewed pairs",)
+def _mutants() -> dict[str, tuple[Engine, str]]:
+    """Engine with the mistake, and the check that must see it."""
+    shipped = Engine()
 
     def half(data: Data) -> Data:
         return {"y": data["y"][: data["y"].size // 2]}
@@ -238,26 +238,25 @@ def _mutants() -> dict[str, tuple[Engine, tuple[str, ...]]]:
         return {"seed": np.arange(data["y"].size) % (data["seed"].max() + 1)}
 
     return {
-        "none": (shipped, tuple(CHECKS)),
-        "half the data ignored": (replace(shipped, fit=_altered(half)), location),
-        "likelihood missing": (replace(shipped, fit=_without_likelihood), location),
-        "normal instead of Student-t": (replace(shipped, fit=_instead(_NORMAL)), location),
-        "rows duplicated": (replace(shipped, fit=_altered(twice)), location),
-        # SBC cannot see this one at such a size, which is why priors are held to the specification.
+        "half the data ignored": (replace(shipped, fit=_altered(half)), "SBC location"),
+        "likelihood missing": (replace(shipped, fit=_without_likelihood), "SBC location"),
+        "normal instead of Student-t": (replace(shipped, fit=_instead(_NORMAL)), "SBC location"),
+        "rows duplicated": (replace(shipped, fit=_altered(twice)), "SBC location"),
+        # SBC of a few hundred fits cannot see this one: hence the comparison with the specification
         "prior scale 0.3 instead of 0.2": (
             replace(shipped, fit=_instead(_WIDER), location=_WIDER),
-            (*location, "prior as specified"),
+            "prior as specified",
         ),
-        "wrong block index": (replace(shipped, fit=_altered(other_index)), ("SBC dose",)),
-        "unpaired analysis": (replace(shipped, interval=_unpaired), pairs),
-        "ratio of means": (replace(shipped, interval=_ratio_of_means), pairs),
+        "wrong block index": (replace(shipped, fit=_altered(other_index)), "SBC dose"),
+        "unpaired analysis": (replace(shipped, interval=_unpaired), "coverage, skewed pairs"),
+        "ratio of means": (replace(shipped, interval=_ratio_of_means), "coverage, skewed pairs"),
         "alpha without Bonferroni": (
             replace(shipped, corrected=lambda alpha, m: alpha),
-            ("family-wise error",),
+            "family-wise error",
         ),
-        "interval and region swapped": (replace(shipped, settle=_swapped), ("power",)),
-        "negated gates": (replace(shipped, converged=_negated_gates), ("R-hat not a number",)),
-        "HDI at 94 %": (replace(shipped, summarise=_shorter_hdi), ("mass of the interval",)),
+        "interval and region swapped": (replace(shipped, settle=_swapped), "power"),
+        "negated gates": (replace(shipped, converged=_negated_gates), "R-hat not a number"),
+        "HDI at 94 %": (replace(shipped, summarise=_shorter_hdi), "mass of the interval"),
     }
 
 
@@ -268,20 +267,17 @@ def run(
     processes: int = 2,
     checks: Collection[str] = tuple(CHECKS),
 ) -> pd.DataFrame:
-    """Put every mutant to its checks; closed-form checks take a hundred times the replications.
+    """Put the shipped engine to all checks and every mutant to its own.
+
+    Closed-form checks take a hundred times the replications.
 
     Returns columns mutant ("none" is the engine as shipped), check, value, limit, seen_in (the
         quantity that SBC finds most amiss), killed.
     """
+    trials = [("none", Engine(), check) for check in checks]
+    trials += [(name, *trial) for name, trial in _mutants().items() if trial[1] in checks]
     rows = []
-    for mutant, (engine, its_own) in _mutants().items():
-        for check in (name for name in its_own if name in checks):
-            found = CHECKS[check](engine, replications, seed, processes)
-            rows.append({"mutant": mutant, "check": check, **found._asdict()})
-    return pd.DataFrame(rows).assign(killed=lambda t: ~t.pop("passes").astype(bool))
-
-
-def survivors(table: pd.DataFrame) -> list[str]:
-    """Mutants that no check killed, and "none" if a check failed the engine as shipped."""
-    killed = table.groupby("mutant", sort=False)["killed"].any()
-    return [mutant for mutant, dead in killed.items() if dead == (mutant == "none")]
+    for mutant, engine, check in trials:
+        found = CHECKS[check](engine, replications, seed, processes)._asdict()
+        rows.append({"mutant": mutant, "check": check, "killed": not found.pop("passes"), **found})
+    return pd.DataFrame(rows)

@@ -48,6 +48,7 @@ def _ranking_design(tasks: int = 8, models: int = 4, items: int = 100) -> Data:
 _NONE = np.zeros(15, dtype=int)  # of each of 15 clusters
 DESIGNS = {
     "location": Design({"y": np.zeros(20)}, (-0.5, 0.5)),
+    "normal": Design({"y": np.zeros(20)}, (-0.5, 0.5)),
     "proportion": Design({"correct": _NONE, "items": np.full(15, 20)}, (0.35, 0.7)),
     "pairs": Design({"wins": _NONE, "losses": _NONE, "items": np.full(15, 40)}, (-0.05, 0.15)),
     "bradley_terry": Design(

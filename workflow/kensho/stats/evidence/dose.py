@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.stats import rankdata
 
 from kensho.claims import designs
 from kensho.stats import frequentist, intervals
@@ -30,16 +31,16 @@ def dose_optimum(test: designs.DoseOptimum, reading: None, tables: Tables, seed:
     return Evidence(
         scale=DOSE,
         units=table.idxmax(axis=1).map(test.doses).rename("dose"),
-        interval=(lambda alpha: intervals.peak(x, y, alpha)) if enough else None,
+        interval=(lambda alpha: _peak_in_range(x, y, alpha)) if enough else None,
         n=seeds,
-        sd=float(fit.se * np.sqrt(seeds)) if enough else float("nan"),
+        sd=float(fit.se * np.sqrt(seeds)) if enough and np.isfinite(fit.low) else float("nan"),
         model="dose",
         data={
             "x": np.tile(x, seeds),
             "seed": np.repeat(np.arange(seeds), doses),
             "y": y.ravel(),
         },
-        found=_anova(table) if enough else {},
+        found=_anova(table) if enough and seeds > 2 else {},
         prior=test.prior,
         estimand=lambda draws, data: peak_with_gain(draws, data, test.sesoi / y.std()),
         aim=0.85,
@@ -47,6 +48,13 @@ def dose_optimum(test: designs.DoseOptimum, reading: None, tables: Tables, seed:
         specifications=lambda alpha: _alternatives(x, y, alpha),
         shown={"grid_argmax": {str(arm): int((best == arm).sum()) for arm in arms}},
     )
+
+
+def _peak_in_range(x: np.ndarray, y: np.ndarray, alpha: float) -> intervals.Fit:
+    """The fit; its estimate is NaN where the curve has no top, or none among the doses."""
+    fit = intervals.peak(x, y, alpha)
+    top = np.isfinite(fit.low) and x.min() <= fit.estimate <= x.max()
+    return fit if top else fit._replace(estimate=np.nan)
 
 
 def peak_with_gain(
@@ -72,10 +80,10 @@ def _anova(table) -> dict:
 
 
 def _alternatives(x: np.ndarray, y: np.ndarray, alpha: float) -> list[dict]:
-    """Seed effects ignored, the doses next to the ends left out, ranks in place of scores."""
+    """The lowest or the highest dose left out, and ranks within a seed in place of scores."""
     fits = {
         "without the lowest dose": intervals.peak(x[1:], y[:, 1:], alpha),
         "without the highest dose": intervals.peak(x[:-1], y[:, :-1], alpha),
-        "ranks within a seed": intervals.peak(x, y.argsort(1).argsort(1).astype(float), alpha),
+        "ranks within a seed": intervals.peak(x, rankdata(y, axis=1), alpha),
     }
     return [specification(k, *np.exp2(np.array(fit[:3], float))) for k, fit in fits.items()]

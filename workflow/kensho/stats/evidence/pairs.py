@@ -13,8 +13,6 @@ from kensho.stats.evidence.base import Evidence, named
 from kensho.stats.scales import BY_NAME, Scale
 from kensho.stats.units import Tables, binary, by_unit, paired, split
 
-SCORE_PRIOR = {"location": 1.0, "spread": 1.0}  # of score differences, in the score's unit
-
 
 def ratio(
     test: designs.PairedRatio, reading: designs.Reading, tables: Tables, seed: int
@@ -34,7 +32,7 @@ def difference(
     """
     rows = paired(reading, tables, test.experiment, positive=False)
     if test.outcome == "score":
-        return _of_pairs(test, rows, seed, "location", test.prior or SCORE_PRIOR)
+        return _of_pairs(test, rows, seed, "normal", test.prior)
     treatment, control = (binary(rows[side], reading, test.experiment) for side in rows)
     wins = ((treatment == 1) & (control == 0)).to_numpy(dtype=int)
     losses = ((treatment == 0) & (control == 1)).to_numpy(dtype=int)
@@ -78,17 +76,19 @@ def _of_pairs(
     blocks = {side: rows[side].map(lambda x: float(np.mean(scale.forward(x)))) for side in rows}
     differences = by_unit((blocks["over"] - blocks["under"]).to_numpy(), parts)
     y = differences.to_numpy()
+    # two values are too few for times, where they betray a coarse clock, but not for scores
+    varies = frequentist.varies(y, 3 if test.scale == "ratio" else 2)
     return Evidence(
         scale=scale,
         units=scale.back(differences),
-        interval=(lambda alpha: intervals.mean(y, alpha)) if frequentist.varies(y) else None,
+        interval=(lambda alpha: intervals.mean(y, alpha)) if varies else None,
         n=y.size,
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
         model=model,
         data={"y": y} if data is None else data,
         in_order=test.scale == "ratio" and y.size >= 10,
         aim=0.85 if test.scale == "ratio" else 0.8,
-        found=_paired_tests(y, test, seed) if frequentist.varies(y) else {},
+        found=_paired_tests(y, test, seed) if varies else {},
         prior=prior,
         specifications=lambda alpha: _alternatives(rows, test, seed, alpha),
         shown={"variance": _variance(rows, scale, y)},

@@ -28,7 +28,9 @@ def proportion(
         return Evidence(
             scale=SHARE,
             units=cluster,
-            interval=(lambda alpha: intervals.share(y, alpha)) if frequentist.varies(y) else None,
+            interval=(lambda alpha: intervals.share(y, alpha))
+            if frequentist.varies(y, 2)
+            else None,
             n=y.size,
             sd=float(y.std(ddof=1)),
             model="proportion",
@@ -40,7 +42,9 @@ def proportion(
     return Evidence(
         scale=SHARE,
         units=right,
-        interval=lambda alpha: intervals.proportion(correct, items, alpha),
+        interval=(lambda alpha: intervals.proportion(correct, items, alpha))
+        if 0 < correct < items
+        else None,
         n=items,
         sd=float(np.sqrt(correct / items * (1 - correct / items))),
         model="beta_binomial",
@@ -82,12 +86,11 @@ def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) ->
         for value in cell
     ]
     data = dict(zip(("prompt", "order", "outcome"), np.array(judgements).T, strict=True))
-    varies = frequentist.varies(y)
-    found = frequentist.paired(y - SHARE.null, 0.05, seed=seed) if varies else {}
+    found = frequentist.paired(y - SHARE.null, 0.05, seed=seed)
     return Evidence(
         scale=SHARE,
         units=units,
-        interval=(lambda alpha: intervals.share(y, alpha)) if varies else None,
+        interval=(lambda alpha: intervals.share(y, alpha)) if frequentist.varies(y, 2) else None,
         n=y.size,
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
         model="bradley_terry",

@@ -26,7 +26,7 @@ def tasks(test: designs.Tasks, reading: designs.Contrast, tables: Tables, seed: 
     data = _moments(cells)
     if test.on == "average":
         y = difference.to_numpy()
-        varies = frequentist.varies(y)
+        varies = frequentist.varies(y, 2)
         return Evidence(
             scale=DIFFERENCE,
             units=difference,
@@ -52,7 +52,9 @@ def tasks(test: designs.Tasks, reading: designs.Contrast, tables: Tables, seed: 
     return Evidence(
         scale=DIFFERENCE,
         units=difference,
-        interval=_kth(difference.to_numpy(), se, n - 1, k) if (se > 0).all() else None,
+        interval=_kth(difference.to_numpy(), se, n - 1, k)
+        if all(frequentist.varies(cell, 2) for cell in within)
+        else None,
         n=int(n.min()),
         sd=float(se[deciding] * np.sqrt(n[deciding])),
         model="ranking",
@@ -84,7 +86,9 @@ def rank_order(test: designs.RankOrder, reading: None, tables: Tables, seed: int
     return Evidence(
         scale=DIFFERENCE,
         units=pd.Series(gaps[smallest], index=effects.index),
-        interval=_kth(fit.estimate, fit.se, fit.dof, k) if (fit.se > 0).all() else None,
+        interval=_kth(fit.estimate, fit.se, fit.dof, k)
+        if all(frequentist.varies(gap, 2) for gap in gaps)
+        else None,
         n=units,
         sd=float(gaps[smallest].std(ddof=1)),
         model="ranking",
@@ -112,8 +116,13 @@ def _by_task(
 ) -> tuple[list[np.ndarray], pd.DataFrame]:
     """Per task the values of its units (units x arms), and their means (tasks x arms)."""
     table = grid(sides, tables, test.experiment)
+    if test.prior is None and np.abs(table.to_numpy()).max() > 1:
+        raise ValueError(
+            f"{test.experiment}: scores go beyond 1, but the model's prior is of scores up to 1; "
+            "register 'prior: {ability: ..., spread: ...}' in the unit of the scores"
+        )
     parts = split(table.index, test.levels, test.experiment)
-    columns = [by_unit(table[side.arm].to_numpy(), parts, level=1) for side in sides]
+    columns = [by_unit(column, parts, level=1) for column in table.to_numpy().T]
     units = pd.concat(columns, axis=1)
     cells = [cell.to_numpy() for _, cell in units.groupby(level=0, sort=False)]
     names = list(dict.fromkeys(units.index.get_level_values(0)))
@@ -135,7 +144,7 @@ def _moments(cells: Sequence[np.ndarray]) -> Mapping[str, np.ndarray]:
 
 
 def _average_alternatives(cells: Sequence[np.ndarray], y: np.ndarray, alpha: float) -> list[dict]:
-    """The tasks as they are (no sampling of tasks), all items in one, Wilcoxon over tasks."""
+    """The tasks as they are (no sampling of tasks), and all items in one."""
     within = [cell[:, 0] - cell[:, 1] for cell in cells]
     z = -intervals.stats.norm.ppf(alpha / 2)
     se = np.sqrt(sum(cell.var(ddof=1) / cell.size for cell in within)) / len(within)
@@ -163,7 +172,7 @@ def _order_alternatives(cells: Sequence[np.ndarray], gaps, alpha: float) -> list
 
 
 def _friedman(effects: pd.DataFrame) -> dict:
-    if effects.shape[1] < 3:
+    if min(effects.shape) < 3:
         return {}
     long = effects.rename_axis(index="task", columns="model").stack().rename("score").reset_index()
     columns = {"dv": "score", "within": "model", "subject": "task"}

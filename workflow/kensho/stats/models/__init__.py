@@ -5,6 +5,7 @@ from kensho.stats.models.conjugate import BETA_BINOMIAL, DIRICHLET_PAIRS, DIRICH
 from kensho.stats.models.dose import DOSE_CURVE
 from kensho.stats.models.judgements import BRADLEY_TERRY
 from kensho.stats.models.location import LOCATION
+from kensho.stats.models.normal import NORMAL
 from kensho.stats.models.proportions import PAIRS, PROPORTION
 from kensho.stats.models.ranking import RANKING
 
@@ -12,6 +13,7 @@ MODELS: dict[str, Model] = {
     model.name: model
     for model in (
         LOCATION,
+        NORMAL,
         PROPORTION,
         PAIRS,
         BRADLEY_TERRY,
