@@ -176,7 +176,7 @@ def _verified(
 
 def _table(arm: str, seconds: Sequence[float]) -> pd.DataFrame:
     rows = {"metric": "seconds", "block": [f"b{i:02d}" for i in range(len(seconds))]}
-    return pd.DataFrame(rows | {"replicate": 0, "value": seconds})
+    return pd.DataFrame(rows | {"replicate": 0, "value": seconds, "unit": "s"})
 
 
 def _blocks(n: int, sd: float) -> Callable[[np.random.Generator], dict[str, pd.DataFrame]]:

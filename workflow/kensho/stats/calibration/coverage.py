@@ -211,5 +211,5 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
             "low": 0.95 - band,
             "high": 0.95 + band,
         }
-        rows.append(row | {"holds": abs(row["coverage"] - 0.95) <= band})
+        rows.append(row | {"holds": abs(row["coverage"] - 0.95) <= band + 1e-9})
     return pd.DataFrame(rows)

@@ -128,16 +128,17 @@ def other_unit(test: Test, tables: Tables, rng: np.random.Generator) -> Changed 
         return test.model_copy(update={"region": region, "doses": doses}), tables, lambda x: 2 * x
     if getattr(test, "outcome", None) == "score":
         doubled = _each(tables, lambda t: t.assign(value=2 * t["value"]))
-        wider = test.model_copy(update={"region": region, "sesoi": 2 * test.sesoi})
+        prior = {name: 2 * scale for name, scale in test.prior.items()}
+        wider = test.model_copy(update={"region": region, "sesoi": 2 * test.sesoi, "prior": prior})
         return wider, doubled, lambda x: 2 * x
     return None
 
 
 def shuffle_and_rename(test: Test, tables: Tables, rng: np.random.Generator) -> Changed:
-    """Rows in another order in every table, blocks under other names."""
+    """Rows in another order in every table, blocks under other names of the same order."""
 
     def renamed(block: str) -> str:
-        return "/".join(part[::-1] + "'" for part in block.split("/"))
+        return "/".join("the " + part for part in block.split("/"))
 
     shuffled = _each(
         tables,
@@ -259,7 +260,8 @@ def subjects() -> tuple[Subject, ...]:
             direction="greater", sesoi=1.05), _seconds, (1.8, 1.9, 2.2)),
         Subject("score difference", designs.PairedDifference(
             design="paired_difference", experiment="e", readings=[minus], outcome="score",
-            region=[0.3, 0.7], direction="greater", sesoi=0.1), _scores, (0.5, 0.7, 1.0)),
+            region=[0.3, 0.7], direction="greater", sesoi=0.1,
+            prior={"location": 1.0, "spread": 1.0}), _scores, (0.5, 0.7, 1.0)),
         Subject("accuracy difference, clusters", designs.PairedDifference(
             design="paired_difference", experiment="e", readings=[minus], outcome="binary",
             region=[0.0, 0.3], direction="greater", sesoi=0.01, levels=["cluster", "item"]),
