@@ -39,7 +39,7 @@ def test_the_interval_of_the_checks_is_the_one_that_judges():
     arms = {arm: rng.lognormal(size=12) for arm in ("over", "under")}
     tables = {
         arm: pd.DataFrame(
-            {"metric": "seconds", "replicate": 0, "block": range(12), "value": values}
+            {"metric": "seconds", "replicate": 0, "unit": "s", "block": range(12), "value": values}
         )
         for arm, values in arms.items()
     }
