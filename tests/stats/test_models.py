@@ -12,6 +12,7 @@ from scipy.special import expit
 
 REGISTERED = {
     "location": {"location": 1.0, "spread": 0.2},
+    "normal": {"location": 1.0, "spread": 1.0},
     "proportion": {"location": 1.5, "spread": 1.0},
     "pairs": {
         "discordance": 1.5,
@@ -34,6 +35,7 @@ REGISTERED = {
 HALF = 2.5  # octaves, half the range of doses
 DATA = {
     "location": {"y": np.array([0.58, 0.61, 0.66, 0.5])},
+    "normal": {"y": np.array([0.58, 0.61, 0.66, 0.5])},
     "proportion": {"correct": np.array([3, 10, 0]), "items": np.array([10, 10, 4])},
     "pairs": {
         "wins": np.array([3, 1, 0]),
@@ -70,6 +72,8 @@ def densities(name, h):
             "sigma": half(h["spread"]),
             "nu": stats.gamma(2, loc=1, scale=10),
         }
+    if name == "normal":
+        return {"mu": normal(h["location"]), "sigma": half(h["spread"])}
     if name == "proportion":
         return {"a": normal(h["location"]), "sd": half(h["spread"]), "z": normal(1)}
     if name == "pairs":
@@ -199,6 +203,7 @@ def test_the_density_of_a_dose_curve_is_integrated_over_peak_curve_and_seeds():
 
 SETTLED = {  # where a draw from the prior would make the ratios below vary too much
     "location": {"mu": 0.5, "sigma": 0.2, "nu": 6.0},
+    "normal": {"mu": 0.5, "sigma": 0.2},
     "pairs": {"a": -0.5, "sd_a": 0.2, "d": 0.5, "sd_d": 1.5},
     "dose": {"peak": 12.0, "c": 0.2, "top": 0.5, "seed_sd": 0.5, "sigma": 0.8},
 }
