@@ -1,4 +1,5 @@
 # make report: set up, run the main job, write results/validation_report.html
+# make benchmark: every experiment, results/benchmark_report.html
 # make test:   the default tests
 SHELL := /bin/bash
 PYTHON ?= python3.11
@@ -10,11 +11,15 @@ RUN = flock --nonblock --close --conflict-exit-code 75 .venv/run.lock bash -c '\
 	$(SNAKEMAKE) $(1)' \
 	|| { code=$$?; [ $$code -ne 75 ] || echo "another run is active in this folder; wait for it" >&2; exit $$code; }
 
-.PHONY: report verify test test-all lint config clean
+.PHONY: report benchmark verify test test-all lint config clean
 
 report: .venv/installed
 	@$(call RUN,--quiet rules)
 	@echo "report: results/validation_report.html"
+
+benchmark: .venv/installed
+	@$(call RUN,benchmark --quiet rules)
+	@echo "report: results/benchmark_report.html"
 
 verify: .venv/installed
 	@$(SNAKEMAKE) verify --quiet all

@@ -17,12 +17,15 @@ include: "rules/external.smk"
 include: "rules/stats.smk"
 include: "rules/report.smk"
 include: "rules/calibration.smk"
+include: "rules/preflight.smk"
 
 
 wildcard_constraints:
     source="[a-z0-9][a-z0-9.-]*",
     model="[a-z0-9][a-z0-9.-]*",
     arm="[a-z0-9][a-z0-9.-]*",
+    summary="statistical|benchmark",
+    report="validation|benchmark",
     technique="synonyms|bunsetsu|politeness",
     seed=r"\d+",
     claim="[A-Z]+(-[0-9]+)?([.][a-z0-9-]+)?",
@@ -30,9 +33,11 @@ wildcard_constraints:
 
 localrules:
     all,
+    benchmark,
     sources,
     fetch,
     verify,
+    preflight,
     calibration,
     calibration_full,
 
@@ -42,6 +47,12 @@ rule all:
     input:
         "results/validation_report.html",
         "results/statistical_summary.json",
+
+
+rule benchmark:
+    """Every experiment that this configuration can run, judged in a report of its own."""
+    input:
+        "results/benchmark_report.html",
 
 
 rule sources:

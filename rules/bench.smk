@@ -72,3 +72,361 @@ rule quick_mode:
         code=code("bench/quick_mode.py"),
     script:
         "../workflow/scripts/bench/quick_mode.py"
+
+
+rule analysis_mode:
+    """R-8: scoring held-out sentences in plain form and in analysis mode, interleaved."""
+    input:
+        model=f"results/models/{CONFIG.train.base}",
+        test="results/data/test.csv",
+    output:
+        work="results/bench/analysis_mode/work.json",
+        observations=observation_files("analysis_mode", ["plain", "analysis"]),
+    log:
+        "logs/analysis_mode.log",
+    benchmark:
+        "logs/benchmarks/analysis_mode.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=CONFIG.bench.analysis_mode.model_dump(),
+        seed=CONFIG.seed,
+        code=code("bench/analysis_mode.py"),
+    script:
+        "../workflow/scripts/bench/analysis_mode.py"
+
+
+rule training_memory:
+    """R-5, F-10: memory of training steps, planned, traced and measured in fresh processes."""
+    input:
+        cards="resources/architectures.yaml",
+    output:
+        observation_files("training_memory", PRODUCED["training_memory"]),
+    log:
+        "logs/training_memory.log",
+    benchmark:
+        "logs/benchmarks/training_memory.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=CONFIG.bench.training_memory.model_dump(),
+        seed=CONFIG.seed,
+        code=code("bench/training_memory.py"),
+    script:
+        "../workflow/scripts/bench/training_memory.py"
+
+
+rule attention:
+    """R-1: one decoding step of an attention layer of R1's dimensions, by form of attention."""
+    input:
+        cards="resources/architectures.yaml",
+    output:
+        observation_files("attention", PRODUCED["attention"]),
+    log:
+        "logs/attention.log",
+    benchmark:
+        "logs/benchmarks/attention.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        grid=CONFIG.bench.attention.model_dump(),
+        seed=CONFIG.seed,
+        code=code("bench/attention.py"),
+    script:
+        "../workflow/scripts/bench/attention.py"
+
+
+rule segmentation_model:
+    """R-7: a pointwise segmenter learnt from UniDic's words, in KyTea's format."""
+    input:
+        train="results/data/train.csv",
+        test="results/data/test.csv",
+        dictionary="results/sources/unidic-lite/record.json",
+        gold=expand(
+            "results/sources/{source}/record.json",
+            source=[name for name in ["ud-japanese-gsd"] if name in ACCEPTED_SOURCES],
+        ),
+    output:
+        expand("results/bench/tokenisation/{file}", file=["model.bin", "text.txt", "record.json"]),
+    log:
+        "logs/segmentation_model.log",
+    benchmark:
+        "logs/benchmarks/segmentation_model.tsv"
+    priority: 10  # one thread each: together, before the jobs that take all cores
+    conda:
+        "../envs/tokenisation.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        settings=CONFIG.bench.tokenisation.model_dump(exclude={"blocks", "seconds"}),
+        seed=CONFIG.seed,
+        code=code("bench/segmentation_model.py"),
+    script:
+        "../workflow/scripts/bench/segmentation_model.py"
+
+
+rule tokenisation:
+    """R-7: characters per second of segmenters, one thread, in interleaved fresh processes."""
+    input:
+        folder=rules.segmentation_model.output,
+        dictionary="results/sources/sudachidict-core/record.json",
+    output:
+        observation_files("tokenisation", PRODUCED["tokenisation"]),
+    log:
+        "logs/tokenisation.log",
+    benchmark:
+        "logs/benchmarks/tokenisation.tsv"
+    conda:
+        "../envs/tokenisation.yaml"
+    threads: 64  # it uses one, and wants the others idle
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=CONFIG.bench.tokenisation.model_dump(include={"blocks", "seconds"}),
+        seed=CONFIG.seed,
+        code=code("bench/tokenisation.py"),
+    script:
+        "../workflow/scripts/bench/tokenisation.py"
+
+
+rule rocm_variables:
+    """F-11: which of the named ROCm variables the libraries of the installed stack know."""
+    input:
+        variables="resources/rocm_variables.yaml",
+    output:
+        observation_files("rocm_variables", PRODUCED["rocm_variables"]),
+    log:
+        "logs/rocm_variables.log",
+    benchmark:
+        "logs/benchmarks/rocm_variables.tsv"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        root=CONFIG.bench.rocm_variables.root,
+        code=code("bench/rocm_variables.py"),
+    script:
+        "../workflow/scripts/bench/rocm_variables.py"
+
+
+rule mixture_flops:
+    """R-3: operations per token of the mixture and of dense models, counted on the meta device."""
+    input:
+        cards="resources/architectures.yaml",
+    output:
+        observation_files("mixture_flops", PRODUCED["mixture_flops"]),
+    log:
+        "logs/mixture_flops.log",
+    benchmark:
+        "logs/benchmarks/mixture_flops.tsv"
+    priority: 10  # one thread each: together, before the jobs that take all cores
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        settings=CONFIG.bench.mixture_flops.model_dump(),
+        code=code("bench/mixture_flops.py"),
+    script:
+        "../workflow/scripts/bench/mixture_flops.py"
+
+
+rule mixture_speed:
+    """R-3: tokens per second and memory of a mixture and of dense models, interleaved."""
+    input:
+        cards="resources/architectures.yaml",
+    output:
+        observation_files("mixture_speed", PRODUCED["mixture_speed"]),
+    log:
+        "logs/mixture_speed.log",
+    benchmark:
+        "logs/benchmarks/mixture_speed.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=CONFIG.bench.mixture_speed.model_dump(),
+        seed=CONFIG.seed,
+        code=code("bench/mixture_speed.py"),
+    script:
+        "../workflow/scripts/bench/mixture_speed.py"
+
+
+rule gemm:
+    """R-4: matrix products with each library and TunableOp setting, in interleaved processes."""
+    input:
+        cards="resources/architectures.yaml",
+        hardware="resources/hardware.yaml",
+    output:
+        observation_files("gemm", PRODUCED["gemm"]),
+    log:
+        "logs/gemm.log",
+    benchmark:
+        "logs/benchmarks/gemm.tsv"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=CONFIG.bench.gemm.model_dump(),
+        accelerator=CONFIG.accelerator,
+        seed=CONFIG.seed,
+        code=code("bench/gemm.py"),
+    script:
+        "../workflow/scripts/bench/gemm.py"
+
+
+rule token_counts:
+    """F-3: tokens of parallel Japanese and English sentences, by tokenizer."""
+    input:
+        models=[f"results/models/{name}" for name in TOKENIZERS if SOURCES[name].kind == "model"],
+        records=[
+            f"results/sources/{name}/record.json"
+            for name in TOKENIZERS
+            if SOURCES[name].kind == "tokenizer"
+        ],
+        pairs="results/data/test.csv",
+    output:
+        # of the others, those whose source can be had
+        observation_files("token_counts", experiment_arms("token_counts")),
+    log:
+        "logs/token_counts.log",
+    benchmark:
+        "logs/benchmarks/token_counts.tsv"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        judged=experiment_arms("token_counts"),
+        refused={
+            name: f"licence class {SOURCES[name].licence_class} is not accepted"
+            for name in CONFIG.bench.token_counts.tokenizers
+            if name not in TOKENIZERS
+        },
+        code=code("bench/token_counts.py"),
+    script:
+        "../workflow/scripts/bench/token_counts.py"
+
+
+rule expand_vocabulary:
+    """R-2: the base model with Japanese tokens learnt on the training text."""
+    input:
+        base=f"results/models/{CONFIG.train.base}",
+        train="results/data/train.csv",
+    output:
+        model=directory("results/bench/vocabulary/expanded"),
+        record="results/bench/vocabulary/expanded.json",
+    log:
+        "logs/expand_vocabulary.log",
+    benchmark:
+        "logs/benchmarks/expand_vocabulary.tsv"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        pieces=CONFIG.bench.vocabulary.pieces,
+        code=code("bench/expand_vocabulary.py"),
+    script:
+        "../workflow/scripts/bench/expand_vocabulary.py"
+
+
+rule vocabulary:
+    """R-2: Japanese characters per second with base and expanded vocabulary, interleaved."""
+    input:
+        base=f"results/models/{CONFIG.train.base}",
+        expanded="results/bench/vocabulary/expanded",
+        record="results/bench/vocabulary/expanded.json",
+        test="results/data/test.csv",
+    output:
+        sentences="results/bench/vocabulary/sentences.json",
+        observations=observation_files("vocabulary", PRODUCED["vocabulary"]),
+    log:
+        "logs/vocabulary.log",
+    benchmark:
+        "logs/benchmarks/vocabulary.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=CONFIG.bench.vocabulary.model_dump(exclude={"pieces"}),
+        seed=CONFIG.seed,
+        code=code("bench/vocabulary.py"),
+    script:
+        "../workflow/scripts/bench/vocabulary.py"
+
+
+rule vocabulary_training:
+    """F-8: likelihood of base and expanded model before and after equal training steps."""
+    input:
+        base=f"results/models/{CONFIG.train.base}",
+        expanded="results/bench/vocabulary/expanded",
+        record="results/bench/vocabulary/expanded.json",
+        train="results/data/train.csv",
+        test="results/data/test.csv",
+    output:
+        observation_files("vocabulary_training", PRODUCED["vocabulary_training"]),
+    log:
+        "logs/vocabulary_training.log",
+    benchmark:
+        "logs/benchmarks/vocabulary_training.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=CONFIG.bench.vocabulary_training.model_dump(),
+        code=code("bench/vocabulary_training.py"),
+    script:
+        "../workflow/scripts/bench/vocabulary_training.py"
+
+
+rule selftest:
+    """Does the timing find a planted slowdown of 10 %, and none where there is none?"""
+    output:
+        verdicts="results/selftest.json",
+        observations=observation_files("selftest", ["work", "work-again", "slowed"]),
+    log:
+        "logs/selftest.log",
+    benchmark:
+        "logs/benchmarks/selftest.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        settings={"blocks": 20, "seed": CONFIG.seed},
+        code=code("bench/selftest.py"),
+    script:
+        "../workflow/scripts/bench/selftest.py"

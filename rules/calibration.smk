@@ -63,48 +63,27 @@ rule adversarial:
         "../workflow/scripts/calibration/adversarial.py"
 
 
-rule sbc:
-    """Ranks of true parameters among posterior draws, one model."""
+rule posterior_calibration:
+    """One model: ranks of true parameters among posterior draws, coverage at fixed parameters."""
     output:
         ranks=f"{STUDIED}/sbc/{{bayesian_model}}.csv",
-    log:
-        "logs/calibration/{size}-sbc-{bayesian_model}.log",
-    benchmark:
-        "logs/benchmarks/calibration/{size}-sbc-{bayesian_model}.tsv"
-    conda:
-        "../envs/stats.yaml"
-    threads: 2
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    params:
-        replications=lambda w: REPLICATIONS[w.size]["sbc"],
-        seed=CONFIG.seed,
-        code=code("calibration/sbc.py"),
-    script:
-        "../workflow/scripts/calibration/sbc.py"
-
-
-rule coverage:
-    """Coverage of the posterior interval at fixed parameters, one model."""
-    output:
         fits=f"{STUDIED}/coverage/{{bayesian_model}}.csv",
     log:
-        "logs/calibration/{size}-coverage-{bayesian_model}.log",
+        "logs/calibration/{size}-{bayesian_model}.log",
     benchmark:
-        "logs/benchmarks/calibration/{size}-coverage-{bayesian_model}.tsv"
+        "logs/benchmarks/calibration/{size}-{bayesian_model}.tsv"
     conda:
         "../envs/stats.yaml"
     threads: 2
     resources:
         mem_mb=4000,
-        runtime=60,
+        runtime=120,
     params:
-        replications=lambda w: REPLICATIONS[w.size]["coverage"],
+        replications=lambda w: {key: REPLICATIONS[w.size][key] for key in ("sbc", "coverage")},
         seed=CONFIG.seed,
-        code=code("calibration/coverage.py"),
+        code=code("calibration/posterior_calibration.py"),
     script:
-        "../workflow/scripts/calibration/coverage.py"
+        "../workflow/scripts/calibration/posterior_calibration.py"
 
 
 rule mutants:

@@ -3,6 +3,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import get_args
 
 from snakemake.exceptions import WorkflowError
 
@@ -21,13 +22,15 @@ for variable, value in {
     os.environ.setdefault(variable, value)
 
 from kensho import config as settings, external
+from kensho.bench.settings import Experiment
+from kensho.bench import memory_arms
 from kensho.claims import registry
 from kensho.data import sources as source_registry
 from kensho.digest import code_digest
 from kensho.files import sha256
-from kensho.models import cards
+from kensho.models import cards, rocm
 
-SOURCES, CLAIMS, CARDS, problems = {}, [], {}, []
+SOURCES, CLAIMS, CARDS, VARIABLES, problems = {}, [], {}, {}, []
 try:
     CLAIMS = registry.load(Path("config/claims"))
 except ValueError as error:
@@ -36,40 +39,72 @@ try:
     CARDS = cards.load(Path("resources/architectures.yaml"))
 except ValueError as error:
     problems += str(error).splitlines()
+try:
+    VARIABLES = rocm.load(Path("resources/rocm_variables.yaml"))
+except ValueError as error:
+    problems += str(error).splitlines()
 SOURCES, found = source_registry.load("config/sources.yaml")
 CONFIG, faults = settings.check(config, SOURCES, CARDS)
 problems += found + faults
 CACHE, MIRROR = settings.paths(CONFIG)
+if CONFIG.accelerator == "rocm":  # jobs inherit them; what the user has set stays
+    for variable, value in rocm.recommended(VARIABLES).items():
+        os.environ.setdefault(variable, value)
 
 ACCEPTED_SOURCES = [
     name for name, source in SOURCES.items() if source.licence_class in CONFIG.licences
 ]
 CHOICE_TASKS = [name for name in CONFIG.evaluate.choice_tasks if name in ACCEPTED_SOURCES]
 MODELS = [CONFIG.train.base, *CONFIG.evaluate.references]
+NEEDED = [CONFIG.data.source, *MODELS]  # sources without which nothing runs
 ARMS = {arm.name: arm for arm in CONFIG.train.arms}
 EVALUATED = ["base", *ARMS, *CONFIG.evaluate.references]
 TECHNIQUES = ["synonyms", "bunsetsu", "politeness"]
+TOKENIZERS = [n for n in CONFIG.bench.token_counts.tokenizers if n in ACCEPTED_SOURCES]
 LORA = CONFIG.bench.lora_parameters
 PRODUCED = {
     "kv_cache": ["mla", "mha", "mha-v2", "gqa-8", "mqa", *CARDS],
     "lora_parameters": ["full"]
     + [f"lora-r{rank}-{part}" for rank in LORA.ranks for part in ("qv", "qkvo", "all-linear")],
     "quick_mode": ["plain", "quick"],
+    "analysis_mode": ["plain", "analysis"],
+    "attention": ["mla-latent", "mla-expanded", "mha", "gqa-8", "mqa"],
+    "training_memory": CONFIG.bench.training_memory.arms
+    + [f"largest-{arm}" for arm in CONFIG.bench.training_memory.largest]
+    + [*memory_arms.PLANNED, "source-shares"],
+    "tokenisation": [
+        *["vaporetto", "vaporetto-words", "kytea", "kytea-words", "mecab", "mecab-features"],
+        *["fugashi", "fugashi-features", "sudachipy-a", "sudachipy-b", "sudachipy-c"],
+        *["budoux", "ginza", "text"],
+    ],
+    "rocm_variables": ["stack"],
+    "mixture_flops": ["mixture", "dense-total", "dense-active"],
+    "mixture_speed": ["mixture", "dense-total", "dense-active"],
+    "gemm": {  # on CUDA a reference for the harness, which no claim reads
+        "rocm": ["rocblas", "hipblaslt", "rocblas-tuned", "hipblaslt-tuned"],
+        "cuda": ["cublas", "cublaslt"],
+        "none": [],
+    }[CONFIG.accelerator],
+    "token_counts": TOKENIZERS,
+    "vocabulary": ["base", "expanded"],
+    "vocabulary_training": ["base", "expanded"],
     "augmentation": ["original", "augmented"],
     "adaptation": EVALUATED,
     "evaluation": EVALUATED,
 }
+# Accelerator without which no claim is tested on an experiment.
+NEEDS = {"rocm_variables": "rocm", "gemm": "rocm"}
 EXTERNAL = external.experiments(CLAIMS)
 problems += external.problems(CLAIMS, PRODUCED)
 PRODUCED |= {name: brought.arms for name, brought in EXTERNAL.items()}
 
 if workflow.is_main_process:
     problems += external.missing(EXTERNAL, Path("results/benchmark_data"))
-    needed = [CONFIG.data.source, *MODELS]
-    missing = [n for n in needed if not Path(f"results/sources/{n}/record.json").exists()]
-    problems += source_registry.all_unreachable(
-        {name: SOURCES[name] for name in missing if name in SOURCES}, cache=CACHE, mirror=MIRROR
-    )
+    missing = [n for n in NEEDED if not Path(f"results/sources/{n}/record.json").exists()]
+    if "preflight" not in sys.argv:  # which lists them beside everything else that it finds
+        problems += source_registry.all_unreachable(
+            {name: SOURCES[name] for name in missing if name in SOURCES}, cache=CACHE, mirror=MIRROR
+        )
 if problems:
     raise WorkflowError("\n".join([f"{len(problems)} problem(s), nothing was run:", *problems]))
 
@@ -93,6 +128,9 @@ def untestable(claim):
     """Why a claim cannot be tested with this configuration, or None."""
     if claim.test is None:
         return claim.not_tested
+    accelerator = NEEDS.get(claim.test.experiment, CONFIG.accelerator)
+    if accelerator != CONFIG.accelerator:
+        return f"needs accelerator: {accelerator}; the configuration says {CONFIG.accelerator}"
     if claim.test.experiment not in PRODUCED:
         return f"no experiment '{claim.test.experiment}' in this version"
     produced = PRODUCED[claim.test.experiment]
@@ -101,8 +139,24 @@ def untestable(claim):
 
 
 TESTED = {claim.id: claim for claim in CLAIMS if untestable(claim) is None}
+LEFT_OUT = set(get_args(Experiment)) - set(CONFIG.bench.main)  # of the main job
+JUDGED = {  # claims of each summary
+    "statistical": [i for i, c in TESTED.items() if c.test.experiment not in LEFT_OUT],
+    "benchmark": list(TESTED),
+}
+SUMMARIES = {  # of each report
+    "validation": "results/statistical_summary.json",
+    "benchmark": "results/benchmark_summary.json",
+}
 STATISTICAL = [i for i, claim in TESTED.items() if claim.test.stochastic]
 DETERMINISTIC = [i for i in TESTED if i not in STATISTICAL]
+
+
+def not_judged(wildcards):
+    """Why each of the other claims has no verdict in a summary."""
+    left = "left to the target `benchmark`, which runs this experiment (bench.main)"
+    others = [claim for claim in CLAIMS if claim.id not in JUDGED[wildcards.summary]]
+    return {claim.id: untestable(claim) or left for claim in others}
 
 
 def experiment_arms(experiment):

@@ -4,7 +4,7 @@
 rule report:
     """Claim cards, forest plot, curves, tables, links to the raw observations."""
     input:
-        summary="results/statistical_summary.json",
+        summary=lambda w: SUMMARIES[w.report],
         evaluation="results/evaluation/intervals.csv",
         steps=[f"results/train/{arm}/seed{seed}/steps.csv" for arm in ARMS for seed in seeds(arm)],
         drops="results/data/drops.csv",
@@ -12,12 +12,12 @@ rule report:
         kv_cache=observation_files("kv_cache", experiment_arms("kv_cache") + ["transformers-mla"]),
     output:
         html=report(
-            "results/validation_report.html",
+            "results/{report}_report.html",
             caption="../workflow/report/validation_report.rst",
             category="Verdicts",
         ),
     log:
-        "logs/report.log",
+        "logs/report/{report}.log",
     conda:
         "../envs/stats.yaml"
     params:

@@ -51,21 +51,36 @@ rule judge_statistical:
         "../workflow/scripts/stats/judge.py"
 
 
-rule summarise:
-    """All claims with verdict or reason, Holm beside Bonferroni, intervals of the evaluation."""
+rule describe_evaluation:
+    """Intervals of every metric of every evaluated arm, and of its difference from the base."""
     input:
-        analyses=expand("results/analysis/{claim}.json", claim=TESTED),
-        evaluation=observation_files("evaluation", EVALUATED),
+        observation_files("evaluation", EVALUATED),
     output:
-        summary="results/statistical_summary.json",
-        evaluation="results/evaluation/intervals.csv",
+        "results/evaluation/intervals.csv",
     log:
-        "logs/summarise.log",
+        "logs/describe_evaluation.log",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        code=code("stats/describe_evaluation.py"),
+    script:
+        "../workflow/scripts/stats/describe_evaluation.py"
+
+
+rule summarise:
+    """All claims with verdict or reason, Holm beside Bonferroni."""
+    input:
+        analyses=lambda w: expand("results/analysis/{claim}.json", claim=JUDGED[w.summary]),
+        evaluation="results/benchmark_data/evaluation/base.csv",
+    output:
+        "results/{summary}_summary.json",
+    log:
+        "logs/summarise/{summary}.log",
     conda:
         "../envs/stats.yaml"
     params:
         claims=[claim.model_dump(mode="json") for claim in CLAIMS],
-        untested={c.id: untestable(c) for c in CLAIMS if c.id not in TESTED},
+        untested=not_judged,
         scale=CONFIG.scale,
         alpha=CONFIG.stats.alpha,
         code=code("stats/summarise.py"),

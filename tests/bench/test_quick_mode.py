@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from kensho.bench import quick_mode
-from kensho.bench.blocks import interleaved
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 TRAIN = pd.DataFrame({"en": ["Yes.", "No.", "Why?"], "ja": ["はい。", "いいえ。", "なぜ？"]})
@@ -52,30 +51,19 @@ def test_observe_runs_every_arm_in_every_block(tiny_model, tmp_path):
 def test_different_answers_are_no_speed_up(tiny_model, tmp_path, monkeypatch):
     scores = {"plain": [[-1.0, -2.0]], "quick": [[-1.0, -2.1]]}
 
-    def fake(commands, **_):
+    def fake(runs, **_):
         return [
-            {"arm": arm, "block": 0, "position": i, "wall_seconds": 1.0, "scores": scores[arm]}
-            for i, arm in enumerate(commands)
+            {
+                "arm": arm,
+                "block": 0,
+                "position": i,
+                "wall_seconds": 1.0,
+                "warmup_seconds": 0.1,
+                "scores": scores[arm],
+            }
+            for i, arm in enumerate(runs)
         ]
 
     monkeypatch.setattr(quick_mode, "interleaved", fake)
     with pytest.raises(ValueError, match="different results"):
         quick_mode.observe(tiny_model, tmp_path / "w.json", blocks=1, seed=1, threads=1)
-
-
-def test_interleaving_is_random_seeded_and_complete():
-    commands = {arm: ["-c", "print('{\"wall_seconds\": 0.1}')"] for arm in "ab"}
-
-    def order(seed):
-        results = interleaved(commands, blocks=12, seed=seed, threads=1, progress=lambda _: None)
-        return [result["arm"] for result in results]
-
-    first = order(1)
-    assert first == order(1) and first != order(2)
-    assert {"".join(first[i : i + 2]) for i in range(0, 24, 2)} == {"ab", "ba"}
-
-
-def test_a_failed_run_is_named():
-    commands = {"broken": ["-c", "raise SystemExit('out of luck')"]}
-    with pytest.raises(RuntimeError, match="arm broken, block 0: exit 1: out of luck"):
-        interleaved(commands, blocks=1, seed=0, threads=1)

@@ -10,6 +10,7 @@ from kensho.files import sha256, write_json
 from kensho.stats.derive import derive, verify
 from kensho.stats.summary import summarise
 
+NAME = "summary.json"
 SETTINGS = {"family_size": 1, "alpha": 0.05, "seed": 7, "draws": 500}
 
 
@@ -69,7 +70,7 @@ def results(tmp_path):
 
 
 def verified(results):
-    lines = verify(json.loads((results / "summary.json").read_text()), results)
+    lines = verify({NAME: json.loads((results / NAME).read_text())}, results)
     assert not any("\n" in line for line in lines)
     return lines
 
@@ -165,20 +166,20 @@ def test_an_analysis_that_cannot_be_read_is_named(results, content):
 def test_a_verdict_changed_in_the_summary_is_told(results):
     summary = json.loads((results / "summary.json").read_text())
     summary["claims"][0]["verdict"] = "PARTIAL"
-    [line] = verify(summary, results)
-    assert line == f"{results}/analysis/R-1.json: not what statistical_summary.json shows of it"
+    [line] = verify({NAME: summary}, results)
+    assert line == f"{results}/analysis/R-1.json: not what summary.json shows of it"
 
 
 def test_a_verdict_without_an_analysis_is_told(results):
     summary = json.loads((results / "summary.json").read_text())
     summary["claims"][0]["analysis"] = None
-    assert any("but no analysis" in line for line in verify(summary, results))
+    assert any("but no analysis" in line for line in verify({NAME: summary}, results))
 
 
 def test_a_claim_changed_after_its_verdict_is_told(results):
     summary = json.loads((results / "summary.json").read_text())
     summary["claims"][0]["record"]["test"]["region"] = [0.01, 0.02]
-    lines = verify(summary, results)
+    lines = verify({NAME: summary}, results)
     assert any(line.startswith(f"{results}/analysis/R-1.json: claim_sha256: ") for line in lines)
     assert any("derived anew FAILED" in line for line in lines)
 
@@ -187,4 +188,4 @@ def test_claims_that_were_not_tested_need_no_file(tmp_path):
     record = claim().model_dump(mode="json") | {"test": None, "not_tested": "no machine for it"}
     untested = Claim.model_validate(record)
     summary = summarise([untested], {}, {"R-1": "no machine for it"}, scale="full", alpha=0.05)
-    assert verify(summary, Path(tmp_path)) == []
+    assert verify({NAME: summary}, Path(tmp_path)) == []

@@ -12,19 +12,11 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
+from kensho.bench.settings import Bench
 from kensho.data.sources import LicenceClass, Source
-from kensho.validation import problems, suggestion
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(gt=0, le=1)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, validate_default=True)
+from kensho.validation import Count, Name, Section, Seed, Share, problems, suggestion
 
 
 class Paths(Section):
@@ -112,33 +104,6 @@ class Evaluate(Section):
     batch_size: Count = 16
 
 
-class KVCache(Section):
-    lengths: list[Count] = [512, 1024, 2048, 4096, 8192]
-    batches: list[Count] = [1, 2, 4, 8]
-    dtypes: list[Literal["float16", "bfloat16"]] = ["float16", "bfloat16"]
-    measured_lengths: list[Count] = Field([64, 128], description="run through transformers")
-
-
-class LoraParameters(Section):
-    adapted: str = Field("llama-2-7b", description="architecture card of the 6.7B model")
-    full: list[str] = Field(
-        ["open-calm-1b", "japanese-gpt-1b", "llama-2-7b"], description="fully tuned peers"
-    )
-    ranks: list[Count] = [4, 8, 16, 32, 64]
-
-
-class QuickMode(Section):
-    blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes (R-8)")
-    items: Count = Field(2, description="multiple-choice items scored by each process")
-    shots: Count = Field(4, description="worked examples in the shared prompt")
-
-
-class Bench(Section):
-    kv_cache: KVCache = KVCache()
-    lora_parameters: LoraParameters = LoraParameters()
-    quick_mode: QuickMode = QuickMode()
-
-
 class Stats(Section):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="before correction")
     draws: Annotated[int, Field(ge=1500)] = Field(2500, description="per chain, 4 chains")
@@ -149,6 +114,9 @@ class Config(Section):
         "embedded", description="name of the scale, shown in the report"
     )
     seed: Seed = Field(20260311, description="one seed, split per job")
+    accelerator: Literal["none", "cuda", "rocm"] = Field(
+        "none", description="what the compute nodes have; experiments that need more are not tested"
+    )
     licences: list[LicenceClass] = Field(
         ["permissive", "public-domain", "by", "by-sa", "gemma-terms"],
         description="licence classes that the run may use",
@@ -210,11 +178,26 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
                 f"{where}: {key}: '{name}' is under licence class {sources[name].licence_class}; "
                 "add it to licences if you accept it"
             )
-    for name in [config.bench.lora_parameters.adapted, *config.bench.lora_parameters.full]:
+    named = [
+        ("lora_parameters", config.bench.lora_parameters.adapted),
+        *(("lora_parameters", name) for name in config.bench.lora_parameters.full),
+        ("training_memory", config.bench.training_memory.adapted),
+        ("training_memory", config.bench.training_memory.full),
+        *(("gemm", name) for name in config.bench.gemm.models),
+    ]
+    for section, name in named:
         if name not in architectures:
             yield (
-                f"{where}: bench.lora_parameters: no architecture '{name}' in "
+                f"{where}: bench.{section}: no architecture '{name}' in "
                 f"resources/architectures.yaml, {suggestion(name, architectures)}"
+            )
+    of_kind = [name for name, known in sources.items() if known.kind in ("tokenizer", "model")]
+    for name in config.bench.token_counts.tokenizers:
+        if name not in of_kind:
+            known = suggestion(name, of_kind)
+            yield (
+                f"{where}: bench.token_counts.tokenizers: no tokenizer or model '{name}' in "
+                f"config/sources.yaml, {known}"
             )
     counts = Counter(arm.name for arm in config.train.arms)
     for name, times in counts.items():
@@ -226,10 +209,19 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
             yield (
                 f"{where}: train.arms: '{arm.name}': lora needs rank and targets, full has neither"
             )
-    if len(set(config.train.seeds)) < len(config.train.seeds):
-        yield f"{where}: train.seeds: a seed stands there twice; every replicate needs its own"
+    in_training = config.bench.vocabulary_training.seeds
+    named = {"train.seeds": config.train.seeds, "bench.vocabulary_training.seeds": in_training}
+    for key, seeds in named.items():
+        if len(set(seeds)) < len(seeds):
+            yield f"{where}: {key}: a seed stands there twice; every replicate needs its own"
     if config.data.train + config.data.test > config.data.pool:
         yield f"{where}: data.pool: smaller than data.train + data.test; raise it"
+    taught = config.bench.tokenisation.sentences + config.bench.tokenisation.dictionary
+    if taught >= config.data.train:
+        yield (
+            f"{where}: bench.tokenisation: sentences + dictionary leave none of data.train to be "
+            "timed; lower them"
+        )
     if config.data.min_characters > config.data.max_characters:
         yield f"{where}: data.min_characters: above data.max_characters; lower it"
     if config.augmentation.target < config.data.train:

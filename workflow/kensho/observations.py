@@ -30,6 +30,20 @@ SCHEMA = pa.DataFrameSchema(
     unique=["arm", "block", "replicate", "metric"],
 )
 
+# Variables of claim F-11 (resources/rocm_variables.yaml); recorded where they are set.
+ROCM_VARIABLES = (
+    "HIP_FORCE_DEV_KERNARG",
+    "TORCH_BLAS_PREFER_HIPBLASLT",
+    "HSA_FORCE_FINE_GRAIN_PCIE",
+    "HSA_ENABLE_SDMA",
+    "HIP_VISIBLE_DEVICES",
+    "ROCM_FORCE_DEV_KERNARG",
+    "PYTORCH_HIP_ALLOC_CONF",
+    "HIP_FORCE_NON_COHERENT",
+    "HIPBLASLT_TENSILE_LIBPATH",
+    "HIP_LAUNCH_BLOCKING",
+    "MIOPEN_DEBUG_DISABLE_FIND_DB",
+)
 PACKAGES = ["torch", "transformers", "peft", "trl", "lm-eval", "numpy", "pandas"]
 
 
@@ -136,7 +150,8 @@ def environment() -> dict:
             installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return {
+    variables = {name: os.environ[name] for name in ROCM_VARIABLES if name in os.environ}
+    return ({"rocm_variables": variables} if variables else {}) | {
         "hardware": {
             "cpu": cpu,
             "cores": os.cpu_count(),

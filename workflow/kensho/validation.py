@@ -1,4 +1,4 @@
-"""Reading YAML and turning Pydantic's errors into lines a user can act on."""
+"""Strict settings, reading YAML, and Pydantic's errors as lines a user can act on."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ from collections.abc import Hashable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Section(BaseModel):
+    """Part of the configuration; unknown keys and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, validate_default=True)
+
 
 _EXPECTED = {
     "string": "text",

@@ -1,40 +1,108 @@
 """Timing by blocks: each block runs every arm once, in random order, in fresh processes."""
 
-import json
+import multiprocessing
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
 
 import numpy as np
+import pandas as pd
+
+from kensho.observations import table
+
+Run = Callable[[], dict]
 
 
 def interleaved(
-    commands: Mapping[str, list[str]],
+    runs: Mapping[str, Run],
     *,
     blocks: int,
     seed: int,
     threads: int,
-    progress: Callable[[str], None] = print,
+    preload: Sequence[str] = (),
+    timeout: float | None = None,
+    progress: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> list[dict]:
-    """Run each arm's command ``blocks`` times and return what each run printed.
+    """Call each arm's function ``blocks`` times, each time in a process of its own.
 
-    A command is arguments for this Python; its last line of output must be a JSON object. Each
-    result is that object with ``arm``, ``block`` and ``position`` (0 = first in its block) added.
-    The order inside a block is drawn from ``seed``, so that drift of the machine cancels.
-    Raises RuntimeError with the arm and the last line of its error output if a run fails.
+    A function (of a module's top level, or a ``functools.partial`` of one) returns a dictionary;
+    each result is that dictionary with ``arm``, ``block`` and ``position`` (0 = first in its
+    block) added. The order inside a block is drawn from ``seed``, so that drift of the machine
+    cancels. Processes are forked from a server that has imported the modules in ``preload`` and
+    done nothing else: imports are paid once, memory and thread pools are new each time.
+    Raises RuntimeError with arm, block and cause if a run fails, is killed, or takes longer than
+    ``timeout`` seconds.
     """
+    os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, *preload])
     rng, results = np.random.default_rng(seed), []
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     for block in range(blocks):
-        for position, arm in enumerate(rng.permutation(list(commands))):
-            done = subprocess.run(
-                [sys.executable, *commands[arm]], capture_output=True, text=True, env=environment
-            )
-            if done.returncode:
-                tail = (done.stderr.strip().splitlines() or ["no output"])[-1]
-                raise RuntimeError(f"arm {arm}, block {block}: exit {done.returncode}: {tail}")
-            printed = json.loads(done.stdout.strip().splitlines()[-1])
-            results.append({**printed, "arm": str(arm), "block": block, "position": position})
-            progress(f"block {block + 1}/{blocks}: {arm} {printed['wall_seconds']:.2f} s")
+        for position, arm in enumerate(map(str, rng.permutation(list(runs)))):
+            outcome, value = _in_fresh_process(context, runs[arm], timeout)
+            if outcome == "failed":
+                raise RuntimeError(f"arm {arm}, block {block}: {value}")
+            results.append({**value, "arm": arm, "block": block, "position": position})
+        progress(f"block {block + 1} of {blocks}")
     return results
+
+
+def observed(experiment: str, results: Sequence[Mapping], units: Mapping[str, str]) -> pd.DataFrame:
+    """Observation table of what :func:`interleaved` returned: the metrics in ``units``.
+
+    A metric that is a list becomes replicates of its block.
+    """
+    return table(
+        {
+            "experiment": experiment,
+            "arm": result["arm"],
+            "block": f"block-{result['block']:02d}",
+            "replicate": replicate,
+            "metric": metric,
+            "value": value,
+            "unit": unit,
+        }
+        for result in results
+        for metric, unit in {**units, "position": "place in block"}.items()
+        for replicate, value in enumerate(np.atleast_1d(result[metric]))
+    )
+
+
+def _in_fresh_process(context, run: Run, timeout: float | None) -> tuple[str, dict | str]:
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_report, args=(run, sender))
+    with _not_rerunning_the_caller():
+        process.start()
+    sender.close()
+    try:
+        if not receiver.poll(timeout):
+            return "failed", f"took longer than {timeout:.0f} s"
+        return receiver.recv()
+    except EOFError:
+        process.join()
+        return "failed", f"ended with exit code {process.exitcode} and no result (out of memory?)"
+    finally:
+        process.kill()
+        process.join()
+
+
+def _report(run: Run, sender: Connection) -> None:
+    try:
+        sender.send(("done", run()))
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [""])[-1]
+        sender.send(("failed", f"{type(error).__name__}: {said}"))
+
+
+@contextmanager
+def _not_rerunning_the_caller():
+    """A new process imports a script that is ``__main__`` again; a workflow script runs once."""
+    main = sys.modules["__main__"]
+    file = main.__dict__.pop("__file__", None) if main.__spec__ is None else None
+    try:
+        yield
+    finally:
+        if file is not None:
+            main.__file__ = file

@@ -9,8 +9,9 @@ logits only where a choice stands.
 import argparse
 import json
 import math
-import sys
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,9 @@ import pandas as pd
 import torch
 from torch.nn.functional import log_softmax
 
-from kensho.bench.blocks import interleaved
+from kensho.bench.blocks import Run, interleaved, observed
 from kensho.data.prompt import completion, prompt
-from kensho.observations import environment, table, write
+from kensho.observations import environment, write
 
 EXPERIMENT = "quick_mode"
 CHOICES = 4
@@ -110,23 +111,20 @@ FORMS = {"plain": score_plain, "quick": score_quick}
 
 
 def observe(model: Path, work: Path, *, blocks: int, seed: int, threads: int) -> pd.DataFrame:
-    """Observation table: metric ``wall_seconds`` of each arm and block, fresh process each.
+    """Observation table of both forms, as :func:`timed_forms` gives it."""
+    runs = {form: partial(run_form, form, model, work, threads) for form in FORMS}
+    return timed_forms(EXPERIMENT, runs, blocks=blocks, seed=seed, threads=threads)
 
-    Raises ValueError if the two forms ever choose differently or their log-likelihoods differ by
-    more than the tolerance: a faster form that answers something else is no speed-up.
+
+def timed_forms(experiment: str, runs: Mapping[str, Run], **order) -> pd.DataFrame:
+    """Metrics ``wall_seconds`` and ``warmup_seconds`` of each form and block, fresh process each.
+
+    Each run returns them and ``scores``, log-likelihoods by item and choice. Raises ValueError if
+    two forms ever choose differently or their log-likelihoods differ by more than the tolerance:
+    a faster form that answers something else is no speed-up.
     """
-    commands = {
-        arm: ["-m", "kensho.bench.quick_mode", "--form", arm]
-        + ["--model", str(model), "--work", str(work), "--threads", str(threads)]
-        for arm in FORMS
-    }
-    results = interleaved(
-        commands,
-        blocks=blocks,
-        seed=seed,
-        threads=threads,
-        progress=lambda line: print(line, file=sys.stderr, flush=True),
-    )
+    preload = ["torch", "transformers.models.auto.modeling_auto", __name__]
+    results = interleaved(runs, preload=preload, **order)
     reference = results[0]["scores"]
     for result in results:
         for item, (ours, theirs) in enumerate(zip(result["scores"], reference, strict=True)):
@@ -135,20 +133,8 @@ def observe(model: Path, work: Path, *, blocks: int, seed: int, threads: int) ->
             )
             if not close or np.argmax(ours) != np.argmax(theirs):
                 where = f"arm {result['arm']}, block {result['block']}, item {item}"
-                raise ValueError(f"quick_mode: {where}: the two forms give different results")
-    return table(
-        {
-            "experiment": EXPERIMENT,
-            "arm": result["arm"],
-            "block": f"block-{result['block']:02d}",
-            "replicate": 0,
-            "metric": metric,
-            "value": result[metric],
-            "unit": unit,
-        }
-        for result in results
-        for metric, unit in (("wall_seconds", "s"), ("position", "place in block"))
-    )
+                raise ValueError(f"{experiment}: {where}: the two forms give different results")
+    return observed(experiment, results, {"wall_seconds": "s", "warmup_seconds": "s"})
 
 
 def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
@@ -159,10 +145,12 @@ def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
     tokenizer = AutoTokenizer.from_pretrained(model)
     loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
     shared, items = encode(tokenizer, json.loads(work.read_text(encoding="utf-8")))
-    score_plain(loaded, shared[:8], [[(items[0][0][0], items[0][0][1][:2])]])
     began = time.perf_counter()
+    score_plain(loaded, shared[:8], [[(items[0][0][0], items[0][0][1][:2])]])
+    warm = time.perf_counter()
     scores = FORMS[form](loaded, shared, items)
-    return {"wall_seconds": time.perf_counter() - began, "scores": scores}
+    seconds = {"warmup_seconds": warm - began, "wall_seconds": time.perf_counter() - warm}
+    return {**seconds, "scores": scores}
 
 
 def conditions(work: dict, *, blocks: int, threads: int, seed: int) -> dict:
@@ -176,7 +164,7 @@ def conditions(work: dict, *, blocks: int, threads: int, seed: int) -> dict:
         "blocks": blocks,
         "threads": threads,
         "seeds": [seed],
-        "warmup": "one short pass per process, before the clock starts; loading is not timed",
+        "warmup": "one short pass per process, recorded apart; loading is not timed",
         "fallbacks": [],
         "deviations": [
             "the source does not say what its quick mode ran, on which length, batch, precision "
@@ -191,14 +179,10 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of a converted model")
     parser.add_argument("--work", type=Path, required=True, help="items, as JSON")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--form", choices=FORMS, help="run this form once and print the result")
     parser.add_argument("--blocks", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="results/benchmark_data/quick_mode")
     given = parser.parse_args()
-    if given.form:
-        print(json.dumps(run_form(given.form, given.model, given.work, given.threads)))
-        return
     settings = {"blocks": given.blocks, "seed": given.seed, "threads": given.threads}
     observed = observe(given.model, given.work, **settings)
     work = json.loads(given.work.read_text(encoding="utf-8"))

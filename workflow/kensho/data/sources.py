@@ -27,7 +27,15 @@ FAULTS = (OSError, ValueError, KeyError, ImportError, tarfile.TarError, zipfile.
 TIMEOUT = (5, 60)  # seconds to connect, seconds without a byte
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 LicenceClass = Literal[
-    "permissive", "public-domain", "by", "by-sa", "nc", "nd", "model-licence", "gemma-terms"
+    "permissive",
+    "public-domain",
+    "by",
+    "by-sa",
+    "nc",
+    "nd",
+    "model-licence",
+    "gemma-terms",
+    "llama-licence",
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,19 +26,22 @@ class Card(BaseModel):
     remark: str
 
 
-def load(path: Path) -> dict[str, Card]:
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def load(path: Path, kind: type[Kind] = Card) -> dict[str, Kind]:
     """Read the cards of a YAML list, by name. Raises ValueError with one line for each problem."""
     entries = read_yaml(path)
     if not isinstance(entries, list):
         raise ValueError(f"{path}: expected a list of cards (each starting with '- name:')")
-    cards: dict[str, Card] = {}
+    cards: dict[str, Kind] = {}
     found: list[str] = []
     for number, entry in enumerate(entries, start=1):
         name = entry.get("name") if isinstance(entry, dict) else None
         try:
-            card = Card.model_validate(entry)
+            card = kind.model_validate(entry)
         except ValidationError as error:
-            found += problems(error, str(path), Card, under=str(name or f"entry {number}"))
+            found += problems(error, str(path), kind, under=str(name or f"entry {number}"))
             continue
         if card.name in cards:
             found.append(f"{path}: {card.name}.name: used twice")

@@ -37,11 +37,12 @@ def derive(
     return {**analysis, "observations": files, "settings": settings}, posterior
 
 
-def verify(summary: Mapping, results: Path) -> list[str]:
+def verify(summaries: Mapping[str, Mapping], results: Path) -> list[str]:
     """Everything in which the stored analyses differ from what the observations say now.
 
-    One line each: observation files that changed or are missing (those behind no claim included),
-    analyses that do not follow from them, entries of the summary that are not their analysis.
+    ``summaries`` by file name. One line each: observation files that changed or are missing (those
+    behind no claim included), analyses that do not follow from them or that no summary shows,
+    entries of a summary that are not their analysis.
     """
     found = []
     for path in sorted((results / BENCHMARK_DATA).glob("*/*.csv")):
@@ -49,40 +50,49 @@ def verify(summary: Mapping, results: Path) -> list[str]:
             read(path)
         except ValueError as error:
             found.append(str(error))
-    judged = {entry["id"] for entry in summary["claims"] if entry["analysis"] is not None}
+    entries = [entry for summary in summaries.values() for entry in summary["claims"]]
+    judged = {entry["id"] for entry in entries if entry["analysis"] is not None}
     for path in sorted((results / "analysis").glob("*.json")):
         if path.stem not in judged:
-            found.append(f"{path}: an analysis that statistical_summary.json does not show")
-    for entry in summary["claims"]:
-        if entry["analysis"] is None:
-            if entry["verdict"] != Verdict.NOT_TESTED:
-                found.append(f"{entry['id']}: {entry['verdict']} in the summary, but no analysis")
-            continue
-        stored = results / "analysis" / f"{entry['id']}.json"
-        try:
-            analysis = read_json(stored)
-            if "settings" not in analysis:
-                raise ValueError(f"{stored}: holds no analysis; run the workflow again")
-            claim = Claim.model_validate(entry["record"])
-            expected = {
-                "alpha": summary["alpha"],
-                "family_size": summary["family"][claim.test.family],
-            }
-            for key, value in expected.items() if claim.test.stochastic else ():
-                if analysis["settings"][key] != value:
-                    raise ValueError(
-                        f"{stored}: judged with {key} {analysis['settings'][key]}, the summary "
-                        f"says {value}; run the workflow again"
-                    )
-            again, _ = derive(claim, results, **analysis["settings"])
-        except ValueError as error:
-            found.append(str(error))
-            continue
-        differences = compare(analysis, again)
-        if analysis["observations"] != again["observations"]:
-            differences.append("made from other observation files than those here now")
-        shown = {key: value for key, value in entry["analysis"].items() if key != "p_holm"}
-        if shown != analysis or any(entry[key] != analysis[key] for key in COPIED):
-            differences.append("not what statistical_summary.json shows of it")
-        found += [f"{stored}: {difference}" for difference in differences]
+            found.append(f"{path}: an analysis that no summary shows ({', '.join(summaries)})")
+    derived: dict[str, dict] = {}
+    for name, summary in summaries.items():
+        for entry in summary["claims"]:
+            if entry["analysis"] is None:
+                if entry["verdict"] != Verdict.NOT_TESTED:
+                    found.append(f"{entry['id']}: {entry['verdict']} in {name}, but no analysis")
+                continue
+            try:
+                found += _differences(entry, summary, name, results, derived)
+            except ValueError as error:
+                found.append(str(error))
     return list(dict.fromkeys(found))
+
+
+def _differences(
+    entry: Mapping, summary: Mapping, name: str, results: Path, derived: dict[str, dict]
+) -> list[str]:
+    """Lines about one judged claim of a summary; ``derived`` keeps analyses made anew, by claim."""
+    stored = results / "analysis" / f"{entry['id']}.json"
+    analysis = read_json(stored)
+    if "settings" not in analysis:
+        raise ValueError(f"{stored}: holds no analysis; run the workflow again")
+    claim = Claim.model_validate(entry["record"])
+    expected = {"alpha": summary["alpha"], "family_size": summary["family"][claim.test.family]}
+    for key, value in expected.items() if claim.test.stochastic else ():
+        if analysis["settings"][key] != value:
+            raise ValueError(
+                f"{stored}: judged with {key} {analysis['settings'][key]}, {name} says {value}; "
+                "run the workflow again"
+            )
+    identity = f"{claim.id} {claim.digest()}"
+    if identity not in derived:
+        derived[identity], _ = derive(claim, results, **analysis["settings"])
+    again = derived[identity]
+    differences = compare(analysis, again)
+    if analysis["observations"] != again["observations"]:
+        differences.append("made from other observation files than those here now")
+    shown = {key: value for key, value in entry["analysis"].items() if key != "p_holm"}
+    if shown != analysis or any(entry[key] != analysis[key] for key in COPIED):
+        differences.append(f"not what {name} shows of it")
+    return [f"{stored}: {difference}" for difference in differences]

@@ -3,8 +3,7 @@ from pathlib import Path
 
 from kensho.claims.model import Claim
 from kensho.files import write_json
-from kensho.observations import read, write_table
-from kensho.stats.describe import evaluation
+from kensho.observations import read
 from kensho.stats.summary import summarise
 from scripts.job import job
 
@@ -18,12 +17,9 @@ with job(snakemake):
         scale=given.scale,
         alpha=given.alpha,
     )
-    observed = {Path(p).stem: read(p) for p in snakemake.input.evaluation if p.endswith(".csv")}
-    tables = {arm: table for arm, (table, _) in observed.items()}
-    conditions = observed["base"][1]  # the machine that measured, not the one that sums up
-    write_table(snakemake.output.evaluation, evaluation(tables, base="base"))
+    conditions = read(snakemake.input.evaluation)[1]  # of the machine that measured
     write_json(
-        snakemake.output.summary,
+        snakemake.output[0],
         {
             **summary,
             "tasks_not_tested": conditions["not_tested"],

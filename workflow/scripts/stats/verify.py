@@ -6,12 +6,12 @@ from kensho.stats.derive import verify
 from scripts.job import job
 
 with job(snakemake):
-    path = Path("results/statistical_summary.json")
-    if not path.is_file():
-        raise ValueError(f"{path}: missing; run the workflow first")
-    summary = json.loads(path.read_text(encoding="utf-8"))
-    if differences := verify(summary, Path("results")):
+    paths = sorted(Path("results").glob("*_summary.json"))
+    if not paths:
+        raise ValueError("results/statistical_summary.json: missing; run the workflow first")
+    summaries = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+    if differences := verify(summaries, Path("results")):
         print(*differences, sep="\n", file=sys.stderr)
         raise ValueError(f"{len(differences)} difference(s), the first: {differences[0]}")
-    judged = [entry["id"] for entry in summary["claims"] if entry["analysis"]]
+    judged = {e["id"] for summary in summaries.values() for e in summary["claims"] if e["analysis"]}
     print(f"verified: {len(judged)} verdicts follow from their observations", file=sys.stderr)

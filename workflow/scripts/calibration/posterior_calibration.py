@@ -1,14 +1,15 @@
 import pandas as pd
 from kensho.observations import write_table
-from kensho.stats.calibration import coverage
+from kensho.stats.calibration import coverage, sbc
 from kensho.stats.models import MODELS
 from scripts.job import job
 
 with job(snakemake):
-    model = MODELS[snakemake.wildcards.bayesian_model]
+    model, replications = MODELS[snakemake.wildcards.bayesian_model], snakemake.params.replications
     given = {"seed": snakemake.params.seed, "processes": snakemake.threads}
     fits = [
-        coverage.run(model, truth, replications=snakemake.params.replications, **given)
+        coverage.run(model, truth, replications=replications["coverage"], **given)
         for truth in ("centre", "lower")
     ]
+    write_table(snakemake.output.ranks, sbc.run(model, replications=replications["sbc"], **given))
     write_table(snakemake.output.fits, pd.concat(fits))

@@ -1,0 +1,83 @@
+import pytest
+from kensho.bench import training_memory
+from kensho.bench.memory_arms import MEASURED, NEEDS_BITSANDBYTES
+from kensho.models.cards import Card
+
+TINY = Card(
+    name="tiny",
+    model_type="llama",
+    config={
+        **{"vocab_size": 512, "hidden_size": 64, "intermediate_size": 128},
+        **{"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2},
+        **{"max_position_embeddings": 512, "tie_word_embeddings": True},
+    },
+    parameters=None,
+    source="test",
+    remark="",
+)
+SETTINGS = {
+    **{"adapted": "tiny", "full": "tiny", "largest_length": 128, "seed": 1, "threads": 1},
+    **{"limit_bytes": 60_000_000, "cells": [(2, 16)], "blocks": 2},
+}
+
+
+def observe(**changes):
+    given = {**SETTINGS, "arms": ["lora-r8-qv", "full"], "largest": [], **changes}
+    return training_memory.observe({"tiny": TINY}, **given)
+
+
+def test_measured_stands_beside_planned():
+    rows = observe()
+    wide = rows.pivot_table(index=["arm", "replicate"], columns="metric", values="value")
+    for name in ("weights", "gradients", "optimizer", "saved"):
+        measured = wide[f"{name}_bytes"].groupby("arm").agg(["min", "max"])
+        planned = wide[f"planned_{name}_bytes"].dropna().groupby("arm").first()
+        assert (measured["min"] == planned).all() and (measured["max"] == planned).all()
+    assert (wide["peak_bytes"] > 0).all()
+    assert set(rows.loc[rows["metric"] == "peak_bytes", "replicate"]) == {0, 1}
+    assert set(rows["block"]) == {"B2-L16"}
+    assert set(rows.loc[rows["metric"] == "step_seconds", "unit"]) == {"s"}
+
+
+def test_a_tensor_that_was_not_planned_is_an_error(monkeypatch):
+    true = training_memory.plan
+    monkeypatch.setattr(
+        training_memory, "plan", lambda *a: {**(p := true(*a)), "weights": p["weights"] - 1}
+    )
+    with pytest.raises(ValueError, match=r"full, B2-L16: weights hold \d+ bytes, planned"):
+        observe(arms=["full"], blocks=1)
+
+
+@pytest.mark.slow
+def test_the_largest_batch_is_found_by_trying():
+    rows = observe(arms=["full"], blocks=1, largest=["full"])
+    rows = rows[rows["arm"] == "largest-full"].set_index(["metric", "block"])["value"]
+    found, limit = rows["measured_batch", "L128"], rows["limit_bytes", "L128"]
+    peaks = {int(b.split("-")[0][1:]): v for b, v in rows.loc["peak_bytes"].items()}
+    assert peaks[found] <= limit < peaks[found + 1]
+
+
+@pytest.mark.parametrize("start", [0, 1, 6, 7, 40])
+@pytest.mark.parametrize("most", [0, 1, 6, 13])
+def test_search_ends_at_the_boundary(start, most):
+    tried = []
+    assert training_memory.search(lambda b: tried.append(b) or b <= most, start) == most
+    assert len(tried) == len(set(tried)) and min(tried) >= 1
+
+
+@pytest.mark.skipif(
+    training_memory.find_spec("bitsandbytes") is not None, reason="bitsandbytes is here"
+)
+def test_an_arm_that_cannot_run_is_refused_before_any_run():
+    with pytest.raises(ValueError, match="install the package bitsandbytes"):
+        observe(arms=[NEEDS_BITSANDBYTES])
+
+
+def test_evidence_of_a_small_model_is_reduced():
+    def tier(adapted, full):
+        given = {"arms": list(MEASURED), "blocks": 3, "threads": 1, "seed": 0}
+        return training_memory.conditions(adapted=adapted, full=full, **given)["tier"]
+
+    assert tier("smollm2-135m", "smollm2-135m") == "reduced"
+    assert tier("llama-2-7b", "open-calm-1b") == "reference"
+    assert training_memory.conditions_planned()["tier"] == "analytic"

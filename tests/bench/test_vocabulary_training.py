@@ -1,0 +1,60 @@
+import math
+
+import pandas as pd
+import pytest
+import torch
+from kensho.bench import vocabulary_training
+from kensho.data.prompt import completion, prompt
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+PAIRS = pd.DataFrame(
+    {"id": list("abcd"), "en": ["A dog.", "A cat.", "Dogs.", "Cats."],
+     "ja": ["犬だ。", "猫です。", "犬。", "猫たち。"]}
+)  # fmt: skip
+
+
+def test_likelihood_per_character_is_that_of_the_answers_alone(tiny_model):
+    model = AutoModelForCausalLM.from_pretrained(tiny_model).eval()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    total = 0.0
+    for en, ja in zip(PAIRS["en"], PAIRS["ja"], strict=True):
+        ids = tokenizer(prompt(en) + completion(ja), return_tensors="pt")["input_ids"]
+        labels = ids.clone()
+        labels[:, : len(prompt(en))] = -100  # a token for each ASCII character
+        with torch.inference_mode():
+            scored = int((labels != -100).sum())
+            total += float(model(ids, labels=labels).loss) * scored
+    found = vocabulary_training.nll_per_character(tiny_model, torch.float32, PAIRS)
+    assert found == pytest.approx(total / 13, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_both_arms_are_trained_with_every_seed(tiny_model, tmp_path):
+    path = tmp_path / "pairs.csv"
+    PAIRS.to_csv(path, index=False)
+    table = vocabulary_training.observe(
+        {"base": tiny_model, "expanded": tiny_model},
+        path,
+        path,
+        work=tmp_path,
+        seeds=[1, 2],
+        threads=1,
+        dtype=torch.float32,
+        items=4,
+        steps=3,
+        batch_size=2,
+        max_length=64,
+        learning_rate=1e-2,
+    )
+    cells = table.pivot(index=["block", "arm"], columns="metric", values="value")
+    assert cells.index.tolist() == [
+        (block, arm) for block in ("block-00", "block-01") for arm in ("base", "expanded")
+    ]
+    assert cells["nll_per_character_before"].nunique() == 1
+    assert (cells["nll_per_character"] < cells["nll_per_character_before"]).all()
+    # the arms are the same model here: a seed gives both the same, another seed something else
+    assert (cells.groupby("block")["nll_per_character"].nunique() == 1).all()
+    assert cells["nll_per_character"].nunique() == 2
+    perplexity = cells["nll_per_character"].map(math.exp)
+    assert (perplexity - cells["perplexity_per_character"]).abs().max() < 1e-6
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["pairs.csv"]

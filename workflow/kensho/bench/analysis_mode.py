@@ -1,0 +1,149 @@
+"""R-8: scoring held-out sentences plainly and in analysis mode, with the same answers.
+
+The stage gives the negative log-likelihood of every translation under its prompt. The plain form
+sends one sentence after the other through the model and takes the logits of every position. The
+analysis mode sorts by length, fills batches of about equal numbers of tokens, and computes logits
+only where a translation stands.
+"""
+
+import argparse
+import json
+import time
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch.nn.functional import log_softmax
+
+from kensho.bench.quick_mode import timed_forms
+from kensho.data.prompt import completion, prompt
+from kensho.observations import environment, write
+
+EXPERIMENT = "analysis_mode"
+BATCH_TOKENS = 512  # per batch, padding included
+
+Sequences = list[tuple[list[int], list[int]]]  # prompt and translation of each sentence
+
+
+def encode(tokenizer, sentences: list[dict]) -> Sequences:
+    """Token ids of prompt and translation; each sentence is a mapping with ``en`` and ``ja``."""
+
+    def ids(text):
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    return [(ids(prompt(s["en"])), ids(completion(s["ja"]))) for s in sentences]
+
+
+@torch.inference_mode()
+def score_plain(model, sequences: Sequences) -> list[float]:
+    """Log-likelihood of each translation, one sentence after the other."""
+    scores = []
+    for context, target in sequences:
+        logits = model(torch.tensor([context + target])).logits[0]
+        steps = log_softmax(logits[len(context) - 1 : -1].float(), dim=-1)
+        scores.append(float(steps.gather(1, torch.tensor(target)[:, None]).sum()))
+    return scores
+
+
+def batches(lengths: list[int], tokens: int = BATCH_TOKENS) -> list[list[int]]:
+    """Positions grouped by similar length so that length times count stays within ``tokens``."""
+    order = sorted(range(len(lengths)), key=lambda i: lengths[i])
+    cuts, start = [0], 0
+    for end, position in enumerate(order):
+        if end > start and lengths[position] * (end - start + 1) > tokens:
+            cuts.append(end)
+            start = end
+    return [order[a:b] for a, b in pairwise([*cuts, len(order)])]
+
+
+@torch.inference_mode()
+def score_analysis(model, sequences: Sequences) -> list[float]:
+    """The same log-likelihoods from padded batches, with logits at the translations alone."""
+    scores = [0.0] * len(sequences)
+    for batch in batches([len(context) + len(target) for context, target in sequences]):
+        longest = max(len(sequences[i][0]) + len(sequences[i][1]) for i in batch)
+        ids = torch.zeros(len(batch), longest, dtype=torch.long)
+        rows, columns, targets = [], [], []
+        for row, i in enumerate(batch):
+            context, target = sequences[i]
+            ids[row, : len(context) + len(target)] = torch.tensor(context + target)
+            rows += [row] * len(target)
+            columns += range(len(context) - 1, len(context) + len(target) - 1)
+            targets += target
+        # padding stands behind every sentence, where causal attention does not look
+        hidden = model.base_model(ids).last_hidden_state[rows, columns]
+        steps = log_softmax(model.get_output_embeddings()(hidden).float(), dim=-1)
+        found = steps.gather(1, torch.tensor(targets)[:, None])[:, 0]
+        sums = torch.zeros(len(batch)).index_add_(0, torch.tensor(rows), found)
+        for i, value in zip(batch, sums.tolist(), strict=True):
+            scores[i] = value
+    return scores
+
+
+FORMS = {"plain": score_plain, "analysis": score_analysis}
+
+
+def observe(model: Path, work: Path, *, blocks: int, seed: int, threads: int) -> pd.DataFrame:
+    """Observation table: metric ``wall_seconds`` of each form and block (see quick_mode).
+
+    ``work`` is a JSON list of sentences with ``en`` and ``ja``.
+    """
+    runs = {form: partial(run_form, form, model, work, threads) for form in FORMS}
+    return timed_forms(EXPERIMENT, runs, blocks=blocks, seed=seed, threads=threads)
+
+
+def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
+    """One process: load, one unrecorded sentence, then the timed work."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.set_num_threads(threads)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+    sequences = encode(tokenizer, json.loads(work.read_text(encoding="utf-8")))
+    began = time.perf_counter()
+    score_plain(loaded, sequences[:1])
+    warm = time.perf_counter()
+    scores = FORMS[form](loaded, sequences)
+    seconds = {"warmup_seconds": warm - began, "wall_seconds": time.perf_counter() - warm}
+    return {**seconds, "scores": [[score] for score in scores]}
+
+
+def conditions(work: list[dict], *, blocks: int, threads: int, seed: int) -> dict:
+    """What was run; the original's conditions are unknown, so the tier is ``reduced``."""
+    return {
+        "tier": "reduced",
+        "dtype": "float32",
+        "batch": {"plain": "1 sentence", "analysis": f"{BATCH_TOKENS} tokens"},
+        "items": len(work),
+        "blocks": blocks,
+        "threads": threads,
+        "seeds": [seed],
+        "warmup": "one sentence per process, recorded apart; loading is not timed",
+        "fallbacks": [],
+        "deviations": [
+            "the source does not say what its analysis mode ran, on which length, batch, precision "
+            "and devices; here it is the scoring of held-out sentences by a 135M model"
+        ],
+        **environment(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="folder of a converted model")
+    parser.add_argument("--work", type=Path, required=True, help="sentences, as JSON")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--blocks", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", default="results/benchmark_data/analysis_mode")
+    given = parser.parse_args()
+    settings = {"blocks": given.blocks, "seed": given.seed, "threads": given.threads}
+    observed = observe(given.model, given.work, **settings)
+    work = json.loads(given.work.read_text(encoding="utf-8"))
+    write(given.output, observed, conditions(work, **settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+"""R-1 beyond bytes: seconds, operations and bandwidth of one layer's decoding step, by attention.
+
+Every arm is one attention layer of R1's dimensions that decodes one token for each sequence
+against a filled cache. Before anything is timed each arm is compared with transformers' own layer
+on the same weights. One cell (length, batch, dtype) is judged and observed in every block; the
+others stand beside it, in blocks of their own, under metrics that carry the cell's name.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from kensho.bench.blocks import interleaved, observed
+from kensho.bench.kv_cache import R1, closed_form_elements
+from kensho.models.attention import FORMS, Attention, build, hidden_states
+from kensho.models.cards import Card, load
+from kensho.observations import environment, write
+
+EXPERIMENT = "attention"
+ARMS = list(FORMS)
+TOLERANCE = 1e-4  # of the largest output, between an arm and transformers in float32
+DISTINCT = 64  # tokens whose entries fill the cache, over and over
+PRELOAD = ["kensho.bench.kv_cache", "kensho.models.attention"]
+ENOUGH = 0.5  # seconds of timed steps after which no repetition is added
+UNITS = {
+    "decode_seconds": "s",  # the whole layer, one token for each sequence
+    "attention_seconds": "s",  # the part of it from projected query to output of each head
+    "warmup_seconds": "s",  # the first decoding step of a cell, whole layer
+    "difference": "share of the largest output",  # from transformers' layer, largest deviation
+    "cache_bytes": "bytes",
+    "attention_flops": "FLOP",
+    "bytes_touched": "bytes",  # cache, weights, query and output of that part, each once
+    "achieved_bandwidth": "bytes/s",
+}
+
+
+class Cell(NamedTuple):
+    """What is decoded: tokens in the cache (the new one included), sequences, precision."""
+
+    length: int
+    batch: int
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"L{self.length}-B{self.batch}-{self.dtype}"
+
+
+def observe(
+    card: Card,
+    *,
+    cell: Cell,
+    beside: Sequence[Cell],
+    blocks: int,
+    blocks_beside: int,
+    repetitions: int,
+    seed: int,
+    threads: int,
+) -> pd.DataFrame:
+    """Observation table of all arms; the metrics of UNITS, repetitions as replicates.
+
+    Metrics of ``cell`` bear these names alone, those of the cells ``beside`` it end in the cell's
+    name (`decode_seconds.L512-B1-float32`). Difference and operations are observed once.
+    Raises ValueError if that exceeds the tolerance, RuntimeError for a run that fails.
+    """
+    settings = {"seed": seed, "threads": threads, "preload": PRELOAD}
+
+    def rounds(run, times, first=0, **given):
+        runs = {arm: partial(run, arm, card, seed=seed, threads=threads, **given) for arm in ARMS}
+        results = interleaved(runs, blocks=times, **settings)
+        return [{**result, "block": first + result["block"]} for result in results]
+
+    checks = rounds(compared, 1)
+    for check in checks:
+        if not check["difference"] <= TOLERANCE:
+            raise ValueError(
+                f"{EXPERIMENT}: arm {check['arm']} differs from transformers' layer by "
+                f"{check['difference']:.2g} of the largest output (at most {TOLERANCE:g})"
+            )
+    judged = {"": cell}
+    others = {f".{other}": other for other in beside if other != cell}
+    for check in checks:
+        for key, counted in (judged | others).items():
+            check["attention_flops" + key] = attention_flops(check["arm"], card, counted)
+    timed = rounds(decoded, blocks, cells=judged, repetitions=repetitions)
+    if others:
+        timed += rounds(decoded, blocks_beside, blocks, cells=others, repetitions=repetitions)
+    rows = [observed(EXPERIMENT, [result], _units(result)) for result in timed]
+    counts = observed(EXPERIMENT, checks, _units(checks[0]))
+    counts = counts[counts["metric"] != "position"]  # what has no time has no place either
+    return pd.concat([counts, *rows], ignore_index=True)
+
+
+def _units(result: dict) -> dict[str, str]:
+    return {name: UNITS[name.split(".")[0]] for name in result if name.split(".")[0] in UNITS}
+
+
+def compared(arm: str, card: Card, *, seed: int, threads: int, tokens: int = 16) -> dict:
+    """Deviation of an arm from transformers' layer on the same weights, decoding a 16th token."""
+    torch.set_num_threads(threads)
+    where = {"dtype": torch.float32, "device": device()}
+    layer = build(arm, card, seed=seed, **where)
+    hidden = hidden_states(tokens, layer.config, **where)
+    rope = layer.rope(torch.arange(tokens, device=device()), hidden)
+    with torch.inference_mode():
+        theirs = layer.reference(hidden, rope)
+        cache = layer.filled(hidden[:, :-1], 1, tokens)
+        last = tuple(factor[:, -1:] for factor in rope)
+        ours = layer.decode(hidden[:, -1:], last, cache)
+    return {"difference": float((ours - theirs).abs().max() / theirs.abs().max())}
+
+
+@torch.inference_mode()
+def decoded(
+    arm: str,
+    card: Card,
+    *,
+    cells: dict[str, Cell],
+    repetitions: int,
+    seed: int,
+    threads: int,
+) -> dict[str, float | list[float]]:
+    """One process: the metrics of UNITS for each cell, under their names with the cell's key."""
+    torch.set_num_threads(threads)
+    layer, found = None, {}
+    for key, cell in cells.items():
+        where = {"dtype": getattr(torch, cell.dtype), "device": device()}
+        if layer is None or layer.layer.o_proj.weight.dtype != where["dtype"]:
+            layer = None  # frees the weights of the other precision first
+            layer = build(arm, card, seed=seed, **where)
+        metrics = _cell(arm, card, layer, cell, repetitions, where)
+        found |= {name + key: value for name, value in metrics.items()}
+    return found
+
+
+def _cell(arm, card, layer: Attention, cell: Cell, repetitions: int, where: dict) -> dict:
+    states = hidden_states(DISTINCT + cell.batch, layer.config, **where)
+    cache = layer.filled(states[:, :DISTINCT], cell.batch, cell.length)
+    hidden = states[0, DISTINCT:, None]
+    rope = layer.rope(torch.tensor([cell.length - 1], device=where["device"]), hidden)
+    warmup, _ = seconds(layer, hidden, rope, cache)
+    times: list[tuple[float, float]] = []
+    while len(times) < repetitions and sum(whole for whole, _ in times) < ENOUGH:
+        times.append(seconds(layer, hidden, rope, cache))
+    kept = sum(entries.nbytes for entries in cache)
+    elements = closed_form_elements("mla" if arm.startswith("mla") else arm, {R1: card})
+    if kept != (formula := elements * cell.length * cell.batch * where["dtype"].itemsize):
+        raise ValueError(f"{arm}, {cell}: {kept} bytes in the cache, by formula {formula}")
+    query, _ = layer.project(hidden, rope)
+    output = layer.layer.o_proj.in_features * cell.batch * where["dtype"].itemsize
+    read = sum(weight.nbytes for weight in layer.core_weights())
+    touched = kept + query.nbytes + output + read  # each once: what no implementation can avoid
+    return {
+        "decode_seconds": [whole for whole, _ in times],
+        "attention_seconds": [part for _, part in times],
+        "warmup_seconds": warmup,
+        "cache_bytes": kept,
+        "bytes_touched": touched,
+        "achieved_bandwidth": [touched / part for _, part in times],
+    }
+
+
+def seconds(layer: Attention, hidden, rope, cache) -> tuple[float, float]:
+    """Seconds of one decoding step and of its part that meets the cache."""
+    marks, gpu = [], hidden.is_cuda
+
+    def mark():
+        marks.append(torch.cuda.Event(enable_timing=True) if gpu else time.perf_counter())
+        if gpu:
+            marks[-1].record()  # events do not hold up the queue inside the step
+
+    def between(first, last):
+        return first.elapsed_time(last) / 1e3 if gpu else last - first
+
+    if gpu:
+        torch.cuda.synchronize()
+    layer.decode(hidden, rope, cache, mark)
+    if gpu:
+        torch.cuda.synchronize()
+    return between(marks[0], marks[3]), between(marks[1], marks[2])
+
+
+def attention_flops(arm: str, card: Card, cell: Cell) -> int:
+    """Operations from projected query to output of each head, counted on tensors without storage.
+
+    Raises ValueError if the count differs from the closed form.
+    """
+    with torch.device("meta"):
+        layer = build(arm, card, dtype=torch.float32, device="meta", seed=0)
+        hidden = torch.empty(cell.batch, 1, layer.config.hidden_size)
+        query, entries = layer.project(hidden, layer.rope(torch.arange(1), hidden))
+        cache = tuple(
+            torch.empty(*entry.shape[:2], entry.shape[3], cell.length) for entry in entries
+        )
+        with FlopCounterMode(display=False) as counter:
+            layer.attend(query, cache)
+    counted, formula = counter.get_total_flops(), closed_form_flops(arm, card, cell)
+    if counted != formula:
+        raise ValueError(f"{arm}, {cell}: {counted} FLOP counted, by formula {formula}")
+    return counted
+
+
+def closed_form_flops(arm: str, card: Card, cell: Cell) -> int:
+    """Two operations for each multiply-add of scores, weighted values and up-projections.
+
+    The latent form projects query and output of each head up (once for the new token) and meets
+    rank + rope and rank elements of every cached token; the expanded form projects every cached
+    token. DeepSeek-V2, arXiv 2405.04434, section 2.1.
+    """
+    r1, (length, batch, _) = card.config, cell
+    heads, value, rank = (r1[k] for k in ("num_attention_heads", "v_head_dim", "kv_lora_rank"))
+    nope, rope = r1["qk_nope_head_dim"], r1["qk_rope_head_dim"]
+    per_head = {
+        "mla-latent": rank * (nope + value) + length * (2 * rank + rope),
+        "mla-expanded": length * (rank * (nope + value) + nope + rope + value),
+        "mha": length * (nope + rope + value),
+        "gqa-8": length * 2 * value,
+        "mqa": length * 2 * value,
+    }
+    return 2 * batch * heads * per_head[arm]
+
+
+def device() -> str:
+    """Where the layer runs: the GPU if there is one (CUDA or ROCm), else the processor."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def conditions(
+    *,
+    cell: Cell,
+    beside: Sequence[Cell],
+    blocks: int,
+    blocks_beside: int,
+    repetitions: int,
+    seed: int,
+    threads: int,
+) -> dict:
+    """Real dimensions and one layer with random weights: tier ``reference``."""
+    return {
+        "tier": "reference",
+        "dtype": cell.dtype,
+        "device": device(),
+        "cell": cell._asdict(),
+        "beside": [str(other) for other in beside if other != cell],
+        "blocks": blocks,
+        "blocks_beside": blocks_beside,
+        "repetitions": f"{repetitions}, fewer once they have taken {ENOUGH:g} s",
+        "threads": threads,
+        "seeds": [seed],
+        "warmup": "the first decoding step of each cell in each process, recorded apart",
+        "fallbacks": [],
+        "deviations": [
+            "one attention layer of 61, without feed-forward part and experts, which cost every "
+            "arm the same: a whole model's ratio lies nearer to 1",
+            "random weights; the cache repeats the entries of 64 tokens",
+            "rotary embedding without YaRN, which costs the same",
+            "gqa-8 and mqa project queries and outputs at full rank, as such layers do",
+        ],
+        **environment(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cards", type=Path, default="resources/architectures.yaml")
+    parser.add_argument("--length", type=int, default=4096, help="of the judged cell")
+    parser.add_argument("--batch", type=int, default=1, help="of the judged cell")
+    parser.add_argument("--dtype", default="float32", help="of the judged cell")
+    parser.add_argument("--lengths", type=int, nargs="*", default=[512, 4096])
+    parser.add_argument("--batches", type=int, nargs="*", default=[1, 4])
+    parser.add_argument("--dtypes", nargs="*", default=["float32"])
+    parser.add_argument("--blocks", type=int, default=10)
+    parser.add_argument("--blocks-beside", type=int, default=1)
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", default="results/benchmark_data/attention")
+    given = vars(parser.parse_args())
+    cards, output = load(given.pop("cards")), given.pop("output")
+    settings = planned(**given)
+    write(output, observe(cards[R1], **settings), conditions(**settings))
+
+
+def planned(*, length, batch, dtype, lengths, batches, dtypes, **run) -> dict:
+    """Settings of `observe`, with the judged cell and the grid length x batch x dtype as cells."""
+    beside = [Cell(*c) for c in product(lengths, batches, dtypes)]
+    beside.sort(key=lambda other: dtypes.index(other.dtype))  # weights are made once by precision
+    return {"cell": Cell(length, batch, dtype), "beside": beside, **run}
+
+
+if __name__ == "__main__":
+    main()

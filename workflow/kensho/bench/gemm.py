@@ -1,0 +1,303 @@
+"""R-4: matrix products with and without hipBLASLt, TunableOp off and on.
+
+The choice of the library is read from the environment when torch is loaded, so each run is a fresh
+process that sets it first: this module imports torch nowhere but inside a run. On CUDA the same
+harness compares cuBLAS with cuBLASLt: a reference for the harness, never evidence on R-4.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from kensho.bench.blocks import interleaved
+from kensho.models import cards as architecture
+from kensho.models import hardware
+from kensho.observations import environment, table, write
+
+EXPERIMENT = "gemm"
+NOT_HERE = (
+    "R-4 is not tested here: hipBLASLt needs an AMD GPU with ROCm (accelerator: rocm), "
+    "and torch sees no accelerator"
+)
+DTYPES = ["float16", "bfloat16", "float8"]
+TOLERANCE = 0.02  # relative error in the Frobenius norm; rounding of the output is below 0.004
+
+Shape = tuple[int, int, int]  # m, n, k of (m x k) (k x n)
+
+
+def arms(accelerator: str) -> dict[str, dict[str, str]]:
+    """What each arm sets in the environment, by accelerator (``rocm``, ``cuda`` or ``none``).
+
+    A tuned arm tunes within its own library, or both tuned arms would race the same kernels.
+    ``none`` has one arm and no choice: it tries the harness, and settles nothing.
+    """
+    if accelerator == "none":
+        return {"default": {}}
+    if accelerator == "cuda":
+        return {
+            "cublas": {"TORCH_BLAS_PREFER_CUBLASLT": "0"},
+            "cublaslt": {"TORCH_BLAS_PREFER_CUBLASLT": "1"},
+        }
+    found = {}
+    for name, prefer in (("rocblas", "0"), ("hipblaslt", "1")):
+        chosen = {"TORCH_BLAS_PREFER_HIPBLASLT": prefer}
+        found[name] = {**chosen, "PYTORCH_TUNABLEOP_ENABLED": "0"}
+        found[f"{name}-tuned"] = {
+            **chosen,
+            "PYTORCH_TUNABLEOP_ENABLED": "1",
+            "PYTORCH_TUNABLEOP_TUNING": "1",
+            "PYTORCH_TUNABLEOP_ROCBLAS_ENABLED": str(1 - int(prefer)),
+            "PYTORCH_TUNABLEOP_HIPBLASLT_ENABLED": prefer,
+        }
+    return found
+
+
+def shapes(
+    cards: Mapping[str, architecture.Card], *, squares: list[int], models: list[str], rows: int
+) -> list[Shape]:
+    """Squares, and the projections of each model for ``rows`` tokens, each shape once.
+
+    Raises ValueError for a model without the dimensions of a plain transformer layer.
+    """
+    found = [(size, size, size) for size in squares]
+    for name in models:
+        sizes = cards[name].config
+        try:
+            hidden, feed_forward = sizes["hidden_size"], sizes["intermediate_size"]
+            heads, kv_heads = sizes["num_attention_heads"], sizes["num_key_value_heads"]
+        except KeyError as missing:
+            raise ValueError(f"card '{name}': config lacks {missing.args[0]}") from None
+        width = sizes.get("head_dim", hidden // heads)
+        found += [
+            (rows, heads * width, hidden),  # queries
+            (rows, kv_heads * width, hidden),  # keys and values
+            (rows, hidden, heads * width),  # output
+            (rows, feed_forward, hidden),  # gate and up
+            (rows, hidden, feed_forward),  # down
+        ]
+    return list(dict.fromkeys(found))
+
+
+def observe(
+    accelerator: str,
+    wanted: Iterable[Shape],
+    *,
+    dtypes: list[str],
+    known: Iterable[hardware.Hardware],
+    blocks: int,
+    seed: int,
+    threads: int,
+    min_seconds: float,
+) -> tuple[pd.DataFrame, dict]:
+    """Observation table, and the device with what it left out.
+
+    A block is a cell of shape and dtype, a replicate a fresh process. Metrics ``gemm_seconds``
+    (median of one product), ``tflops``, ``share_of_peak`` where a card knows the device, and
+    ``warmup_seconds`` (first call, tuning included). 8-bit products go through the Lt library
+    whatever is preferred, so they are observed in its arms alone and under names of their own.
+    Raises ValueError for wrong products or a library other than the arm's, RuntimeError as
+    :func:`kensho.bench.blocks.interleaved` does.
+    """
+    cells = [(shape, dtype) for shape in wanted for dtype in dtypes]
+    runs = {
+        arm: partial(run_arm, settings, cells, accelerator, threads, min_seconds, seed)
+        for arm, settings in arms(accelerator).items()
+    }
+    # nothing is preloaded: the server must not have torch before a run sets its environment
+    results = interleaved(runs, blocks=blocks, seed=seed, threads=threads)
+    device = results[0]["device"]
+    card = hardware.find(known, device["name"], device["compute_units"])
+    rows = [row for result in results for row in _rows(result, card)]
+    return table(rows), {**device, "card": card.name if card else None}
+
+
+def run_arm(
+    settings: Mapping[str, str],
+    cells: list[tuple[Shape, str]],
+    accelerator: str,
+    threads: int,
+    min_seconds: float,
+    seed: int,
+) -> dict:
+    """One process: set the environment, load torch, then warm up and time each cell."""
+    if "torch" in sys.modules:
+        raise RuntimeError("torch was loaded before the arm's environment was set")
+    for name in list(os.environ):  # nothing of the user's or the workflow's settings remains
+        if name.startswith(("TORCH_BLAS_PREFER_", "PYTORCH_TUNABLEOP_")):
+            del os.environ[name]
+    # tuned choices are of this process: the next one tunes anew
+    scratch = tempfile.mkdtemp(prefix="kensho-gemm-")
+    os.environ.update(PYTORCH_TUNABLEOP_FILENAME=f"{scratch}/tuned.csv", **settings)
+    import torch
+    from torch.utils.benchmark import Timer
+
+    library = _library(torch)
+    prefer = [value for name, value in settings.items() if name.startswith("TORCH_BLAS_PREFER")]
+    if prefer and ("lt" in library) != (prefer[0] == "1"):
+        raise ValueError(f"torch prefers {library} in spite of {dict(settings)}")
+    place = "cpu" if accelerator == "none" else "cuda"
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    float8 = _float8(torch) if place == "cuda" and "lt" in library else None
+    timed = []
+    for shape, dtype in cells:
+        if dtype == "float8" and float8 is None:
+            continue
+        kind = float8 if dtype == "float8" else getattr(torch, dtype)
+        product, warmup = _checked_product(torch, shape, kind, place)
+        timer = Timer("product()", globals={"product": product}, num_threads=threads)
+        seconds = timer.blocked_autorange(min_run_time=min_seconds).median
+        timed.append({"shape": shape, "dtype": dtype, "seconds": seconds, "warmup": warmup})
+    return {"timed": timed, "device": _device(torch, place), "library": library}
+
+
+def _library(torch) -> str:
+    """The preferred library in lower case, ``cublaslt`` standing for hipBLASLt as torch has it."""
+    return str(torch.backends.cuda.preferred_blas_library()).rsplit(".", 1)[-1].lower()
+
+
+def _float8(torch):
+    """The 8-bit type that the device multiplies, or None."""
+    if torch.version.hip:
+        name = torch.cuda.get_device_properties(0).gcnArchName
+        if name.startswith("gfx942"):
+            return torch.float8_e4m3fnuz
+        return torch.float8_e4m3fn if name.startswith("gfx95") else None
+    return torch.float8_e4m3fn if torch.cuda.get_device_capability() >= (8, 9) else None
+
+
+def _device(torch, place: str) -> dict:
+    if place == "cpu":
+        return {"name": "cpu", "compute_units": 0}
+    found = torch.cuda.get_device_properties(0)
+    return {"name": torch.cuda.get_device_name(0), "compute_units": found.multi_processor_count}
+
+
+def _checked_product(torch, shape: Shape, dtype, place: str):
+    """A call that multiplies two matrices as a linear layer does, and the seconds of its first run.
+
+    The matrices are the initial weights of linear layers, drawn in float32 and rounded; the first
+    rows of the first run are checked against their product in float32.
+    """
+    m, n, k = shape
+    with torch.device(place), torch.no_grad():
+        left, right = (
+            torch.nn.Linear(k, size, bias=False).weight.detach().to(dtype) for size in (m, n)
+        )
+        if dtype.itemsize == 1:
+            one = torch.ones(())
+
+            def product():
+                return torch._scaled_mm(
+                    left, right.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16
+                )
+        else:
+
+            def product():
+                return torch.mm(left, right.t())
+
+        exact = left[:16].float() @ right.float().t()
+        began = time.perf_counter()
+        found = product()[:16].float().cpu()  # waits for the accelerator
+        warmup = time.perf_counter() - began
+        error = float((found - exact.cpu()).norm() / exact.norm())
+    if not error < TOLERANCE:
+        raise ValueError(f"{m} x {n} x {k}, {dtype}: relative error {error:.3g}")
+    return product, warmup
+
+
+def _rows(result: Mapping, card: hardware.Hardware | None):
+    for cell in result["timed"]:
+        m, n, k = cell["shape"]
+        peak = card.peak_tflops(cell["dtype"]) if card else None
+        tflops = 2 * m * n * k / cell["seconds"] / 1e12
+        values = [
+            ("gemm_seconds", cell["seconds"], "s"),
+            ("warmup_seconds", cell["warmup"], "s"),
+            ("tflops", tflops, "TFLOP/s"),
+        ]
+        if peak is not None:
+            values.append(("share_of_peak", tflops / peak, "share"))
+        prefix = "float8_" if cell["dtype"] == "float8" else ""
+        for metric, value, unit in values:
+            yield _row(result, f"m{m}-n{n}-k{k}-{cell['dtype']}", prefix + metric, value, unit)
+    process = f"process-{result['block']:02d}"
+    yield _row(result, process, "position", result["position"], "place in block")
+
+
+def _row(result: Mapping, block: str, metric: str, value: float, unit: str) -> dict:
+    return {
+        "experiment": EXPERIMENT,
+        "arm": result["arm"],
+        "block": block,
+        "replicate": result["block"],
+        "metric": metric,
+        "value": value,
+        "unit": unit,
+    }
+
+
+def conditions(accelerator: str, device: Mapping, **settings) -> dict:
+    """Tier ``at-scope`` on an MI300X with ROCm; any other device is a reference."""
+    at_scope = accelerator == "rocm" and device["card"] == "mi300x"
+    left_out = [] if device["card"] else [f"no card for {device['name']}: no share of the peak"]
+    return {
+        "tier": "at-scope" if at_scope else "reference",
+        "dtype": settings["dtypes"],
+        "device": dict(device),
+        "arms": arms(accelerator),
+        "blocks": settings["blocks"],
+        "threads": settings["threads"],
+        "seeds": [settings["seed"]],
+        "warmup": "one call of each cell in each process, tuning included, recorded apart",
+        "fallbacks": left_out,
+        "deviations": [
+            "products are timed back to back on the same matrices, small ones from warm caches",
+            "float8 runs in arms of the Lt library alone, where the device has it",
+        ],
+        **environment(),
+    }
+
+
+def detected() -> str:
+    """``rocm``, ``cuda`` or ``none``: what torch sees on this machine."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "none"
+    return "rocm" if torch.version.hip else "cuda"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cards", type=Path, default=Path("resources/architectures.yaml"))
+    parser.add_argument("--hardware", type=Path, default=Path("resources/hardware.yaml"))
+    parser.add_argument("--squares", type=int, nargs="+", default=[1024, 2048, 4096])
+    parser.add_argument("--models", nargs="+", default=["llama-3-8b", "llama-2-70b"])
+    parser.add_argument("--rows", type=int, default=2048, help="tokens in a projection")
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=DTYPES)
+    parser.add_argument("--min-seconds", type=float, default=0.1, help="timed for each cell")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--blocks", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", default="results/benchmark_data/gemm")
+    given = vars(parser.parse_args())
+    accelerator = detected()
+    if accelerator == "none":
+        raise SystemExit(NOT_HERE)
+    cards, known = architecture.load(given.pop("cards")), hardware.load(given.pop("hardware"))
+    output = given.pop("output")
+    picked = {key: given.pop(key) for key in ("squares", "models", "rows")}
+    frame, device = observe(accelerator, shapes(cards, **picked), known=known.values(), **given)
+    write(output, frame, conditions(accelerator, device, **given))
+
+
+if __name__ == "__main__":
+    main()

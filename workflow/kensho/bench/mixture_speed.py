@@ -1,0 +1,204 @@
+"""R-3: tokens per second and peak memory of a mixture of experts and of dense models.
+
+The models have random weights and the mixture's proportions: its head width, its heads per
+key-value head, its feed-forward width per hidden width, its share of operations in the output
+layer. At the card's own hidden size they are its real layers, only fewer.
+"""
+
+import argparse
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from kensho.bench.blocks import interleaved, observed
+from kensho.bench.mixture_flops import MIXTURE, build, models
+from kensho.models.cards import Card, load
+from kensho.models.loading import compute_dtype, device
+from kensho.observations import environment, table, write
+from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
+
+EXPERIMENT = "mixture_speed"
+UNITS = {
+    "prefill_tokens_per_second": "tokens/s",
+    "decode_tokens_per_second": "tokens/s",
+    "peak_memory_bytes": "bytes",
+    "warmup_seconds": "s",
+}
+ROUTING = ("experts_total", "experts_per_token", "experts_used_by_prompt")
+EXPERTS = "grouped_mm"  # transformers' kernel: one grouped product over the experts that run
+PASSES = 3  # prompts timed by one process
+STRIDE = 7919  # a prime: the prompt's tokens spread over the vocabulary
+
+
+def reduced(card: Card, *, hidden_size: int, layers: int) -> Card:
+    """The card with another hidden size and number of layers, in the same proportions.
+
+    Raises ValueError unless the hidden size holds whole groups of heads.
+    """
+    sizes = card.config
+    full, heads, kv_heads = (
+        sizes[key] for key in ("hidden_size", "num_attention_heads", "num_key_value_heads")
+    )
+    group = full // kv_heads
+    if hidden_size % group:
+        raise ValueError(f"mixture_speed: hidden_size {hidden_size} is no multiple of {group}")
+    share = hidden_size * layers / (full * sizes["num_hidden_layers"])
+    changed = {
+        "hidden_size": hidden_size,
+        "intermediate_size": sizes["intermediate_size"] * hidden_size // full,
+        "num_attention_heads": heads * hidden_size // full,
+        "num_key_value_heads": hidden_size // group,
+        "num_hidden_layers": layers,
+        "vocab_size": max(256, round(sizes["vocab_size"] * share)),
+    }
+    return card.model_copy(update={"config": {**sizes, **changed}})
+
+
+def observe(
+    card: Card, *, blocks: int, seed: int, threads: int, dtype: str, prompt: int, new_tokens: int
+) -> pd.DataFrame:
+    """Observation table of mixture, dense-total and dense-active, a fresh process for each run.
+
+    Metrics: tokens per second of a prompt of ``prompt`` tokens and of ``new_tokens`` decoded one by
+    one (batch 1), peak memory with the weights, and of the mixture how many experts ran.
+    """
+    runs = {
+        arm: partial(run_arm, model_type, sizes, dtype, prompt, new_tokens, threads, seed)
+        for arm, (model_type, sizes) in models(card).items()
+    }
+    architectures = [f"transformers.models.{name}.modeling_{name}" for name in ("llama", "mixtral")]
+    results = interleaved(
+        runs, blocks=blocks, seed=seed, threads=threads, preload=[*architectures, __name__]
+    )
+    routed = [result for result in results if result["arm"] == "mixture"]
+    routing = observed(EXPERIMENT, routed, dict.fromkeys(ROUTING, "experts"))
+    measured = observed(EXPERIMENT, results, UNITS)
+    frame = pd.concat([measured, routing[routing["metric"].isin(ROUTING)]], ignore_index=True)
+    return table(frame.to_dict("records"))
+
+
+@torch.inference_mode()
+def run_arm(
+    model_type: str,
+    sizes: Mapping,
+    dtype: str,
+    prompt: int,
+    new_tokens: int,
+    threads: int,
+    seed: int,
+) -> dict:
+    """One process: build, a first prompt and step to warm up, then prompts and decoding timed."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    place, mixture = device(), "num_local_experts" in sizes
+    kernels = {"experts_implementation": EXPERTS} if mixture else {}
+    before = resident_bytes() if place == "cpu" else 0
+    reset_peak()
+    with torch.device(place):
+        model = build(model_type, sizes, dtype=compute_dtype(dtype), **kernels).eval()
+        ids = (torch.arange(prompt) * STRIDE % sizes["vocab_size"]).unsqueeze(0)
+    _, warmup = _timed(lambda: _decode(model, _read(model, ids), 1))
+    read = [_timed(lambda: _read(model, ids)) for _ in range(PASSES)]
+    _, decoding = _timed(lambda: _decode(model, read[-1][0], new_tokens))
+    return {
+        "prefill_tokens_per_second": PASSES * prompt / sum(seconds for _, seconds in read),
+        "decode_tokens_per_second": new_tokens / decoding,
+        "peak_memory_bytes": peak_bytes() - before,
+        "warmup_seconds": warmup,
+        **(_routing(model, ids, sizes) if mixture else {}),
+    }
+
+
+def _read(model, ids):
+    """One prompt, logits of its last token only."""
+    return model(ids, use_cache=True, logits_to_keep=1)
+
+
+def _decode(model, read, steps: int) -> None:
+    """Greedy decoding behind a prompt; the first token was the prompt's own."""
+    for _ in range(steps):
+        token = read.logits[:, -1:].argmax(-1)
+        read = model(token, past_key_values=read.past_key_values, use_cache=True)
+
+
+def _timed(work) -> tuple:
+    """What the work returns, and its seconds, the accelerator's queue included."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    began = time.perf_counter()
+    done = work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return done, time.perf_counter() - began
+
+
+def _routing(model, ids: torch.Tensor, sizes: Mapping) -> dict[str, float]:
+    """Experts there are, experts run for each token, and different experts that a prompt meets.
+
+    The last is a mean over layers. Raises ValueError if a token meets other than the configured
+    number of different experts.
+    """
+    chosen = []  # by layer: tokens x experts per token
+    hooks = [
+        layer.mlp.gate.register_forward_hook(lambda *call: chosen.append(call[-1][-1]))
+        for layer in model.model.layers
+    ]
+    _read(model, ids)
+    for hook in hooks:
+        hook.remove()
+    per_token = {len(set(token)) for layer in chosen for token in layer.tolist()}
+    if per_token != {sizes["num_experts_per_tok"]}:
+        raise ValueError(f"tokens met {sorted(per_token)} different experts")
+    used = [layer.unique().numel() for layer in chosen]
+    counts = (sizes["num_local_experts"], sizes["num_experts_per_tok"], sum(used) / len(used))
+    return dict(zip(ROUTING, counts, strict=True))
+
+
+def conditions(card: Card, *, full: Card, **settings) -> dict:
+    """Tier ``reference`` for layers of the card's real dimensions, else ``reduced``."""
+    real = card.config["hidden_size"] == full.config["hidden_size"]
+    return {
+        "tier": "reference" if real else "reduced",
+        "dtype": str(compute_dtype(settings["dtype"])).removeprefix("torch."),
+        "device": device(),
+        "experts_implementation": EXPERTS,
+        "dimensions": {arm: sizes for arm, (_, sizes) in models(card).items()},
+        "batch": 1,
+        **{key: value for key, value in settings.items() if key not in ("seed", "dtype")},
+        "seeds": [settings["seed"]],
+        "warmup": "one prompt and one step per process, recorded apart; building is not timed",
+        "fallbacks": [] if torch.cuda.is_available() else ["no accelerator: cpu"],
+        "deviations": [
+            f"{card.config['num_hidden_layers']} layers of hidden size "
+            f"{card.config['hidden_size']} instead of {full.config['num_hidden_layers']} of "
+            f"{full.config['hidden_size']}, in the same proportions",
+            "random weights: the router spreads tokens by chance, not as a trained one does",
+        ],
+        **environment(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cards", type=Path, default=Path("resources/architectures.yaml"))
+    parser.add_argument("--hidden-size", type=int, default=512)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--dtype", choices=["auto", "float32", "bfloat16"], default="auto")
+    parser.add_argument("--prompt", type=int, default=128)
+    parser.add_argument("--new-tokens", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--blocks", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", default="results/benchmark_data/mixture_speed")
+    given = vars(parser.parse_args())
+    full, output = load(given.pop("cards"))[MIXTURE], given.pop("output")
+    card = reduced(full, hidden_size=given.pop("hidden_size"), layers=given.pop("layers"))
+    write(output, observe(card, **given), conditions(card, full=full, **given))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Settings of the experiments: the section `bench` of the configuration."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kensho.bench.memory_arms import DEFAULT, MEASURED
+from kensho.validation import Count, Name, Section, Seed
+
+Experiment = Literal[
+    "kv_cache",
+    "lora_parameters",
+    "quick_mode",
+    "tokenisation",
+    "analysis_mode",
+    "training_memory",
+    "attention",
+    "rocm_variables",
+    "mixture_flops",
+    "mixture_speed",
+    "gemm",
+    "token_counts",
+    "vocabulary",
+    "vocabulary_training",
+]
+Precision = Literal["float32", "float16", "bfloat16"]
+
+
+class KVCache(Section):
+    lengths: list[Count] = [512, 1024, 2048, 4096, 8192]
+    batches: list[Count] = [1, 2, 4, 8]
+    dtypes: list[Literal["float16", "bfloat16"]] = ["float16", "bfloat16"]
+    measured_lengths: list[Count] = Field([64, 128], description="run through transformers")
+
+
+class LoraParameters(Section):
+    adapted: str = Field("llama-2-7b", description="architecture card of the 6.7B model")
+    full: list[str] = Field(
+        ["open-calm-1b", "japanese-gpt-1b", "llama-2-7b"], description="fully tuned peers"
+    )
+    ranks: list[Count] = [4, 8, 16, 32, 64]
+
+
+class QuickMode(Section):
+    blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes (R-8)")
+    items: Count = Field(2, description="multiple-choice items scored by each process")
+    shots: Count = Field(4, description="worked examples in the shared prompt")
+
+
+class AnalysisMode(Section):
+    blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes (R-8)")
+    items: Count = Field(24, description="held-out sentences scored by each process")
+
+
+class Cell(Section):
+    batch: Count
+    length: Count
+
+
+MemoryArm = Literal[*MEASURED]
+
+
+class TrainingMemory(Section):
+    adapted: str = Field("smollm2-135m", description="architecture card that gets adapters")
+    full: str = Field("smollm2-135m", description="architecture card that is fully tuned")
+    arms: list[MemoryArm] = Field(
+        DEFAULT,
+        description="add the bf16 arms where bfloat16 is fast, qlora-r8-qkvo with bitsandbytes",
+        min_length=1,
+    )
+    cells: list[Cell] = Field(
+        [Cell(batch=1, length=128)], description="samples and tokens of each", min_length=1
+    )
+    blocks: Annotated[int, Field(ge=3)] = Field(3, description="fresh processes per arm and cell")
+    largest: list[MemoryArm] = Field(
+        ["lora-r8-qkvo"], description="arms whose largest batch is searched"
+    )
+    largest_length: Count = 128
+    limit_bytes: Count = Field(1_200_000_000, description="memory that the largest batch may take")
+
+
+class Attention(Section):
+    length: Count = Field(4096, description="cached tokens of the judged cell (R-1.speed)")
+    batch: Count = Field(1, description="sequences of the judged cell")
+    dtype: Precision = Field("float32", description="precision of the judged cell")
+    lengths: list[Count] = Field([512, 4096], description="cells shown beside it")
+    batches: list[Count] = [1, 4]
+    dtypes: list[Precision] = ["float32"]
+    blocks: Annotated[int, Field(ge=10)] = Field(10, description="of the judged cell")
+    blocks_beside: Count = Field(1, description="of the other cells")
+    repetitions: Count = Field(5, description="steps timed in each process and cell, at most")
+
+
+class MixtureFlops(Section):
+    lengths: list[Count] = Field(
+        [1, 512, 2048, 8192], description="tokens of context (R-3.flops)", min_length=1
+    )
+
+
+class MixtureSpeed(Section):
+    hidden_size: Annotated[int, Field(ge=512, multiple_of=512)] = Field(
+        512, description="of the mixture, a multiple of 512; 4096 in the original (R-3.speed)"
+    )
+    layers: Count = Field(4, description="32 in the original")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where the processor computes it, else float32"
+    )
+    prompt: Count = Field(128, description="tokens read at once")
+    new_tokens: Count = Field(16, description="tokens decoded one by one, batch 1")
+    blocks: Annotated[int, Field(ge=10)] = Field(10, description="fresh processes of each arm")
+
+
+class Gemm(Section):
+    squares: list[Count] = [1024, 2048, 4096]
+    models: list[str] = Field(
+        ["llama-3-8b", "llama-2-70b"], description="cards whose projections are timed (R-4)"
+    )
+    rows: Count = Field(2048, description="tokens in a projection")
+    dtypes: list[Literal["float16", "bfloat16", "float8"]] = ["float16", "bfloat16", "float8"]
+    blocks: Annotated[int, Field(ge=10)] = Field(10, description="fresh processes of each arm")
+    min_seconds: Annotated[float, Field(gt=0)] = Field(
+        0.1, description="timed for each shape and precision in each process"
+    )
+
+
+class Tokenisation(Section):
+    sentences: Count = Field(6000, description="training samples that teach the model (R-7)")
+    dictionary: Count = Field(6000, description="further ones whose words are its dictionary")
+    cost: Annotated[float, Field(gt=0)] = Field(1.0, description="liblinear's C")
+    line_characters: Count = Field(160, description="the rest and the held-out samples, in lines")
+    blocks: Annotated[int, Field(ge=10)] = Field(10, description="fresh processes of each program")
+    seconds: Annotated[float, Field(gt=0)] = Field(0.1, description="least time of a measurement")
+
+
+class RocmVariables(Section):
+    root: str = Field("/opt/rocm", description="where ROCm is installed (F-11)")
+
+
+class TokenCounts(Section):
+    tokenizers: list[Name] = Field(
+        [
+            "tokenizer-deepseek-v3",
+            "tokenizer-qwen2.5",
+            "smollm2-135m-instruct",
+            "gemma-3-270m",
+            "tokenizer-llm-jp-v2.1",
+            "tokenizer-llm-jp-v2.2",
+            "tokenizer-llm-jp-v3.0",
+            "tokenizer-llm-jp-v3.1",
+            "tokenizer-rinna",
+            "tokenizer-llama-2",
+            "tokenizer-llama-3",
+        ],
+        description="tokenizers and models of config/sources.yaml (F-3); those whose licence class "
+        "is not accepted are left out",
+        min_length=1,
+    )
+
+
+class Vocabulary(Section):
+    pieces: Count = Field(4_000, description="Japanese tokens added (R-2; Swallow adds 11,176)")
+    blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes")
+    new_tokens: Count = Field(48, description="greedy decoding steps timed in each process")
+    scored: Count = Field(16, description="held-out sentences scored as one text")
+
+
+class VocabularyTraining(Section):
+    seeds: Annotated[list[Seed], Field(min_length=3)] = Field(
+        [1, 2, 3], description="replicates: samples and their order (F-8)"
+    )
+    items: Count = Field(24, description="held-out sentences scored before and after")
+    steps: Count = Field(4, description="optimiser steps, equal for base and expanded model")
+    batch_size: Count = 8
+    max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+
+
+class Bench(Section):
+    main: list[Experiment] = Field(
+        ["kv_cache", "lora_parameters", "tokenisation"],
+        description="part of the main job; the target `benchmark` runs every experiment",
+    )
+    kv_cache: KVCache = KVCache()
+    lora_parameters: LoraParameters = LoraParameters()
+    quick_mode: QuickMode = QuickMode()
+    analysis_mode: AnalysisMode = AnalysisMode()
+    attention: Attention = Attention()
+    training_memory: TrainingMemory = TrainingMemory()
+    tokenisation: Tokenisation = Tokenisation()
+    rocm_variables: RocmVariables = RocmVariables()
+    mixture_flops: MixtureFlops = MixtureFlops()
+    mixture_speed: MixtureSpeed = MixtureSpeed()
+    gemm: Gemm = Gemm()
+    token_counts: TokenCounts = TokenCounts()
+    vocabulary: Vocabulary = Vocabulary()
+    vocabulary_training: VocabularyTraining = VocabularyTraining()

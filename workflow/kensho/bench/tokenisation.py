@@ -1,0 +1,257 @@
+"""R-7: characters per second of Japanese segmenters on one thread, and what they make of a text.
+
+Vaporetto and KyTea read the same model file, trained here (`segmentation`). Every run is a
+process of its own; loading and a first pass are recorded apart from the timed passes.
+"""
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+
+from kensho.bench.blocks import interleaved, observed
+from kensho.bench.segmentation import kytea_format, pointwise
+from kensho.bench.segmentation.characters import analyze_japanese_characteristics
+from kensho.bench.segmentation.programs import PROGRAMS, installed, read_lines, run, unknown
+from kensho.data.corpus import read_table
+from kensho.files import read_json, write_json
+from kensho.observations import environment, table, write
+
+EXPERIMENT = "tokenisation"
+MODEL_ARMS = ("vaporetto-words", "kytea-words")
+SAME = 0.99  # least share of sentences that must be cut as the model's definition says
+UNITS = {
+    "characters_per_second": "characters/s",
+    "wall_seconds": "s",
+    "load_seconds": "s",
+    "warmup_seconds": "s",
+}
+
+
+def prepare(
+    train: Sequence[str],
+    test: Sequence[str],
+    folder: Path,
+    *,
+    gold: Path | None,
+    sentences: int,
+    dictionary: int,
+    line_characters: int,
+    cost: float,
+    seed: int,
+) -> dict:
+    """Train the model and write ``model.bin``, ``text.txt`` and ``record.json`` into a folder.
+
+    The first ``sentences`` of ``train``, segmented by UniDic, teach the weights; the words of the
+    next ``dictionary`` ones are its dictionary; the others and ``test`` are the text that is timed,
+    joined to lines of at least ``line_characters``. The record says what was learnt and, for the
+    held-out sentences and those of ``gold`` (CoNLL-U, UniDic short units), the right words and
+    the words that the model finds by its definition.
+    """
+    unidic = PROGRAMS["fugashi"].load(folder)
+    train, test = (
+        [line for line in lines if line == "".join(line.split())] for lines in (train, test)
+    )
+    began = time.perf_counter()
+    taught = [unidic(line) for line in train[:sentences]]
+    words = {word for line in train[sentences:][:dictionary] for word in unidic(line)}
+    model = pointwise.fit(taught, words, cost=cost, seed=seed)
+    seconds = time.perf_counter() - began
+    sets = {"held-out-unidic": [unidic(line) for line in test]}
+    if gold:
+        sets["ud-gsd-test"] = pointwise.read_conllu(gold)
+    lines = [""]
+    for sentence in [*test, *train[sentences + dictionary :]]:
+        lines[-1] += sentence
+        if len(lines[-1]) >= line_characters:
+            lines.append("")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.bin").write_bytes(kytea_format.dumps(model))
+    (folder / "text.txt").write_text("\n".join(lines).strip(), encoding="utf-8")
+    record = {
+        "sentences": len(taught),
+        "characters": sum(len(word) for line in taught for word in line),
+        "training_seconds": seconds,
+        "grams": [len(grams) for grams in model.grams],
+        "words": len(model.words),
+        "cost": cost,
+        "seed": seed,
+        "evaluation": {
+            name: {"gold": right, "found": pointwise.segment(model, list(map("".join, right)))}
+            for name, right in sets.items()
+        },
+    }
+    write_json(folder / "record.json", record)
+    return record
+
+
+def observe(folder: Path, *, blocks: int, seconds: float, seed: int) -> pd.DataFrame:
+    """Observation table of every program that is installed.
+
+    Per run ``characters_per_second`` over whole passes that take at least ``seconds``,
+    ``wall_seconds`` of them, ``load_seconds`` and ``warmup_seconds``. Once, as they cannot vary:
+    ``tokens_per_character`` and ``tokens_per_word`` (fertility, of UniDic's words) of each arm,
+    ``f1`` and ``same_sentences`` of the two that read the model, shares of scripts of arm
+    ``text``. Raises ValueError if a program does not cut as the model says.
+    """
+    facts = _agreement(folder)
+    programs = installed()
+    results = interleaved(
+        {arm: partial(run, arm, folder, seconds) for arm in programs},
+        blocks=blocks,
+        seed=seed,
+        threads=1,
+        preload=[pointwise.__name__, *sorted({one.package for one in programs.values()})],
+    )
+    facts += _counts(folder, results)
+    text = "".join(read_lines(folder))
+    facts += [
+        ("text", "text", f"{script}_share", share, "share")
+        for script, share in analyze_japanese_characteristics(text).items()
+    ]
+    columns = ["arm", "block", "metric", "value", "unit"]
+    rows = pd.DataFrame(facts, columns=columns).assign(experiment=EXPERIMENT, replicate=0)
+    timed = observed(EXPERIMENT, results, UNITS)
+    return table([*timed.to_dict("records"), *rows.to_dict("records")])
+
+
+def conditions(folder: Path, *, blocks: int, seconds: float, seed: int) -> dict[str, dict]:
+    """Conditions of each arm.
+
+    The programs with dictionaries are what their claims speak of, which name no version, text or
+    hardware: ``at-scope``. The model that Vaporetto and KyTea share is not the one of their
+    claims, so these arms are ``reduced``.
+    """
+    record, programs = read_json(folder / "record.json"), installed()
+    lines = read_lines(folder)
+    learnt = {key: value for key, value in record.items() if key != "evaluation"}
+    packages = ["vaporetto", "kytea", "fugashi", "unidic-lite", "SudachiPy", "SudachiDict-core"]
+    packages += ["ginza", "spacy", "budoux", "janome", "nagisa", "scikit-learn"]
+    shared = {
+        "dtype": "none",
+        "threads": 1,
+        "blocks": blocks,
+        "seeds": [seed],
+        "text": {"characters": sum(map(len, lines)), "lines": len(lines)},
+        "least_seconds_of_a_run": seconds,
+        "warmup": "one pass over the text, recorded like loading as a metric of its own",
+        "fallbacks": [f"{arm}: not installed, left out" for arm in PROGRAMS if arm not in programs],
+        "versions": {name: found for name in packages if (found := _version(name))},
+        **environment(),
+    }
+    deviations = {
+        "vaporetto": [
+            "the model is trained here on Tatoeba sentences segmented by UniDic, smaller than "
+            "those of the claims; no program analyses parts of speech",
+            "programs are called from Python, line by line: one call that returns a string, or, "
+            "with -words, a list of words",
+        ],
+        "mecab": [
+            "libmecab through fugashi, one call per line that returns a string; its command line "
+            "is not timed",
+            "dictionary UniDic-lite (2013), for SudachiPy SudachiDict-core: not the same words",
+        ],
+    }
+    found = {}
+    for arm in [*programs, "text"]:
+        own = arm.startswith(("vaporetto", "kytea"))
+        share = programs[arm].share if arm in programs else 1.0
+        found[arm] = {
+            "tier": "reduced" if own else "at-scope",
+            "share_of_text": share,
+            "deviations": deviations["vaporetto" if own else "mecab"],
+            **({"model": learnt} if own else {}),
+            **shared,
+        }
+    return found
+
+
+def save(output: Path | str, observed: pd.DataFrame, described: Mapping[str, dict]) -> None:
+    """Write each arm's observations with its own conditions."""
+    for arm, rows in observed.groupby("arm", sort=True):
+        write(output, rows, described[arm])
+
+
+def _counts(folder: Path, results: Sequence[Mapping]) -> list[tuple]:
+    """Tokens per character and per word of UniDic, and unknown words; the same in every run."""
+    facts, mecab = [], PROGRAMS["mecab"]
+    split = mecab.load(folder)
+    tokens = pd.DataFrame(results).groupby("arm")["tokens"].agg(["min", "max"])
+    for arm, (least, most) in tokens.iterrows():
+        if least != most:
+            raise ValueError(f"tokenisation: {arm} cuts one text into {least} and {most} tokens")
+        lines = read_lines(folder, PROGRAMS[arm].share)
+        words, length = sum(mecab.count(split(line)) for line in lines), sum(map(len, lines))
+        facts += [
+            (arm, "text", "tokens_per_character", most / length, "tokens/character"),
+            (arm, "text", "tokens_per_word", most / words, "tokens/UniDic word"),
+        ]
+    return facts + [
+        (arm, "text", "unknown_share", share, "share of tokens")
+        for arm, share in unknown(read_lines(folder)).items()
+    ]
+
+
+def _agreement(folder: Path) -> list[tuple]:
+    """F1 of the two programs that read the model, and the share of sentences cut as it says."""
+    facts = []
+    for arm in MODEL_ARMS:
+        if arm not in installed():
+            continue
+        split = PROGRAMS[arm].load(folder / "model.bin")
+        for name, given in read_json(folder / "record.json")["evaluation"].items():
+            found = [split("".join(words)) for words in given["gold"]]
+            same = sum(map(list.__eq__, found, given["found"])) / len(found)
+            if same < SAME:
+                cut = f"{arm} cuts only {same:.1%} of the sentences of {name} as the model says"
+                raise ValueError(f"tokenisation: {cut}")
+            facts.append((arm, name, "same_sentences", same, "share"))
+            facts.append((arm, name, "f1", pointwise.f1(given["gold"], found), "share"))
+    return facts
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--train", type=Path, default="results/data/train.csv")
+    parser.add_argument("--test", type=Path, default="results/data/test.csv")
+    parser.add_argument("--gold", type=Path, help="UD_Japanese-GSD's test file, CoNLL-U")
+    parser.add_argument("--folder", type=Path, default="results/bench/tokenisation")
+    parser.add_argument("--sentences", type=int, default=6000)
+    parser.add_argument("--dictionary", type=int, default=6000)
+    parser.add_argument("--line-characters", type=int, default=160)
+    parser.add_argument("--cost", type=float, default=1.0)
+    parser.add_argument("--blocks", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=0.1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", default="results/benchmark_data/tokenisation")
+    given = parser.parse_args()
+    train, test = (read_table(path)["ja"].tolist() for path in (given.train, given.test))
+    prepare(
+        train,
+        test,
+        given.folder,
+        gold=given.gold,
+        sentences=given.sentences,
+        dictionary=given.dictionary,
+        line_characters=given.line_characters,
+        cost=given.cost,
+        seed=given.seed,
+    )
+    settings = {"blocks": given.blocks, "seconds": given.seconds, "seed": given.seed}
+    observed = observe(given.folder, **settings)
+    save(given.output, observed, conditions(given.folder, **settings))
+
+
+if __name__ == "__main__":
+    main()

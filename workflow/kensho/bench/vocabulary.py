@@ -1,0 +1,189 @@
+"""R-2: speed of a model before and after its vocabulary is expanded with Japanese pieces.
+
+Characters per second are tokens per second times characters per token. Expanding raises the
+second factor and costs a little of the first, since the output layer grows. Both are observed:
+in greedy decoding, one token after the other, and in scoring given text in one pass.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch.nn.functional import cross_entropy
+
+from kensho.bench.blocks import interleaved, observed
+from kensho.data.corpus import read_table
+from kensho.models.loading import compute_dtype, load
+from kensho.models.vocabulary import expand_model
+from kensho.observations import environment, write
+
+EXPERIMENT = "vocabulary"
+WARMUP_TOKENS = 4
+UNITS = {
+    "tokens_per_second": "tokens/s",
+    "tokens_per_second_scoring": "tokens/s",
+    "characters_per_token": "characters/token",
+    "characters_per_second": "characters/s",
+    "characters_per_second_scoring": "characters/s",
+    "nll_per_character": "nat/character",
+    "vocabulary": "tokens",
+    "warmup_seconds": "s",
+}
+
+
+def observe(
+    folders: Mapping[str, Path],
+    sentences: Path,
+    *,
+    dtype: torch.dtype,
+    new_tokens: int,
+    scored: int,
+    blocks: int,
+    seed: int,
+    threads: int,
+) -> pd.DataFrame:
+    """Observation table of the models by arm on held-out Japanese sentences (a JSON list).
+
+    Metrics, once for each block: decoding ``new_tokens`` gives ``tokens_per_second``; a forward
+    pass over the first ``scored`` sentences as one text gives ``tokens_per_second_scoring``,
+    ``characters_per_second_scoring`` and ``nll_per_character``; all sentences give
+    ``characters_per_token``. ``characters_per_second`` is the product of decoding speed and
+    characters per token. Raises ValueError if a tokenizer does not give its text back.
+    """
+    settings = {"dtype": dtype, "new_tokens": new_tokens, "scored": scored, "threads": threads}
+    runs = {arm: partial(run_arm, path, sentences, **settings) for arm, path in folders.items()}
+    preload = ["torch", "transformers.models.auto.modeling_auto", __name__]
+    results = interleaved(runs, blocks=blocks, seed=seed, threads=threads, preload=preload)
+    return observed(EXPERIMENT, results, UNITS)
+
+
+def run_arm(
+    folder: Path,
+    sentences: Path,
+    *,
+    dtype: torch.dtype,
+    new_tokens: int,
+    scored: int,
+    threads: int,
+) -> dict:
+    """One process: load, warm up, decode, score."""
+    torch.set_num_threads(threads)
+    texts = json.loads(sentences.read_text(encoding="utf-8"))
+    model, tokenizer = load(folder, dtype)
+    per_token = characters_per_token(tokenizer, texts)
+    text = "".join(texts[:scored])
+    # behind the start token every character of the text is scored
+    ids = [tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]
+    ids = torch.tensor([ids], device=model.device)
+    began = _now()
+    decode(model, ids[:, :2], WARMUP_TOKENS)
+    nll(model, ids[:, : WARMUP_TOKENS + 1])
+    warmup = _now() - began
+    # the prompt has as many tokens in every arm
+    seconds = decode(model, ids[:, : len(texts[0])], new_tokens)
+    began = _now()
+    total = nll(model, ids)
+    scoring = _now() - began
+    return {
+        "tokens_per_second": new_tokens / seconds,
+        "tokens_per_second_scoring": (ids.shape[1] - 1) / scoring,
+        "characters_per_token": per_token,
+        "characters_per_second": new_tokens / seconds * per_token,
+        "characters_per_second_scoring": len(text) / scoring,
+        "nll_per_character": total / len(text),
+        "vocabulary": len(tokenizer),
+        "warmup_seconds": warmup,
+    }
+
+
+def characters_per_token(tokenizer, texts: list[str]) -> float:
+    """Characters by tokens over all texts, each encoded alone."""
+    encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    for text, ids in zip(texts, encoded, strict=True):
+        if tokenizer.decode(ids) != text:
+            raise ValueError(f"the tokenizer does not give '{text}' back")
+    return sum(map(len, texts)) / sum(map(len, encoded))
+
+
+@torch.inference_mode()
+def decode(model, ids: torch.Tensor, count: int) -> float:
+    """Seconds of ``count`` greedy steps behind a prompt (shape 1 x length); no token ends it."""
+    step = model(ids, use_cache=True, logits_to_keep=1)
+    began = _now()
+    for _ in range(count):
+        token = step.logits[:, -1:].argmax(dim=-1)
+        step = model(token, past_key_values=step.past_key_values, use_cache=True)
+    return _now() - began
+
+
+@torch.inference_mode()
+def nll(model, ids: torch.Tensor) -> float:
+    """Negative log-likelihood (nat) of all tokens of a text (shape 1 x length) but the first."""
+    logits = model(ids).logits[0, :-1].float()
+    return float(cross_entropy(logits, ids[0, 1:], reduction="sum"))
+
+
+def _now() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def conditions(*, dtype: torch.dtype, blocks: int, threads: int, seed: int, **sizes) -> dict:
+    """What was run; a small model and few pieces stand for Llama-2 and Swallow: ``reduced``."""
+    return {
+        "tier": "reduced",
+        "dtype": str(dtype).removeprefix("torch."),
+        "batch": 1,
+        **sizes,
+        "blocks": blocks,
+        "threads": threads,
+        "seeds": [seed],
+        "warmup": f"{WARMUP_TOKENS} decoded and scored tokens per process, recorded apart; "
+        "loading is not timed",
+        "fallbacks": [],
+        "deviations": [
+            "SmolLM2-135M stands for Llama-2-7b; its vocabulary spends more tokens on Japanese to "
+            "begin with, so there is more to gain",
+            "pieces are merges learnt on unsegmented sentences; Swallow learnt 11,176 pieces with "
+            "SentencePiece on segmented web text",
+            "characters_per_second of decoding is a product: an untrained model's own output is "
+            "no Japanese whose characters could be counted",
+        ],
+        **environment(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="folder of a converted model")
+    parser.add_argument("--train", default="results/data/train.csv", help="text for the pieces")
+    parser.add_argument("--test", default="results/data/test.csv", help="held-out sentences")
+    parser.add_argument("--pieces", type=int, default=4000)
+    parser.add_argument("--new-tokens", type=int, default=48)
+    parser.add_argument("--scored", type=int, default=16)
+    parser.add_argument("--blocks", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--work", type=Path, default=Path("results/bench/vocabulary"))
+    parser.add_argument("--output", default="results/benchmark_data/vocabulary")
+    given = parser.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
+    expanded, sentences = given.work / "expanded", given.work / "sentences.json"
+    done = expand_model(given.model, read_table(given.train)["ja"], given.pieces, expanded)
+    texts = read_table(given.test)["ja"].tolist()
+    sentences.write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+    order = {"blocks": given.blocks, "seed": given.seed, "threads": given.threads}
+    sizes = {"new_tokens": given.new_tokens, "scored": given.scored}
+    run = {"dtype": compute_dtype("auto"), **order, **sizes}
+    observed = observe({"base": given.model, "expanded": expanded}, sentences, **run)
+    write(given.output, observed, conditions(**run, **done))
+
+
+if __name__ == "__main__":
+    main()

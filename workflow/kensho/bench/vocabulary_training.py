@@ -1,0 +1,175 @@
+"""F-8 and R-2: does an expanded vocabulary still predict Japanese, before and after equal training?
+
+New embeddings start as means of old ones and cost likelihood until training has moved them. Base
+and expanded model are fully fine-tuned on the same samples in the same order; likelihood is given
+per character, since tokens differ. A block is a seed: a fresh process for each arm.
+"""
+
+import argparse
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch.nn.functional import cross_entropy
+
+from kensho.bench.blocks import interleaved, observed
+from kensho.data.corpus import read_table
+from kensho.data.prompt import completion, prompt
+from kensho.models.loading import compute_dtype, load
+from kensho.observations import environment, write
+from kensho.train.sft import train
+
+EXPERIMENT = "vocabulary_training"
+UNITS = {
+    "nll_per_character_before": "nat/character",
+    "nll_per_character": "nat/character",
+    "perplexity_per_character_before": "perplexity",
+    "perplexity_per_character": "perplexity",
+    "training_tokens": "tokens",
+    "training_seconds": "s",
+}
+
+
+def observe(
+    folders: Mapping[str, Path],
+    samples: Path,
+    held_out: Path,
+    *,
+    work: Path,
+    seeds: Sequence[int],
+    threads: int,
+    **schedule,
+) -> pd.DataFrame:
+    """Observation table of the models by arm; ``samples`` and ``held_out`` are CSV (id, en, ja).
+
+    ``schedule`` is what :func:`run_arm` takes beside them; ``work`` holds checkpoints meanwhile.
+    Metrics: ``nll_per_character_before`` and, after training, ``nll_per_character`` of held-out
+    translations, both also as perplexity (exp); ``training_tokens`` and ``training_seconds`` of
+    all steps.
+    """
+    results = []
+    preload = ["torch", "transformers.models.auto.modeling_auto", __name__]
+    for block, seed in enumerate(seeds):
+        given = {"work": work, "seed": seed, "threads": threads, **schedule}
+        runs = {
+            arm: partial(run_arm, arm, path, samples, held_out, **given)
+            for arm, path in folders.items()
+        }
+        for result in interleaved(runs, blocks=1, seed=seed, threads=threads, preload=preload):
+            results.append({**result, "block": block})
+    return observed(EXPERIMENT, results, UNITS)
+
+
+def run_arm(
+    arm: str,
+    folder: Path,
+    samples: Path,
+    held_out: Path,
+    *,
+    work: Path,
+    seed: int,
+    threads: int,
+    dtype: torch.dtype,
+    items: int,
+    steps: int,
+    batch_size: int,
+    max_length: int,
+    learning_rate: float,
+) -> dict:
+    """One process: score ``items`` held-out pairs, train, score them again."""
+    torch.set_num_threads(threads)
+    pairs = read_table(held_out).head(items)
+    before = nll_per_character(folder, dtype, pairs)
+    with tempfile.TemporaryDirectory(dir=work) as temporary:
+        trained = Path(temporary) / "model"
+        table, _ = train(
+            folder,
+            read_table(samples),
+            trained,
+            Path(temporary) / "checkpoints",
+            name=f"{EXPERIMENT} {arm} seed {seed}",
+            method="full",
+            rank=None,
+            targets=[],
+            learning_rate=learning_rate,
+            steps=steps,
+            batch_size=batch_size,
+            max_length=max_length,
+            checkpoint_every=steps,
+            dtype=dtype,
+            seed=seed,
+        )
+        after = nll_per_character(trained, dtype, pairs)
+    return {
+        "nll_per_character_before": before,
+        "nll_per_character": after,
+        "perplexity_per_character_before": math.exp(before),
+        "perplexity_per_character": math.exp(after),
+        "training_tokens": int(table["tokens"].sum()),
+        "training_seconds": float(table["seconds"].sum()),
+    }
+
+
+@torch.inference_mode()
+def nll_per_character(folder: Path, dtype: torch.dtype, pairs: pd.DataFrame) -> float:
+    """Negative log-likelihood (nat) of the Japanese sides under their prompts, by characters."""
+    model, tokenizer = load(folder, dtype)
+    total = 0.0
+    for english, japanese in zip(pairs["en"], pairs["ja"], strict=True):
+        context, target = (
+            tokenizer(text, add_special_tokens=False)["input_ids"]
+            for text in (prompt(english), completion(japanese))
+        )
+        ids = torch.tensor([context + target], device=model.device)
+        logits = model(ids, logits_to_keep=len(target) + 1).logits[0, :-1].float()
+        total += float(cross_entropy(logits, ids[0, len(context) :], reduction="sum"))
+    return total / int(pairs["ja"].str.len().sum())
+
+
+def conditions(*, dtype: torch.dtype, seeds: Sequence[int], threads: int, **schedule) -> dict:
+    """What was run; a few steps of a small model stand for continual pre-training: ``reduced``."""
+    return {
+        "tier": "reduced",
+        "dtype": str(dtype).removeprefix("torch."),
+        **schedule,
+        "seeds": list(seeds),
+        "threads": threads,
+        "warmup": "none: likelihoods do not depend on time; training_seconds holds every step",
+        "fallbacks": [],
+        "deviations": [
+            "SmolLM2-135M stands for Llama-2-7b, translation pairs for 100 billion tokens of web "
+            "text; equal steps see equal samples, of which the expanded model makes fewer tokens",
+        ],
+        **environment(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--base", type=Path, required=True, help="folder of a converted model")
+    parser.add_argument("--expanded", type=Path, default="results/bench/vocabulary/expanded")
+    parser.add_argument("--train", type=Path, default="results/data/train.csv")
+    parser.add_argument("--test", type=Path, default="results/data/test.csv")
+    parser.add_argument("--work", type=Path, default="results/bench")
+    parser.add_argument("--items", type=int, default=24)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--max-length", type=int, default=96)
+    parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", default="results/benchmark_data/vocabulary_training")
+    given = vars(parser.parse_args())
+    folders = {"base": given.pop("base"), "expanded": given.pop("expanded")}
+    files, work = (given.pop("train"), given.pop("test")), given.pop("work")
+    output, settings = given.pop("output"), {**given, "dtype": compute_dtype("auto")}
+    observed = observe(folders, *files, work=work, **settings)
+    write(output, observed, conditions(**settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Hardware cards: what vendors specify of their accelerators, and which device is which."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kensho.models import cards
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Peaks(_Record):
+    """Dense matrix peaks in TFLOP/s; null where the hardware has no such matrix operation."""
+
+    float32: Positive | None
+    tfloat32: Positive | None
+    float16: Positive | None
+    bfloat16: Positive | None
+    float8: Positive | None
+
+
+class Links(_Record):
+    """Links of a module to its peers; bytes per second of one link, both directions together."""
+
+    kind: str
+    count: Count
+    bytes_per_s: Count
+
+
+class Hardware(_Record):
+    """One accelerator module; its figures are shared evenly by the devices that software sees."""
+
+    name: str
+    devices: Annotated[list[str], Field(min_length=1)]
+    devices_per_module: Count
+    compute_units: Count = Field(description="of one device")
+    memory_bytes: Count
+    bandwidth_bytes_per_s: Count
+    matrix_tflops: Peaks
+    links: Links
+    source: Annotated[str, Field(min_length=1)]
+    remark: str
+
+    def peak_tflops(self, dtype: str) -> float | None:
+        """Dense matrix peak of one device in TFLOP/s, or None where it has none."""
+        peak = getattr(self.matrix_tflops, dtype, None)
+        return None if peak is None else peak / self.devices_per_module
+
+
+def load(path: Path) -> dict[str, Hardware]:
+    """Read the cards of a YAML list, by name. Raises ValueError with one line for each problem."""
+    return cards.load(path, Hardware)
+
+
+def find(known: Iterable[Hardware], device: str, compute_units: int) -> Hardware | None:
+    """The card of a device, by the name and the number of compute units that it reports.
+
+    None for unknown devices and for partitions of known ones, whose peaks no card gives.
+    """
+    for card in known:
+        if card.compute_units == compute_units and any(
+            fnmatchcase(device, pattern) for pattern in card.devices
+        ):
+            return card
+    return None

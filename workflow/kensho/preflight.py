@@ -1,0 +1,263 @@
+"""Preflight: whether a run can go through here. All problems at once, each with its mend.
+
+Each check looks, changes nothing, and returns findings. A problem would stop a run or make it
+measure something else than configured; a note is worth knowing.
+"""
+
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from kensho.data.sources import Source, all_unreachable, fetched
+from kensho.files import sha256
+from kensho.models.rocm import Variable
+
+# Bytes of results/ when a scale is through: embedded as measured (3.5 GB), the others allowances.
+RESULTS_BYTES = {"embedded": 4 * 10**9, "standard": 10 * 10**9, "full": 2 * 10**12}
+HASHED_BYTES = 5 * 10**8  # larger cached files are checked by their size: seconds count here
+# Name to install, and what is left out without it, by module.
+OPTIONAL_PACKAGES = {
+    "bitsandbytes": ("bitsandbytes", "the QLoRA arms (NF4) of R-5 and R-6"),
+    "llama_cpp": ("llama-cpp-python", "the GGUF arms of inference and quantisation (C-3)"),
+    "vllm": ("vllm", "inference at scope (R-2); transformers stands in"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    check: str
+    state: Literal["ok", "note", "problem"]
+    seen: str
+    mend: str = ""
+
+
+def disk(needs: Mapping[Path, int]) -> list[Finding]:
+    """Free space for the bytes that each folder, there or not, will still take.
+
+    Folders of one file system are added up.
+    """
+    together: dict[int, list[Path]] = {}
+    for folder in needs:
+        together.setdefault(_existing(folder).stat().st_dev, []).append(folder)
+    return [_disk(folders, sum(needs[f] for f in folders)) for folders in together.values()]
+
+
+def _disk(folders: list[Path], need: int) -> Finding:
+    places = [_existing(folder) for folder in folders]
+    free = shutil.disk_usage(places[0]).free
+    named = " and ".join(map(str, folders))
+    closed = [place for place in places if not os.access(place, os.W_OK)]
+    if closed:
+        return Finding(
+            "disk",
+            "problem",
+            f"{closed[0]} is not writable",
+            "change its permissions, or set paths.cache (or KENSHO_CACHE) to another folder",
+        )
+    seen = f"{_gb(free)} free for {named}, about {_gb(need)} still to come"
+    if free >= need:
+        return Finding("disk", "ok", seen)
+    return Finding("disk", "problem", seen, f"free {_gb(need - free)}, or move them elsewhere")
+
+
+def still_to_come(folder: Path, in_all: int) -> int:
+    """Bytes that a folder will still take if it holds ``in_all`` in the end."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return max(0, in_all - sum(path.stat().st_size for path in files))
+
+
+def memory(need: int, limit: Path = Path("/sys/fs/cgroup/memory.max")) -> Finding:
+    """Memory of this machine, or of its control group, against the largest job's bytes."""
+    here = psutil.virtual_memory()
+    total = here.total
+    if limit.is_file() and (text := limit.read_text().strip()) != "max":
+        total = min(total, int(text))
+    free = min(here.available, total)
+    seen = f"{_gb(total)}, of which {_gb(free)} free; the largest job asks {_gb(need)}"
+    if total < need:
+        mend = "use a machine with more memory, or smaller settings for the largest job"
+        return Finding("memory", "problem", seen, mend)
+    if free < need:
+        return Finding("memory", "note", seen, "close other programs before the run")
+    return Finding("memory", "ok", seen)
+
+
+def accelerator(
+    configured: str, build: Mapping[str, str | None] | None, kfd: Path = Path("/dev/kfd")
+) -> list[Finding]:
+    """The configured accelerator, its driver and a torch built for it (``rocm.torch_build()``)."""
+    if configured == "none":
+        there = ["cuda"] if _said("nvidia-smi", "-L") else ["rocm"] if kfd.exists() else []
+        seen = f"none configured; this machine has one for {there[0]}" if there else "none"
+        mend = f"set accelerator: {there[0]} to use it" if there else ""
+        return [Finding("accelerator", "note" if there else "ok", seen, mend)]
+    devices, faults = _nvidia() if configured == "cuda" else _amd(kfd)
+    faults += _torch(configured, build)
+    if faults:
+        return [Finding("accelerator", "problem", seen, mend) for seen, mend in faults]
+    return [Finding("accelerator", "ok", f"{configured}: {devices}, torch {build['version']}")]
+
+
+def _nvidia() -> tuple[str, list[tuple[str, str]]]:
+    if said := _said("nvidia-smi", "-L"):
+        return said.splitlines()[0], []
+    return "", [("nvidia-smi shows no GPU", "install NVIDIA's driver, or set accelerator: none")]
+
+
+def _amd(kfd: Path) -> tuple[str, list[tuple[str, str]]]:
+    if not kfd.exists():
+        return "", [(f"{kfd} is missing", "load the driver amdgpu, or set accelerator: none")]
+    if not os.access(kfd, os.R_OK | os.W_OK):
+        return "", [(f"{kfd} may not be opened", "join the groups render and video")]
+    said = _said("rocminfo")
+    if said is None:
+        return "", [("rocminfo is missing or fails", "install rocminfo and put ROCm's bin on PATH")]
+    names = [line.split(":")[1].strip() for line in said.splitlines() if "Name:" in line]
+    chips = [name for name in names if name.startswith("gfx")]
+    if not chips:
+        return "", [("rocminfo shows no GPU", "check the driver, and HIP_VISIBLE_DEVICES")]
+    return f"{len(chips)} x {chips[0]}", []
+
+
+def _torch(configured: str, build: Mapping[str, str | None] | None) -> list[tuple[str, str]]:
+    if build is None:
+        return [("torch is not installed", "install requirements.lock")]
+    if build["cuda" if configured == "cuda" else "hip"] is None:
+        version = str(build["version"]).split("+")[0]
+        return [
+            (
+                f"torch {build['version']} is not built for {configured}",
+                f"install torch {version} from PyTorch's index for {configured}",
+            )
+        ]
+    return []
+
+
+def variables(cards: Mapping[str, Variable], environ: Mapping[str, str]) -> list[Finding]:
+    """ROCm variables that are set, and those set to something else than the cards recommend."""
+    given = {name: environ[name] for name in cards if name in environ}
+    seen = ", ".join(f"{name}={value}" for name, value in given.items())
+    found = [Finding("rocm variables", "ok", seen or "none set")]
+    for name, value in given.items():
+        if value != cards[name].value:
+            seen = f"{name}={value}; recommended: {cards[name].value or 'unset'}. {cards[name].why}"
+            mend = f"unset {name}, or keep it: it is recorded with every observation"
+            found.append(Finding("rocm variables", "note", seen, mend))
+    return found
+
+
+def licences(
+    entries: Mapping[str, Source], accepted: Collection[str], needed: Collection[str]
+) -> list[Finding]:
+    """Licence classes of the registered sources against those that the configuration accepts."""
+    found = []
+    for name, source in entries.items():
+        if source.licence_class not in accepted:
+            state = "problem" if name in needed else "note"
+            seen = f"{name} is left out: {source.licence} ({source.licence_class})"
+            mend = f"add {source.licence_class} to licences if you accept it"
+            found.append(Finding("licences", state, seen, mend))
+    used = sorted({s.licence_class for s in entries.values() if s.licence_class in accepted})
+    return [Finding("licences", "ok", f"accepted and in use: {', '.join(used)}"), *found]
+
+
+def sources(
+    entries: Mapping[str, Source],
+    needed: Collection[str],
+    *,
+    folder: Path,
+    cache: Path,
+    mirror: Path | None,
+) -> list[Finding]:
+    """Whether each source is fetched, in the cache with its hash, or can be reached now.
+
+    What no place can provide is a problem if the run needs it; the others share one note.
+    """
+
+    def look(item):
+        name, source = item
+        if _fetched(folder / name / "record.json"):
+            return "fetched", ""
+        stored, broken = cache / source.sha256, ""
+        if stored.is_file():
+            if _whole(stored, source):
+                return "cached", ""
+            broken = f"{stored} is not what {name} should be; "
+        # an empty cache: what lies there is known not to help
+        lines = all_unreachable({name: source}, cache=stored / "none", mirror=mirror)
+        return ("out of reach", broken + lines[0]) if lines else ("to be fetched", "")
+
+    with ThreadPoolExecutor(max_workers=32) as pool:  # they mostly wait for the network
+        looked = dict(zip(entries, pool.map(look, entries.items()), strict=True))
+    counted = Counter(state for state, _ in looked.values())
+    seen = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
+    found = [Finding("sources", "ok", seen or "none")]
+    lost = {name: said.rpartition("; ") for name, (_, said) in looked.items() if said}
+    found += [Finding("sources", "problem", lost[n][0], lost[n][2]) for n in needed if n in lost]
+    if others := [name for name in lost if name not in needed]:
+        seen = f"out of reach, and left out: {', '.join(others)}"
+        found.append(Finding("sources", "note", seen, lost[others[0]][2]))
+    return found
+
+
+def _fetched(record: Path) -> bool:
+    try:
+        return record.is_file() and fetched(record)[0] is not None
+    except ValueError:
+        return False
+
+
+def _whole(stored: Path, source: Source) -> bool:
+    size = stored.stat().st_size
+    return size == source.bytes and (size > HASHED_BYTES or sha256(stored) == source.sha256)
+
+
+def packages(optional: Mapping[str, tuple[str, str]] = OPTIONAL_PACKAGES) -> list[Finding]:
+    """Optional packages that are not installed, with what is left out for lack of them."""
+    missing = [given for module, given in optional.items() if find_spec(module) is None]
+    seen = f"{len(optional) - len(missing)} of {len(optional)} optional packages installed"
+    return [Finding("packages", "ok", seen)] + [
+        Finding("packages", "note", f"{name} is missing: left out: {cost}", f"pip install {name}")
+        for name, cost in missing
+    ]
+
+
+def as_table(findings: Iterable[Finding]) -> str:
+    """Findings as text: check, state, what was seen, and the mend on a line of its own."""
+    rows = [("check", "state", "seen", "")]
+    rows += [(f.check, f.state, f.seen, f.mend) for f in findings]
+    widths = [max(len(row[column]) for row in rows) + 2 for column in (0, 1)]
+    lines = []
+    for check, state, seen, mend in rows:
+        lines.append(f"{check:<{widths[0]}}{state:<{widths[1]}}{seen}")
+        if mend:
+            lines.append(" " * sum(widths) + f"-> {mend}")
+    return "\n".join(lines)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    folder = folder.absolute()
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _said(*command: str) -> str | None:
+    """What a program prints, or None if it is missing, fails or hangs."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def _gb(count: float) -> str:
+    return f"{count / 1e9:.1f} GB"

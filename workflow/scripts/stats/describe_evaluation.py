@@ -1,0 +1,9 @@
+from pathlib import Path
+
+from kensho.observations import read, write_table
+from kensho.stats.describe import evaluation
+from scripts.job import job
+
+with job(snakemake):
+    tables = {Path(p).stem: read(p)[0] for p in snakemake.input if p.endswith(".csv")}
+    write_table(snakemake.output[0], evaluation(tables, base="base"))
