@@ -13,16 +13,15 @@ MEASURED = {
     "lora-r16-all-linear": {**_LORA, "rank": 16, "targets": "all-linear"},
     "lora-r8-qkvo-checkpointing": {**_LORA, **_AGAIN},
     "lora-r8-qkvo-mapped": _LORA,  # the same, with an allocator that gives every tensor back
+    "qlora-r8-qkvo": {**_LORA, "method": "qlora"},
     "lora-r8-qkvo-bf16": {**_LORA, **_BF16},
-    "qlora-r8-qkvo": {**_LORA, **_BF16, "method": "qlora"},
     "full": _FULL,
     "full-checkpointing": {**_FULL, **_AGAIN},
     "full-bf16": {**_FULL, **_BF16},
 }
 MAPPED = "lora-r8-qkvo-mapped"
-NEEDS_BITSANDBYTES = "qlora-r8-qkvo"
 # Slow, up to tenfold, on a processor that does not compute bfloat16.
-LARGER_SCALES = ["lora-r8-qkvo-bf16", "qlora-r8-qkvo", "full-bf16"]
+LARGER_SCALES = ["lora-r8-qkvo-bf16", "full-bf16"]
 DEFAULT = [arm for arm in MEASURED if arm not in LARGER_SCALES]
 
 # At the claim's dimensions, computed only. Claims name these arms and cells, so both are fixed;

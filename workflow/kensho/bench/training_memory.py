@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +21,6 @@ from kensho.bench.memory_arms import (
     DEFAULT,
     MAPPED,
     MEASURED,
-    NEEDS_BITSANDBYTES,
     PLANNED,
     PLANNED_CELLS,
     SCOPE,
@@ -63,10 +61,6 @@ def observe(
     the ``measured_batch``, and beside the peak of each batch that was tried its plan. Raises
     ValueError if tensors differ from the plan by a byte.
     """
-    if NEEDS_BITSANDBYTES in [*arms, *largest] and not find_spec("bitsandbytes"):
-        raise ValueError(
-            f"arm {NEEDS_BITSANDBYTES}: install the package bitsandbytes, or leave the arm out"
-        )
     jobs = {"seed": seed, "threads": threads, "preload": PRELOAD}
     rows = []
     for cell in cells:

@@ -6,6 +6,7 @@ import time
 import weakref
 from collections.abc import Iterable
 
+import bitsandbytes as bnb
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
@@ -51,8 +52,6 @@ def build(card: Card, step: Step, on: str) -> nn.Module:
 
 def _to_nf4(model: nn.Module) -> None:
     """Put every matrix but the output layer's into 4-bit layers, which quantise when moved."""
-    import bitsandbytes as bnb
-
     output = model.get_output_embeddings()
     layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear)]
     for name, layer in layers:
