@@ -113,6 +113,10 @@ ONE_LINE = {
         {"train": {"arms": [LORA | {"targets": []}]}},
         "train.arms: 'x': lora",
     ),
+    "more samples than there are": (
+        {"train": {"arms": [FULL | {"samples": 20_000}]}},
+        "train.arms: 'x': 20000 samples, but data.train is 15000; raise that or lower samples",
+    ),
     "full with a rank": ({"train": {"arms": [FULL | {"rank": 8}]}}, "train.arms: 'x': lora"),
     "full with targets": (
         {"train": {"arms": [FULL | {"targets": ["q"]}]}},

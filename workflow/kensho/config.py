@@ -56,6 +56,7 @@ class Arm(Section):
     name: Name
     method: Literal["lora", "full"]
     corpus: Literal["original", "augmented"] = "original"
+    samples: Count | None = Field(None, description="the first so many of the corpus; null for all")
     rank: Count | None = Field(None, description="LoRA rank; null for full fine-tuning")
     targets: list[str] = Field([], description="modules that get adapters; empty for full")
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
@@ -208,6 +209,11 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
         if has != {arm.method == "lora"}:
             yield (
                 f"{where}: train.arms: '{arm.name}': lora needs rank and targets, full has neither"
+            )
+        if (arm.samples or 0) > config.data.train:
+            yield (
+                f"{where}: train.arms: '{arm.name}': {arm.samples} samples, but data.train is "
+                f"{config.data.train}; raise that or lower samples"
             )
     in_training = config.bench.vocabulary_training.seeds
     named = {"train.seeds": config.train.seeds, "bench.vocabulary_training.seeds": in_training}

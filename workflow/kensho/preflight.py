@@ -26,7 +26,6 @@ RESULTS_BYTES = {"embedded": 4 * 10**9, "standard": 10 * 10**9, "full": 2 * 10**
 HASHED_BYTES = 5 * 10**8  # larger cached files are checked by their size: seconds count here
 # Name to install, and what is left out without it, by module.
 OPTIONAL_PACKAGES = {
-    "bitsandbytes": ("bitsandbytes", "the QLoRA arms (NF4) of R-5 and R-6"),
     "llama_cpp": ("llama-cpp-python", "the GGUF arms of inference and quantisation (C-3)"),
     "vllm": ("vllm", "inference at scope (R-2); transformers stands in"),
 }

@@ -65,7 +65,7 @@ class TrainingMemory(Section):
     full: str = Field("smollm2-135m", description="architecture card that is fully tuned")
     arms: list[MemoryArm] = Field(
         DEFAULT,
-        description="add the bf16 arms where bfloat16 is fast, qlora-r8-qkvo with bitsandbytes",
+        description="add the bf16 arms where bfloat16 is fast",
         min_length=1,
     )
     cells: list[Cell] = Field(

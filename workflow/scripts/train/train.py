@@ -14,13 +14,13 @@ with job(snakemake):
     claims = registered("adaptation")  # whose memory and speed are observed here
     torch.set_num_threads(snakemake.threads)
     arm, schedule = dict(snakemake.params.arm), dict(snakemake.params.schedule)
-    name, corpus = arm.pop("name"), arm.pop("corpus")
+    name, corpus, kept = arm.pop("name"), arm.pop("corpus"), arm.pop("samples")
     seed = int(snakemake.wildcards.seed)
     dtype = compute_dtype(schedule.pop("dtype"))
     output = Path(snakemake.output.model)
     steps, record = train(
         Path(snakemake.input.base),
-        read_table(snakemake.input.samples),
+        read_table(snakemake.input.samples).head(kept),  # in random order already
         output,
         output.parent.parent / f"seed{seed}.checkpoints",  # undeclared: a rerun resumes from it
         name=f"{name} seed {seed}",
@@ -35,6 +35,7 @@ with job(snakemake):
         "arm": name,
         "seed": seed,
         "corpus": corpus,
+        "samples": kept,
         "samples_sha256": sha256(snakemake.input.samples),
         "base": json.loads(Path(snakemake.input.record).read_text()),
         "dtype": str(dtype).removeprefix("torch."),
