@@ -47,11 +47,6 @@ def test_the_generated_yaml_is_the_defaults_and_has_no_problem():
     assert raw == Config().model_dump(mode="json")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "config/scales").glob("*.yaml")), ids=lambda path: path.name)
-def test_the_scales_have_no_problem(path):
-    assert problems(yaml.safe_load(path.read_text(encoding="utf-8"))) == []
-
-
 def test_the_schema_knows_every_section_and_refuses_others():
     schema = json.loads(generated()["config/schemas/config.schema.json"])
     assert set(schema["properties"]) == set(Config.model_fields)
