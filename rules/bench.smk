@@ -119,6 +119,7 @@ rule training_memory:
     params:
         settings=CONFIG.bench.training_memory.model_dump(),
         seed=CONFIG.seed,
+        device=CONFIG.accelerator,
         code=code("bench/training_memory.py"),
     script:
         "../workflow/scripts/bench/training_memory.py"
@@ -143,6 +144,7 @@ rule attention:
     params:
         grid=CONFIG.bench.attention.model_dump(),
         seed=CONFIG.seed,
+        device=CONFIG.accelerator,
         code=code("bench/attention.py"),
     script:
         "../workflow/scripts/bench/attention.py"
@@ -242,7 +244,6 @@ rule mixture_flops:
         mem_mb=4000,
         runtime=15,
     params:
-        settings=CONFIG.bench.mixture_flops.model_dump(),
         code=code("bench/mixture_flops.py"),
     script:
         "../workflow/scripts/bench/mixture_flops.py"
@@ -267,6 +268,7 @@ rule mixture_speed:
     params:
         settings=CONFIG.bench.mixture_speed.model_dump(),
         seed=CONFIG.seed,
+        device=CONFIG.accelerator,
         code=code("bench/mixture_speed.py"),
     script:
         "../workflow/scripts/bench/mixture_speed.py"
@@ -285,16 +287,76 @@ rule gemm:
         "logs/benchmarks/gemm.tsv"
     conda:
         "../envs/models.yaml"
+    threads: 64
     resources:
         mem_mb=8000,
         runtime=60,
     params:
         settings=CONFIG.bench.gemm.model_dump(),
-        accelerator=CONFIG.accelerator,
+        device=CONFIG.accelerator,
         seed=CONFIG.seed,
         code=code("bench/gemm.py"),
     script:
         "../workflow/scripts/bench/gemm.py"
+
+
+rule medical:
+    """R-6: medical questions asked of a base, of it in NF4, and of adapters trained over that."""
+    input:
+        base=f"results/models/{CONFIG.train.base}",
+        record=f"results/models/{CONFIG.train.base}.json",
+        subjects=expand("results/sources/{source}/record.json", source=SUBJECTS),
+    output:
+        observation_files("medical", ["base", "base-nf4", "qlora"]),
+    log:
+        "logs/medical.log",
+    benchmark:
+        "logs/benchmarks/medical.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=CONFIG.bench.medical.model_dump(exclude={"subjects"}),
+        left_out=[
+            f"{name} left out: not at hand, or of a licence class that is not accepted"
+            for name in CONFIG.bench.medical.subjects
+            if name not in SUBJECTS
+        ],
+        seed=CONFIG.seed,
+        task=digest_of(LIBRARY / "kensho/jlce/tasks/jmmlu.yaml"),
+        code=code("bench/medical.py"),
+    script:
+        "../workflow/scripts/bench/medical.py"
+
+
+rule quantised_bytes:
+    """F-1, F-2, C-4.size: bytes of the weights in storage formats, stored and by formula."""
+    input:
+        cards="resources/architectures.yaml",
+        files=[
+            f"results/sources/{name}/record.json"
+            for name in ["gemma-3-270m"]
+            if name in ACCEPTED_SOURCES
+        ],
+    output:
+        observation_files("quantised_bytes", PRODUCED["quantised_bytes"]),
+    log:
+        "logs/quantised_bytes.log",
+    benchmark:
+        "logs/benchmarks/quantised_bytes.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=8000,
+        runtime=15,
+    params:
+        code=code("bench/quantised_bytes.py"),
+    script:
+        "../workflow/scripts/bench/quantised_bytes.py"
 
 
 rule token_counts:
@@ -378,6 +440,7 @@ rule vocabulary:
     params:
         settings=CONFIG.bench.vocabulary.model_dump(exclude={"pieces"}),
         seed=CONFIG.seed,
+        device=CONFIG.accelerator,
         code=code("bench/vocabulary.py"),
     script:
         "../workflow/scripts/bench/vocabulary.py"
@@ -405,9 +468,37 @@ rule vocabulary_training:
         runtime=60,
     params:
         settings=CONFIG.bench.vocabulary_training.model_dump(),
+        device=CONFIG.accelerator,
         code=code("bench/vocabulary_training.py"),
     script:
         "../workflow/scripts/bench/vocabulary_training.py"
+
+
+rule inference:
+    """I-1 to I-4: speed, memory and loss of ways to serve one model, interleaved."""
+    input:
+        model=f"results/models/{CONFIG.train.base}",
+        record=f"results/sources/{CONFIG.train.base}/record.json",
+        test="results/data/test.csv",
+    output:
+        observation_files("inference", PRODUCED["inference"]),
+    log:
+        "logs/inference.log",
+    benchmark:
+        "logs/benchmarks/inference.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=CONFIG.bench.inference.model_dump(),
+        seed=CONFIG.seed,
+        accelerator=CONFIG.accelerator,
+        code=code("bench/inference.py"),
+    script:
+        "../workflow/scripts/bench/inference.py"
 
 
 rule selftest:

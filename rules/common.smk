@@ -22,7 +22,7 @@ for variable, value in {
     os.environ.setdefault(variable, value)
 
 from kensho import config as settings, external
-from kensho.bench.settings import Experiment
+from kensho.bench.settings import CACHED, Experiment
 from kensho.bench import memory_arms
 from kensho.claims import registry
 from kensho.data import sources as source_registry
@@ -47,6 +47,8 @@ SOURCES, found = source_registry.load("config/sources.yaml")
 CONFIG, faults = settings.check(config, SOURCES, CARDS)
 problems += found + faults
 CACHE, MIRROR = settings.paths(CONFIG)
+if CONFIG.accelerator == "none":  # jobs inherit it: none uses what the configuration denies
+    os.environ.update(CUDA_VISIBLE_DEVICES="")
 if CONFIG.accelerator == "rocm":  # jobs inherit them; what the user has set stays
     for variable, value in rocm.recommended(VARIABLES).items():
         os.environ.setdefault(variable, value)
@@ -61,9 +63,19 @@ ARMS = {arm.name: arm for arm in CONFIG.train.arms}
 EVALUATED = ["base", *ARMS, *CONFIG.evaluate.references]
 TECHNIQUES = ["synonyms", "bunsetsu", "politeness"]
 TOKENIZERS = [n for n in CONFIG.bench.token_counts.tokenizers if n in ACCEPTED_SOURCES]
+
+
+def at_hand(name):
+    """Whether an optional source can be had without the network: fetched before, or mirrored."""
+    mirrored = [place.mirror for place in SOURCES[name].places if place.mirror and MIRROR]
+    held = [CACHE / SOURCES[name].sha256, *(MIRROR / path for path in mirrored)]
+    return any(path.is_file() for path in held)
+
+
+SUBJECTS = [n for n in CONFIG.bench.medical.subjects if n in ACCEPTED_SOURCES and at_hand(n)]
 LORA = CONFIG.bench.lora_parameters
 PRODUCED = {
-    "kv_cache": ["mla", "mha", "mha-v2", "gqa-8", "mqa", *CARDS],
+    "kv_cache": ["mla", "mha", "mha-v2", "gqa-8", "mqa", *CACHED, "transformers-mla"],
     "lora_parameters": ["full"]
     + [f"lora-r{rank}-{part}" for rank in LORA.ranks for part in ("qv", "qkvo", "all-linear")],
     "quick_mode": ["plain", "quick"],
@@ -75,7 +87,7 @@ PRODUCED = {
     "tokenisation": [
         *["vaporetto", "vaporetto-words", "kytea", "kytea-words", "mecab", "mecab-features"],
         *["fugashi", "fugashi-features", "sudachipy-a", "sudachipy-b", "sudachipy-c"],
-        *["budoux", "ginza", "text"],
+        *["budoux", "ginza", "janome", "nagisa", "text"],
     ],
     "rocm_variables": ["stack"],
     "mixture_flops": ["mixture", "dense-total", "dense-active"],
@@ -85,15 +97,23 @@ PRODUCED = {
         "cuda": ["cublas", "cublaslt"],
         "none": [],
     }[CONFIG.accelerator],
+    "medical": ["base", "base-nf4", "qlora"] if SUBJECTS else [],
+    "quantised_bytes": ["fp32", "bf16", "int8", "fp8", "nf4", "nf4-double", "q8_0", "q4_k_m"],
     "token_counts": TOKENIZERS,
     "vocabulary": ["base", "expanded"],
     "vocabulary_training": ["base", "expanded"],
+    "inference": CONFIG.bench.inference.arms,
     "augmentation": ["original", "augmented"],
     "adaptation": EVALUATED,
     "evaluation": EVALUATED,
 }
 # Accelerator without which no claim is tested on an experiment.
 NEEDS = {"rocm_variables": "rocm", "gemm": "rocm"}
+# Experiments whose sources are not at hand, and what to do about it.
+UNSOURCED = {
+    "medical": "needs questions of JMMLU's medical subjects (bench.medical.subjects): fetch them "
+    "with `snakemake --profile local sources`, or set paths.mirror to a folder that holds them"
+}
 EXTERNAL = external.experiments(CLAIMS)
 problems += external.problems(CLAIMS, PRODUCED)
 PRODUCED |= {name: brought.arms for name, brought in EXTERNAL.items()}
@@ -134,6 +154,8 @@ def untestable(claim):
     if claim.test.experiment not in PRODUCED:
         return f"no experiment '{claim.test.experiment}' in this version"
     produced = PRODUCED[claim.test.experiment]
+    if not produced and claim.test.experiment in UNSOURCED:
+        return UNSOURCED[claim.test.experiment]
     absent = [arm for arm in claim.test.arms if arm not in produced]
     return f"the configuration has no arm {', '.join(absent)}" if absent else None
 

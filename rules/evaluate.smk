@@ -28,6 +28,7 @@ rule evaluate:
         dtype=CONFIG.train.dtype,
         seed=CONFIG.seed,
         tasks=[digest_of(path) for path in sorted(LIBRARY.glob("kensho/jlce/tasks/*.yaml"))],
+        device=CONFIG.accelerator,
         code=code("evaluate/evaluate.py"),
     script:
         "../workflow/scripts/evaluate/evaluate.py"

@@ -24,6 +24,7 @@ rule train:
     params:
         arm=lambda w: ARMS[w.arm].model_dump(),
         schedule=CONFIG.train.model_dump(exclude={"base", "arms", "seeds"}),
+        device=CONFIG.accelerator,
         code=code("train/train.py"),
     script:
         "../workflow/scripts/train/train.py"

@@ -80,7 +80,7 @@ ONE_LINE = {
     "choice": ({"scale": "huge"}, "scale: expected 'embedded', 'standard' or 'full', found"),
     "bound": ({"stats": {"alpha": 0.7}}, "stats.alpha: should be less than 0.5, found 0.7"),
     "negative seed": ({"train": {"seeds": [1, -2]}}, "train.seeds.1: should be greater than or"),
-    "seed twice": ({"train": {"seeds": [1, 2, 1]}}, "train.seeds: a seed stands there twice"),
+    "seed twice": ({"train": {"seeds": [1, 2, 1]}}, "train.seeds: 1 stands there twice"),
     "missing model": (
         {"train": {"base": "smollm2-135m-instrct"}},
         "train.base: no model 'smollm2-135m-instrct' in config/sources.yaml, "
@@ -101,9 +101,17 @@ ONE_LINE = {
         "data.source: 'tatoeba-japanese-english' is under licence class by; add it to licences",
     ),
     "architecture": (
-        {"bench": {"lora_parameters": {"adapted": "llama-2-7"}}},
-        "bench.lora_parameters: no architecture 'llama-2-7' in resources/architectures.yaml, "
-        "did you mean 'llama-2-7b'?",
+        {"bench": {"training_memory": {"adapted": "llama-2-7"}}},
+        "bench.training_memory.adapted: no architecture 'llama-2-7' in "
+        "resources/architectures.yaml, did you mean 'llama-2-7b'?",
+    ),
+    "architecture without the modules": (
+        {"bench": {"gemm": {"models": ["open-calm-1b"]}}},
+        "bench.gemm.models: 'open-calm-1b' is of type gpt_neox; take one of type llama, qwen2",
+    ),
+    "more items than there are": (
+        {"bench": {"analysis_mode": {"items": 501}}},
+        "bench.analysis_mode.items: 501 of only 500 (data.test)",
     ),
     "lora without rank": (
         {"train": {"arms": [LORA | {"rank": None}]}},
@@ -160,11 +168,11 @@ def test_all_mistakes_are_listed_together():
     for part, _ in (ONE_LINE[c] for c in ("unknown section", "null", "pool", "choice", "bound")):
         raw |= part
     raw["train"] = {"base": "gpt", "steps": "x", "seeds": ["one"]}
-    raw["bench"] = {"quick_mode": {"blocks": 9}, "lora_parameters": {"adapted": "gpt"}}
+    raw["bench"] = {"quick_mode": {"blocks": 9}, "training_memory": {"full": "gpt"}}
     keys = [line.split(": ")[1] for line in problems(raw)]
     assert sorted(keys) == sorted(
         ["trian", "seed", "scale", "stats.alpha", "train.steps", "train.seeds.0"]
-        + ["bench.quick_mode.blocks", "train.base", "bench.lora_parameters", "data.pool"]
+        + ["bench.quick_mode.blocks", "train.base", "bench.training_memory.full", "data.pool"]
     )
 
 

@@ -82,6 +82,10 @@ def test_a_router_that_sends_all_one_way_is_seen():
 
 def test_real_dimensions_are_a_reference_and_others_reduced():
     settings = {**RUN, "blocks": 2}
-    for hidden, tier in ((4096, "reference"), (512, "reduced")):
-        card = mixture_speed.reduced(CARD, hidden_size=hidden, layers=2)
+    for hidden, layers, tier in (
+        (4096, 32, "reference"),
+        (4096, 8, "reduced"),
+        (512, 32, "reduced"),
+    ):
+        card = mixture_speed.reduced(CARD, hidden_size=hidden, layers=layers)
         assert mixture_speed.conditions(card, full=CARD, **settings)["tier"] == tier

@@ -27,6 +27,7 @@ def test_the_same_work_is_the_same_and_a_tenth_more_is_found():
 def test_a_biased_or_blind_harness_is_told():
     assert not verdicts(measured(1.05, 1.1))[0]["holds"]
     assert not verdicts(measured(1.0, 1.0))[1]["holds"]
+    assert not verdicts(measured(1.0, 1.6))[1]["holds"]
 
 
 def test_the_slowed_arm_really_does_a_tenth_more():

@@ -67,6 +67,33 @@ def test_accuracy_difference_in_clusters_rests_on_the_clusters():
     )
 
 
+def gain(sides):
+    reading = {
+        "label": "a / b",
+        "numerator": {"arm": "a", "metric": "acc"},
+        "denominator": {"arm": "b", "metric": "acc"},
+    }
+    test = registered("ratio_of_means", readings=[reading], region=[1.1, 1.15], sesoi=1.05)
+    return evidence(test, {arm: table(arm, cells) for arm, cells in sides.items()})
+
+
+def test_a_gain_of_accuracy_is_the_ratio_of_the_shares_over_all_seeds():
+    a = {"q1": [1, 1], "q2": [1, 0], "q3": [0, 0], "q4": [1, 1]}  # two training seeds
+    b = {"q1": 1, "q2": 0, "q3": 0, "q4": 1}
+    found = gain({"a": a, "b": b})
+    fit = found.interval(0.05)
+    assert np.exp(fit.estimate) == pytest.approx((2.5 / 4) / (2 / 4))
+    x, y = np.array([1, 0.5, 0, 1]), np.array([1, 0, 0, 1])
+    residuals = (x - 1.25 * y) / 0.625  # delta method by hand
+    assert fit.se == pytest.approx(residuals.std(ddof=1) / 2)
+    assert (found.n, found.model) == (4, "normal")
+
+
+def test_a_side_without_right_answers_gives_no_ratio():
+    with pytest.raises(ValueError, match="'a / b': a side has the mean 0"):
+        gain({"a": {"q1": 1, "q2": 0}, "b": {"q1": 0, "q2": 0}})
+
+
 def test_half_answers_are_no_binary_outcome():
     test = registered("paired_difference", readings=[contrast()], outcome="binary")
     cells = {"q1": [0, 1], "q2": [1, 1]}

@@ -95,3 +95,14 @@ def test_kth_largest_errs_at_most_alpha_over_2_at_each_end(k):
     band = 0.05 + 3.3 * np.sqrt(0.05 * 0.95 / 4000)
     assert (found.low > true).mean() <= band
     assert (found.high < true).mean() <= band
+
+
+@pytest.mark.parametrize("items", [40, 200])
+def test_intervals_of_a_gain_of_accuracy_cover_it(items):
+    rng = np.random.default_rng(1)
+    right = rng.random((4000, items)) < 0.35
+    kept, gained = rng.random((2, 4000, 3, items))  # by three training seeds
+    after = np.where(right[:, None], kept < 0.85, gained < 0.1).mean(1)
+    truth = np.log((0.35 * 0.85 + 0.65 * 0.1) / 0.35)
+    fit = intervals.mean(intervals.linearised(after, right), 0.05)
+    assert np.mean((fit.low <= truth) & (truth <= fit.high)) == pytest.approx(0.95, abs=0.015)

@@ -79,6 +79,21 @@ CASES = {
         },
         answers(CLUSTERED, a=0.8, b=0.6),
     ),
+    "gain": (
+        {
+            "design": "ratio_of_means",
+            "readings": [
+                {
+                    "label": "a / b",
+                    "numerator": {"arm": "a", "metric": "acc"},
+                    "denominator": {"arm": "b", "metric": "acc"},
+                }
+            ],
+            "region": [1.1, 1.7],
+            "sesoi": 1.05,
+        },
+        answers(ITEMS, a=0.8, b=0.6),
+    ),
     "scores": (
         {
             "design": "paired_difference",

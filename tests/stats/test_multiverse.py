@@ -139,3 +139,21 @@ def test_share_counts_equal_verdicts():
     rows = [{"verdict": "VERIFIED"}] * 3 + [{"verdict": "PARTIAL"}]
     assert multiverse.share(rows, "VERIFIED") == 0.75
     assert multiverse.share([], "VERIFIED") is None
+
+
+def test_fieller_and_the_linearised_ratio_agree_where_the_denominator_is_sure():
+    rng = np.random.default_rng(5)
+    y = rng.normal(10, 1, 400)
+    x = 1.2 * y + rng.normal(0, 1, 400)
+    found = {row["label"]: row for row in multiverse.of_ratio(x, y, 0.05)}
+    near = np.exp(multiverse.ratio_of_means(x, y, 0.05))
+    fieller = [found["Fieller"][key] for key in ("estimate", "low", "high")]
+    assert np.abs(np.subtract(fieller, near)).max() < 1e-4
+    apart = found["pairing ignored, Welch"]
+    assert apart["low"] < fieller[1] and apart["high"] > fieller[2]
+
+
+def test_fieller_gives_no_interval_where_the_denominator_may_be_zero():
+    y = np.array([1.0, 0, 0, 0, 0, 0])
+    found = multiverse.of_ratio(np.array([1.0, 1, 1, 0, 1, 1]), y, 0.05)
+    assert [row["label"] for row in found] == ["pairing ignored, Welch"]

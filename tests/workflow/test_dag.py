@@ -94,6 +94,18 @@ def test_a_claim_without_its_arm_is_not_tested(copy):
     assert planned["train"] == 6 and planned["judge_statistical"] == 5
 
 
+@pytest.mark.slow
+def test_medical_questions_are_asked_where_one_subject_is_at_hand(copy):
+    mirror = copy / "mirror" / "jmmlu" / "JMMLU"
+    for asked in (0, 1):
+        places = {"KENSHO_MIRROR": str(copy / "mirror"), "KENSHO_CACHE": str(copy / "cache")}
+        done = snakemake(copy, "-n", "benchmark", **places)
+        assert done.returncode == 0, done.stdout
+        assert jobs(done.stdout).get("medical", 0) == asked
+        mirror.mkdir(parents=True, exist_ok=True)
+        (mirror / "anatomy.csv").touch()
+
+
 @pytest.fixture
 def finished(copy):
     """The code with the finished results of this checkout, linked, not copied."""

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from kensho.bench.settings import Bench
 from kensho.data.sources import LicenceClass, Source
+from kensho.train.plan import ADAPTABLE, PLANNABLE
 from kensho.validation import Count, Name, Section, Seed, Share, problems, suggestion
 
 
@@ -169,6 +170,7 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
     ]
     named += [("evaluate.references", name, "model") for name in config.evaluate.references]
     named += [("evaluate.choice_tasks", name, "dataset") for name in config.evaluate.choice_tasks]
+    named += [("bench.medical.subjects", name, "dataset") for name in config.bench.medical.subjects]
     for key, name, kind in named:
         of_kind = [known for known, source in sources.items() if source.kind == kind]
         if name not in of_kind:
@@ -180,18 +182,24 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
                 "add it to licences if you accept it"
             )
     named = [
-        ("lora_parameters", config.bench.lora_parameters.adapted),
-        *(("lora_parameters", name) for name in config.bench.lora_parameters.full),
-        ("training_memory", config.bench.training_memory.adapted),
-        ("training_memory", config.bench.training_memory.full),
-        *(("gemm", name) for name in config.bench.gemm.models),
+        ("training_memory.adapted", config.bench.training_memory.adapted, ADAPTABLE),
+        ("training_memory.full", config.bench.training_memory.full, PLANNABLE),
+        *(("gemm.models", name, ADAPTABLE) for name in config.bench.gemm.models),
     ]
-    for section, name in named:
+    for key, name, types in named:
         if name not in architectures:
             yield (
-                f"{where}: bench.{section}: no architecture '{name}' in "
+                f"{where}: bench.{key}: no architecture '{name}' in "
                 f"resources/architectures.yaml, {suggestion(name, architectures)}"
             )
+        elif architectures[name].model_type not in types:
+            yield (
+                f"{where}: bench.{key}: '{name}' is of type {architectures[name].model_type}; "
+                f"take one of type {', '.join(types)}"
+            )
+    for key in ("quick_mode", "analysis_mode"):
+        if (items := getattr(config.bench, key).items) > config.data.test:
+            yield f"{where}: bench.{key}.items: {items} of only {config.data.test} (data.test)"
     of_kind = [name for name, known in sources.items() if known.kind in ("tokenizer", "model")]
     for name in config.bench.token_counts.tokenizers:
         if name not in of_kind:
@@ -215,11 +223,6 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
                 f"{where}: train.arms: '{arm.name}': {arm.samples} samples, but data.train is "
                 f"{config.data.train}; raise that or lower samples"
             )
-    in_training = config.bench.vocabulary_training.seeds
-    named = {"train.seeds": config.train.seeds, "bench.vocabulary_training.seeds": in_training}
-    for key, seeds in named.items():
-        if len(set(seeds)) < len(seeds):
-            yield f"{where}: {key}: a seed stands there twice; every replicate needs its own"
     if config.data.train + config.data.test > config.data.pool:
         yield f"{where}: data.pool: smaller than data.train + data.test; raise it"
     taught = config.bench.tokenisation.sentences + config.bench.tokenisation.dictionary

@@ -27,7 +27,6 @@ HASHED_BYTES = 5 * 10**8  # larger cached files are checked by their size: secon
 # Name to install, and what is left out without it, by module.
 OPTIONAL_PACKAGES = {
     "llama_cpp": ("llama-cpp-python", "the GGUF arms of inference and quantisation (C-3)"),
-    "vllm": ("vllm", "inference at scope (R-2); transformers stands in"),
 }
 
 

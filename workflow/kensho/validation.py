@@ -9,7 +9,7 @@ from textwrap import shorten
 from typing import Annotated, Any, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Count = Annotated[int, Field(ge=1)]
@@ -21,6 +21,14 @@ class Section(BaseModel):
     """Part of the configuration; unknown keys and wrong types are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, validate_default=True)
+
+    @field_validator("*")
+    @classmethod
+    def _distinct(cls, value):
+        twice = [v for v in value if value.count(v) > 1] if isinstance(value, list) else []
+        if twice:
+            raise ValueError(f"{twice[0]} stands there twice; leave one out")
+        return value
 
 
 _EXPECTED = {

@@ -22,6 +22,7 @@ def job(snakemake):
         sys.stderr = _Both(log, sys.__stderr__)
         _record("started", name, None)
         try:
+            _require(snakemake.params.get("device"))
             yield
         except Exception as error:
             traceback.print_exc(file=log)
@@ -35,6 +36,19 @@ def job(snakemake):
         finally:
             sys.stderr = sys.__stderr__
     _record("finished", name, time.time() - began)
+
+
+def _require(accelerator: str | None) -> None:
+    """Nothing is measured on another device than the configured one."""
+    if accelerator in (None, "none"):
+        return  # `none` hides accelerators, see rules/common.smk
+    from kensho.models.hardware import detected
+
+    if (found := detected()) != accelerator:
+        raise ValueError(
+            f"the configuration says accelerator: {accelerator}, torch sees {found}; mend the "
+            "driver or the torch build, or change accelerator"
+        )
 
 
 def _record(event: str, name: str, seconds: float | None) -> None:

@@ -22,9 +22,11 @@ from kensho.bench.blocks import interleaved, observed
 from kensho.bench.kv_cache import R1, closed_form_elements
 from kensho.models.attention import FORMS, Attention, build, hidden_states
 from kensho.models.cards import Card, load
+from kensho.models.loading import LAUNCHED, device
 from kensho.observations import environment, write
 
 EXPERIMENT = "attention"
+JUDGED = 4096, 1  # cached tokens and sequences of the judged cell (R-1.speed)
 ARMS = list(FORMS)
 TOLERANCE = 1e-4  # of the largest output, between an arm and transformers in float32
 DISTINCT = 64  # tokens whose entries fill the cache, over and over
@@ -227,11 +229,6 @@ def closed_form_flops(arm: str, card: Card, cell: Cell) -> int:
     return 2 * batch * heads * per_head[arm]
 
 
-def device() -> str:
-    """Where the layer runs: the GPU if there is one (CUDA or ROCm), else the processor."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def conditions(
     *,
     cell: Cell,
@@ -262,6 +259,7 @@ def conditions(
             "random weights; the cache repeats the entries of 64 tokens",
             "rotary embedding without YaRN, which costs the same",
             "gqa-8 and mqa project queries and outputs at full rank, as such layers do",
+            *([LAUNCHED] if device() == "cuda" else []),
         ],
         **environment(),
     }
@@ -270,8 +268,6 @@ def conditions(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cards", type=Path, default="resources/architectures.yaml")
-    parser.add_argument("--length", type=int, default=4096, help="of the judged cell")
-    parser.add_argument("--batch", type=int, default=1, help="of the judged cell")
     parser.add_argument("--dtype", default="float32", help="of the judged cell")
     parser.add_argument("--lengths", type=int, nargs="*", default=[512, 4096])
     parser.add_argument("--batches", type=int, nargs="*", default=[1, 4])
@@ -288,11 +284,11 @@ def main() -> None:
     write(output, observe(cards[R1], **settings), conditions(**settings))
 
 
-def planned(*, length, batch, dtype, lengths, batches, dtypes, **run) -> dict:
-    """Settings of `observe`, with the judged cell and the grid length x batch x dtype as cells."""
+def planned(*, dtype, lengths, batches, dtypes, **run) -> dict:
+    """Settings of `observe`: the judged cell in ``dtype``, the grid length x batch x dtype."""
     beside = [Cell(*c) for c in product(lengths, batches, dtypes)]
     beside.sort(key=lambda other: dtypes.index(other.dtype))  # weights are made once by precision
-    return {"cell": Cell(length, batch, dtype), "beside": beside, **run}
+    return {"cell": Cell(*JUDGED, dtype), "beside": beside, **run}
 
 
 if __name__ == "__main__":

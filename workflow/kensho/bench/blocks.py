@@ -22,7 +22,7 @@ def interleaved(
     seed: int,
     threads: int,
     preload: Sequence[str] = (),
-    timeout: float | None = None,
+    timeout: float = 1800,
     progress: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> list[dict]:
     """Call each arm's function ``blocks`` times, each time in a process of its own.
@@ -36,6 +36,7 @@ def interleaved(
     ``timeout`` seconds.
     """
     os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: large pages, as in the workflow
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, *preload])
     rng, results = np.random.default_rng(seed), []
@@ -70,7 +71,7 @@ def observed(experiment: str, results: Sequence[Mapping], units: Mapping[str, st
     )
 
 
-def _in_fresh_process(context, run: Run, timeout: float | None) -> tuple[str, dict | str]:
+def _in_fresh_process(context, run: Run, timeout: float) -> tuple[str, dict | str]:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_report, args=(run, sender))
     with _not_rerunning_the_caller():

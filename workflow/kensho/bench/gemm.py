@@ -8,7 +8,6 @@ harness compares cuBLAS with cuBLASLt: a reference for the harness, never eviden
 import argparse
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -133,8 +132,7 @@ def run_arm(
         if name.startswith(("TORCH_BLAS_PREFER_", "PYTORCH_TUNABLEOP_")):
             del os.environ[name]
     # tuned choices are of this process: the next one tunes anew
-    scratch = tempfile.mkdtemp(prefix="kensho-gemm-")
-    os.environ.update(PYTORCH_TUNABLEOP_FILENAME=f"{scratch}/tuned.csv", **settings)
+    os.environ.update(PYTORCH_TUNABLEOP_FILENAME=f"{os.devnull}/tuned.csv", **settings)
     import torch
     from torch.utils.benchmark import Timer
 
@@ -183,13 +181,14 @@ def _device(torch, place: str) -> dict:
 def _checked_product(torch, shape: Shape, dtype, place: str):
     """A call that multiplies two matrices as a linear layer does, and the seconds of its first run.
 
-    The matrices are the initial weights of linear layers, drawn in float32 and rounded; the first
-    rows of the first run are checked against their product in float32.
+    The matrices are the initial weights of linear layers, drawn in float32, brought to values
+    between -1 and 1, which 8 bits can tell apart, and rounded; the first rows of the first run are
+    checked against their product in float32.
     """
     m, n, k = shape
     with torch.device(place), torch.no_grad():
         left, right = (
-            torch.nn.Linear(k, size, bias=False).weight.detach().to(dtype) for size in (m, n)
+            (torch.nn.Linear(k, size, bias=False).weight * k**0.5).to(dtype) for size in (m, n)
         )
         if dtype.itemsize == 1:
             one = torch.ones(())
@@ -247,6 +246,8 @@ def _row(result: Mapping, block: str, metric: str, value: float, unit: str) -> d
 def conditions(accelerator: str, device: Mapping, **settings) -> dict:
     """Tier ``at-scope`` on an MI300X with ROCm; any other device is a reference."""
     at_scope = accelerator == "rocm" and device["card"] == "mi300x"
+    surroundings = environment()  # but for the variable that each arm sets
+    surroundings.get("rocm_variables", {}).pop("TORCH_BLAS_PREFER_HIPBLASLT", None)
     left_out = [] if device["card"] else [f"no card for {device['name']}: no share of the peak"]
     return {
         "tier": "at-scope" if at_scope else "reference",
@@ -262,17 +263,8 @@ def conditions(accelerator: str, device: Mapping, **settings) -> dict:
             "products are timed back to back on the same matrices, small ones from warm caches",
             "float8 runs in arms of the Lt library alone, where the device has it",
         ],
-        **environment(),
+        **surroundings,
     }
-
-
-def detected() -> str:
-    """``rocm``, ``cuda`` or ``none``: what torch sees on this machine."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return "none"
-    return "rocm" if torch.version.hip else "cuda"
 
 
 def main() -> None:
@@ -289,7 +281,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="results/benchmark_data/gemm")
     given = vars(parser.parse_args())
-    accelerator = detected()
+    accelerator = hardware.detected()
     if accelerator == "none":
         raise SystemExit(NOT_HERE)
     cards, known = architecture.load(given.pop("cards")), hardware.load(given.pop("hardware"))

@@ -13,20 +13,12 @@ import pandas as pd
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from kensho.bench.settings import CACHED
 from kensho.models.cards import Card, cache_elements_per_token_layer, load
 from kensho.observations import environment, table, write
 
 EXPERIMENT = "kv_cache"
 R1 = "deepseek-r1"
-MODELS = [
-    "llama-2-7b",
-    "llama-2-70b",
-    "deepseek-67b",
-    "r1-distill-qwen-1.5b",
-    "r1-distill-qwen-14b",
-    "r1-distill-qwen-32b",
-    "r1-distill-llama-8b",
-]
 REPLICATES = 3  # a deterministic quantity must come out the same each time
 
 Shapes = list[tuple[int, ...]]  # per-token shape of each cached tensor: (heads, width)
@@ -50,7 +42,7 @@ def variants(cards: Mapping[str, Card]) -> dict[str, tuple[Shapes, int]]:
         "gqa-8": ([(8, value)] * 2, layers),
         "mqa": ([(1, value)] * 2, layers),
     }
-    for name in MODELS:
+    for name in CACHED:
         config = cards[name].config
         kv_heads = config.get("num_key_value_heads") or config["num_attention_heads"]
         width = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]

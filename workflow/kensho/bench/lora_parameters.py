@@ -1,7 +1,7 @@
 """R-5, first part: trainable parameters of LoRA and of full fine-tuning, on the meta device."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +12,8 @@ from kensho.models.cards import Card, build_on_meta, load
 from kensho.observations import environment, table, write
 
 EXPERIMENT = "lora_parameters"
+ADAPTED = "llama-2-7b"  # the 6.7B model of R-5
+FULL = ["open-calm-1b", "japanese-gpt-1b", "llama-2-7b"]  # its fully tuned peers
 TARGETS = {
     "qv": ["q_proj", "v_proj"],
     "qkvo": ["q_proj", "k_proj", "v_proj", "o_proj"],
@@ -19,7 +21,13 @@ TARGETS = {
 }
 
 
-def observe(cards: Mapping[str, Card], *, adapted: str, full: list[str], ranks: list[int]):
+def observe(
+    cards: Mapping[str, Card],
+    *,
+    ranks: list[int],
+    adapted: str = ADAPTED,
+    full: Sequence[str] = FULL,
+) -> pd.DataFrame:
     """Observation table: metric ``trainable_parameters``, block = architecture.
 
     Arm ``full`` counts every parameter of each architecture in ``full``; arms ``lora-r*-*`` count
@@ -73,12 +81,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cards", default="resources/architectures.yaml")
     parser.add_argument("--output", default="results/benchmark_data/lora_parameters")
-    parser.add_argument("--adapted", default="llama-2-7b")
-    parser.add_argument("--full", nargs="+", default=["open-calm-1b", "japanese-gpt-1b"])
     parser.add_argument("--ranks", type=int, nargs="+", default=[4, 8, 16, 32, 64])
     arguments = parser.parse_args()
     cards = load(Path(arguments.cards))
-    observed = observe(cards, adapted=arguments.adapted, full=arguments.full, ranks=arguments.ranks)
+    observed = observe(cards, ranks=arguments.ranks)
     write(arguments.output, observed, conditions())
 
 

@@ -5,7 +5,7 @@ every matrix product, and each count must equal the closed form to the operation
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +17,7 @@ from kensho.models.cards import Card, load
 from kensho.observations import environment, table, write
 
 EXPERIMENT = "mixture_flops"
+LENGTHS = (1, 512, 2048, 8192)  # tokens of context; the claim reads each
 MIXTURE = "rakutenai-2.0-8x7b"
 UNITS = {
     "flops_per_token": "FLOP",
@@ -111,7 +112,7 @@ def parameters(model: PreTrainedModel, sizes: Mapping) -> dict[str, int]:
     return {"parameters_total": total, "parameters_active": total - idle}
 
 
-def observe(card: Card, *, lengths: list[int]) -> pd.DataFrame:
+def observe(card: Card, lengths: Sequence[int] = LENGTHS) -> pd.DataFrame:
     """Observation table: operations per token in a block of each length, parameters in ``model``.
 
     Raises ValueError if a count differs from the closed form.
@@ -168,10 +169,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cards", type=Path, default=Path("resources/architectures.yaml"))
     parser.add_argument("--output", default="results/benchmark_data/mixture_flops")
-    parser.add_argument("--lengths", type=int, nargs="+", default=[1, 512, 2048, 8192])
     given = parser.parse_args()
-    observed = observe(load(given.cards)[MIXTURE], lengths=given.lengths)
-    write(given.output, observed, conditions())
+    write(given.output, observe(load(given.cards)[MIXTURE]), conditions())
 
 
 if __name__ == "__main__":

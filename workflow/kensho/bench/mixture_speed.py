@@ -17,7 +17,7 @@ import torch
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.mixture_flops import MIXTURE, build, models
 from kensho.models.cards import Card, load
-from kensho.models.loading import compute_dtype, device
+from kensho.models.loading import LAUNCHED, compute_dtype, device
 from kensho.observations import environment, table, write
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 
@@ -159,8 +159,9 @@ def _routing(model, ids: torch.Tensor, sizes: Mapping) -> dict[str, float]:
 
 
 def conditions(card: Card, *, full: Card, **settings) -> dict:
-    """Tier ``reference`` for layers of the card's real dimensions, else ``reduced``."""
-    real = card.config["hidden_size"] == full.config["hidden_size"]
+    """Tier ``reference`` for a whole model of the real dimensions, else ``reduced``."""
+    dimensions = ("hidden_size", "num_hidden_layers")
+    real = all(card.config[size] == full.config[size] for size in dimensions)
     return {
         "tier": "reference" if real else "reduced",
         "dtype": str(compute_dtype(settings["dtype"])).removeprefix("torch."),
@@ -177,6 +178,7 @@ def conditions(card: Card, *, full: Card, **settings) -> dict:
             f"{card.config['hidden_size']} instead of {full.config['num_hidden_layers']} of "
             f"{full.config['hidden_size']}, in the same proportions",
             "random weights: the router spreads tokens by chance, not as a trained one does",
+            *([LAUNCHED] if device() == "cuda" else []),
         ],
         **environment(),
     }

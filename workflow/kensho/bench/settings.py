@@ -19,26 +19,35 @@ Experiment = Literal[
     "mixture_flops",
     "mixture_speed",
     "gemm",
+    "medical",
+    "quantised_bytes",
     "token_counts",
     "vocabulary",
     "vocabulary_training",
+    "inference",
 ]
+CACHED = [
+    "llama-2-7b",
+    "llama-2-70b",
+    "deepseek-67b",
+    "r1-distill-qwen-1.5b",
+    "r1-distill-qwen-14b",
+    "r1-distill-qwen-32b",
+    "r1-distill-llama-8b",
+]  # cards whose cache is weighed
 Precision = Literal["float32", "float16", "bfloat16"]
+Counts = Annotated[list[Count], Field(min_length=1)]
 
 
 class KVCache(Section):
-    lengths: list[Count] = [512, 1024, 2048, 4096, 8192]
-    batches: list[Count] = [1, 2, 4, 8]
+    lengths: Counts = [512, 1024, 2048, 4096, 8192]
+    batches: Counts = [1, 2, 4, 8]
     dtypes: list[Literal["float16", "bfloat16"]] = ["float16", "bfloat16"]
-    measured_lengths: list[Count] = Field([64, 128], description="run through transformers")
+    measured_lengths: Counts = Field([64, 128], description="run through transformers")
 
 
 class LoraParameters(Section):
-    adapted: str = Field("llama-2-7b", description="architecture card of the 6.7B model")
-    full: list[str] = Field(
-        ["open-calm-1b", "japanese-gpt-1b", "llama-2-7b"], description="fully tuned peers"
-    )
-    ranks: list[Count] = [4, 8, 16, 32, 64]
+    ranks: Counts = [4, 8, 16, 32, 64]
 
 
 class QuickMode(Section):
@@ -80,21 +89,13 @@ class TrainingMemory(Section):
 
 
 class Attention(Section):
-    length: Count = Field(4096, description="cached tokens of the judged cell (R-1.speed)")
-    batch: Count = Field(1, description="sequences of the judged cell")
-    dtype: Precision = Field("float32", description="precision of the judged cell")
-    lengths: list[Count] = Field([512, 4096], description="cells shown beside it")
-    batches: list[Count] = [1, 4]
+    dtype: Precision = Field("float32", description="precision of the judged cell (R-1.speed)")
+    lengths: Counts = Field([512, 4096], description="cells shown beside it")
+    batches: Counts = [1, 4]
     dtypes: list[Precision] = ["float32"]
     blocks: Annotated[int, Field(ge=10)] = Field(10, description="of the judged cell")
     blocks_beside: Count = Field(1, description="of the other cells")
     repetitions: Count = Field(5, description="steps timed in each process and cell, at most")
-
-
-class MixtureFlops(Section):
-    lengths: list[Count] = Field(
-        [1, 512, 2048, 8192], description="tokens of context (R-3.flops)", min_length=1
-    )
 
 
 class MixtureSpeed(Section):
@@ -111,7 +112,7 @@ class MixtureSpeed(Section):
 
 
 class Gemm(Section):
-    squares: list[Count] = [1024, 2048, 4096]
+    squares: Counts = [1024, 2048, 4096]
     models: list[str] = Field(
         ["llama-3-8b", "llama-2-70b"], description="cards whose projections are timed (R-4)"
     )
@@ -121,6 +122,34 @@ class Gemm(Section):
     min_seconds: Annotated[float, Field(gt=0)] = Field(
         0.1, description="timed for each shape and precision in each process"
     )
+
+
+class Medical(Section):
+    subjects: list[Name] = Field(
+        [
+            "jmmlu-anatomy",
+            "jmmlu-clinical-knowledge",
+            "jmmlu-college-medicine",
+            "jmmlu-human-aging",
+            "jmmlu-medical-genetics",
+            "jmmlu-nutrition",
+            "jmmlu-professional-medicine",
+            "jmmlu-virology",
+        ],
+        description="sources of questions (R-6); those that are not at hand are left out",
+        min_length=1,
+    )
+    items: Count = Field(40, description="questions asked; the training has others")
+    max_characters: Count = Field(50, description="longer questions (with choices) are left out")
+    seeds: Annotated[list[Seed], Field(min_length=3)] = Field(
+        [1, 2, 3], description="replicates: adapter, samples and their order"
+    )
+    rank: Count = 8
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    steps: Count = Field(3, description="optimiser steps")
+    batch_size: Count = 4
+    max_length: Count = Field(256, description="tokens per sample; longer samples are cut")
+    evaluated_at_once: Count = 8
 
 
 class Tokenisation(Section):
@@ -175,6 +204,35 @@ class VocabularyTraining(Section):
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
 
 
+InferenceArm = Literal[
+    "fp32",
+    "bf16",
+    "int8",
+    "nf4",
+    "fp32-lookup",
+    "fp32-prefix",
+    "gguf-f16",
+    "gguf-q8_0",
+    "gguf-q4_k_m",
+]
+
+
+class Inference(Section):
+    arms: list[InferenceArm] = Field(
+        ["fp32", "fp32-lookup", "fp32-prefix", "int8", "nf4"],
+        description="add bf16 where the processor computes it, the gguf arms with llama-cpp-python",
+        min_length=1,
+    )
+    beside: list[Cell] = Field(
+        [Cell(batch=4, length=128), Cell(batch=1, length=512)],
+        description="concurrent requests and a long prompt, shown beside",
+    )
+    new_tokens: Annotated[int, Field(ge=8)] = Field(8, description="of each answer, greedy")
+    items: Count = Field(24, description="held-out sentences scored in each format (I-4)")
+    blocks: Annotated[int, Field(ge=10)] = Field(10, description="fresh processes of each arm")
+    blocks_beside: Count = Field(1, description="of the cells beside")
+
+
 class Bench(Section):
     main: list[Experiment] = Field(
         ["kv_cache", "lora_parameters", "tokenisation"],
@@ -188,9 +246,10 @@ class Bench(Section):
     training_memory: TrainingMemory = TrainingMemory()
     tokenisation: Tokenisation = Tokenisation()
     rocm_variables: RocmVariables = RocmVariables()
-    mixture_flops: MixtureFlops = MixtureFlops()
     mixture_speed: MixtureSpeed = MixtureSpeed()
     gemm: Gemm = Gemm()
+    medical: Medical = Medical()
     token_counts: TokenCounts = TokenCounts()
     vocabulary: Vocabulary = Vocabulary()
     vocabulary_training: VocabularyTraining = VocabularyTraining()
+    inference: Inference = Inference()

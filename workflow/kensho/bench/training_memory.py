@@ -145,7 +145,12 @@ def _largest(arm: str, card: Card, step: Step, limit: int, jobs: dict) -> Iterat
 
     def fits(batch: int) -> bool:
         trial = partial(run, card, replace(step, batch=batch), jobs["threads"])
-        peaks[batch] = interleaved({arm: trial}, blocks=1, **jobs)[0]["peak_bytes"]
+        try:
+            peaks[batch] = interleaved({arm: trial}, blocks=1, **jobs)[0]["peak_bytes"]
+        except RuntimeError as error:
+            if "memory" not in str(error):  # killed, or refused by the accelerator
+                raise
+            return False
         return peaks[batch] <= limit
 
     planned = largest_batch(card, step, limit)

@@ -7,7 +7,7 @@ per character, since tokens differ. A block is a seed: a fresh process for each 
 
 import argparse
 import math
-import tempfile
+import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -84,26 +84,27 @@ def run_arm(
     torch.set_num_threads(threads)
     pairs = read_table(held_out).head(items)
     before = nll_per_character(folder, dtype, pairs)
-    with tempfile.TemporaryDirectory(dir=work) as temporary:
-        trained = Path(temporary) / "model"
-        table, _ = train(
-            folder,
-            read_table(samples),
-            trained,
-            Path(temporary) / "checkpoints",
-            name=f"{EXPERIMENT} {arm} seed {seed}",
-            method="full",
-            rank=None,
-            targets=[],
-            learning_rate=learning_rate,
-            steps=steps,
-            batch_size=batch_size,
-            max_length=max_length,
-            checkpoint_every=steps,
-            dtype=dtype,
-            seed=seed,
-        )
-        after = nll_per_character(trained, dtype, pairs)
+    scratch = work / "training"  # one run at a time; what a killed one left goes first
+    shutil.rmtree(scratch, ignore_errors=True)
+    table, _ = train(
+        folder,
+        read_table(samples),
+        scratch / "model",
+        scratch / "checkpoints",
+        name=f"{EXPERIMENT} {arm} seed {seed}",
+        method="full",
+        rank=None,
+        targets=[],
+        learning_rate=learning_rate,
+        steps=steps,
+        batch_size=batch_size,
+        max_length=max_length,
+        checkpoint_every=steps,
+        dtype=dtype,
+        seed=seed,
+    )
+    after = nll_per_character(scratch / "model", dtype, pairs)
+    shutil.rmtree(scratch)
     return {
         "nll_per_character_before": before,
         "nll_per_character": after,

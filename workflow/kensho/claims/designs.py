@@ -184,6 +184,18 @@ class PairedRatio(_Test):
         return "location", "spread"
 
 
+class RatioOfMeans(_Test):
+    """Ratio of both sides' means over the same units: a relative gain of accuracy."""
+
+    scale: ClassVar[str] = "ratio"
+    design: Literal["ratio_of_means"]
+    readings: Annotated[list[Reading], Field(min_length=1)]
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        return "location", "spread"
+
+
 class PairedDifference(_Test):
     """Mean difference over the units: accuracy (binary) or scores, from judges for instance."""
 
@@ -327,6 +339,7 @@ class RankOrder(_Test):
 Test = Annotated[
     Deterministic
     | PairedRatio
+    | RatioOfMeans
     | PairedDifference
     | Proportion
     | WinRate

@@ -11,6 +11,7 @@ import yaml
 from datasets import Dataset
 from lm_eval import simple_evaluate
 from lm_eval.models.huggingface import HFLM
+from lm_eval.tasks import TaskManager
 
 from kensho.files import replacing
 
@@ -48,6 +49,7 @@ def run(model, tokenizer, tasks: list[dict], *, batch_size: int, seed: int) -> d
     results = simple_evaluate(
         model=HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size),
         tasks=tasks,
+        task_manager=TaskManager(include_defaults=False),  # it would read all of its own tasks
         log_samples=True,
         bootstrap_iters=0,
         random_seed=seed,

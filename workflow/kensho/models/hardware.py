@@ -71,3 +71,12 @@ def find(known: Iterable[Hardware], device: str, compute_units: int) -> Hardware
         ):
             return card
     return None
+
+
+def detected() -> str:
+    """``rocm``, ``cuda`` or ``none``: what torch sees on this machine."""
+    import torch  # where it is needed only: loading it takes seconds
+
+    if not torch.cuda.is_available():
+        return "none"
+    return "rocm" if torch.version.hip else "cuda"

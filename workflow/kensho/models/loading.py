@@ -8,6 +8,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from kensho.models.convert import PROBE
 
+LAUNCHED = (  # a deviation of short steps that are timed one by one
+    "operations are launched one by one, without a graph: on an accelerator the gaps between them "
+    "are part of the time, and pull ratios towards 1"
+)
+
 
 def compute_dtype(asked: str) -> torch.dtype:
     """The dtype for ``auto``, ``float32`` or ``bfloat16``.

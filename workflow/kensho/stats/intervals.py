@@ -31,6 +31,16 @@ def mean(values: np.ndarray, alpha: float) -> Fit:
     return _t(values.mean(-1), values.std(-1, ddof=1) / np.sqrt(n), n - 1, alpha)
 
 
+def linearised(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Unit values whose mean is the log of mean(x) / mean(y) and whose spread is that of the ratio.
+
+    What the ratio's logarithm owes to each unit, to first order: with `mean` above, the delta
+    method (Cochran 1977, section 6.4). Both means must be above 0.
+    """
+    x_mean, y_mean = x.mean(-1, keepdims=True), y.mean(-1, keepdims=True)
+    return np.log(x_mean / y_mean) + x / x_mean - y / y_mean
+
+
 def _t(estimate: np.ndarray, se: np.ndarray, dof: np.ndarray | float, alpha: float) -> Fit:
     half = stats.t.ppf(1 - alpha / 2, dof) * se
     return Fit(estimate, estimate - half, estimate + half, se, dof)

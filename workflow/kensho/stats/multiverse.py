@@ -145,6 +145,24 @@ def ratio_of_means(x: np.ndarray, y: np.ndarray, alpha: float) -> Specification 
     return tuple(centre + end for end in fit) if fit else None
 
 
+def of_ratio(x: np.ndarray, y: np.ndarray, alpha: float) -> list[dict]:
+    """A ratio of means by Fieller's theorem (1954), and with the pairing ignored."""
+    means, t2 = np.array([x.mean(), y.mean()]), stats.t.ppf(1 - alpha / 2, x.size - 1) ** 2
+    # r belongs to the set where (mean(x) - r mean(y))^2 <= t^2 Var(mean(x) - r mean(y))
+    (c, b), (_, a) = np.outer(means, means) - t2 * np.cov(x, y) / x.size
+    ratio, found = means[0] / means[1], {}
+    if a > 0 and c > 0:  # else the set is no interval above 0
+        root = math.sqrt(max(0.0, b**2 - a * c))
+        found["Fieller"] = ratio, (b - root) / a, (b + root) / a
+    apart = _welch(x / means[0], y / means[1], alpha)
+    if apart:
+        found["pairing ignored, Welch"] = tuple(ratio * math.exp(end) for end in apart)
+    return [
+        {"label": label, **dict(zip(("estimate", "low", "high"), map(float, fit), strict=True))}
+        for label, fit in found.items()
+    ]
+
+
 def _items(values: np.ndarray, rank: np.ndarray, alpha: float) -> Specification:
     """Mean over items with the variance of the clusters' sums of residuals, t with G - 1.
 

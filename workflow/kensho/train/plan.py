@@ -15,6 +15,8 @@ from typing import Literal
 from kensho.models.cards import Card
 
 Method = Literal["full", "lora", "qlora"]
+ADAPTABLE = ("llama", "qwen2")  # model types with the modules of TARGETS
+PLANNABLE = (*ADAPTABLE, "gpt_neox")
 TARGETS = {
     "qv": ("q_proj", "v_proj"),
     "qkvo": ("q_proj", "k_proj", "v_proj", "o_proj"),
@@ -75,9 +77,8 @@ class Sizes:
 
 def sizes(card: Card) -> Sizes:
     """Dimensions as Llama, Qwen2 and GPT-NeoX have them; ValueError for any other model type."""
-    known = "llama", "qwen2", "gpt_neox"
-    if card.model_type not in known:
-        raise ValueError(f"card '{card.name}': a plan needs one of {', '.join(known)}")
+    if card.model_type not in PLANNABLE:
+        raise ValueError(f"card '{card.name}': a plan needs one of {', '.join(PLANNABLE)}")
     config = card.config
     h, f, n = (
         config[k] for k in ("hidden_size", "intermediate_size", "num_attention_heads")

@@ -62,7 +62,8 @@ def train(
 ) -> tuple[pd.DataFrame, dict]:
     """Train one arm with one seed and save it to ``output``.
 
-    ``samples`` has columns id, en and ja. ``checkpoints`` is kept while the run is unfinished: the
+    ``samples`` has columns en and ja (translation) or prompt and completion; a ``base`` stored in
+    NF4 stays so under its adapter. ``checkpoints`` is kept while the run is unfinished: the
     same call goes on from the last one and gives the same weights as an undisturbed run; a call
     with other settings, samples, base or ``code`` (a digest) starts anew, and a finished run
     leaves none. Returns the steps (step, loss, tokens, seconds, peak_bytes above what was resident
@@ -70,7 +71,9 @@ def train(
     Raises ValueError if training left the logits unchanged.
     """
     drawn = draw(samples, steps * batch_size, seed)
-    pairs = {"prompt": drawn["en"].map(prompt), "completion": drawn["ja"].map(completion)}
+    if "prompt" not in drawn:
+        drawn = drawn.assign(prompt=drawn["en"].map(prompt), completion=drawn["ja"].map(completion))
+    pairs = {side: drawn[side] for side in ("prompt", "completion")}
     settings = {
         **{"method": method, "rank": rank, "targets": targets, "learning_rate": learning_rate},
         **{"steps": steps, "batch_size": batch_size, "max_length": max_length, "seed": seed},

@@ -8,7 +8,6 @@ from scripts.registration import registered
 
 with job(snakemake):
     claims = registered("mixture_flops")
-    card = load(Path(snakemake.input.cards))[MIXTURE]
-    observed = observe(card, **snakemake.params.settings)
+    observed = observe(load(Path(snakemake.input.cards))[MIXTURE])
     described = {**conditions(), "registered": claims}
     write("results/benchmark_data/mixture_flops", observed, described)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kensho.claims import designs
 from kensho.stats.evidence.base import Evidence
 from kensho.stats.evidence.dose import dose_optimum
-from kensho.stats.evidence.pairs import difference, ratio
+from kensho.stats.evidence.pairs import difference, ratio, ratio_of_means
 from kensho.stats.evidence.shares import proportion, win_rate
 from kensho.stats.evidence.tasks import rank_order, tasks
 from kensho.stats.units import Tables
@@ -15,6 +15,7 @@ __all__ = ["Evidence", "gather"]
 _BY_DESIGN = {
     "paired_log_ratio": ratio,
     "peak_memory": ratio,
+    "ratio_of_means": ratio_of_means,
     "paired_difference": difference,
     "proportion": proportion,
     "win_rate": win_rate,

@@ -10,7 +10,7 @@ import pandas as pd
 from kensho.claims import designs
 from kensho.stats import frequentist, intervals, multiverse
 from kensho.stats.evidence.base import Evidence, named
-from kensho.stats.scales import BY_NAME, Scale
+from kensho.stats.scales import BY_NAME, RATIO, Scale
 from kensho.stats.units import Tables, binary, by_unit, paired, split
 
 
@@ -20,6 +20,34 @@ def ratio(
     """Geometric mean of ratios of paired blocks."""
     rows = paired(reading, tables, test.experiment, positive=True)
     return _of_pairs(test, rows, seed, "location", test.prior)
+
+
+def ratio_of_means(
+    test: designs.RatioOfMeans, reading: designs.Reading, tables: Tables, seed: int
+) -> Evidence:
+    """Ratio of both sides' means over the same units, zeros among them: a gain of accuracy."""
+    rows = paired(reading, tables, test.experiment, positive=False)
+    parts = split(rows.index, test.levels, test.experiment)
+    x, y = (by_unit(rows[side].map(np.mean).to_numpy(), parts) for side in rows)
+    if not min(x.mean(), y.mean()) > 0:
+        raise ValueError(
+            f"{test.experiment}: reading '{reading.label}': a side has the mean "
+            f"{min(x.mean(), y.mean()):g}, which gives no ratio; observe more units"
+        )
+    z = intervals.linearised(x.to_numpy(), y.to_numpy())
+    found = frequentist.paired(z, 0.05, seed=seed)
+    return Evidence(
+        scale=RATIO,
+        units=pd.Series(np.exp(z), x.index),
+        interval=(lambda alpha: intervals.mean(z, alpha)) if frequentist.varies(z, 2) else None,
+        n=z.size,
+        sd=float(z.std(ddof=1)) if z.size > 1 else float("nan"),
+        model="normal",
+        data={"y": z},
+        found=found | {"tests": [named("t, linearised ratio", found)]},
+        prior=test.prior,
+        specifications=lambda alpha: multiverse.of_ratio(x.to_numpy(), y.to_numpy(), alpha),
+    )
 
 
 def difference(

@@ -1,0 +1,351 @@
+"""I-1 to I-4: speed, memory and loss of one model under ways to serve it.
+
+Every arm answers the same prompts greedily in fresh processes, with its weights in another format,
+with a cached prefix, or with tokens drafted from the prompt. What a format costs in likelihood is
+scored on held-out sentences, one at a time, and paired by sentence.
+"""
+
+import argparse
+import gc
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+
+from kensho.bench import inference_gguf
+from kensho.bench.blocks import interleaved, observed
+from kensho.bench.inference_gguf import Answer, Cell
+from kensho.data.corpus import read_table
+from kensho.models.loading import LAUNCHED, device
+from kensho.observations import environment, table, write
+from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
+
+EXPERIMENT = "inference"
+WEIGHTS = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.float32, "nf4": None}
+SAME = ("fp32", "fp32-lookup", "fp32-prefix")  # arms that must give the same answers
+ARMS = (*WEIGHTS, *SAME[1:], *inference_gguf.FORMATS)
+DEFAULT = ["fp32", "fp32-lookup", "fp32-prefix", "int8", "nf4"]
+LENGTH = 128  # tokens of the judged prompt (I-1 to I-3)
+OWN_TOKENS = 16  # of a prompt, behind the prefix that requests share
+DRAFTED = 4  # tokens taken from the prompt at a time
+UNITS = {
+    "first_token_seconds": "s",
+    "tokens_per_second": "tokens/s",
+    "peak_memory_bytes": "bytes",
+    "warmup_seconds": "s",
+}
+PRELOAD = [
+    "torch.ao.quantization",
+    "transformers.models.llama.modeling_llama",
+    "transformers.generation.utils",
+    "bitsandbytes",
+    __name__,
+]
+
+
+def observe(
+    model: Path,
+    test: pd.DataFrame,
+    work: Path,
+    *,
+    arms: Sequence[str],
+    beside: Sequence[Cell],
+    new_tokens: int,
+    items: int,
+    blocks: int,
+    blocks_beside: int,
+    seed: int,
+    threads: int,
+    gguf: Path | None = None,
+) -> pd.DataFrame:
+    """Observation table of the arms; a cell is batch and length of the prompts in tokens.
+
+    Metrics of UNITS for one prompt of LENGTH tokens; those of the cells ``beside`` end in the
+    cell's name (`tokens_per_second.B4-L128`); arms that draft or run in llama.cpp take batch 1
+    only. Blocks ``item-<id>`` hold ``nll_per_character_en`` and ``_ja`` of the first ``items``
+    sentences of ``test``. Models are converted in the folder ``work``. Raises ValueError if an arm
+    lacks what it needs, if the text is too short, or if arms that must agree answer differently.
+    """
+    folders = prepare(model, work, arms, gguf, threads)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    text = tokenizer(" ".join(test["en"]), add_special_tokens=False)["input_ids"]
+    judged = {"": (1, LENGTH)}
+    others = {f".{name(other)}": other for other in beside}
+    needed = max(batch * length for batch, length in (judged | others).values())
+    if len(text) < needed:
+        raise ValueError(f"the held-out text has {len(text)} tokens; the cells need {needed}")
+    order = {"seed": seed, "threads": threads, "preload": PRELOAD}
+    given = {"text": text, "new_tokens": new_tokens, "threads": threads}
+
+    def timed(times: int, cells: Mapping[str, Cell], first: int = 0) -> list[dict]:
+        runs = {arm: partial(run_arm, arm, folders[arm], cells=cells, **given) for arm in arms}
+        results = interleaved(runs, blocks=times, **order)
+        return [{**result, "block": first + result["block"]} for result in results]
+
+    results = timed(blocks, judged)
+    if others:
+        results += timed(blocks_beside, others, blocks)
+    _agree(results)
+    speeds = [observed(EXPERIMENT, [result], _units(result)) for result in results]
+    asked = [arm for arm in arms if arm not in SAME[1:]]
+    chosen = test.head(items)
+    sentences = {
+        language: [
+            [tokenizer.bos_token_id, *tokenizer(one, add_special_tokens=False)["input_ids"]]
+            for one in chosen[language]
+        ]
+        for language in ("en", "ja")
+    }
+    runs = {arm: partial(score_arm, arm, folders[arm], sentences, threads) for arm in asked}
+    losses = table(
+        {
+            "experiment": EXPERIMENT,
+            "arm": result["arm"],
+            "block": f"item-{row.id}",
+            "replicate": 0,
+            "metric": f"nll_per_character_{language}",
+            "value": result[language][position] / len(getattr(row, language)),
+            "unit": "nat/character",
+        }
+        for result in interleaved(runs, blocks=1, **order)
+        for language in sentences
+        for position, row in enumerate(chosen.itertuples())
+    )
+    return pd.concat([*speeds, losses], ignore_index=True)
+
+
+def prepare(
+    model: Path, work: Path, arms: Sequence[str], gguf: Path | None, threads: int
+) -> dict[str, Path]:
+    """Folder or file that each arm loads; what takes long to convert is converted once."""
+    work.mkdir(parents=True, exist_ok=True)
+    folders = {}
+    for arm in arms:
+        if arm in inference_gguf.FORMATS:
+            folders[arm] = inference_gguf.convert(gguf, arm, work / f"{arm}.gguf", threads)
+        elif arm == "nf4":
+            folders[arm] = work / "nf4"
+            config = BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_compute_dtype=torch.float32,  # as every other arm computes
+            )
+            _from_folder(model, torch.float32, quantization_config=config).save_pretrained(
+                folders[arm]
+            )
+        else:
+            folders[arm] = model
+    return folders
+
+
+def load(arm: str, folder: Path):
+    """The model of an arm of WEIGHTS or SAME, in eval mode on the accelerator if there is one."""
+    if arm == "int8" and torch.cuda.is_available():
+        config = BitsAndBytesConfig(load_in_8bit=True)
+        return _from_folder(folder, torch.float16, quantization_config=config)
+    if arm == "nf4":
+        return _from_folder(folder, torch.float32)
+    model = _from_folder(folder, WEIGHTS.get(arm, torch.float32))
+    if arm == "int8":
+        layers = {torch.nn.Linear}  # of the body: the output layer stays, as in the other arms
+        torch.ao.quantization.quantize_dynamic(model.model, layers, inplace=True)
+    return model
+
+
+def _from_folder(folder: Path, dtype: torch.dtype, **more):
+    loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, device_map=device(), **more)
+    return loaded.eval()
+
+
+def run_arm(
+    arm: str,
+    folder: Path,
+    *,
+    text: list[int],
+    cells: Mapping[str, Cell],
+    new_tokens: int,
+    threads: int,
+) -> dict:
+    """One process: load, answer briefly to warm up, then the prompts of each cell."""
+    torch.set_num_threads(threads)
+    before = 0 if torch.cuda.is_available() else resident_bytes()
+    if arm in inference_gguf.FORMATS:
+        room = max(length for _, length in cells.values()) + new_tokens
+        model, respond = inference_gguf.load(folder, room, threads), inference_gguf.answer
+    else:
+        model, respond = load(arm, folder), partial(answer, arm)
+    gc.collect()
+    reset_peak()  # what serving takes, not what converting took
+    began = now()
+    respond(model, [text[: 2 * OWN_TOKENS]], DRAFTED + 2)
+    found = {"warmup_seconds": now() - began, "answers": {}}
+    for ending, (batch, length) in cells.items():
+        if batch > 1 and (arm == "fp32-lookup" or arm in inference_gguf.FORMATS):
+            continue
+        prompts = [text[row * length : (row + 1) * length] for row in range(batch)]
+        given = respond(model, prompts, new_tokens)
+        found["answers"][ending] = given.tokens
+        found[f"first_token_seconds{ending}"] = given.first_token_seconds
+        found[f"tokens_per_second{ending}"] = given.tokens_per_second
+    return {**found, "peak_memory_bytes": peak_bytes() - before}
+
+
+@torch.inference_mode()
+def answer(arm: str, model, prompts: list[list[int]], new_tokens: int) -> Answer:
+    """Greedy answers of exactly ``new_tokens`` to prompts of one length, as one batch.
+
+    The first token waits for the whole prompt, but for ``fp32-prefix``, whose prompts share all
+    but their last tokens with what the cache holds; filling that cache is not timed.
+    """
+    ids = torch.tensor(prompts, device=model.device)
+    more = {}
+    if arm == "fp32-lookup":
+        more["prompt_lookup_num_tokens"] = DRAFTED
+    if arm == "fp32-prefix":
+        shared = ids[:, :-OWN_TOKENS]
+        more["past_key_values"] = model(shared, use_cache=True, logits_to_keep=1).past_key_values
+    marks = _Marks()
+    began = now()
+    whole = model.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=new_tokens,
+        min_new_tokens=new_tokens,
+        do_sample=False,
+        pad_token_id=0,
+        stopping_criteria=StoppingCriteriaList([marks]),
+        **more,
+    )
+    (first, after_first), (last, after_last) = marks.found[0], marks.found[-1]
+    steps = len(prompts) * (after_last - after_first)
+    return Answer(first - began, steps / (last - first), whole[:, ids.shape[1] :].tolist())
+
+
+class _Marks(StoppingCriteria):
+    """When the answer had how many tokens; stops nothing."""
+
+    def __init__(self):
+        self.found: list[tuple[float, int]] = []
+
+    def __call__(self, input_ids, scores, **_):
+        self.found.append((now(), input_ids.shape[1]))
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+
+def score_arm(arm: str, folder: Path, sentences: Mapping[str, list], threads: int) -> dict:
+    """One process: negative log-likelihood (nat) of sentences, by language."""
+    torch.set_num_threads(threads)
+    if arm in inference_gguf.FORMATS:
+        room = max(len(one) for ids in sentences.values() for one in ids)
+        model = inference_gguf.load(folder, room, threads, every_logit=True)
+        score = inference_gguf.nll
+    else:
+        model, score = load(arm, folder), nll
+    return {key: [score(model, ids) for ids in found] for key, found in sentences.items()}
+
+
+@torch.inference_mode()
+def nll(model, ids: list[int]) -> float:
+    """Negative log-likelihood (nat) of all tokens but the first.
+
+    One sentence at a time: int8 takes the scale of its activations from all that it is given.
+    """
+    row = torch.tensor(ids, device=model.device)
+    return float(cross_entropy(model(row[None]).logits[0, :-1].float(), row[1:], reduction="sum"))
+
+
+def name(cell: Cell) -> str:
+    """Name of a cell in the metrics."""
+    return f"B{cell[0]}-L{cell[1]}"
+
+
+def now() -> float:
+    """Seconds, the accelerator's queue included."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _agree(results: Sequence[Mapping]) -> None:
+    """Refuse answers that differ where only the way to them may."""
+    expected = {}
+    for result in (result for result in results if result["arm"] in SAME):
+        for cell, tokens in result["answers"].items():
+            if expected.setdefault(cell, tokens) != tokens:
+                raise ValueError(
+                    f"arm {result['arm']}, block {result['block']}{cell}: answers otherwise than "
+                    "the same weights did before"
+                )
+
+
+def _units(result: Mapping) -> dict[str, str]:
+    stems = {key: UNITS.get(key.split(".")[0]) for key in result}
+    return {key: unit for key, unit in stems.items() if unit}
+
+
+def conditions(*, arms: Sequence[str], beside: Sequence[Cell], **sizes) -> dict:
+    """What was run; a small model stands for those that the sources serve: ``reduced``."""
+    left_out = [arm for arm in ARMS if arm not in arms]
+    absent = "" if find_spec("llama_cpp") else " (gguf arms need llama-cpp-python, not installed)"
+    accelerated = torch.cuda.is_available()
+    return {
+        "tier": "reduced",
+        "dtype": "weights as the arm says, computed in float32 but for bf16 and gguf",
+        "device": device(),
+        "int8": "LLM.int8 (bitsandbytes)" if accelerated else "torch, dynamic activations",
+        "cell": name((1, LENGTH)),
+        "cells_beside": [name(other) for other in beside],
+        "drafted_tokens": DRAFTED,
+        "own_tokens_behind_prefix": OWN_TOKENS,
+        **{key: size for key, size in sizes.items() if key != "seed"},
+        "seeds": [sizes["seed"]],
+        "warmup": "one short answer per process, recorded apart; loading is not timed",
+        "fallbacks": [f"arms left out: {', '.join(left_out)}{absent}"] if left_out else [],
+        "deviations": [
+            "SmolLM2-135M stands for the models of the sources; its file holds 4-bit weights, from "
+            "which every arm starts, so what another 4-bit format loses may differ",
+            "tokens are drafted from the prompt: no smaller model shares the vocabulary",
+            "concurrent requests are one batch that starts and ends together",
+            *([LAUNCHED] if accelerated else []),
+        ],
+        **environment(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="folder of a converted model")
+    parser.add_argument("--gguf", type=Path, help="its GGUF file, for arms that llama.cpp runs")
+    parser.add_argument("--test", default="results/data/test.csv", help="held-out sentences")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=DEFAULT)
+    parser.add_argument("--long", type=int, default=512, help="tokens of the long prompt beside")
+    parser.add_argument("--batch", type=int, default=4, help="prompts of the batch beside")
+    parser.add_argument("--new-tokens", type=int, default=8)
+    parser.add_argument("--items", type=int, default=24)
+    parser.add_argument("--blocks", type=int, default=10)
+    parser.add_argument("--blocks-beside", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--work", type=Path, default=Path("results/bench/inference"))
+    parser.add_argument("--output", default="results/benchmark_data/inference")
+    given = vars(parser.parse_args())
+    model, gguf, work, output = (given.pop(key) for key in ("model", "gguf", "work", "output"))
+    test = read_table(given.pop("test"))
+    given["beside"] = [(given.pop("batch"), LENGTH), (1, given.pop("long"))]
+    write(output, observe(model, test, work, gguf=gguf, **given), conditions(**given))
+
+
+if __name__ == "__main__":
+    main()
