@@ -118,6 +118,8 @@ def test_runs_that_depend_on_the_run_before_have_no_verdict():
     found = judged(claim(), tables)[0]
     assert found["diagnostics"]["autocorrelated"] is True
     assert (found["verdict"], found["reason"]) == ("INCONCLUSIVE", "GATE")
+    items = judged(claim({"levels": ["sentence"]}), tables)[0]  # a sample has no order
+    assert "autocorrelated" not in items["diagnostics"] and items["reason"] != "GATE"
 
 
 def test_swapped_arms_give_the_inverse_ratio(verified):

@@ -22,7 +22,9 @@ MEASURED = {
 MAPPED = "lora-r8-qkvo-mapped"
 # Slow, up to tenfold, on a processor that does not compute bfloat16.
 LARGER_SCALES = ["lora-r8-qkvo-bf16", "full-bf16"]
-DEFAULT = [arm for arm in MEASURED if arm not in LARGER_SCALES]
+# Left to those who ask for them: three minutes are soon over.
+BESIDE = ["lora-r8-qkvo-mapped", "full-checkpointing"]
+DEFAULT = [arm for arm in MEASURED if arm not in (*LARGER_SCALES, *BESIDE)]
 
 # At the claim's dimensions, computed only. Claims name these arms and cells, so both are fixed;
 # the models are those that R-5.parameters reads into the source.

@@ -21,6 +21,7 @@ from torch.nn.functional import log_softmax
 
 from kensho.bench.blocks import Run, interleaved, observed
 from kensho.data.prompt import completion, prompt
+from kensho.models.loading import PRELOAD
 from kensho.observations import environment, write
 
 EXPERIMENT = "quick_mode"
@@ -123,7 +124,7 @@ def timed_forms(experiment: str, runs: Mapping[str, Run], **order) -> pd.DataFra
     two forms ever choose differently or their log-likelihoods differ by more than the tolerance:
     a faster form that answers something else is no speed-up.
     """
-    preload = ["torch", "transformers.models.auto.modeling_auto", __name__]
+    preload = [*PRELOAD, __name__]
     results = interleaved(runs, preload=preload, **order)
     reference = results[0]["scores"]
     for result in results:

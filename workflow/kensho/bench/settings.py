@@ -58,7 +58,7 @@ class QuickMode(Section):
 
 class AnalysisMode(Section):
     blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes (R-8)")
-    items: Count = Field(24, description="held-out sentences scored by each process")
+    items: Count = Field(12, description="held-out sentences scored by each process")
 
 
 class Cell(Section):
@@ -90,7 +90,7 @@ class TrainingMemory(Section):
 
 class Attention(Section):
     dtype: Precision = Field("float32", description="precision of the judged cell (R-1.speed)")
-    lengths: Counts = Field([512, 4096], description="cells shown beside it")
+    lengths: Counts = Field([512], description="cells shown beside it")
     batches: Counts = [1, 4]
     dtypes: list[Precision] = ["float32"]
     blocks: Annotated[int, Field(ge=10)] = Field(10, description="of the judged cell")
@@ -189,7 +189,7 @@ class TokenCounts(Section):
 class Vocabulary(Section):
     pieces: Count = Field(4_000, description="Japanese tokens added (R-2; Swallow adds 11,176)")
     blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes")
-    new_tokens: Count = Field(48, description="greedy decoding steps timed in each process")
+    new_tokens: Count = Field(32, description="greedy decoding steps timed in each process")
     scored: Count = Field(16, description="held-out sentences scored as one text")
 
 
@@ -224,18 +224,18 @@ class Inference(Section):
         min_length=1,
     )
     beside: list[Cell] = Field(
-        [Cell(batch=4, length=128), Cell(batch=1, length=512)],
-        description="concurrent requests and a long prompt, shown beside",
+        [Cell(batch=4, length=128)],
+        description="concurrent requests, long prompts, shown beside",
     )
     new_tokens: Annotated[int, Field(ge=8)] = Field(8, description="of each answer, greedy")
-    items: Count = Field(24, description="held-out sentences scored in each format (I-4)")
+    items: Count = Field(20, description="held-out sentences scored in each format (I-4)")
     blocks: Annotated[int, Field(ge=10)] = Field(10, description="fresh processes of each arm")
     blocks_beside: Count = Field(1, description="of the cells beside")
 
 
 class Bench(Section):
     main: list[Experiment] = Field(
-        ["kv_cache", "lora_parameters", "tokenisation"],
+        ["kv_cache", "lora_parameters"],
         description="part of the main job; the target `benchmark` runs every experiment",
     )
     kv_cache: KVCache = KVCache()

@@ -66,11 +66,18 @@ def observe(
     for cell in cells:
         steps = {arm: _step(MEASURED[arm], cell) for arm in arms}
         chosen = {arm: cards[full if s.method == "full" else adapted] for arm, s in steps.items()}
-        runs = {
-            arm: partial(run, chosen[arm], steps[arm], threads, mapped=arm == MAPPED)
-            for arm in arms
-        }
-        for result in interleaved(runs, blocks=blocks, **jobs):
+        watched, plain = (
+            {
+                arm: partial(run, chosen[arm], steps[arm], threads, mapped=arm == MAPPED, watched=w)
+                for arm in arms
+            }
+            for w in (True, False)
+        )
+        # what is counted does not vary: once is enough
+        results = interleaved(watched, blocks=1, **jobs)
+        for result in interleaved(plain, blocks=blocks - 1, **jobs):
+            results.append({**result, "block": result["block"] + 1})
+        for result in results:
             arm, replicate = result.pop("arm"), result.pop("block")
             result.pop("position")
             compare(arm, cell, result, chosen[arm], steps[arm])
@@ -144,7 +151,7 @@ def _largest(arm: str, card: Card, step: Step, limit: int, jobs: dict) -> Iterat
     peaks: dict[int, int] = {}
 
     def fits(batch: int) -> bool:
-        trial = partial(run, card, replace(step, batch=batch), jobs["threads"])
+        trial = partial(run, card, replace(step, batch=batch), jobs["threads"], watched=False)
         try:
             peaks[batch] = interleaved({arm: trial}, blocks=1, **jobs)[0]["peak_bytes"]
         except RuntimeError as error:
@@ -203,7 +210,8 @@ def conditions(
         "blocks": blocks,
         "threads": threads,
         "seeds": [seed],
-        "warmup": "warmup_seconds is the first of two steps, watched; the peak covers both",
+        "warmup": "warmup_seconds is the first of two steps, which the first process of an arm "
+        "watches; the peak covers both",
         "fallbacks": [
             f"arm {arm} left out by the configuration" for arm in MEASURED if arm not in arms
         ],

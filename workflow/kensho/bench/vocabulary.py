@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from kensho.bench.blocks import interleaved, observed
 from kensho.data.corpus import read_table
-from kensho.models.loading import compute_dtype, load
+from kensho.models.loading import PRELOAD, compute_dtype, load
 from kensho.models.vocabulary import expand_model
 from kensho.observations import environment, write
 
@@ -57,7 +57,7 @@ def observe(
     """
     settings = {"dtype": dtype, "new_tokens": new_tokens, "scored": scored, "threads": threads}
     runs = {arm: partial(run_arm, path, sentences, **settings) for arm, path in folders.items()}
-    preload = ["torch", "transformers.models.auto.modeling_auto", __name__]
+    preload = [*PRELOAD, __name__]
     results = interleaved(runs, blocks=blocks, seed=seed, threads=threads, preload=preload)
     return observed(EXPERIMENT, results, UNITS)
 

@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 from kensho.bench.blocks import interleaved, observed
 from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
-from kensho.models.loading import compute_dtype, load
+from kensho.models.loading import PRELOAD, compute_dtype, load
 from kensho.observations import environment, write
 from kensho.train.sft import train
 
@@ -52,7 +52,7 @@ def observe(
     all steps.
     """
     results = []
-    preload = ["torch", "transformers.models.auto.modeling_auto", __name__]
+    preload = [*PRELOAD, __name__]
     for block, seed in enumerate(seeds):
         given = {"work": work, "seed": seed, "threads": threads, **schedule}
         runs = {

@@ -8,6 +8,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from kensho.models.convert import PROBE
 
+# What a process that loads and runs one of our models imports, for a server that forks them.
+PRELOAD = [
+    "transformers.models.llama.modeling_llama",
+    "transformers.models.llama.tokenization_llama",
+    "transformers.generation.utils",
+    "sentencepiece",
+]
 LAUNCHED = (  # a deviation of short steps that are timed one by one
     "operations are launched one by one, without a graph: on an accelerator the gaps between them "
     "are part of the time, and pull ratios towards 1"

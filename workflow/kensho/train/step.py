@@ -76,12 +76,14 @@ def token_ids(card: Card, step: Step, on: str) -> torch.Tensor:
     return ids.view(step.batch, step.length)
 
 
-def run(card: Card, step: Step, threads: int, *, mapped: bool = False) -> dict:
+def run(
+    card: Card, step: Step, threads: int, *, mapped: bool = False, watched: bool = True
+) -> dict:
     """Train two steps in this process; meant for a process of its own.
 
     Bytes of ``weights``, ``adapters``, ``gradients`` and ``optimizer`` as the tensors themselves
-    say; the first step is watched for ``saved_bytes`` (what autograd keeps) and
-    ``live_peak_bytes`` (all living tensors) and takes ``warmup_seconds``; the second takes
+    say; the first step takes ``warmup_seconds`` and is, if ``watched``, for ``saved_bytes`` (what
+    autograd keeps) and ``live_peak_bytes`` (all living tensors); the second takes
     ``step_seconds``. ``peak_bytes`` covers both, above what was there before the model was built:
     on the host resident, on an accelerator allocated. With ``mapped`` the C library (glibc) maps
     every block from 64 KiB on by itself and returns it when freed. Raises ValueError if the loss
@@ -97,13 +99,14 @@ def run(card: Card, step: Step, threads: int, *, mapped: bool = False) -> dict:
     ids = token_ids(card, step, on)
     reset_peak()
     began = time.perf_counter()
-    watched = _watched_step(model, optimizer, ids)
+    seen = _watched_step(model, optimizer, ids) if watched else {}
+    if not watched:
+        _plain_step(model, optimizer, ids)
+        optimizer.zero_grad(set_to_none=True)
     if on == "cuda":
         torch.cuda.synchronize()
     middle = time.perf_counter()
-    loss = model(input_ids=ids, labels=ids).loss
-    loss.backward()
-    optimizer.step()
+    loss = _plain_step(model, optimizer, ids)
     if on == "cuda":
         torch.cuda.synchronize()
     ended = time.perf_counter()
@@ -114,19 +117,22 @@ def run(card: Card, step: Step, threads: int, *, mapped: bool = False) -> dict:
         **_weights(model),
         "gradients": sum(p.grad.nbytes for p in model.parameters() if p.grad is not None),
         "optimizer": sum(t.nbytes for t in _states(optimizer)),
-        **watched,
+        **seen,
         "peak_bytes": peak,
         "warmup_seconds": middle - began,
         "step_seconds": ended - middle,
     }
 
 
-def _watched_step(model, optimizer, ids) -> dict[str, int]:
-    """One step with the moments already there, as in every step but the first of a training."""
-    for parameter in optimizer.param_groups[0]["params"]:
-        parameter.grad = torch.zeros_like(parameter)
+def _plain_step(model, optimizer, ids) -> torch.Tensor:
+    loss = model(input_ids=ids, labels=ids).loss
+    loss.backward()
     optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    return loss
+
+
+def _watched_step(model, optimizer, ids) -> dict[str, int]:
+    """A step whose tensors are counted as they come and go."""
     own = {p.untyped_storage()._cdata for p in [*model.parameters(), *model.buffers()]}
     kept: dict[int, int] = {}
 
@@ -150,9 +156,17 @@ def _states(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
 
 
 def _adamw(model: nn.Module) -> torch.optim.AdamW:
-    """One tensor after the other: the fused forms hold temporaries for all of them at once."""
+    """Moments are there, as in every step but the first of a training.
+
+    One tensor after the other: the fused forms hold temporaries for all of them at once.
+    """
     trained = [p for p in model.parameters() if p.requires_grad]
-    return torch.optim.AdamW(trained, lr=1e-4, foreach=False)
+    optimizer = torch.optim.AdamW(trained, lr=1e-4, foreach=False)
+    for parameter in trained:
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return optimizer
 
 
 def _weights(model: nn.Module) -> dict[str, int]:

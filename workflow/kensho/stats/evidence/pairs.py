@@ -114,7 +114,7 @@ def _of_pairs(
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
         model=model,
         data={"y": y} if data is None else data,
-        in_order=test.scale == "ratio" and y.size >= 10,
+        in_order=test.scale == "ratio" and test.levels == ["block"] and y.size >= 10,
         aim=0.85 if test.scale == "ratio" else 0.8,
         found=_paired_tests(y, test, seed) if varies else {},
         prior=prior,
