@@ -224,8 +224,7 @@ class Inference(Section):
         min_length=1,
     )
     beside: list[Cell] = Field(
-        [Cell(batch=4, length=128)],
-        description="concurrent requests, long prompts, shown beside",
+        [], description="concurrent requests and long prompts, shown beside one of 128 tokens"
     )
     new_tokens: Annotated[int, Field(ge=8)] = Field(8, description="of each answer, greedy")
     items: Count = Field(20, description="held-out sentences scored in each format (I-4)")
