@@ -197,9 +197,9 @@ class VocabularyTraining(Section):
     seeds: Annotated[list[Seed], Field(min_length=3)] = Field(
         [1, 2, 3], description="replicates: samples and their order (F-8)"
     )
-    items: Count = Field(24, description="held-out sentences scored before and after")
-    steps: Count = Field(4, description="optimiser steps, equal for base and expanded model")
-    batch_size: Count = 8
+    items: Count = Field(12, description="held-out sentences scored before and after")
+    steps: Count = Field(3, description="optimiser steps, equal for base and expanded model")
+    batch_size: Count = 4
     max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
 
