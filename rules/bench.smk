@@ -235,7 +235,7 @@ rule selftest:
         mem_mb=2000,
         runtime=15,
     params:
-        settings={"blocks": 20, "seed": CONFIG.seed},
+        settings={"blocks": 80, "seed": CONFIG.seed},
         code=code("bench/selftest.py"),
     script:
         "../workflow/scripts/bench/selftest.py"
