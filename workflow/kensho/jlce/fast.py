@@ -1,0 +1,196 @@
+"""Scoring and greedy generation that read shared beginnings once; transformers models.
+
+How requests are packed follows from the whole list of them. A call that is given the ``journal``
+of an interrupted one therefore packs them alike, takes what is there, and ends with equal bytes.
+"""
+
+import json
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from hashlib import sha256
+
+import numpy as np
+import torch
+from transformers import DynamicCache
+
+from kensho.jlce.prefix_tree import Pack, Tokens, families, packs
+
+LEAST_SHARED = 8  # tokens; beginnings shorter than that are not worth a pass of their own
+Scored = tuple[float, bool]
+Journal = MutableMapping[str, list]  # results of a pack by the digest of what was asked
+
+
+@torch.inference_mode()
+def loglikelihoods(
+    model,
+    requests: Sequence[tuple[Tokens, Tokens]],
+    *,
+    nodes: int,
+    journal: Journal | None = None,
+) -> list[Scored]:
+    """Of each (context, continuation): natural log-likelihood, and whether it is the greedy one.
+
+    Neither part may be empty. A pass takes ``nodes`` tokens beside the shared beginning, and
+    computes logits only where a continuation is predicted.
+    """
+    inputs = [[*context, *continuation][:-1] for context, continuation in requests]
+    journal = {} if journal is None else journal
+    found: list[Scored] = [(0.0, False)] * len(requests)
+    for order, common in families(inputs, LEAST_SHARED):
+        start, cache = min(common, *(len(requests[i][0]) - 1 for i in order)), None
+        for pack in packs(inputs, order, start, nodes):
+            key = _digest([requests[index] for index in pack.paths])
+            if key not in journal:
+                if cache is None:
+                    cache = _read(model, inputs[order[0]][:start])
+                journal[key] = [scored for _, scored in _score(model, pack, start, cache, requests)]
+            for index, (likelihood, greedy) in zip(pack.paths, journal[key], strict=True):
+                found[index] = likelihood, greedy
+    return found
+
+
+def _score(
+    model, pack: Pack, start: int, cache: DynamicCache, requests: Sequence[tuple[Tokens, Tokens]]
+) -> Iterator[tuple[int, Scored]]:
+    predicting = {
+        index: path[len(requests[index][0]) - 1 - start :] for index, path in pack.paths.items()
+    }
+    needed = sorted({node for path in predicting.values() for node in path})
+    row = {node: place for place, node in enumerate(needed)}
+    depths, prefix = _tensor(pack.depths[None], model), _tensor(np.arange(start)[None], model)
+    allowed = np.pad(pack.ancestors, ((0, 0), (start, 0)), constant_values=True)
+    allowed, keys = _tensor(allowed[None], model), torch.cat([prefix, depths], dim=1)
+    logits = model(
+        input_ids=_tensor(pack.tokens[None], model),
+        position_ids=depths,
+        attention_mask=_mask(model, allowed, depths, keys),
+        past_key_values=cache,
+        logits_to_keep=_tensor(needed, model),
+    ).logits[0]
+    if len(pack.tokens):
+        cache.crop(-len(pack.tokens))
+    logits = logits.float()
+    total, best = logits.logsumexp(dim=-1), logits.argmax(dim=-1)
+    for index, path in predicting.items():
+        rows = _tensor([row[node] for node in path], model)
+        targets = _tensor(requests[index][1], model)
+        likelihood = (logits[rows, targets] - total[rows]).sum()
+        yield index, (float(likelihood), bool((best[rows] == targets).all()))
+
+
+@torch.inference_mode()
+def generate(
+    model,
+    contexts: Sequence[Tokens],
+    *,
+    most: int,
+    batch: int,
+    pad: int,
+    ended: Callable[[list[int]], bool],
+    journal: Journal | None = None,
+) -> list[list[int]]:
+    """Greedy continuations of at most ``most`` tokens each, up to and with the one that ended it.
+
+    ``batch`` sequences of like length go together behind their shared beginning; one that has
+    ``ended`` leaves its batch.
+    """
+    journal = {} if journal is None else journal
+    answers: list[list[int]] = [[] for _ in contexts]
+    for order, common in families(contexts, LEAST_SHARED):
+        start, cache = min(common, *(len(contexts[i]) - 1 for i in order)), None
+        by_length = sorted(order, key=lambda i: -len(contexts[i]))
+        for first in range(0, len(by_length), batch):
+            rows = by_length[first : first + batch]
+            key = _digest([most, [contexts[index] for index in rows]])
+            if key not in journal:
+                if cache is None:
+                    cache = _read(model, contexts[order[0]][:start])
+                _decode(model, contexts, rows, start, cache, answers, most, pad, ended)
+                journal[key] = [answers[index] for index in rows]
+            for index, answer in zip(rows, journal[key], strict=True):
+                answers[index] = answer
+    return answers
+
+
+def _decode(model, contexts, rows, start, prefix, answers, most, pad, ended) -> None:
+    width = max(len(contexts[i]) for i in rows) - start
+    ids = np.full((len(rows), width), pad)
+    seen = np.ones((len(rows), start + width), dtype=bool)
+    for place, index in enumerate(rows):
+        rest = contexts[index][start:]
+        ids[place, width - len(rest) :] = rest
+        seen[place, start : start + width - len(rest)] = False
+    ids, seen = _tensor(ids, model), _tensor(seen, model)
+    keys = (seen.cumsum(dim=-1) - 1).clamp(min=0)  # places; those of padding do not matter
+    cache = _repeated(prefix, len(rows))
+    for _ in range(most):
+        queries = keys[:, -ids.shape[1] :]
+        allowed = seen[:, None] & (keys[:, None] <= queries[:, :, None])
+        logits = model(
+            input_ids=ids,
+            attention_mask=_mask(model, allowed, queries, keys),
+            position_ids=queries,
+            past_key_values=cache,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        chosen = logits.argmax(dim=-1)
+        going = []
+        for place, (index, token) in enumerate(zip(rows, chosen.tolist(), strict=True)):
+            answers[index].append(token)
+            if not ended(answers[index]):
+                going.append(place)
+        if not going:
+            return
+        ids = chosen[:, None]
+        seen = torch.cat([seen, seen.new_ones(len(rows), 1)], dim=1)
+        keys = torch.cat([keys, keys[:, -1:] + 1], dim=1)
+        if len(going) < len(rows):
+            keep = _tensor(going, model)
+            ids, seen, keys = ids[keep], seen[keep], keys[keep]
+            cache.batch_select_indices(keep)
+            rows = [rows[place] for place in going]
+
+
+def _digest(asked: list) -> str:
+    return sha256(json.dumps(asked).encode()).hexdigest()
+
+
+def _read(model, tokens: Tokens) -> DynamicCache:
+    """Keys and values of a beginning, batch of one; every layer keeps all of them."""
+    cache = DynamicCache()
+    if tokens:
+        model(input_ids=_tensor([tokens], model), past_key_values=cache, logits_to_keep=1)
+    return cache
+
+
+def _repeated(cache: DynamicCache, times: int) -> DynamicCache:
+    """The same keys and values for every row of a batch."""
+    repeated = DynamicCache()
+    for place, layer in enumerate(cache.layers):
+        if layer.get_seq_length():
+            repeated.update(
+                layer.keys.expand(times, -1, -1, -1), layer.values.expand(times, -1, -1, -1), place
+            )
+    return repeated
+
+
+def _mask(model, allowed, queries, keys) -> torch.Tensor | dict[str, torch.Tensor]:
+    """Additive attention mask (rows, 1, queries, keys), by kind of layer if kinds differ.
+
+    ``allowed`` (rows, queries, keys) says what may be attended to, ``queries`` (rows, queries) and
+    ``keys`` (rows, keys) where tokens stand in their sequence, which a sliding window goes by.
+    """
+    config = model.config.get_text_config()
+
+    def additive(mask: torch.Tensor) -> torch.Tensor:
+        lowest = torch.finfo(model.dtype).min
+        empty = torch.zeros(mask.shape, dtype=model.dtype, device=mask.device)
+        return empty.masked_fill(~mask, lowest)[:, None]
+
+    if set(getattr(config, "layer_types", None) or ()) <= {"full_attention"}:
+        return additive(allowed)
+    near = queries[:, :, None] - keys[:, None] < config.sliding_window
+    return {"full_attention": additive(allowed), "sliding_attention": additive(allowed & near)}
+
+
+def _tensor(values, model) -> torch.Tensor:
+    return torch.as_tensor(np.asarray(values), device=model.device)

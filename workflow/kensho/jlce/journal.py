@@ -1,0 +1,45 @@
+"""Results as they come, in a file that survives a kill: JSON lines, appended."""
+
+import json
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+
+
+class Journal(MutableMapping):
+    """Lists by key. A line that a kill tore off is dropped; what was written stays."""
+
+    def __init__(self, path: Path | str):
+        self.path, self._found = Path(path), {}
+        if not self.path.is_file():
+            return
+        whole = 0
+        with open(self.path, "r+b") as file:
+            for line in file:
+                try:
+                    key, value = json.loads(line)
+                except ValueError:
+                    break
+                if not line.endswith(b"\n"):
+                    break
+                self._found[key], whole = value, whole + len(line)
+            file.truncate(whole)
+
+    def __getitem__(self, key: str) -> list:
+        return self._found[key]
+
+    def __setitem__(self, key: str, value: list) -> None:
+        line = json.dumps([key, value])
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        # as it will be read back: a resumed run must not differ from an undisturbed one
+        self._found[key] = json.loads(line)[1]
+
+    def __delitem__(self, key: str) -> None:
+        raise TypeError("a journal only grows")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)

@@ -1,0 +1,172 @@
+"""Public datasets in the form of our items; each reader takes the file as it was published.
+
+Only test items are read: the worked examples of a prompt are ours, so that no dataset shows a
+model its own answers.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kensho.jlce import items
+from kensho.jlce.metrics import is_polite
+
+LABELS = {"entailment": "含意", "contradiction": "矛盾", "neutral": "中立"}
+TRUTH = {"entailment": "真", "contradiction": "偽", "neutral": "不明"}
+TITLE = " [SEP] "  # between title and text of a JSQuAD passage
+
+
+def jsquad(path: Path) -> Iterator[items.Reading]:
+    """JSQuAD (Kurihara et al. 2022), the 97 % of its questions with a gold in the text."""
+    for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
+        for number, paragraph in enumerate(article["paragraphs"]):
+            title, _, passage = paragraph["context"].rpartition(TITLE)
+            for question in paragraph["qas"]:
+                golds = dict.fromkeys(answer["text"] for answer in question["answers"])
+                found = [gold for gold in golds if gold in passage]
+                if found:
+                    yield items.Reading(
+                        **_item(question["id"], f"{article['title']}-{number}"),
+                        title=title or article["title"],
+                        passage=passage,
+                        question=question["question"],
+                        answers=found,
+                    )
+
+
+def jnli(path: Path) -> Iterator[items.Inference]:
+    """JNLI (Kurihara et al. 2022); cluster = the captions that a pair was made of."""
+    for row in _json_lines(path):
+        yield items.Inference(
+            **_item(row["sentence_pair_id"], row["yjcaptions_id"]),
+            premise=row["sentence1"],
+            hypothesis=row["sentence2"],
+            label=LABELS[row["label"]],
+        )
+
+
+def jcommonsenseqa(path: Path) -> Iterator[items.Commonsense]:
+    """JCommonsenseQA (Kurihara et al. 2022)."""
+    for row in _json_lines(path):
+        yield items.Commonsense(
+            **_item(row["q_id"]),
+            question=row["question"],
+            choices=[row[f"choice{number}"] for number in range(5)],
+            answer=row["label"],
+        )
+
+
+def jrte_sentiment(path: Path) -> Iterator[items.Sentiment]:
+    """Hotel reviews of the JRTE corpus (Hayashibe 2020), its test part; neutral ones left out."""
+    for name, label, text, _, part in _rows(path, "\t"):
+        if part == "test" and label in ("1", "-1"):
+            label = "肯定" if label == "1" else "否定"
+            yield items.Sentiment(**_item(name), text=text, label=label)
+
+
+def jcola(path: Path) -> Iterator[items.Acceptability]:
+    """JCoLA (Someya et al. 2024); cluster = the publication that a sentence comes from."""
+    for row in _json_lines(path):
+        yield items.Acceptability(
+            **_item(row["uid"], row["source"]), text=row["sentence"], label=row["label"]
+        )
+
+
+def mgsm(path: Path) -> Iterator[items.Mathematics]:
+    """MGSM, Japanese (Shi et al. 2022)."""
+    for number, (question, answer) in enumerate(_rows(path, "\t")):
+        value = float(answer.replace(",", ""))
+        yield items.Mathematics(**_item(number), question=question, answer=value)
+
+
+def neubaroco(path: Path) -> Iterator[items.Logic]:
+    """NeuBAROCO's syllogisms (Ozeki et al. 2024); cluster = kind of inference."""
+    header, *rows = _rows(path, "\t")
+    for row in (dict(zip(header, row, strict=True)) for row in rows):
+        yield items.Logic(
+            **_item(row["ID"], row["inference-type"]),
+            premises=row["premises_ja"],
+            statement=row["hypothesis_ja"],
+            label=TRUTH[row["gold"]],
+            kind=row["inference-type"],
+        )
+
+
+def livedoor(folder: Path) -> Iterator[items.Summary]:
+    """Headlines of the livedoor news corpus (unpacked): a headline stands for a summary."""
+    for path in sorted(folder.glob("**/text/*/*-[0-9]*.txt")):
+        _, _, title, *body = path.read_text(encoding="utf-8").split("\n")
+        yield items.Summary(
+            **_item(path.stem, path.parent.name), text="\n".join(body).strip(), summary=title
+        )
+
+
+def keigo_transfer(path: Path) -> Iterator[items.Style]:
+    """Plain sentences that annotators made polite (KeiCO's sister set, keigo-transfer)."""
+    for number, (text, changed, _) in enumerate(_rows(path, ",")):
+        if is_polite(changed) and not is_polite(text):
+            yield items.Style(**_item(number), text=text, direction="丁寧体", references=[changed])
+
+
+def bsd(path: Path) -> Iterator[items.Translation]:
+    """Business Scene Dialogue, English to Japanese (Rikters et al. 2019); cluster = scene."""
+    for scene in json.loads(path.read_text(encoding="utf-8")):
+        for turn in scene["conversation"]:
+            yield items.Translation(
+                **_item(f"{scene['id']}-{turn['no']}", scene["id"]),
+                text=turn["en_sentence"],
+                references=[turn["ja_sentence"]],
+            )
+
+
+def universal_dependencies(path: Path) -> Iterator[items.Syntax]:
+    """A Japanese treebank in CoNLL-U with bunsetsu in MISC (UD_Japanese-GSD)."""
+    for sentence in path.read_text(encoding="utf-8").strip().split("\n\n"):
+        lines = sentence.split("\n")
+        name = next(line.split(" = ")[1] for line in lines if line.startswith("# sent_id"))
+        rows = [line.split("\t") for line in lines if line[:1].isdigit()]
+        rows = [row for row in rows if row[0].isdigit()]
+        bunsetsu: list[str] = []
+        for row in rows:
+            if "BunsetuBILabel=B" in row[9] or not bunsetsu:
+                bunsetsu.append("")
+            bunsetsu[-1] += row[1]
+        yield items.Syntax(
+            **_item(name),
+            text="".join(row[1] for row in rows),
+            words=[row[1] for row in rows],
+            upos=[row[3] for row in rows],
+            heads=[int(row[6]) for row in rows],
+            deprels=[row[7] for row in rows],
+            bunsetsu=bunsetsu,
+        )
+
+
+READERS: dict[str, tuple[str, Callable[[Path], Iterator[items.Item]]]] = {  # kind, reader
+    "jsquad": ("reading", jsquad),
+    "jnli": ("nli", jnli),
+    "jcommonsenseqa": ("commonsense", jcommonsenseqa),
+    "jrte-sentiment": ("sentiment", jrte_sentiment),
+    "jcola": ("acceptability", jcola),
+    "mgsm-ja": ("mathematics", mgsm),
+    "neubaroco": ("logic", neubaroco),
+    "keigo-transfer": ("style", keigo_transfer),
+    "bsd": ("translation", bsd),
+    "ud-japanese-gsd": ("syntax", universal_dependencies),
+}
+
+
+def _item(name: object, cluster: object = None) -> dict:
+    return {"id": str(name), "split": "test", "cluster": str(name if cluster is None else cluster)}
+
+
+def _json_lines(path: Path) -> Iterator[dict]:
+    with open(path, encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
+
+
+def _rows(path: Path, delimiter: str) -> Iterator[list[str]]:
+    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
+    with open(path, encoding="utf-8", newline="") as file:
+        yield from csv.reader(file, delimiter=delimiter, quoting=quoting)

@@ -1,0 +1,161 @@
+"""Scores of one answer against its gold, by the field's definitions; shares from 0 to 1.
+
+Text is compared after Unicode's compatibility normalisation (NFKC) without surrounding space.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+
+import numpy as np
+import sacrebleu
+from rouge_score.rouge_scorer import RougeScorer
+
+THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+LONGEST = 20_000  # characters of an answer that are scored; alignment costs their square
+
+
+def normalised(text: str) -> str:
+    """Comparable form of a text."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def without_thinking(answer: str) -> tuple[str, int]:
+    """The answer without its ``<think>`` blocks, and how many characters they held.
+
+    A block that is never closed runs to the end: what was not concluded is no answer.
+    """
+    kept = THINKING.sub("", answer)
+    return kept.strip(), len(answer) - len(kept)
+
+
+def exact_match(answer: str, golds: Iterable[str]) -> float:
+    """1 if the answer is one of the golds (SQuAD, Rajpurkar et al. 2016, in NFKC)."""
+    return float(normalised(answer) in {normalised(gold) for gold in golds})
+
+
+def character_f1(answer: str, golds: Iterable[str]) -> float:
+    """Best F1 over the golds of the bags of characters (SQuAD's F1, a character for a word)."""
+    return max((_bag_f1(normalised(answer), normalised(gold)) for gold in golds), default=0.0)
+
+
+def _bag_f1(answer: str, gold: str) -> float:
+    if not answer or not gold:
+        return float(answer == gold)
+    common = sum((Counter(answer) & Counter(gold)).values())
+    return 2 * common / (len(answer) + len(gold))
+
+
+def levenshtein_ratio(answer: str, golds: Iterable[str]) -> float:
+    """Best 1 - distance / longer length over the golds; what some harnesses call F1 is like it."""
+    found = 0.0
+    for gold in map(normalised, golds):
+        longer = max(len(answer := normalised(answer)[:LONGEST]), len(gold))
+        found = max(found, 1 - _distance(answer, gold) / longer if longer else 1.0)
+    return found
+
+
+def _distance(first: str, second: str) -> int:
+    """Edits (Levenshtein 1966); one row per character of the shorter text."""
+    if len(first) < len(second):
+        first, second = second, first
+    codes = np.array([ord(c) for c in first], dtype=np.int64)
+    row, places = np.arange(len(first) + 1), np.arange(len(first) + 1)
+    for number, character in enumerate(second, start=1):
+        changed = np.minimum(row[1:] + 1, row[:-1] + (codes != ord(character)))
+        # an insertion carries the least of what stands before, one more for each step
+        row = np.minimum.accumulate(np.concatenate([[number], changed]) - places) + places
+    return int(row[-1])
+
+
+def last_number(answer: str) -> float | None:
+    """The last number of an answer (MGSM's rule, Shi et al. 2022), commas left out; or None."""
+    found = NUMBER.findall(normalised(answer))
+    return float(found[-1].replace(",", "")) if found else None
+
+
+def spans(pieces: Sequence[str]) -> list[tuple[int, int]]:
+    """Where each piece of a text begins and ends, in characters without space."""
+    ends = np.cumsum([len("".join(piece.split())) for piece in pieces]).tolist()
+    return list(zip([0, *ends[:-1]], ends, strict=True)) if pieces else []
+
+
+def f1(found: set, gold: set) -> float:
+    """Harmonic mean of precision and recall of two sets; 1 if both are empty."""
+    return 2 * len(found & gold) / (len(found) + len(gold)) if found or gold else 1.0
+
+
+def labelled_f1(found: Sequence[tuple[str, str]], gold: Sequence[tuple[str, str]]) -> float:
+    """F1 of (piece, label) whose span and label are both right: UPOS of CoNLL 2018's scorer."""
+    sets = []
+    for pairs in (found, gold):
+        where = spans([piece for piece, _ in pairs])
+        sets.append({(span, label) for span, (_, label) in zip(where, pairs, strict=True)})
+    return f1(*sets)
+
+
+def attachment(
+    heads: Sequence[int], relations: Sequence[str], gold: tuple[Sequence[int], Sequence[str]]
+) -> tuple[float, float]:
+    """UAS and LAS on gold words: shares whose head, and head with relation, are right.
+
+    Relations count without subtypes, as in CoNLL 2018's LAS. What is missing at the end is wrong.
+    """
+    right = [found == true for found, true in zip(heads, gold[0], strict=False)]
+    both = [
+        ok and found.split(":")[0] == true.split(":")[0]
+        for ok, found, true in zip(right, relations, gold[1], strict=False)
+    ]
+    return sum(right) / len(gold[0]), sum(both) / len(gold[0])
+
+
+def chrf(answer: str, golds: Sequence[str]) -> float:
+    """chrF2 (Popović 2015), sacrebleu's default, as a share."""
+    return sacrebleu.sentence_chrf(normalised(answer), list(map(normalised, golds))).score / 100
+
+
+def corpus_bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    """BLEU (Papineni et al. 2002) of a corpus on words of MeCab (UniDic), from 0 to 100.
+
+    ``references`` holds a list for each answer; shorter lists are filled with their first.
+    """
+    most = max(map(len, references))
+    columns = [
+        [words(golds[place] if place < len(golds) else golds[0]) for golds in references]
+        for place in range(most)
+    ]
+    found = [words(answer) for answer in answers]
+    return sacrebleu.corpus_bleu(found, columns, tokenize="none", force=True).score
+
+
+def rouge(answer: str, golds: Sequence[str]) -> dict[str, float]:
+    """Best F1 over the golds of ROUGE-1, -2 and -L (Lin 2004) on words of MeCab (UniDic)."""
+    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=_Words())
+    scores = [scorer.score(gold, answer[:LONGEST]) for gold in golds]
+    return {name: max(score[name].fmeasure for score in scores) for name in scores[0]}
+
+
+def words(text: str) -> str:
+    """The text in words of MeCab with UniDic, space between them."""
+    return _tagger()(normalised(text)[:LONGEST])
+
+
+class _Words:
+    """The tokenizer that ROUGE is given."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return words(text).split()
+
+
+@cache
+def _tagger() -> Callable[[str], str]:
+    import fugashi
+    import unidic_lite
+
+    tagger = fugashi.GenericTagger(
+        f'-d "{unidic_lite.DICDIR}" -r "{unidic_lite.DICDIR}/mecabrc" -Owakati'
+    )
+    return lambda text: tagger.parse(text).strip()
