@@ -91,7 +91,7 @@ def test_a_claim_without_its_arm_is_not_tested(copy):
     path.write_text(yaml.safe_dump(config))
     done = snakemake(copy, "-n")
     planned = jobs(done.stdout)
-    assert planned["train"] == 6 and planned["judge_statistical"] == 5
+    assert planned["train"] == 6 and planned["judge_statistical"] == 1
 
 
 @pytest.mark.slow
