@@ -8,8 +8,6 @@ import pytest
 from kensho.claims.model import Claim
 from kensho.stats.judge import judge
 
-pytestmark = pytest.mark.slow
-
 AB = [
     {
         "label": "a - b",
@@ -164,9 +162,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_true_claim_is_verified(case):
-    test, tables = CASES[case]
+def judged(test, tables):
     common = {"experiment": "e", "direction": "greater", "sesoi": 0.01}
     claim = Claim.model_validate(
         {
@@ -182,7 +178,20 @@ def test_a_true_claim_is_verified(case):
         }
     )
     conditions = {arm: {"tier": "at-scope"} for arm in tables}
-    found, idata = judge(claim, tables, conditions, family_size=1, alpha=0.05, seed=1)
+    return judge(claim, tables, conditions, family_size=1, alpha=0.05, seed=1)
+
+
+def test_a_gain_over_no_right_answer_is_not_tested():
+    found, idata = judged(CASES["gain"][0], answers(ITEMS[:40], a=0.5, b=0.0))
+    assert (found["verdict"], found["reason"], idata) == ("NOT TESTED", "UNDEFINED", None)
+    assert "a side has the mean 0, which gives no ratio" in found["sentence"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_a_true_claim_is_verified(case):
+    test, tables = CASES[case]
+    found, idata = judged(test, tables)
     assert (found["verdict"], found["reason"]) == ("VERIFIED", "HOLDS"), found["sentence"]
     assert found["schools_agree"] and found["diagnostics"]["gates_ok"]
     assert len(found["posterior"]["prior_sensitivity"]) >= 2

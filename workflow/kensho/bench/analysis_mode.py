@@ -114,6 +114,7 @@ def conditions(work: list[dict], *, blocks: int, threads: int, seed: int) -> dic
     """What was run; the original's conditions are unknown, so the tier is ``reduced``."""
     return {
         "tier": "reduced",
+        "device": "cpu",
         "dtype": "float32",
         "batch": {"plain": "1 sentence", "analysis": f"{BATCH_TOKENS} tokens"},
         "items": len(work),

@@ -158,6 +158,7 @@ def conditions(work: dict, *, blocks: int, threads: int, seed: int) -> dict:
     """What was run; the original's conditions are unknown, so the tier is ``reduced``."""
     return {
         "tier": "reduced",
+        "device": "cpu",
         "dtype": "float32",
         "batch": {"plain": 1, "quick": CHOICES * len(work["items"])},
         "items": len(work["items"]),

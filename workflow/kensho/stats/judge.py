@@ -13,7 +13,7 @@ import pandas as pd
 from kensho.claims.model import Claim, Tier, Verdict
 from kensho.claims.registration import status
 from kensho.stats import decision, frequentist, intervals, multiverse, power, units
-from kensho.stats.evidence import Evidence, gather
+from kensho.stats.evidence import Evidence, Undefined, gather
 from kensho.stats.scales import BY_NAME, DOSE, SHARE, Interval, Scale
 
 if TYPE_CHECKING:
@@ -65,7 +65,10 @@ def judge(
     }
     if not test.stochastic or (test.design == "peak_memory" and _steady(claim, tables)):
         return analysis | _deterministic(claim, tables, tier), None
-    found, idata = _stochastic(claim, tables, tier, family_size, alpha, seed, draws)
+    try:
+        found, idata = _stochastic(claim, tables, tier, family_size, alpha, seed, draws)
+    except Undefined as reason:
+        return analysis | {"reason": "UNDEFINED", "sentence": str(reason)}, None
     return analysis | found, idata
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from kensho.claims import designs
-from kensho.stats.evidence.base import Evidence
+from kensho.stats.evidence.base import Evidence, Undefined
 from kensho.stats.evidence.dose import dose_optimum
 from kensho.stats.evidence.pairs import difference, ratio, ratio_of_means
 from kensho.stats.evidence.shares import proportion, win_rate
 from kensho.stats.evidence.tasks import rank_order, tasks
 from kensho.stats.units import Tables
 
-__all__ = ["Evidence", "gather"]
+__all__ = ["Evidence", "Undefined", "gather"]
 
 _BY_DESIGN = {
     "paired_log_ratio": ratio,
@@ -28,6 +28,7 @@ _BY_DESIGN = {
 def gather(test: designs.Test, reading, tables: Tables, seed: int) -> Evidence:
     """Evidence on a reading of a registered test; `reading` is None where a design has only one.
 
-    Raises ValueError naming file, line or block for tables that cannot be used.
+    Raises Undefined where the observations give no such quantity, and ValueError naming file, line
+    or block for tables that cannot be used.
     """
     return _BY_DESIGN[test.design](test, reading, tables, seed)

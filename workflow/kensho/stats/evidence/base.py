@@ -12,6 +12,10 @@ from kensho.stats.intervals import Fit
 from kensho.stats.scales import Scale
 
 
+class Undefined(ValueError):
+    """The observations are sound and give no such quantity, a ratio to zero for one."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Closed forms and model data of one reading.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kensho.claims import designs
 from kensho.stats import frequentist, intervals, multiverse
-from kensho.stats.evidence.base import Evidence, named
+from kensho.stats.evidence.base import Evidence, Undefined, named
 from kensho.stats.scales import BY_NAME, RATIO, Scale
 from kensho.stats.units import Tables, binary, by_unit, paired, split
 
@@ -30,7 +30,7 @@ def ratio_of_means(
     parts = split(rows.index, test.levels, test.experiment)
     x, y = (by_unit(rows[side].map(np.mean).to_numpy(), parts) for side in rows)
     if not min(x.mean(), y.mean()) > 0:
-        raise ValueError(
+        raise Undefined(
             f"{test.experiment}: reading '{reading.label}': a side has the mean "
             f"{min(x.mean(), y.mean()):g}, which gives no ratio; observe more units"
         )
