@@ -1,5 +1,6 @@
 # make report: set up, run the main job, write results/validation_report.html
 # make benchmark: every experiment, results/benchmark_report.html
+# make jlce: sixteen Japanese tasks, results/jlce.html
 # make test:   the default tests
 SHELL := /bin/bash
 PYTHON ?= python3.11
@@ -11,7 +12,7 @@ RUN = flock --nonblock --close --conflict-exit-code 75 .venv/run.lock bash -c '\
 	$(SNAKEMAKE) $(1)' \
 	|| { code=$$?; [ $$code -ne 75 ] || echo "another run is active in this folder; wait for it" >&2; exit $$code; }
 
-.PHONY: report benchmark verify test test-all lint config clean
+.PHONY: report benchmark jlce verify test test-all lint config clean
 
 report: .venv/installed
 	@$(call RUN,--quiet rules)
@@ -20,6 +21,10 @@ report: .venv/installed
 benchmark: .venv/installed
 	@$(call RUN,benchmark --quiet rules)
 	@echo "report: results/benchmark_report.html"
+
+jlce: .venv/installed
+	@$(call RUN,jlce --quiet rules)
+	@echo "page: results/jlce.html"
 
 verify: .venv/installed
 	@$(SNAKEMAKE) verify --quiet all

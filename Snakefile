@@ -12,6 +12,7 @@ include: "rules/data.smk"
 include: "rules/augment.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
+include: "rules/jlce.smk"
 include: "rules/bench.smk"
 include: "rules/bench_models.smk"
 include: "rules/external.smk"
@@ -41,6 +42,7 @@ localrules:
     preflight,
     calibration,
     calibration_full,
+    jlce,
 
 
 rule all:

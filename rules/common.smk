@@ -61,6 +61,9 @@ MODELS = [CONFIG.train.base, *CONFIG.evaluate.references]
 NEEDED = [CONFIG.data.source, *MODELS]  # sources without which nothing runs
 ARMS = {arm.name: arm for arm in CONFIG.train.arms}
 EVALUATED = ["base", *ARMS, *CONFIG.evaluate.references]
+RANKED = CONFIG.jlce.arms or ["base", *list(ARMS)[:1], *CONFIG.evaluate.references]
+JUDGE = CONFIG.jlce.judge
+PREFERENCES = {"-".join(pair): pair for pair in JUDGE.pairs} if JUDGE else {}
 TECHNIQUES = ["synonyms", "bunsetsu", "politeness"]
 TOKENIZERS = [n for n in CONFIG.bench.token_counts.tokenizers if n in ACCEPTED_SOURCES]
 
@@ -106,6 +109,8 @@ PRODUCED = {
     "augmentation": ["original", "augmented"],
     "adaptation": EVALUATED,
     "evaluation": EVALUATED,
+    "jlce": RANKED,
+    "jlce_preference": list(PREFERENCES),
 }
 # Accelerator without which no claim is tested on an experiment.
 NEEDS = {"rocm_variables": "rocm", "gemm": "rocm"}
@@ -161,7 +166,9 @@ def untestable(claim):
 
 
 TESTED = {claim.id: claim for claim in CLAIMS if untestable(claim) is None}
-LEFT_OUT = set(get_args(Experiment)) - set(CONFIG.bench.main)  # of the main job
+LEFT_OUT = {*get_args(Experiment), "jlce", "jlce_preference"} - set(
+    CONFIG.bench.main
+)  # of the main job
 JUDGED = {  # claims of each summary
     "statistical": [i for i, c in TESTED.items() if c.test.experiment not in LEFT_OUT],
     "benchmark": list(TESTED),
@@ -205,18 +212,18 @@ def training_samples(wildcards):
     return "results/data/train_augmented.csv" if augmented else "results/data/train.csv"
 
 
-def evaluated_models(wildcards):
+def evaluated_models(arm, replicates):
     """Folders that evaluating an arm reads: base or reference model, and what was trained."""
-    if wildcards.arm in CONFIG.evaluate.references:
-        return {"base": f"results/models/{wildcards.arm}"}
+    if arm in CONFIG.evaluate.references:
+        return {"base": f"results/models/{arm}"}
     trained = expand(
         "results/train/{arm}/seed{seed}/{part}",
-        arm=wildcards.arm,
-        seed=seeds(wildcards.arm),
+        arm=arm,
+        seed=replicates,
         part=["model", "record.json"],
     )
     base = {"base": f"results/models/{CONFIG.train.base}"}
-    return base | ({"trained": trained} if wildcards.arm in ARMS else {})
+    return base | ({"trained": trained} if arm in ARMS else {})
 
 
 FAILURES = Path("logs/failures.txt")

@@ -4,7 +4,7 @@
 rule evaluate:
     """Translation, NLL per character and, where their data can be had, JGLUE choices."""
     input:
-        unpack(evaluated_models),
+        unpack(lambda w: evaluated_models(w.arm, seeds(w.arm))),
         test="results/data/test.csv",
         tasks=expand("results/sources/{source}/record.json", source=CHOICE_TASKS),
     output:

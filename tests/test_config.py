@@ -20,6 +20,7 @@ SOURCES, _ = sources.load(ROOT / "config/sources.yaml")
 CARDS = cards.load(ROOT / "resources/architectures.yaml")
 LORA = {"name": "x", "method": "lora", "rank": 4, "targets": ["q_proj"]}
 FULL = {"name": "x", "method": "full"}
+JUDGE = {"url": "http://judge/v1", "model": "any"}
 
 
 def problems(raw):
@@ -145,6 +146,29 @@ ONE_LINE = {
     "arm name for a path": (
         {"train": {"arms": [FULL | {"name": "../x"}]}},
         "train.arms.0.name: String should match pattern",
+    ),
+    "ranked arm": (
+        {"jlce": {"arms": ["base", "lora-r9"]}},
+        "jlce.arms: no arm 'lora-r9', did you mean 'lora-r8'?",
+    ),
+    "one model to rank": ({"jlce": {"arms": ["base"]}}, "jlce.arms: expected at least 2 items"),
+    "no first prompt": ({"jlce": {"prompts": [2]}}, "jlce.prompts: without 1"),
+    "more seeds than there are": ({"jlce": {"seeds": 4}}, "jlce.seeds: 4 of only 3 (train.seeds)"),
+    "judge without a model": (
+        {"jlce": {"judge": {"url": "http://judge/v1", "pairs": [["base", "lora-r8"]]}}},
+        "jlce.judge.model: required key is missing",
+    ),
+    "judge of itself": (
+        {"jlce": {"judge": JUDGE | {"pairs": [["base", "base"]]}}},
+        "jlce.judge.pairs: an arm against itself",
+    ),
+    "judge with a key in its address": (
+        {"jlce": {"judge": JUDGE | {"url": "http://key@judge/v1", "pairs": [["base", "full"]]}}},
+        "jlce.judge.url: String should match pattern",
+    ),
+    "judge of three": (
+        {"jlce": {"judge": JUDGE | {"pairs": [["base", "lora-r8", "full"]]}}},
+        "jlce.judge.pairs.0: expected at most 2 items",
     ),
     "pool": ({"data": {"pool": 15_499}}, "data.pool: smaller than data.train + data.test"),
     "lengths": ({"data": {"min_characters": 31}}, "data.min_characters: above data.max_characters"),

@@ -15,7 +15,7 @@ FILES = {
     "jcola": ("jcola/data/jcola-v1.0/in_domain_valid-v1.0.json", 865),
     "mgsm-ja": ("mgsm/mgsm/mgsm_ja.tsv", 250),
     "neubaroco": ("neubaroco/acl2024/NeuBAROCO_NLI.tsv", 790),
-    "keigo-transfer": ("keigo-transfer/annot_data_1.csv", 20),
+    "livedoor-news": ("livedoor-news/livedoor-news-subset.tar.gz", 360),
     "bsd": ("bsd/test.json", 2000),
     "ud-japanese-gsd": ("ud-japanese-gsd/ja_gsd-ud-test.conllu", 543),
 }

@@ -65,6 +65,8 @@ def test_spans_and_labels():
     assert scoring.f1(set(scoring.spans(gold)), set(scoring.spans(gold))) == 1
     found = set(scoring.spans(["庭で白い", "猫が", "寝ている。"]))
     assert scoring.f1(found, set(scoring.spans(gold))) == pytest.approx(2 * 2 / 7)
+    other = set(scoring.spans(["雨が", "赤い"]))  # as long as the gold pieces, and other words
+    assert scoring.f1(other, set(scoring.spans(gold))) == 0
     tags = [("庭", "NOUN"), ("で", "ADP")]
     assert scoring.labelled_f1(tags, tags) == 1
     assert scoring.labelled_f1([("庭", "VERB"), ("で", "ADP")], tags) == 0.5

@@ -54,6 +54,19 @@ def test_the_default_target_is_the_report(copy, tmp_path):
     assert planned["train"] == 9 and planned["evaluate"] == 5 and planned["report"] == 1
 
 
+def test_jlce_asks_three_models_and_trains_one(copy):
+    done = snakemake(copy, "-n", "jlce")
+    assert done.returncode == 0, done.stdout
+    planned = jobs(done.stdout)
+    assert planned["jlce_arm"] == 3 and planned["train"] == 1 and "evaluate" not in planned
+    path = copy / "config" / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["jlce"]["judge"] = {"url": "http://judge/v1", "model": "x", "pairs": [["base", "full"]]}
+    path.write_text(yaml.safe_dump(config))
+    planned = jobs(snakemake(copy, "-n", "jlce").stdout)
+    assert planned["jlce_preference"] == 1 and planned["jlce_arm"] == 4
+
+
 def test_four_faults_are_four_lines_and_no_traceback(copy):
     path = copy / "config" / "config.yaml"
     config = yaml.safe_load(path.read_text())
@@ -127,9 +140,9 @@ def edit(path, old, new):
 
 @pytest.mark.slow
 def test_a_tolerance_reruns_its_analysis_and_the_report(finished):
-    path = finished / "config/claims/figures.yaml"
+    path = finished / "config/claims/main.yaml"
     claims = yaml.safe_load(path.read_text())
-    next(c for c in claims if c["id"] == "F-4.combined")["test"]["region"] = [1.0, 1.3]
+    next(c for c in claims if c["id"] == "R-5.memory")["test"]["region"] = [1.8, 2.25]
     path.unlink()  # never through a link
     path.write_text(yaml.safe_dump(claims))
     planned = jobs(snakemake(finished, "-n").stdout)

@@ -106,6 +106,60 @@ class Evaluate(Section):
     batch_size: Count = 16
 
 
+Task = Literal[
+    *("reading", "nli", "commonsense", "sentiment"),
+    *("dependency", "pos", "acceptability", "bunsetsu"),
+    *("commonsense_reasoning", "acceptability_reasoning", "mathematics", "logic"),
+    *("summary", "question", "style", "translation"),
+]
+Public = Literal[
+    *("jsquad", "jnli", "jcommonsenseqa", "jrte-sentiment", "jcola", "mgsm-ja", "neubaroco"),
+    *("bsd", "livedoor-news", "ud-japanese-gsd"),
+]
+
+
+class Judge(Section):
+    url: str = Field(
+        description="base URL of an OpenAI-compatible endpoint, usually ending in /v1",
+        pattern=r"^https?://[^\s@?#]+$",
+    )
+    model: str
+    pairs: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = Field(
+        description="arms whose answers are compared, in both orders", min_length=1
+    )
+    key_variable: str | None = Field(
+        None,
+        description="name of the environment variable that holds the API key",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+    )
+    max_tokens: Count = Field(1024, description="of one verdict with its reasons")
+    timeout: Count = Field(120, description="seconds without a byte of the reply")
+    parallel: Count = Field(4, description="requests at a time")
+
+
+class Jlce(Section):
+    arms: Annotated[list[Name], Field(min_length=2)] | None = Field(
+        None,
+        description="models that are ranked; null for the base, the first of train.arms and the "
+        "references",
+    )
+    seeds: Count = Field(1, description="trainings of an arm that are asked, of train.seeds")
+    tasks: list[Task] = Field(list(get_args(Task)), min_length=1)
+    prompts: list[Literal[1, 2, 3]] = Field(
+        [1], description="1 is ranked, others are shown beside it", min_length=1
+    )
+    items: Count = Field(10, description="of each task, drawn from those at hand")
+    sources: list[Public] = Field(
+        list(get_args(Public)),
+        description="public items; where they are not at hand or not accepted (licences), our own",
+    )
+    batch_size: Count = Field(16, description="answers written at once")
+    max_new_tokens: Count | None = Field(
+        None, description="of an answer, thinking included; null for each task's own limit"
+    )
+    judge: Judge | None = Field(None, description="a model that compares the arms' open answers")
+
+
 class Stats(Section):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="before correction")
     draws: Annotated[int, Field(ge=1500)] = Field(2500, description="per chain, 4 chains")
@@ -129,6 +183,7 @@ class Config(Section):
     train: Train = Field(Train(), description="adaptation")
     evaluate: Evaluate = Field(Evaluate(), description="lm-evaluation-harness")
     bench: Bench = Field(Bench(), description="experiments")
+    jlce: Jlce = Field(Jlce(), description="sixteen Japanese tasks, the target `jlce`")
     stats: Stats = Field(Stats(), description="verdicts")
 
 
@@ -141,13 +196,17 @@ def check(
     the rest can still be checked, and all problems, one line each. Only use the configuration if
     there are no problems.
     """
-    try:
-        config, found = Config.model_validate(raw), []
-    except ValidationError as error:
-        found = problems(error, where, Config)
-        for item in error.errors():
-            raw = _without(raw, item["loc"])
-        config = Config.model_validate(raw)
+    found: list[str] = []
+    while True:
+        try:
+            config = Config.model_validate(raw)
+            break
+        except ValidationError as error:
+            found = found or problems(error, where, Config)
+            for item in error.errors():  # where a key is missing, its whole section goes
+                fault = item["loc"][: -1 if item["type"] == "missing" else None]
+                less = _without(raw, fault)
+                raw = less if less != raw else _without(raw, fault[:1])
     return config, found + list(_unknown_names(config, sources, architectures, where))
 
 
@@ -170,6 +229,7 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
     ]
     named += [("evaluate.references", name, "model") for name in config.evaluate.references]
     named += [("evaluate.choice_tasks", name, "dataset") for name in config.evaluate.choice_tasks]
+    named += [("jlce.sources", name, "dataset") for name in config.jlce.sources]
     named += [("bench.medical.subjects", name, "dataset") for name in config.bench.medical.subjects]
     for key, name, kind in named:
         of_kind = [known for known, source in sources.items() if source.kind == kind]
@@ -212,6 +272,19 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
     for name, times in counts.items():
         if times > 1 or name in ("base", *config.evaluate.references):
             yield f"{where}: train.arms: the name '{name}' is used twice; rename one arm"
+    evaluated = ["base", *counts, *config.evaluate.references]
+    judged = config.jlce.judge.pairs if config.jlce.judge else []
+    named = [("arms", name) for name in config.jlce.arms or []]
+    named += [("judge.pairs", name) for pair in judged for name in pair]
+    for key, name in named:
+        if name not in evaluated:
+            yield f"{where}: jlce.{key}: no arm '{name}', {suggestion(name, evaluated)}"
+    if any(one == other for one, other in judged):
+        yield f"{where}: jlce.judge.pairs: an arm against itself; name two arms"
+    if 1 not in config.jlce.prompts:
+        yield f"{where}: jlce.prompts: without 1, the prompt that is ranked; add it"
+    if config.jlce.seeds > (there := len(config.train.seeds)):
+        yield f"{where}: jlce.seeds: {config.jlce.seeds} of only {there} (train.seeds)"
     for arm in config.train.arms:
         has = {arm.rank is not None, bool(arm.targets)}
         if has != {arm.method == "lora"}:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,6 +41,13 @@ def read_json(path: Path | str) -> dict:
     if not isinstance(found, dict):
         raise ValueError(f"{path}: not a JSON object; delete it and run again")
     return found
+
+
+def write_lines(path: Path | str, values: Iterable) -> None:
+    """Write JSON lines completely or not at all."""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        for value in values:
+            file.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
 def write_json(path: Path | str, value) -> None:

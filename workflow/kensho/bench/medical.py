@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from kensho.data.duplicates import near_pairs
 from kensho.jlce import harness
-from kensho.jlce.arms import evaluate_arm
+from kensho.jlce.arms import models
 from kensho.models.loading import compute_dtype, device
 from kensho.observations import environment, table, write
 from kensho.train.sft import train
@@ -163,25 +163,17 @@ def observe(
             losses = zip(steps["step"], steps["loss"], strict=True)
             rows += [_row("qlora", block, *loss, "training_loss", "nat/token") for loss in losses]
             rows.append(_row("qlora", block, 0, parameters, "trainable_parameters", "parameters"))
-        for arm, folder, models, method in (
+        for arm, folder, trained, method in (
             ("base", base, {0: None}, "none"),
             ("base-nf4", nf4, {0: None}, "none"),
             ("qlora", nf4, adapters, "lora"),
         ):
-            logs = evaluate_arm(
-                folder,
-                models,
-                tasks,
-                method=method,
-                dtype=dtype,
-                batch_size=evaluated_at_once,
-                seed=seed,
-            )
-            rows += [
-                _row(arm, log["doc"]["id"], replicate, float(log["acc"]), "accuracy", "share")
-                for replicate, found in logs.items()
-                for log in found["jmmlu"]
-            ]
+            for replicate, *loaded in models(folder, trained, method=method, dtype=dtype):
+                found = harness.run(*loaded, tasks, batch_size=evaluated_at_once, seed=seed)
+                rows += [
+                    _row(arm, log["doc"]["id"], replicate, float(log["acc"]), "accuracy", "share")
+                    for log in found["jmmlu"]
+                ]
     return table(rows)
 
 

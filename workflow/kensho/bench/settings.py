@@ -80,7 +80,7 @@ class TrainingMemory(Section):
     cells: list[Cell] = Field(
         [Cell(batch=1, length=128)], description="samples and tokens of each", min_length=1
     )
-    blocks: Annotated[int, Field(ge=3)] = Field(3, description="fresh processes per arm and cell")
+    blocks: Annotated[int, Field(ge=2)] = Field(2, description="fresh processes per arm and cell")
     largest: list[MemoryArm] = Field(
         ["lora-r8-qkvo"], description="arms whose largest batch is searched"
     )

@@ -1,7 +1,7 @@
 """Evaluating one arm: its seeds one after the other, items and totals as observations."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -17,28 +17,17 @@ TRAINING_METRICS = {
 }
 
 
-def evaluate_arm(
-    base: Path,
-    models: Mapping[int, Path | None],
-    tasks: list[dict],
-    *,
-    method: str,
-    dtype: torch.dtype,
-    batch_size: int,
-    seed: int,
-) -> dict[int, dict[str, list]]:
-    """Per-item logs of every task, by training seed.
+def models(
+    base: Path, trained: Mapping[int, Path | None], *, method: str, dtype: torch.dtype
+) -> Iterator[tuple]:
+    """Training seed, model and tokenizer of each replicate, one after the other.
 
-    ``models`` holds an adapter (method ``lora``), a whole model (``full``) or None for the base
+    ``trained`` holds an adapter (method ``lora``), a whole model (``full``) or None for the base
     model itself.
     """
-    logs = {}
-    for training_seed, folder in models.items():
+    for seed, folder in trained.items():
         whole = folder if method == "full" else base
-        adapter = folder if method == "lora" else None
-        model, tokenizer = load(whole, dtype, adapter)
-        logs[training_seed] = harness.run(model, tokenizer, tasks, batch_size=batch_size, seed=seed)
-    return logs
+        yield seed, *load(whole, dtype, folder if method == "lora" else None)
 
 
 def rows(

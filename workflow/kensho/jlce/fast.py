@@ -10,8 +10,10 @@ from hashlib import sha256
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 from transformers import DynamicCache
 
+from kensho.jlce.behind import behind
 from kensho.jlce.prefix_tree import Pack, Tokens, families, packs
 
 LEAST_SHARED = 8  # tokens; beginnings shorter than that are not worth a pass of their own
@@ -84,7 +86,6 @@ def generate(
     *,
     most: int,
     batch: int,
-    pad: int,
     ended: Callable[[list[int]], bool],
     journal: Journal | None = None,
 ) -> list[list[int]]:
@@ -104,50 +105,75 @@ def generate(
             if key not in journal:
                 if cache is None:
                     cache = _read(model, contexts[order[0]][:start])
-                _decode(model, contexts, rows, start, cache, answers, most, pad, ended)
+                _decode(model, contexts, rows, start, cache, answers, most, ended)
                 journal[key] = [answers[index] for index in rows]
             for index, answer in zip(rows, journal[key], strict=True):
                 answers[index] = answer
     return answers
 
 
-def _decode(model, contexts, rows, start, prefix, answers, most, pad, ended) -> None:
-    width = max(len(contexts[i]) for i in rows) - start
-    ids = np.full((len(rows), width), pad)
-    seen = np.ones((len(rows), start + width), dtype=bool)
-    for place, index in enumerate(rows):
-        rest = contexts[index][start:]
-        ids[place, width - len(rest) :] = rest
-        seen[place, start : start + width - len(rest)] = False
-    ids, seen = _tensor(ids, model), _tensor(seen, model)
-    keys = (seen.cumsum(dim=-1) - 1).clamp(min=0)  # places; those of padding do not matter
-    cache = _repeated(prefix, len(rows))
-    for _ in range(most):
-        queries = keys[:, -ids.shape[1] :]
-        allowed = seen[:, None] & (keys[:, None] <= queries[:, :, None])
-        logits = model(
-            input_ids=ids,
-            attention_mask=_mask(model, allowed, queries, keys),
-            position_ids=queries,
-            past_key_values=cache,
-            logits_to_keep=1,
-        ).logits[:, -1]
-        chosen = logits.argmax(dim=-1)
+def _decode(model, contexts, rows, start, prefix, answers, most, ended) -> None:
+    logits, caches = zip(*(_prefill(model, contexts[i], start, prefix) for i in rows), strict=True)
+    width = max(len(contexts[index]) for index in rows) - start
+    cache, seen = _padded(caches, width)
+    at = _tensor([len(contexts[index]) for index in rows], model)  # place of the next token
+    chosen = torch.cat(logits).argmax(dim=-1)
+    while True:
         going = []
         for place, (index, token) in enumerate(zip(rows, chosen.tolist(), strict=True)):
             answers[index].append(token)
-            if not ended(answers[index]):
+            if len(answers[index]) < most and not ended(answers[index]):
                 going.append(place)
         if not going:
             return
-        ids = chosen[:, None]
-        seen = torch.cat([seen, seen.new_ones(len(rows), 1)], dim=1)
-        keys = torch.cat([keys, keys[:, -1:] + 1], dim=1)
         if len(going) < len(rows):
             keep = _tensor(going, model)
-            ids, seen, keys = ids[keep], seen[keep], keys[keep]
+            chosen, seen, at = chosen[keep], seen[keep], at[keep]
             cache.batch_select_indices(keep)
             rows = [rows[place] for place in going]
+        seen = torch.cat([seen, seen.new_ones(len(rows), 1)], dim=1)
+        keys = at[:, None] + torch.arange(1 - seen.shape[1], 1, device=at.device)
+        with behind(model, prefix):
+            logits = model(
+                input_ids=chosen[:, None],
+                attention_mask=_mask(model, seen[:, None], at[:, None], keys),
+                position_ids=at[:, None],
+                past_key_values=cache,
+                logits_to_keep=1,
+            ).logits[:, -1]
+        chosen, at = logits.argmax(dim=-1), at + 1
+
+
+def _prefill(model, context: Tokens, start: int, prefix: DynamicCache) -> tuple:
+    """Logits (1, vocabulary) behind a context, and the keys and values of its own tokens.
+
+    A row at a time: neither padding is read nor is the beginning repeated.
+    """
+    places = torch.arange(len(context), device=model.device)[None]
+    allowed = places[:, None] <= places[:, start:, None]
+    logits = model(
+        input_ids=_tensor([context[start:]], model),
+        attention_mask=_mask(model, allowed, places[:, start:], places),
+        position_ids=places[:, start:],
+        past_key_values=prefix,
+        logits_to_keep=1,
+    ).logits[:, -1]
+    own = [(layer.keys[:, :, start:], layer.values[:, :, start:]) for layer in prefix.layers]
+    prefix.crop(start - len(context))
+    return logits, own
+
+
+def _padded(caches: Sequence[list], width: int) -> tuple[DynamicCache, torch.Tensor]:
+    """One cache of all rows, padded on the left, and which of its places (rows, width) are real."""
+    cache = DynamicCache()
+    for place, layers in enumerate(zip(*caches, strict=True)):
+        both = (
+            torch.cat([pad(part, (0, 0, width - part.shape[2], 0)) for part in parts])
+            for parts in zip(*layers, strict=True)
+        )
+        cache.update(*both, place)
+    real = torch.tensor([rows[0][0].shape[2] for rows in caches])
+    return cache, (torch.arange(width) >= width - real[:, None]).to(caches[0][0][0].device)
 
 
 def _digest(asked: list) -> str:
@@ -160,17 +186,6 @@ def _read(model, tokens: Tokens) -> DynamicCache:
     if tokens:
         model(input_ids=_tensor([tokens], model), past_key_values=cache, logits_to_keep=1)
     return cache
-
-
-def _repeated(cache: DynamicCache, times: int) -> DynamicCache:
-    """The same keys and values for every row of a batch."""
-    repeated = DynamicCache()
-    for place, layer in enumerate(cache.layers):
-        if layer.get_seq_length():
-            repeated.update(
-                layer.keys.expand(times, -1, -1, -1), layer.values.expand(times, -1, -1, -1), place
-            )
-    return repeated
 
 
 def _mask(model, allowed, queries, keys) -> torch.Tensor | dict[str, torch.Tensor]:

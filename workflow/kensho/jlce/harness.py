@@ -1,6 +1,5 @@
 """Running tasks through lm-evaluation-harness and reading its per-item logs."""
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +9,11 @@ import sacrebleu
 import yaml
 from datasets import Dataset
 from lm_eval import simple_evaluate
+from lm_eval.api.model import LM
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from kensho.files import replacing
+from kensho.files import write_lines
 
 TASKS = Path(__file__).parent / "tasks"
 LOGGED = ("doc_id", "arguments", "filtered_resps", "target")
@@ -46,16 +46,26 @@ def task(name: str, items: pd.DataFrame, **overrides) -> dict:
 
 def run(model, tokenizer, tasks: list[dict], *, batch_size: int, seed: int) -> dict[str, list]:
     """Per-item logs of each task, as the harness writes them (doc, arguments, resps, metrics)."""
+    wrapped = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+    return logs(wrapped, tasks, TaskManager(include_defaults=False), seed=seed)
+
+
+def logs(model: LM, tasks: list, manager: TaskManager, *, seed: int, **settings) -> dict[str, list]:
+    """The same of a wrapped model, in the order of the items.
+
+    The manager is given because a default one would read all of the harness's own tasks.
+    """
     results = simple_evaluate(
-        model=HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size),
+        model=model,
         tasks=tasks,
-        task_manager=TaskManager(include_defaults=False),  # it would read all of its own tasks
+        task_manager=manager,
         log_samples=True,
         bootstrap_iters=0,
         random_seed=seed,
         numpy_random_seed=seed,
         torch_random_seed=seed,
         fewshot_random_seed=seed,
+        **settings,
     )
     return {
         name: sorted(samples, key=lambda sample: sample["doc_id"])
@@ -110,9 +120,12 @@ def totals(samples: Mapping[str, list]) -> list[tuple[str, float, str]]:
 
 def write_logs(path: Path | str, samples: Mapping[int, Mapping[str, list]]) -> None:
     """The per-item logs by seed as JSON lines: seed, task, doc_id, arguments, responses, target."""
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        for seed, tasks in samples.items():
-            for name, logs in tasks.items():
-                for log in logs:
-                    line = {"seed": seed, "task": name, **{field: log[field] for field in LOGGED}}
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    write_lines(
+        path,
+        (
+            {"seed": seed, "task": name, **{field: log[field] for field in LOGGED}}
+            for seed, tasks in samples.items()
+            for name, logs in tasks.items()
+            for log in logs
+        ),
+    )

@@ -7,13 +7,14 @@ resources/jlce; those of public datasets are brought into the same form by :mod:
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from datasets import Dataset
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from kensho.files import write_lines
 from kensho.validation import problems
 
 OURS = Path(__file__).parents[3] / "resources" / "jlce"
@@ -158,11 +159,32 @@ KINDS: Mapping[str, type[Item]] = {
 }
 
 
+# Of each task: the kind of its items, and the metric that stands for it by the field's custom.
+TASKS: Mapping[str, tuple[str, str]] = {
+    "reading": ("reading", "character_f1"),
+    "nli": ("nli", "balanced_acc"),
+    "commonsense": ("commonsense", "acc"),
+    "sentiment": ("sentiment", "balanced_acc"),
+    "dependency": ("syntax", "las"),
+    "pos": ("syntax", "upos_f1"),
+    "acceptability": ("acceptability", "mcc"),
+    "bunsetsu": ("syntax", "span_f1"),
+    "commonsense_reasoning": ("commonsense", "acc"),
+    "acceptability_reasoning": ("acceptability", "mcc"),
+    "mathematics": ("mathematics", "exact_match"),
+    "logic": ("logic", "balanced_acc"),
+    "summary": ("summary", "rougeL"),
+    "question": ("reading", "rougeL"),
+    "style": ("style", "joint"),
+    "translation": ("translation", "chrf"),
+}
+
+
 def read(path: Path | str, kind: str) -> list[Item]:
     """Items of a file. Raises ValueError with a line for each fault: file, line, key."""
     path, model = Path(path), KINDS[kind]
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not readable ({error}); restore the file") from None
     found, faults = [], []
@@ -183,6 +205,11 @@ def read(path: Path | str, kind: str) -> list[Item]:
         more = [f"... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
         raise ValueError("\n".join(faults[:SHOWN] + more))
     return found
+
+
+def write(path: Path | str, found: Sequence[Item]) -> None:
+    """A file that :func:`read` reads."""
+    write_lines(path, (item.model_dump() for item in found))
 
 
 def document(item: Item) -> dict:

@@ -6,14 +6,18 @@ model its own answers.
 
 import csv
 import json
+import re
+import tarfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
+
+import pandas as pd
 
 from kensho.jlce import items
-from kensho.jlce.metrics import is_polite
 
 LABELS = {"entailment": "含意", "contradiction": "矛盾", "neutral": "中立"}
 TRUTH = {"entailment": "真", "contradiction": "偽", "neutral": "不明"}
+ARTICLE = re.compile(r"[a-z-]+-\d+\.txt")  # the licence and the read-me beside them are none
 TITLE = " [SEP] "  # between title and text of a JSQuAD passage
 
 
@@ -59,7 +63,7 @@ def jcommonsenseqa(path: Path) -> Iterator[items.Commonsense]:
 
 def jrte_sentiment(path: Path) -> Iterator[items.Sentiment]:
     """Hotel reviews of the JRTE corpus (Hayashibe 2020), its test part; neutral ones left out."""
-    for name, label, text, _, part in _rows(path, "\t"):
+    for name, label, text, _, part in _rows(path):
         if part == "test" and label in ("1", "-1"):
             label = "肯定" if label == "1" else "否定"
             yield items.Sentiment(**_item(name), text=text, label=label)
@@ -75,14 +79,14 @@ def jcola(path: Path) -> Iterator[items.Acceptability]:
 
 def mgsm(path: Path) -> Iterator[items.Mathematics]:
     """MGSM, Japanese (Shi et al. 2022)."""
-    for number, (question, answer) in enumerate(_rows(path, "\t")):
+    for number, (question, answer) in enumerate(_rows(path)):
         value = float(answer.replace(",", ""))
         yield items.Mathematics(**_item(number), question=question, answer=value)
 
 
 def neubaroco(path: Path) -> Iterator[items.Logic]:
     """NeuBAROCO's syllogisms (Ozeki et al. 2024); cluster = kind of inference."""
-    header, *rows = _rows(path, "\t")
+    header, *rows = _rows(path)
     for row in (dict(zip(header, row, strict=True)) for row in rows):
         yield items.Logic(
             **_item(row["ID"], row["inference-type"]),
@@ -93,20 +97,26 @@ def neubaroco(path: Path) -> Iterator[items.Logic]:
         )
 
 
-def livedoor(folder: Path) -> Iterator[items.Summary]:
-    """Headlines of the livedoor news corpus (unpacked): a headline stands for a summary."""
-    for path in sorted(folder.glob("**/text/*/*-[0-9]*.txt")):
-        _, _, title, *body = path.read_text(encoding="utf-8").split("\n")
-        yield items.Summary(
-            **_item(path.stem, path.parent.name), text="\n".join(body).strip(), summary=title
+def livedoor(path: Path) -> Iterator[items.Summary]:
+    """Articles of the livedoor news corpus: a headline stands for a summary, cluster = category."""
+    with tarfile.open(path) as archive:
+        for member in archive:
+            article = PurePath(member.name)
+            if ARTICLE.fullmatch(article.name):
+                _, _, title, *body = archive.extractfile(member).read().decode().split("\n")
+                yield items.Summary(
+                    **_item(article.stem, article.parent.name),
+                    text="\n".join(body).strip(),
+                    summary=title,
+                )
+
+
+def tatoeba(pairs: pd.DataFrame, split: str) -> Iterator[items.Translation]:
+    """Sentence pairs of the corpus (columns id, en, ja), English to Japanese."""
+    for pair in pairs.itertuples():
+        yield items.Translation(
+            **_item(pair.id) | {"split": split}, text=pair.en, references=[pair.ja]
         )
-
-
-def keigo_transfer(path: Path) -> Iterator[items.Style]:
-    """Plain sentences that annotators made polite (KeiCO's sister set, keigo-transfer)."""
-    for number, (text, changed, _) in enumerate(_rows(path, ",")):
-        if is_polite(changed) and not is_polite(text):
-            yield items.Style(**_item(number), text=text, direction="丁寧体", references=[changed])
 
 
 def bsd(path: Path) -> Iterator[items.Translation]:
@@ -151,10 +161,26 @@ READERS: dict[str, tuple[str, Callable[[Path], Iterator[items.Item]]]] = {  # ki
     "jcola": ("acceptability", jcola),
     "mgsm-ja": ("mathematics", mgsm),
     "neubaroco": ("logic", neubaroco),
-    "keigo-transfer": ("style", keigo_transfer),
     "bsd": ("translation", bsd),
+    "livedoor-news": ("summary", livedoor),
     "ud-japanese-gsd": ("syntax", universal_dependencies),
 }
+
+
+def read(name: str, path: Path) -> list[items.Item]:
+    """All test items of a dataset. Raises ValueError naming a file that is not as published."""
+    kind, reader = READERS[name]
+    try:
+        found = list(reader(path))
+    except (OSError, EOFError, KeyError, StopIteration, ValueError, tarfile.TarError) as error:
+        cause = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path}: not {name} as it was published ({type(error).__name__}: {cause}); delete it "
+            "to fetch it again"
+        ) from None
+    if not found:
+        raise ValueError(f"{path}: no {kind} item of {name}; delete it to fetch it again")
+    return found
 
 
 def _item(name: object, cluster: object = None) -> dict:
@@ -166,7 +192,6 @@ def _json_lines(path: Path) -> Iterator[dict]:
         yield from map(json.loads, lines)
 
 
-def _rows(path: Path, delimiter: str) -> Iterator[list[str]]:
-    quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
+def _rows(path: Path) -> Iterator[list[str]]:
     with open(path, encoding="utf-8", newline="") as file:
-        yield from csv.reader(file, delimiter=delimiter, quoting=quoting)
+        yield from csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)

@@ -77,10 +77,14 @@ def last_number(answer: str) -> float | None:
     return float(found[-1].replace(",", "")) if found else None
 
 
-def spans(pieces: Sequence[str]) -> list[tuple[int, int]]:
-    """Where each piece of a text begins and ends, in characters without space."""
-    ends = np.cumsum([len("".join(piece.split())) for piece in pieces]).tolist()
-    return list(zip([0, *ends[:-1]], ends, strict=True)) if pieces else []
+def spans(pieces: Sequence[str]) -> list[tuple[int, str]]:
+    """Where each piece of a text begins, and the piece, in characters without space.
+
+    Pieces are part of it because an answer may be another text of the same length.
+    """
+    pieces = ["".join(piece.split()) for piece in pieces]
+    begins = np.cumsum([0, *map(len, pieces)]).tolist()
+    return list(zip(begins, pieces, strict=False))
 
 
 def f1(found: set, gold: set) -> float:

@@ -5,7 +5,7 @@ from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
 from kensho.files import read_json
 from kensho.jlce import harness
-from kensho.jlce.arms import conditions, evaluate_arm, rows
+from kensho.jlce.arms import conditions, models, rows
 from kensho.models.loading import compute_dtype
 from kensho.observations import table, write
 from scripts.job import job
@@ -34,16 +34,19 @@ with job(snakemake):
             tasks.append(harness.task(source["name"], items))
     trained = [Path(path) for path in snakemake.input.get("trained", [])]
     records = [path for path in trained if path.suffix == ".json"]
-    models = [path for path in trained if path.suffix != ".json"] or [None]
-    samples = evaluate_arm(
+    folders = [path for path in trained if path.suffix != ".json"] or [None]
+    replicates = models(
         Path(snakemake.input.base),
-        dict(zip(snakemake.params.seeds, models, strict=True)),
-        tasks,
+        dict(zip(snakemake.params.seeds, folders, strict=True)),
         method=snakemake.params.arm["method"],
         dtype=dtype,
-        batch_size=given["batch_size"],
-        seed=snakemake.params.seed,
     )
+    samples = {
+        seed: harness.run(
+            model, tokenizer, tasks, batch_size=given["batch_size"], seed=snakemake.params.seed
+        )
+        for seed, model, tokenizer in replicates
+    }
     harness.write_logs(snakemake.output.samples, samples)
     per_item, per_seed = rows(arm, samples, records)
     described = conditions(

@@ -21,9 +21,9 @@ def tasks(test: designs.Tasks, reading: designs.Contrast, tables: Tables, seed: 
     or on at least k of them they are what they are, and their items are the units; `n` is then
     the number of units of the smallest task.
     """
-    cells, effects = _by_task(test, list(reading.sides), tables)
+    cells, effects = _of_claim(test, list(reading.sides), tables)
     difference = effects.iloc[:, 0] - effects.iloc[:, 1]
-    data = _moments(cells)
+    data = moments(cells)
     if test.on == "average":
         y = difference.to_numpy()
         varies = frequentist.varies(y, 2)
@@ -77,7 +77,7 @@ def tasks(test: designs.Tasks, reading: designs.Contrast, tables: Tables, seed: 
 
 def rank_order(test: designs.RankOrder, reading: None, tables: Tables, seed: int) -> Evidence:
     """Smallest gap between a model and those that the claim ranks behind it, over tasks."""
-    cells, effects = _by_task(test, test.sides, tables)
+    cells, effects = _of_claim(test, test.sides, tables)
     table = effects.to_numpy()
     gaps = np.array([table[:, better] - table[:, worse] for better, worse in test.gaps])
     fit = intervals.mean(gaps, 0.05)
@@ -92,7 +92,7 @@ def rank_order(test: designs.RankOrder, reading: None, tables: Tables, seed: int
         n=units,
         sd=float(gaps[smallest].std(ddof=1)),
         model="ranking",
-        data=_moments(cells),
+        data=moments(cells),
         found=_friedman(effects),
         prior=test.prior,
         estimand=lambda draws, data: (draws["theta"][:, better] - draws["theta"][:, worse]).min(
@@ -111,17 +111,32 @@ def _kth(estimate, se, dof, k: int) -> Callable[[float], intervals.Fit]:
     return lambda alpha: intervals.kth_largest(estimate, se, dof, k, alpha)
 
 
-def _by_task(
+def _of_claim(
     test: designs.Tasks | designs.RankOrder, sides: Sequence[designs.Side], tables: Tables
 ) -> tuple[list[np.ndarray], pd.DataFrame]:
-    """Per task the values of its units (units x arms), and their means (tasks x arms)."""
-    table = grid(sides, tables, test.experiment)
-    if test.prior is None and np.abs(table.to_numpy()).max() > 1:
+    return by_task(sides, tables, test.experiment, test.levels, test.prior)
+
+
+def by_task(
+    sides: Sequence[designs.Side],
+    tables: Tables,
+    experiment: str,
+    levels: Sequence[str],
+    prior: Mapping[str, float] | None = None,
+) -> tuple[list[np.ndarray], pd.DataFrame]:
+    """Per task the values of its units (units x arms), and their means (tasks x arms).
+
+    The first of the levels are the tasks, the second their units. Raises ValueError naming the
+    block that a side lacks, the task with a single unit, and scores beyond 1 under the model's own
+    prior (None).
+    """
+    table = grid(sides, tables, experiment)
+    if prior is None and np.abs(table.to_numpy()).max() > 1:
         raise ValueError(
-            f"{test.experiment}: scores go beyond 1, but the model's prior is of scores up to 1; "
+            f"{experiment}: scores go beyond 1, but the model's prior is of scores up to 1; "
             "register 'prior: {ability: ..., spread: ...}' in the unit of the scores"
         )
-    parts = split(table.index, test.levels, test.experiment)
+    parts = split(table.index, levels, experiment)
     columns = [by_unit(column, parts, level=1) for column in table.to_numpy().T]
     units = pd.concat(columns, axis=1)
     cells = [cell.to_numpy() for _, cell in units.groupby(level=0, sort=False)]
@@ -129,13 +144,13 @@ def _by_task(
     for name, cell in zip(names, cells, strict=True):
         if len(cell) < 2:
             raise ValueError(
-                f"{test.experiment}: task '{name}' has {len(cell)} {test.levels[1]}; at least 2 "
+                f"{experiment}: task '{name}' has {len(cell)} {levels[1]}; at least 2 "
                 "are needed to tell how sure its mean is"
             )
     return cells, pd.DataFrame([c.mean(axis=0) for c in cells], names, [s.arm for s in sides])
 
 
-def _moments(cells: Sequence[np.ndarray]) -> Mapping[str, np.ndarray]:
+def moments(cells: Sequence[np.ndarray]) -> Mapping[str, np.ndarray]:
     """Means of the arms in each task and the covariance of these means over paired units."""
     return {
         "mean": np.array([cell.mean(axis=0) for cell in cells]),

@@ -1,0 +1,167 @@
+# JLCE: sixteen Japanese tasks on several models, and their Bayesian ranking.
+JLCE = CONFIG.jlce
+JLCE_KINDS = [  # kensho.jlce.items.KINDS, which takes seconds to import
+    *("reading", "summary", "commonsense", "nli", "sentiment", "logic", "acceptability"),
+    *("mathematics", "style", "translation", "syntax"),
+]
+JLCE_ITEMS = expand("results/jlce/items/{kind}.jsonl", kind=JLCE_KINDS)
+
+
+rule jlce_items:
+    """Items of every kind: public ones where they can be had, else our own."""
+    input:
+        records=expand(
+            "results/sources/{source}/record.json",
+            source=[name for name in JLCE.sources if name in ACCEPTED_SOURCES],
+        ),
+        corpus=f"results/sources/{CONFIG.data.source}/record.json",
+        ours=[f"resources/jlce/{kind}.jsonl" for kind in JLCE_KINDS if kind != "translation"],
+        train="results/data/train.csv",
+        test="results/data/test.csv",
+    output:
+        documents=JLCE_ITEMS,
+        origins="results/jlce/items.json",
+    log:
+        "logs/jlce_items.log",
+    conda:
+        "../envs/models.yaml"
+    params:
+        wanted=JLCE.items,
+        refused=[
+            f"{name}: licence class {SOURCES[name].licence_class} is not accepted (licences)"
+            for name in JLCE.sources
+            if name not in ACCEPTED_SOURCES
+        ],
+        seed=CONFIG.seed,
+        code=code("jlce/jlce_items.py"),
+    script:
+        "../workflow/scripts/jlce/jlce_items.py"
+
+
+rule jlce_contamination:
+    """Share of each item's character 13-grams that stand in the training text."""
+    input:
+        training=["results/data/train.csv", "results/data/train_augmented.csv"],
+        documents=JLCE_ITEMS,
+    output:
+        "results/jlce/contamination.csv",
+    log:
+        "logs/jlce_contamination.log",
+    conda:
+        "../envs/models.yaml"
+    params:
+        code=code("jlce/jlce_contamination.py"),
+    script:
+        "../workflow/scripts/jlce/jlce_contamination.py"
+
+
+def jlce_seeds(arm):
+    """Replicates of an arm that are asked."""
+    return CONFIG.train.seeds[: JLCE.seeds] if arm in ARMS else [0]
+
+
+rule jlce_arm:
+    """All tasks on one model; what was answered before a kill is not asked again."""
+    input:
+        unpack(lambda w: evaluated_models(w.arm, jlce_seeds(w.arm))),
+        documents=JLCE_ITEMS,
+        origins="results/jlce/items.json",
+    output:
+        answers="results/jlce/{arm}/answers.jsonl",
+        observations=observation_files("jlce", ["{arm}"]),
+    log:
+        "logs/jlce/{arm}.log",
+    benchmark:
+        "logs/benchmarks/jlce/{arm}.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        arm=lambda w: ARMS[w.arm].model_dump() if w.arm in ARMS else {"method": "none"},
+        seeds=lambda w: jlce_seeds(w.arm),
+        settings=JLCE.model_dump(include={"tasks", "prompts", "batch_size", "max_new_tokens"}),
+        dtype=CONFIG.train.dtype,
+        seed=CONFIG.seed,
+        pack=[digest_of(path) for path in sorted(LIBRARY.glob("kensho/jlce/tasks/jlce/*.yaml"))],
+        device=CONFIG.accelerator,
+        code=code("jlce/jlce.py"),
+    script:
+        "../workflow/scripts/jlce/jlce.py"
+
+
+rule jlce_scores:
+    """Scores with intervals by cluster, and the ranking by Bayes and by ranks."""
+    input:
+        observations=observation_files("jlce", RANKED),
+        origins="results/jlce/items.json",
+    output:
+        scores="results/jlce/scores.csv",
+        ranking="results/jlce/ranking.json",
+    log:
+        "logs/jlce_scores.log",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        draws=CONFIG.stats.draws,
+        seed=CONFIG.seed,
+        code=code("stats/jlce_scores.py"),
+    script:
+        "../workflow/scripts/stats/jlce_scores.py"
+
+
+rule jlce_page:
+    """Ranking, heat map, intervals, sources and contamination on one page."""
+    input:
+        scores="results/jlce/scores.csv",
+        ranking="results/jlce/ranking.json",
+        origins="results/jlce/items.json",
+        contamination="results/jlce/contamination.csv",
+        observations=observation_files("jlce", RANKED),
+    output:
+        html="results/jlce.html",
+    log:
+        "logs/jlce_page.log",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        layout=[
+            digest_of(LIBRARY / "kensho/report" / name)
+            for name in ("jlce.html.j2", "macros.html.j2", "style.css")
+        ],
+        code=code("report/jlce.py"),
+    script:
+        "../workflow/scripts/report/jlce.py"
+
+
+rule jlce_preference:
+    """A model as judge of two arms' open answers, each item in both orders (jlce.judge)."""
+    input:
+        answers=lambda w: expand("results/jlce/{a}/answers.jsonl", a=PREFERENCES[w.arm]),
+    output:
+        observation_files("jlce_preference", ["{arm}"]),
+    log:
+        "logs/jlce_preference/{arm}.log",
+    wildcard_constraints:
+        arm="|".join(map(re.escape, PREFERENCES)) or "none",
+    conda:
+        "../envs/models.yaml"
+    resources:
+        runtime=240,
+    params:
+        arms=lambda w: PREFERENCES[w.arm],
+        judge=JUDGE.model_dump(exclude={"pairs"}) if JUDGE else None,
+        journal=lambda w: f"results/jlce/journals/{w.arm}.jsonl",
+        seed=CONFIG.seed,
+        code=code("jlce/jlce_preference.py"),
+    script:
+        "../workflow/scripts/jlce/jlce_preference.py"
+
+
+rule jlce:
+    """Sixteen Japanese tasks on the models of jlce.arms, and what a judge prefers."""
+    input:
+        "results/jlce.html",
+        observation_files("jlce_preference", PREFERENCES),

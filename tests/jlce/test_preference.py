@@ -1,0 +1,457 @@
+"""A judge over HTTP on this machine: what its replies become, and what stops it."""
+
+import json
+import os
+import re
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from kensho.claims.designs import WinRate
+from kensho.jlce import chat, items, preference
+from kensho.jlce.chat import Endpoint, Reply
+from kensho.jlce.journal import Journal
+from kensho.jlce.preference import EXPERIMENT, ORDERS, compare, pairs, read_answers, verdict
+from kensho.observations import read, write
+from kensho.stats.evidence import gather
+
+KEY = "sk-very-secret-0123"
+VARIABLE = "KENSHO_TEST_JUDGE_KEY"
+SHOWN = re.compile(r"【回答A】\n(.*?)\n\n【回答B】\n(.*?)\n\n【基準】", re.DOTALL)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Speaks the chat protocol; answers of `server.first` (status, headers, body) come first."""
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        server = self.server
+        with server.lock:
+            server.seen.append((time.monotonic(), self.path, dict(self.headers), body))
+            given = server.first.pop(0) if server.first else None
+        if given is None and server.key and self.headers["Authorization"] != f"Bearer {server.key}":
+            given = 401, {}, f"no such key: {self.headers['Authorization']}"
+        if given is None:
+            text = server.judge(*SHOWN.search(body["messages"][0]["content"]).groups())
+            message = {"role": "assistant", "content": text}
+            choice = {"index": 0, "message": message, "finish_reason": server.finish}
+            given = 200, {}, json.dumps({"model": "judge-7b-awq", "choices": [choice]})
+        status, headers, text = given
+        with suppress(ConnectionError):  # of a client that waits no longer
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def longer(a, b):
+    """A judge that prefers the longer answer."""
+    best = "引き分け" if len(a) == len(b) else "A" if len(a) > len(b) else "B"
+    return f"二つを比べました。\n\n判定：{best}"
+
+
+@pytest.fixture
+def server(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.judge, found.finish, found.key = longer, "stop", None
+    found.seen, found.first, found.lock = [], [], threading.Lock()
+    found.url = f"http://127.0.0.1:{found.server_port}/v1"
+    threading.Thread(target=found.serve_forever, args=(0.01,), daemon=True).start()
+    yield found
+    found.shutdown()
+    found.server_close()
+
+
+def endpoint(server, **given):
+    asked = {"url": server.url, "model": "judge-7b", "key_variable": None, "seed": 11}
+    return Endpoint(**asked | {"max_tokens": 64, "timeout": 10, "parallel": 2} | given)
+
+
+DOCUMENTS = {
+    "summary": {"text": "本文{text}です。", "summary": "秘密の要約"},
+    "question": {"passage": "節。", "question": "秘密の質問", "answers": ["答え一", "答え二"]},
+    "style": {"text": "雨だ。", "direction": "丁寧体", "references": ["秘密の文体"]},
+    "translation": {"text": "It rains.", "references": ["秘密の訳"]},
+    "reading": {"title": "題", "passage": "節。", "question": "何か。", "answers": ["答え一"]},
+}
+ITEMS = [(task, f"{task}-{n}", f"c{n % 2}") for task in DOCUMENTS for n in range(4)]
+
+
+def line(task, item, cluster, answer, **given):
+    return {
+        **{"seed": 0, "task": task, "template": 1, "item": item, "cluster": cluster},
+        **{"answer": answer, "document": DOCUMENTS[task], "target": "?"},
+        **given,
+    }
+
+
+def put(path, lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in lines)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def answered(tmp_path):
+    """Files of two arms: `long` writes more than `short` to every item."""
+    return [
+        put(tmp_path / arm / "answers.jsonl", [line(*one, f"{one[1]}は{text}") for one in ITEMS])
+        for arm, text in (("long", "とても長い答えです"), ("short", "短い"))
+    ]
+
+
+@pytest.fixture
+def run(tmp_path, server, answered):
+    """Compare `long` with `short`; returns table and conditions."""
+
+    def run(**given):
+        journal = Journal(tmp_path / "journal.jsonl")
+        return compare(["long", "short"], answered, endpoint(server, **given), journal)
+
+    return run
+
+
+def outcomes(table):
+    return table.pivot(index=["block", "replicate"], columns="metric", values="value")
+
+
+def test_the_preferred_arm_wins_in_both_orders(run, server):
+    table, conditions = run()
+    found = outcomes(table)
+    assert (found[list(ORDERS)] == 1).all(axis=None) and len(found) == len(ITEMS)
+    assert set(table["arm"]) == {"long-short"} and set(table["experiment"]) == {EXPERIMENT}
+    assert "reading:c1/question:question-3" in set(table["block"])
+    assert len(server.seen) == 2 * len(ITEMS)
+    assert conditions["pairs"] == dict.fromkeys(DOCUMENTS, 4)
+    assert conditions["tier"] == "reduced" and "judge is a model" in conditions["deviations"][0]
+    assert conditions["fallbacks"] == [] and len(conditions["deviations"]) == 1
+    assert conditions["unread"] == {"pairs": 0, **dict.fromkeys(ORDERS, 0)}
+    assert set(conditions["answers"]) == {"long", "short"}
+
+
+def test_the_judge_is_asked_as_the_conditions_say(run, server):
+    _, conditions = run()
+    judge = conditions["judge"]
+    assert (judge["model"], judge["served"]) == ("judge-7b", ["judge-7b-awq"])
+    assert judge["prompt_sha256"] == preference.prompt_sha256()
+    for _, path, headers, body in server.seen:
+        assert path == "/v1/chat/completions" and "Authorization" not in headers
+        assert body["model"] == "judge-7b" and body["max_tokens"] == judge["max_tokens"]
+        assert (body["temperature"], body["seed"]) == (judge["temperature"], judge["seed"])
+
+
+def test_a_judge_that_always_says_A_prefers_neither(run, server, tmp_path):
+    server.judge = lambda a, b: "A"
+    table, conditions = run()
+    found = outcomes(table)
+    assert (found[ORDERS[0]] == 1).all() and (found[ORDERS[1]] == 0).all()
+    (path,) = write(tmp_path / EXPERIMENT, table, conditions)
+    test = WinRate(
+        design="win_rate",
+        experiment=EXPERIMENT,
+        comparison="long-short",
+        region=[0.5, 0.9],
+        sesoi=0.05,
+        levels=["cluster", "item"],
+    )
+    evidence = gather(test, None, {"long-short": read(path)[0]}, 1)
+    # clusters of summary, reading (which question shares), style and translation
+    assert len(evidence.units) == 8 and (evidence.units == 0.5).all()
+    assert evidence.shown["order_effect"] == 1
+
+
+def test_ties_are_half_a_win(run, server):
+    server.judge = lambda a, b: "同じです。\n引き分け。"
+    assert (run()[0]["value"] == 0.5).all()
+
+
+def test_what_cannot_be_read_is_left_out_and_counted(run, server):
+    def shy(a, b):
+        if "style-1は" in a + b:
+            return "どちらもよい"
+        return "?" if "reading-2は短い" in a else longer(a, b)
+
+    server.judge = shy
+    table, conditions = run()
+    unread = table[table["metric"] == "unread"]
+    assert set(unread["block"]) == {"style:c1/style:style-1", "reading:c0/reading:reading-2"}
+    assert (unread["value"] == 1).all()
+    judged = table[table["metric"] != "unread"]
+    assert not set(judged["block"]) & set(unread["block"]) and 0.5 not in set(judged["value"])
+    assert conditions["unread"] == {"pairs": 2, ORDERS[0]: 1, ORDERS[1]: 2}
+    assert "2 of 20 pairs are left out" in conditions["deviations"][1]
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("A", 1.0),
+        ("理由。\nＢ\n\n", 0.0),
+        ("理由。\n**判定：引き分け**", 0.5),
+        ("B\n最終判定: 「A」。", 1.0),
+        ("<think>A\nB</think>回答Aは正しい。\nB", 0.0),
+        ("<think>迷う。\nA", None),
+        ("AよりBがよい。", None),
+        ("A\nB か A", None),
+        ("a", None),
+        ("A/B", None),
+        ("", None),
+    ],
+)
+def test_only_a_last_line_with_one_verdict_is_read(text, value):
+    assert verdict(Reply(text, "m", "stop", 1)) == value
+
+
+def test_a_reply_that_was_cut_has_no_verdict():
+    assert verdict(Reply("理由。\nA", "m", "length", 1)) is None
+
+
+def test_the_prompt_shows_task_and_answers_and_no_reference(run, server):
+    run()
+    prompts = [body["messages"][0]["content"] for *_, body in server.seen]
+    assert not any("秘密" in prompt for prompt in prompts)
+    shown = {prompt for prompt in prompts if "question-0は" in prompt}
+    assert len(shown) == 2 and all("答え一" in prompt and "節。" in prompt for prompt in shown)
+    assert any("本文{text}です。" in prompt for prompt in prompts)  # text of others is no template
+    assert all("引き分け" in prompt for prompt in prompts)
+
+
+@pytest.mark.parametrize("task, kind", [(task, of.kind) for task, of in preference.TASKS.items()])
+def test_documents_of_our_items_have_what_the_prompt_shows(task, kind):
+    path = items.OURS / f"{kind}.jsonl"
+    if not path.is_file():
+        pytest.skip(f"needs {path}")
+    for item in items.read(path, kind)[:3]:
+        answers = [
+            [preference.Answer(**line(task, item.id, item.cluster, text) | {"document": document})]
+            for text, document in zip(("甲", "<think>乙</think>"), [items.document(item)] * 2)
+        ]
+        (pair,) = pairs(["a", "b"], answers)
+        text = getattr(item, "passage", None) or item.text
+        assert all(text in prompt for prompt in pair.prompts)
+        assert [SHOWN.search(prompt).groups() for prompt in pair.prompts] == [
+            ("甲", "（無回答）"),
+            ("（無回答）", "甲"),
+        ]
+
+
+def test_equal_answers_are_asked_once_and_counted(tmp_path, server):
+    paths = [
+        put(tmp_path / f"{arm}.jsonl", [line("style", "s", "c", "同じ")]) for arm in ("a", "b")
+    ]
+    server.judge = lambda a, b: "A"
+    table, conditions = compare(["a", "b"], paths, endpoint(server), {})
+    assert len(server.seen) == 1 and conditions["same_answers"] == 1
+    assert table["value"].mean() == 0.5
+
+
+def test_seeds_are_paired_and_one_seed_meets_all(tmp_path, server):
+    def arm(name, seeds, length):
+        lines = [line("style", "s", "x/y", f"{name}{s}" * length, seed=s) for s in seeds]
+        other = [line("style", "s", "x/y", "?", seed=s, template=2) for s in seeds]
+        # a task whose choices are scored has no text, only likelihoods
+        closed = [line("style", "n", "c", [[-1.5, True]], seed=s, target=0) for s in seeds]
+        closed = [one | {"task": "nli"} for one in closed]
+        return put(tmp_path / f"{name}.jsonl", closed + lines + other)
+
+    base, tuned, more = arm("base", [0], 1), arm("tuned", [1, 2, 3], 3), arm("more", [1, 2, 3], 9)
+    table, _ = compare(["base", "tuned"], [base, tuned], endpoint(server), {})
+    assert sorted(table["replicate"].unique()) == [1, 2, 3] and (table["value"] == 0).all()
+    assert set(table["block"]) == {"style:x%2Fy/style:s"}
+    table, conditions = compare(["more", "tuned"], [more, tuned], endpoint(server), {})
+    assert sorted(table["replicate"].unique()) == [1, 2, 3] and (table["value"] == 1).all()
+    assert conditions["pairs"] == {"style": 3}
+    less = arm("less", [1, 2], 1)
+    with pytest.raises(ValueError, match="less has the seeds 1, 2, tuned 1, 2, 3; evaluate both"):
+        compare(["less", "tuned"], [less, tuned], endpoint(server), {})
+
+
+def test_an_interrupted_run_goes_on_and_asks_nothing_twice(run, server):
+    server.first = [None] * 9 + [(500, {}, "out of memory")]
+    with pytest.raises(ValueError, match=r"^jlce.judge.model: .*HTTP 500: out of memory"):
+        run()
+    asked = [body["messages"][0]["content"] for *_, body in server.seen]
+    resumed, conditions = run()
+    prompts = [body["messages"][0]["content"] for *_, body in server.seen]
+    assert len(prompts) == 2 * len(ITEMS) + 1  # the one that failed
+    assert len(set(prompts)) == 2 * len(ITEMS) and len(asked) < 2 * len(ITEMS)
+    assert (resumed["value"] == 1).all()
+    again, same = run(key_variable=VARIABLE)  # nothing to ask, no key needed
+    assert len(server.seen) == len(prompts)
+    assert again.equals(resumed) and same == conditions
+
+
+def test_another_judge_is_asked_anew(run, server):
+    run()
+    run(model="judge-70b")
+    run(seed=12)
+    assert len(server.seen) == 3 * 2 * len(ITEMS)
+
+
+def test_a_busy_endpoint_is_waited_for_as_it_says(tmp_path, server):
+    server.first = [(429, {"Retry-After": "1"}, "slow down")]
+    assert chat.ask(endpoint(server), prompt(), None).text.endswith("A")
+    (first, *_), (second, *_) = server.seen
+    assert 1 <= second - first < 5
+    past = format_datetime(datetime(2020, 1, 1, tzinfo=UTC), usegmt=True)
+    server.first = [(503, {"Retry-After": past}, "loading")]
+    assert chat.ask(endpoint(server), prompt(), None).text.endswith("A")
+    assert server.seen[-1][0] - server.seen[-2][0] < 1
+
+
+def prompt():
+    return preference.PROMPT.format(instruction="", document="", a="長い", b="短", criterion="")
+
+
+def test_an_endpoint_that_stays_busy_is_named(server):
+    server.first = [(429, {"Retry-After": "0"}, "")] * 9
+    with pytest.raises(ValueError, match=r"^jlce.judge.url: .* still busy \(HTTP 429\) after 5 "):
+        chat.ask(endpoint(server), prompt(), None)
+    assert len(server.seen) == chat.ATTEMPTS
+    server.first = [(429, {"Retry-After": "4000"}, "")]
+    with pytest.raises(ValueError, match=r"^jlce.judge.url: .* takes no request for 4000 s"):
+        chat.ask(endpoint(server), prompt(), None)
+
+
+def test_the_key_is_sent_and_written_nowhere(run, server, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password other\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv(VARIABLE, KEY)
+    server.key = KEY
+    table, conditions = run(key_variable=VARIABLE)
+    assert (table["value"] == 1).all()
+    write(tmp_path / "written", table, conditions)
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or KEY not in path.read_text(encoding="utf-8")
+    server.key, server.first = "another", []
+    with pytest.raises(
+        ValueError, match=rf"^jlce.judge.key_variable: .*HTTP 401.* {VARIABLE}$"
+    ) as e:
+        run(key_variable=VARIABLE, seed=1)
+    assert KEY not in str(e.value)
+    server.first = [(500, {}, f"bad header Bearer {KEY}")]
+    with pytest.raises(ValueError, match="HTTP 500") as e:
+        chat.ask(endpoint(server), prompt(), KEY)
+    assert KEY not in str(e.value)
+
+
+def test_a_missing_or_unwanted_key_is_named(run, server, monkeypatch):
+    with pytest.raises(ValueError, match=rf"^jlce.judge.key_variable: .*{VARIABLE} is not set"):
+        run(key_variable=VARIABLE)
+    monkeypatch.setenv(VARIABLE, f"{KEY}\nX: y")
+    with pytest.raises(ValueError, match=rf"{VARIABLE} holds no API key; export") as e:
+        run(key_variable=VARIABLE)
+    assert KEY not in str(e.value) and server.seen == []
+    server.key = KEY
+    monkeypatch.setenv("NETRC", os.devnull)
+    with pytest.raises(ValueError, match=r"^jlce.judge.key_variable: .*HTTP 401\); name there"):
+        run()
+
+
+def test_an_endpoint_that_takes_no_seed_is_asked_without(run, server):
+    refusal = 400, {}, json.dumps({"error": {"message": "Unknown parameter: 'seed'"}})
+    server.first = [refusal]
+    table, conditions = run(parallel=1)
+    assert (table["value"] == 1).all() and "seed" not in server.seen[1][3]
+    assert conditions["judge"]["seed"] is None
+    assert conditions["fallbacks"] == ["the judge's endpoint takes no seed"]
+
+
+@pytest.mark.parametrize(
+    "status, body, said",
+    [
+        (200, "<html>a page</html>", "jlce.judge.url: what .* answers is no chat completion"),
+        (200, '{"choices": []}', "jlce.judge.url: .* no chat completion"),
+        (200, '{"choices": [{"message": {"content": 3}}]}', "jlce.judge.url: .* no chat compl"),
+        (200, "[]", "jlce.judge.url: .* no chat completion"),
+        (404, "", "jlce.judge.url: HTTP 404 from .*, and in jlce.judge.model a model"),
+        (302, "", "jlce.judge.url: HTTP 302 from"),
+        (400, "context\nis 2048", r"jlce.judge.model: .*HTTP 400: context is 2048\); mend"),
+    ],
+)
+def test_a_faulty_answer_is_one_line_with_key_and_mend(server, status, body, said):
+    server.first = [(status, {"Location": server.url} if status == 302 else {}, body)]
+    with pytest.raises(ValueError, match=f"^{said}") as e:
+        chat.ask(endpoint(server), prompt(), None)
+    assert "\n" not in str(e.value) and len(server.seen) == 1
+
+
+def test_no_text_is_an_unread_reply(server):
+    server.judge = lambda a, b: None
+    reply = chat.ask(endpoint(server), prompt(), None)
+    assert reply.text == "" and verdict(reply) is None
+
+
+def test_an_endpoint_out_of_reach_is_named(run, server):
+    with pytest.raises(ValueError, match=r"^jlce.judge.url: cannot reach http://127.0.0.1:9/v1"):
+        run(url="http://127.0.0.1:9/v1")
+    server.judge = lambda a, b: time.sleep(1)
+    with pytest.raises(ValueError, match=r"^jlce.judge.timeout: no reply from .* within 0.2 s"):
+        chat.ask(endpoint(server, timeout=0.2), prompt(), None)
+
+
+@pytest.mark.parametrize("url", ["http://me:pw@127.0.0.1/v1", "https://example.org/v1?key=pw"])
+def test_a_url_with_a_secret_is_refused(url, server):
+    with pytest.raises(ValueError, match=r"^jlce.judge.url: holds a password") as e:
+        endpoint(server, url=url)
+    assert "pw" not in str(e.value)
+
+
+def test_a_key_in_place_of_its_variable_is_not_shown(server):
+    with pytest.raises(ValueError, match=r"^jlce.judge.key_variable: not the name of an env") as e:
+        endpoint(server, key_variable=KEY)
+    assert KEY not in str(e.value)
+
+
+def test_answers_that_do_not_match_are_named(tmp_path):
+    def given(*lines):
+        return read_answers(put(tmp_path / "answers.jsonl", lines))
+
+    one, two = line("style", "s-1", "c", "甲"), line("style", "s-2", "c", "乙")
+    other = one | {"document": DOCUMENTS["style"] | {"text": "雪だ。"}}
+    lacking = one | {"document": {"text": "雨だ。"}}
+    with pytest.raises(ValueError, match=r"^b: no answer to item 's-2' of style, which a has"):
+        pairs(["a", "b"], [given(one, two), given(one)])
+    with pytest.raises(ValueError, match=r"^a: no answer to item 's-2' of style, which b has"):
+        pairs(["a", "b"], [given(one), given(one, two)])
+    with pytest.raises(ValueError, match=r"^b: item 's-1' of style is another document than for a"):
+        pairs(["a", "b"], [given(one), given(other)])
+    with pytest.raises(ValueError, match=r"^a: the document of item 's-1' of style lacks 'direct"):
+        pairs(["a", "b"], [given(lacking), given(lacking)])
+
+
+def test_faulty_lines_are_named(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    one = line("style", "s", "c", "行\u2028の中")
+    assert read_answers(put(path, [one]))[0].answer == "行\u2028の中"
+    for lines, said in (
+        ([one, one], ":2: item 's' of style stands there twice with seed 0"),
+        ([one, {**one, "seed": "0"}], ":2: seed: expected a whole number"),
+        (
+            [{k: v for k, v in one.items() if k != "cluster"}],
+            ":1: cluster: required key is missing",
+        ),
+        ([one | {"task": "nli"}], ": no answer to an open task"),
+    ):
+        with pytest.raises(ValueError, match=f"^{re.escape(str(path))}{said}"):
+            read_answers(put(path, lines))
+    path.write_text('{"seed": 0')
+    with pytest.raises(ValueError, match=":1: no JSON"):
+        read_answers(path)
+    path.unlink()
+    with pytest.raises(ValueError, match=r"answers.jsonl: not readable"):
+        read_answers(path)

@@ -1,0 +1,227 @@
+"""A judge behind an OpenAI-compatible chat endpoint, asked at temperature 0, each thing once.
+
+Faults are ValueErrors of one line that names the key of the configuration (`jlce.judge.url` for
+instance) and the mend. The API key comes from the environment and goes into the request alone.
+"""
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from textwrap import shorten
+from threading import Lock
+from typing import NamedTuple
+
+import requests
+
+ATTEMPTS = 5  # of a request that the endpoint puts off
+LONGEST_WAIT = 300  # seconds that are waited before an attempt
+CONNECT = 10  # seconds
+BUSY = (429, 503)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the judge is, and how it is asked."""
+
+    url: str  # base URL, to which /chat/completions is added
+    model: str
+    key_variable: str | None  # environment variable that holds the API key
+    seed: int
+    max_tokens: int  # of one reply
+    timeout: float  # seconds without a byte of the reply
+    parallel: int  # requests at a time
+
+    def __post_init__(self):
+        if re.search(r"[@?#]", self.url):
+            raise ValueError(
+                "jlce.judge.url: holds a password or a query; give the bare URL, and the key in "
+                "the environment variable that jlce.judge.key_variable names"
+            )
+        # it may be the key itself, so it is not shown
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.key_variable or "none"):
+            raise ValueError(
+                "jlce.judge.key_variable: not the name of an environment variable; export the key "
+                "in one, JUDGE_KEY for instance, and give that name"
+            )
+
+
+class Reply(NamedTuple):
+    """What the judge wrote, and what the endpoint said of it."""
+
+    text: str
+    model: str
+    finish: str | None  # "length" where the reply was cut
+    seed: int | None  # None where the endpoint takes no seed
+
+
+def replies(
+    endpoint: Endpoint, prompts: Iterable[str], journal: MutableMapping[str, list]
+) -> dict[str, Reply]:
+    """Reply to each prompt; what the journal holds is not asked again, and equal prompts once.
+
+    Replies enter the journal as they come, so a run that was interrupted goes on.
+    """
+    keys = {prompt: digest([endpoint.url, _request(endpoint, prompt)]) for prompt in prompts}
+    pending = {prompt: key for prompt, key in keys.items() if key not in journal}
+    secret, lock = _secret(endpoint) if pending else None, Lock()
+
+    def settle(prompt: str, key: str) -> None:
+        reply = ask(endpoint, prompt, secret)
+        with lock:
+            journal[key] = list(reply)
+
+    with ThreadPoolExecutor(endpoint.parallel) as pool:
+        futures = [pool.submit(settle, *one) for one in pending.items()]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:  # what is under way still enters the journal
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return {prompt: Reply(*journal[key]) for prompt, key in keys.items()}
+
+
+def digest(value) -> str:
+    """Hex sha256 of a value as JSON."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
+    """One reply; a busy endpoint is asked again when it says, one that takes no seed without it.
+
+    Raises ValueError for an endpoint that cannot be reached, refuses the request or answers
+    something else than a chat.
+    """
+    body = _request(endpoint, prompt)
+    for attempt in range(ATTEMPTS):
+        response = _post(endpoint, body, secret)
+        if response.status_code in (400, 422) and "seed" in body and "seed" in response.text:
+            del body["seed"]
+            continue
+        if response.status_code not in BUSY:
+            break
+        if attempt + 1 < ATTEMPTS:
+            time.sleep(_wait(endpoint, response, attempt))
+    if response.status_code != 200:
+        raise ValueError(_refusal(endpoint, response, secret))
+    try:
+        found = response.json()
+        choice = found["choices"][0]
+        text = choice["message"]["content"]
+        if not isinstance(text, str | None):
+            raise TypeError
+    except (ValueError, LookupError, TypeError):
+        raise ValueError(
+            f"jlce.judge.url: what {endpoint.url} answers is no chat completion; give the base "
+            "URL of an OpenAI-compatible endpoint, which usually ends in /v1"
+        ) from None
+    served = str(found.get("model") or endpoint.model)
+    return Reply(text or "", served, choice.get("finish_reason"), body.get("seed"))
+
+
+def _request(endpoint: Endpoint, prompt: str) -> dict:
+    return {
+        "model": endpoint.model,
+        "messages": [{"role": "user", "content": prompt}],
+        "temperature": 0,
+        "max_tokens": endpoint.max_tokens,
+        "seed": endpoint.seed,
+    }
+
+
+def _secret(endpoint: Endpoint) -> str | None:
+    if endpoint.key_variable is None:
+        return None
+    found = os.environ.get(endpoint.key_variable, "").strip()
+    # of what no header may hold, the HTTP library's error would quote the key
+    if not re.fullmatch(r"[!-~]+", found):
+        what = "holds no API key" if found else "is not set"
+        raise ValueError(
+            f"jlce.judge.key_variable: the environment variable {endpoint.key_variable} {what}; "
+            "export the judge's API key in it"
+        )
+    return found
+
+
+def _post(endpoint: Endpoint, body: Mapping, secret: str | None) -> requests.Response:
+    try:
+        return requests.post(
+            f"{endpoint.url.rstrip('/')}/chat/completions",
+            json=body,
+            auth=_signed(secret),
+            timeout=(CONNECT, endpoint.timeout),
+            allow_redirects=False,
+        )
+    except requests.ReadTimeout:
+        raise ValueError(
+            f"jlce.judge.timeout: no reply from {endpoint.url} within {endpoint.timeout:g} s; "
+            "raise it, or take a faster judge; what is judged is kept"
+        ) from None
+    except requests.RequestException as error:
+        raise ValueError(
+            f"jlce.judge.url: cannot reach {endpoint.url} ({type(error).__name__}); start the "
+            "judge there, or mend the URL; what is judged is kept"
+        ) from None
+
+
+def _signed(secret: str | None) -> Callable:
+    """Puts the key into a request; given even without one, lest a .netrc be sent instead."""
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if secret is not None:
+            request.headers["Authorization"] = f"Bearer {secret}"
+        return request
+
+    return sign
+
+
+def _wait(endpoint: Endpoint, response: requests.Response, attempt: int) -> float:
+    """Seconds until the next attempt: as Retry-After says (RFC 9110, 10.2.3), else 1, 2, 4, ..."""
+    said = response.headers.get("Retry-After", "").strip()
+    seconds = float(2**attempt)
+    if re.fullmatch(r"[0-9]+", said):
+        seconds = float(said)
+    elif said:
+        try:
+            until = parsedate_to_datetime(said)
+            seconds = max(0.0, (until - datetime.now(UTC)).total_seconds())
+        except (ValueError, TypeError):  # no date, or one without a zone
+            pass
+    if seconds > LONGEST_WAIT:
+        raise ValueError(
+            f"jlce.judge.url: {endpoint.url} takes no request for {seconds:.0f} s (HTTP "
+            f"{response.status_code}); run again then, what is judged is kept"
+        )
+    return seconds
+
+
+def _refusal(endpoint: Endpoint, response: requests.Response, secret: str | None) -> str:
+    url, status = endpoint.url, response.status_code
+    if status in (401, 403):
+        if endpoint.key_variable is None:
+            mend = "name there the environment variable that holds the judge's API key"
+        else:
+            mend = f"put a valid key into the environment variable {endpoint.key_variable}"
+        return f"jlce.judge.key_variable: {url} refuses access (HTTP {status}); {mend}"
+    if status == 404 or 300 <= status < 400:
+        return (
+            f"jlce.judge.url: HTTP {status} from {url}; give the base URL, which usually ends in "
+            "/v1, and in jlce.judge.model a model that is served there"
+        )
+    if status in BUSY:
+        return (
+            f"jlce.judge.url: {url} is still busy (HTTP {status}) after {ATTEMPTS} attempts; run "
+            "again later, or lower jlce.judge.parallel; what is judged is kept"
+        )
+    said = response.text.replace(secret, "…") if secret else response.text
+    return (
+        f"jlce.judge.model: {url} refuses the request (HTTP {status}: "
+        f"{shorten(said, 200, placeholder=' …')}); mend jlce.judge as it says, and run again"
+    )

@@ -1,0 +1,104 @@
+"""``lm_eval --model kensho``: lm-evaluation-harness's transformers backend, on prefix trees.
+
+Importing this module registers the model. Arguments are those of ``hf`` (``pretrained``, ``peft``,
+``dtype``, ``batch_size``, ...) and ``nodes``, the tokens of one scoring pass beside the shared
+beginning, and ``journal``, a file from which an interrupted run goes on.
+"""
+
+from lm_eval.api.registry import register_model
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import (
+    handle_stop_sequences,
+    normalize_gen_kwargs,
+    postprocess_generated_text,
+)
+
+from kensho.jlce import fast
+from kensho.jlce.journal import Journal
+
+NODES = {"cpu": 512, "cuda": 4096}
+
+
+@register_model("kensho")
+class KenshoLM(HFLM):
+    """The same scores and greedy answers as ``hf`` gives, from fewer operations.
+
+    Sampling, beam search and models that are not causal go the way of ``hf``.
+    """
+
+    def __init__(self, *args, nodes: int | None = None, journal: str | None = None, **settings):
+        super().__init__(*args, **settings)
+        self.journal = Journal(journal) if journal else {}
+        self.nodes = int(nodes or NODES.get(self.device.type, NODES["cuda"]))
+
+    def _loglikelihood_tokens(self, requests, disable_tqdm=False, override_bs=None):
+        if self.backend != "causal":
+            return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
+        parts = []
+        for _, context, continuation in requests:
+            kept = (context + continuation)[-(self.max_length + 1) :]
+            parts.append((kept[: -len(continuation)], continuation))
+        scored = fast.loglikelihoods(self.model, parts, nodes=self.nodes, journal=self.journal)
+        for (strings, _, _), answer in zip(requests, scored, strict=True):
+            if strings is not None:  # parts of a rolling likelihood are not stored
+                self.cache_hook.add_partial("loglikelihood", strings, answer)
+        return scored
+
+    def generate_until(self, requests, disable_tqdm=False):
+        answers: dict[int, str] = {}
+        groups: dict[str, list[int]] = {}
+        for place, request in enumerate(requests):
+            groups.setdefault(repr(request.args[1]), []).append(place)
+        for places in groups.values():
+            chosen = [requests[place] for place in places]
+            kwargs = normalize_gen_kwargs(chosen[0].args[1], self.max_gen_toks)
+            plain = set(kwargs) <= {"until", "max_gen_toks", "do_sample", "temperature"}
+            if kwargs.get("do_sample") or not plain or self.backend != "causal":
+                found = super().generate_until(chosen, disable_tqdm=disable_tqdm)
+            else:
+                found = self._greedy([r.args[0] for r in chosen], kwargs)
+                for request, text in zip(chosen, found, strict=True):
+                    self.cache_hook.add_partial("generate_until", request.args, text)
+            answers |= dict(zip(places, found, strict=True))
+        return [answers[place] for place in range(len(requests))]
+
+    def _greedy(self, contexts: list[str], kwargs: dict) -> list[str]:
+        most = kwargs["max_gen_toks"]
+        stops = handle_stop_sequences(
+            kwargs.get("until"), eos=self.tok_decode([self.eot_token_id], skip_special_tokens=False)
+        )
+        stops = [stop for stop in stops if stop]
+        tail = max((len(stop) for stop in stops), default=0) + 4  # tokens that may hold a stop
+        ends = self._end_tokens()
+
+        def ended(tokens: list[int]) -> bool:
+            text = self.tok_decode(tokens[-tail:], skip_special_tokens=False)
+            return tokens[-1] in ends or any(stop in text for stop in stops)
+
+        encoded = [
+            self.tok_encode(context, left_truncate_len=self.max_length - most)
+            for context in contexts
+        ]
+        size = self.batch_size if isinstance(self.batch_size, int) else 16
+        found = fast.generate(
+            self.model,
+            encoded,
+            most=most,
+            batch=size,
+            ended=ended,
+            journal=self.journal,
+        )
+        return [self._text(tokens, stops) for tokens in found]
+
+    def _text(self, tokens: list[int], stops: list[str]) -> str:
+        think = self.think_end_token
+        if isinstance(think, int) and think in tokens:
+            tokens = tokens[len(tokens) - tokens[::-1].index(think) :]
+            return postprocess_generated_text(self.tok_decode(tokens).lstrip(), stops, None)
+        mark = think if isinstance(think, str) else None
+        return postprocess_generated_text(self.tok_decode(tokens), stops, mark)
+
+    def _end_tokens(self) -> set[int]:
+        given = self.model.generation_config.eos_token_id
+        listed = given if isinstance(given, list) else [given]
+        return {token for token in [*listed, self.eot_token_id] if token is not None}

@@ -1,0 +1,121 @@
+"""The items that a run asks: of public datasets where they are at hand, else of our own."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kensho.jlce import items, readers
+from kensho.jlce.items import KINDS, OURS, Item
+
+OWN = {"source": "our own", "licence": "Apache-2.0", "attribution": "the Kenshō authors"}
+SHOWN = 8  # worked examples of a translation prompt
+TEXTS = (  # fields that hold what a model would have to have seen
+    *("passage", "question", "choices", "text", "summary", "premise", "hypothesis"),
+    *("premises", "statement", "references"),
+)
+
+
+def prepare(
+    public: Mapping[str, Path],
+    described: Mapping[str, Mapping[str, str]],
+    pairs: tuple[pd.DataFrame, pd.DataFrame],
+    *,
+    count: int,
+    seed: int,
+) -> tuple[dict[str, list[Item]], dict[str, dict]]:
+    """Items of every kind with our worked examples, and where they come from.
+
+    Args:
+        public: files by name of the dataset (:data:`readers.READERS`); the first of a kind counts.
+        described: source, licence and attribution by dataset and, under ``pairs``, of the corpus.
+        pairs: training and held-out sentences (columns id, en, ja): the translations.
+        count: test items of each kind, drawn from those there are.
+
+    Raises ValueError naming the file that cannot be read.
+    """
+    found, record = {}, {}
+    for number, kind in enumerate(KINDS):
+        if kind == "translation":
+            train, test = (
+                list(readers.tatoeba(table, split))
+                for table, split in zip(
+                    (pairs[0].head(SHOWN), pairs[1]), ("train", "test"), strict=True
+                )
+            )
+            origin = described["pairs"]
+        else:
+            ours = items.read(OURS / f"{kind}.jsonl", kind)
+            train, test = ([i for i in ours if i.split == s] for s in ("train", "test"))
+            origin = OWN
+        named = next((name for name in public if readers.READERS[name][0] == kind), None)
+        if named is not None:
+            test, origin = readers.read(named, public[named]), described[named]
+        there = len(test)
+        test = draw(test, count, seed + number)
+        found[kind] = train + test
+        record[kind] = {
+            **origin,
+            **{"test": len(test), "of": there, "train": len(train)},
+            **baselines(test),
+        }
+    return found, record
+
+
+def draw(found: Sequence[Item], count: int, seed: int) -> list[Item]:
+    """So many of the items, drawn without replacement, in their order."""
+    if len(found) <= count:
+        return list(found)
+    places = np.random.default_rng(seed).choice(len(found), count, replace=False)
+    return [found[place] for place in sorted(places)]
+
+
+def baselines(found: Sequence[Item]) -> dict[str, float]:
+    """Accuracy of guessing evenly and of always giving the commonest label; {} without labels."""
+    options = [item.options for item in found if hasattr(item, "options")]
+    if not options:
+        return {}
+    gold = pd.Series([label for _, label in options])
+    return {
+        "chance": sum(1 / len(choices) for choices, _ in options) / len(options),
+        "majority": float(gold.value_counts(normalize=True).max()),
+        "labels": max(len(choices) for choices, _ in options),
+    }
+
+
+def contamination(
+    training: Sequence[str], asked: Mapping[str, Sequence[Item]], n: int = 13
+) -> pd.DataFrame:
+    """Share of each item's character n-grams that stand in the training text.
+
+    Columns kind, cluster, item, share. An item with fewer than ``n`` characters counts as one gram.
+    Brown et al. (2020, appendix C) take 13 words; 13 characters of Japanese are some eight words
+    and so the stricter rule.
+    """
+    wanted = {
+        (kind, item.cluster, item.id): _grams(_text(item), n)
+        for kind, found in asked.items()
+        for item in found
+        if item.split == "test"
+    }
+    sought = set().union(*wanted.values())
+    lengths = {len(gram) for gram in sought}
+    seen = {
+        gram
+        for text in training
+        for length in lengths
+        for i in range(len(text) - length + 1)
+        if (gram := text[i : i + length]) in sought
+    }
+    rows = [(*key, len(grams & seen) / len(grams)) for key, grams in wanted.items()]
+    return pd.DataFrame(rows, columns=["kind", "cluster", "item", "share"])
+
+
+def _text(item: Item) -> list[str]:
+    values = [getattr(item, name) for name in TEXTS if hasattr(item, name)]
+    return [part for value in values for part in ([value] if isinstance(value, str) else value)]
+
+
+def _grams(texts: Sequence[str], n: int) -> set[str]:
+    return {text[i : i + n] for text in texts for i in range(max(1, len(text) - n + 1))} - {""}

@@ -1,0 +1,386 @@
+"""JLCE's leaderboard: every model's scores with their intervals, and the models ranked.
+
+Tables are observations by arm, one row for each item, metric and training seed (the replicate).
+Blocks are "<task>/<cluster>/<item>", metrics "acc" with the first prompt and "acc@2" with the
+second, all of them shares from 0 to 1 but for "gold" and "chosen", the indices of labels, and
+"thinking", a count of characters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from kensho.claims.designs import Side
+from kensho.stats import frequentist, intervals
+from kensho.stats.evidence.tasks import by_task, moments, rank_probabilities
+from kensho.stats.scales import DIFFERENCE
+from kensho.stats.units import Tables
+
+EXPERIMENT = "jlce"
+LEVELS = ["task", "cluster", "item"]
+LABELS = ["gold", "chosen"]
+SCORE = "score"  # the number that stands for an item in the ranking
+BESIDE = {*LABELS, SCORE, "parsed", "thinking"}  # what no score of a task is made of
+RESAMPLES = 2000
+COLUMNS = ["task", "template", "arm", "metric", "main", "value", "low", "high"]
+COLUMNS += ["clusters", "items", "chance", "majority", "parsed"]
+Value = Callable[[np.ndarray], np.ndarray]  # of a metric, from its sums over items
+
+
+def scores(
+    tables: Tables,
+    main: Mapping[str, str],
+    baselines: Mapping[str, Mapping[str, float]],
+    *,
+    seed: int,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """One row for each task, prompt, arm and metric, the task's main metric first.
+
+    Args:
+        main: main metric by task, in the order in which the tasks shall stand.
+        baselines: by task the `chance` and `majority` accuracy, of guessing evenly and of always
+            giving the commonest label; tasks may be absent.
+        seed: of the bootstrap.
+
+    Metrics of items are averaged over seeds within an item and then over items. Where the items
+    have labels, accuracy, balanced accuracy (mean recall of the gold labels) and Matthews's
+    correlation are added, each the mean over seeds; an answer without a label (-1) is wrong.
+    Intervals are BCa over resampled clusters (see `interval`), of means that are the same in every
+    cluster Wilson's with the clusters as items.
+
+    Returns COLUMNS: value, low and high, numbers of clusters and items, the main metric's `chance`
+    and `majority` (in its own row, NaN elsewhere and where there is none), and `parsed`, the share
+    of answers that could be read (NaN where the task has no such metric).
+
+    Raises ValueError naming arm and block, task or metric for tables that cannot be used.
+    """
+    places, rows = {task: place for place, task in enumerate(main)}, []
+    for arm, table in tables.items():
+        groups = _items(arm, table).groupby(["task", "template"], sort=False)
+        for (task, template), items in groups:
+            if task not in main:
+                raise ValueError(
+                    f"{_file(arm)}: task '{task}' has no main metric; name it among the tasks, or "
+                    "take its rows out of the table"
+                )
+            found = _scores(arm, task, items, seed, level)
+            if main[task] not in found:
+                raise ValueError(
+                    f"{_file(arm)}: task '{task}' (prompt {template}) lacks its main metric "
+                    f"'{main[task]}'; evaluate it again, or name one of {', '.join(found)}"
+                )
+            guesses = _guesses(main[task], items, baselines.get(task, {}))
+            size = items[["cluster", "item"]].drop_duplicates()
+            shown = {"task": task, "template": template, "arm": arm}
+            shown |= {"clusters": size["cluster"].nunique(), "items": len(size)}
+            shown["parsed"] = _by_item(items, "parsed").mean()
+            for metric in sorted(found, key=lambda name, first=main[task]: name != first):
+                is_main = metric == main[task]
+                value = dict(zip(("value", "low", "high"), found[metric], strict=True))
+                row = shown | {"metric": metric, "main": is_main} | value
+                rows.append(row | (guesses if is_main else {}))
+    rows.sort(key=lambda row: (places[row["task"]], row["template"]))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _file(arm: str) -> str:
+    return f"{EXPERIMENT}/{arm}.csv"
+
+
+def _items(arm: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows without warm-up, block and metric in their parts: LEVELS, metric, template."""
+    rows = table[table["replicate"] >= 0]
+    values, metric = rows["value"], rows["metric"].str.replace(r"@\d+$", "", regex=True)
+    label, free = metric.isin(LABELS), metric.eq("thinking")
+    for wrong, what in (
+        (rows["block"].str.count("/") != 2, "is no <task>/<cluster>/<item>"),
+        (metric.str.contains("@"), "has a metric that is no <name>@<number of the prompt>"),
+        (~label & ~free & ~values.between(0, 1), "has a value that is no share from 0 to 1"),
+        (label & ((values < -1) | (values % 1 != 0)), "has a value that is no index of a label"),
+    ):
+        for row in rows[wrong].head(1).itertuples():
+            raise ValueError(
+                f"{_file(arm)}, line {row.Index + 2}: block '{row.block}' {what} ({row.metric}: "
+                f"{row.value:g}); mend the task's metric and evaluate again"
+            )
+    parts = rows["block"].str.split("/", expand=True).set_axis(LEVELS, axis=1)
+    template = rows["metric"].str.extract(r"@(\d+)$")[0].fillna("1").astype(int)
+    return rows.assign(**parts, metric=metric, template=template)
+
+
+def _by_item(items: pd.DataFrame, metric: str) -> pd.Series:
+    """Mean over seeds: index cluster, item."""
+    rows = items[items["metric"] == metric]
+    return rows.groupby(["cluster", "item"], sort=False)["value"].mean()
+
+
+def _scores(arm: str, task: str, items: pd.DataFrame, seed: int, level: float) -> dict[str, tuple]:
+    """By metric: value and both ends of its interval, for one task with one prompt."""
+    clusters = items["cluster"].nunique()
+    if clusters < 2:
+        raise ValueError(
+            f"{_file(arm)}: task '{task}' has {clusters} cluster; at least 2 are needed to tell "
+            "how sure its score is; evaluate more items"
+        )
+    found = {}
+    for metric in items["metric"].unique():
+        if metric not in BESIDE:
+            values = _by_item(items, metric).groupby(level="cluster", sort=False)
+            sums = values.agg(["sum", "count"]).to_numpy(float)
+            low, high = interval(sums, mean, seed, level)
+            value = float(mean(sums.sum(0)))
+            if high - low < 1e-12:  # clusters that are all alike are not certain to stay so
+                low, high = intervals.proportion(value * clusters, clusters, 1 - level)[1:3]
+            found[metric] = value, float(low), float(high)
+    if items["metric"].isin(LABELS).any():
+        counts = _confusion(arm, task, items)
+        for metric, value in BY_LABELS.items():
+            if metric not in found:
+                ends = interval(counts, value, seed, level)
+                found[metric] = float(value(counts.sum(0))), *map(float, ends)
+    return found
+
+
+def _confusion(arm: str, task: str, items: pd.DataFrame) -> np.ndarray:
+    """Counts of gold and chosen labels: clusters x seeds x labels x labels, gold first."""
+    rows = items[items["metric"].isin(LABELS)]
+    pairs = rows.pivot(index=["cluster", "item"], columns=["metric", "replicate"], values="value")
+    seeds = list(pairs.columns.get_level_values("replicate").unique())
+    pairs = pairs.reindex(columns=pd.MultiIndex.from_product([LABELS, seeds]))
+    for cluster, item in pairs.index[pairs.isna().any(axis=1)][:1]:
+        raise ValueError(
+            f"{_file(arm)}: block '{task}/{cluster}/{item}' lacks 'gold' or 'chosen' of one of the "
+            f"seeds {', '.join(map(str, seeds))}; evaluate the arm again"
+        )
+    labels, codes = np.unique(pairs.to_numpy(), return_inverse=True)
+    gold, chosen = np.split(codes.reshape(pairs.shape), 2, axis=1)  # items x seeds
+    clusters = pd.factorize(pairs.index.get_level_values("cluster"))[0]
+    counts = np.zeros((clusters.max() + 1, len(seeds), labels.size, labels.size))
+    np.add.at(counts, (clusters[:, None], np.arange(len(seeds)), gold, chosen), 1)
+    return counts
+
+
+def mean(sums: np.ndarray) -> np.ndarray:
+    """Mean of items from their sum and count (..., 2)."""
+    return sums[..., 0] / sums[..., 1]
+
+
+def accuracy(counts: np.ndarray) -> np.ndarray:
+    """Share of right labels from confusion counts (..., seeds, gold, chosen), mean over seeds."""
+    right = np.trace(counts, axis1=-2, axis2=-1)
+    return (right / counts.sum((-2, -1))).mean(-1)
+
+
+def balanced_accuracy(counts: np.ndarray) -> np.ndarray:
+    """Mean over the labels that occur as gold of the share found; counts as in `accuracy`."""
+    gold, right = counts.sum(-1), np.diagonal(counts, axis1=-2, axis2=-1)
+    recall = np.divide(right, gold, out=np.zeros_like(gold), where=gold > 0)
+    return (recall.sum(-1) / (gold > 0).sum(-1)).mean(-1)
+
+
+def matthews(counts: np.ndarray) -> np.ndarray:
+    """Matthews's correlation of gold and chosen labels (1975); counts as in `accuracy`.
+
+    Of more than two labels Gorodkin's R_K (2004). 0 where one side has a single label.
+    """
+    gold, chosen, items = counts.sum(-1), counts.sum(-2), counts.sum((-2, -1))
+    right = np.trace(counts, axis1=-2, axis2=-1)
+    covariance = right * items - (gold * chosen).sum(-1)
+    spread = [np.maximum(items**2 - (side**2).sum(-1), 0) for side in (gold, chosen)]
+    both = np.sqrt(spread[0] * spread[1])
+    return np.divide(covariance, both, out=np.zeros_like(items), where=both > 0).mean(-1)
+
+
+BY_LABELS: Mapping[str, Value] = {
+    "acc": accuracy,
+    "balanced_acc": balanced_accuracy,
+    "mcc": matthews,
+}
+
+
+def interval(sums: np.ndarray, value: Value, seed: int, level: float) -> tuple[float, float]:
+    """BCa bootstrap interval (Efron 1987) of a function of sums over items, clusters resampled.
+
+    Args:
+        sums: (clusters, ...) of each cluster, at least 2 of them.
+        value: (..., *sums.shape[1:]) -> (...), a value for each set of sums.
+
+    The acceleration is that of the jackknife over clusters. Both ends are the value itself where no
+    resample differs: Matthews's correlation does not under a model that always gives one label.
+    """
+    total = sums.sum(0)
+    apart = value(np.tensordot(_weights(len(sums), seed), sums, 1)) - value(total)
+    left_out = value(total - sums)
+    # rounding errors are no differences
+    below = np.mean(apart < -1e-12) + np.mean(np.abs(apart) <= 1e-12) / 2
+    bias = stats.norm.ppf(np.clip(below, 0.5 / RESAMPLES, 1 - 0.5 / RESAMPLES))
+    pull = left_out.mean() - left_out
+    size = (pull**2).sum() ** 1.5
+    acceleration = (pull**3).sum() / (6 * size) if size > 0 else 0.0
+    z = bias + stats.norm.ppf([(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(apart, stats.norm.cdf(bias + z / (1 - acceleration * z)))
+    return float(value(total) + low), float(value(total) + high)
+
+
+@lru_cache(maxsize=16)  # as many sizes as there are tasks
+def _weights(clusters: int, seed: int) -> np.ndarray:
+    """How often each cluster was drawn: RESAMPLES x clusters."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(clusters, np.full(clusters, 1 / clusters), RESAMPLES).astype(float)
+
+
+def _guesses(metric: str, items: pd.DataFrame, baseline: Mapping[str, float]) -> dict[str, float]:
+    """What a metric is for even guesses and for the commonest label; {} where it has no such."""
+    if metric == "acc":
+        return {name: baseline[name] for name in ("chance", "majority") if name in baseline}
+    if metric == "balanced_acc":
+        share = 1 / items.loc[items["metric"] == "gold", "value"].nunique()
+        return {"chance": share, "majority": share}
+    return {"chance": 0.0, "majority": 0.0} if metric == "mcc" else {}
+
+
+def ranking(tables: Tables, *, seed: int, draws: int, alpha: float = 0.05) -> dict:
+    """The models (arms) ranked by their items' scores with the first prompt, JSON values only.
+
+    Seeds are averaged within items, items within clusters. The clusters are the units of a task,
+    the tasks a sample of those that could have been asked (see `models.ranking`). `draws` are of
+    each of 4 chains.
+
+    Returns models (best first by posterior mean), score (ability less the mean of the models:
+    mean, low and high of the 95 % highest-density interval), rank_probabilities, average_rank
+    over tasks, friedman (None with fewer than three models or tasks, or where all scores are
+    equal), nemenyi, diagnostics (of the first model's gap to the best other one), tasks and items,
+    prior, and sensitivity: under each other prior the probability that the first model is first.
+
+    Raises ValueError naming arm and block or task where the arms were not asked the same items or
+    a task has fewer than two clusters.
+    """
+    if len(tables) < 2:
+        raise ValueError(
+            f"{EXPERIMENT}: {len(tables)} model gives no ranking; evaluate at least two"
+        )
+    items = {arm: _items(arm, table) for arm, table in tables.items()}
+    sides = [Side(arm=arm, metric=SCORE) for arm in tables]
+    cells, effects = by_task(sides, tables, EXPERIMENT, LEVELS)
+    theta, fits = None, {}
+    first = int(effects.mean().to_numpy().argmax())
+    while first not in fits:
+        fits[first] = summary, diagnostics, drawn = _fit(cells, first, seed, draws)
+        theta = drawn if theta is None else theta
+        first = int(theta.mean(axis=0).argmax())  # rarely another than by the mean of the tasks
+    summary, diagnostics, _ = fits[first]
+    order = [effects.columns[i] for i in np.argsort(-theta.mean(axis=0), kind="stable")]
+    chances = rank_probabilities(theta, list(effects.columns))
+    ability = dict(zip(effects.columns, theta.T, strict=True))
+    average = effects.rank(axis=1, ascending=False).mean()
+    rows = items[order[0]].query("metric == @SCORE and template == 1")
+    return {
+        "models": order,
+        "score": {arm: _ability(ability[arm]) for arm in order},
+        "rank_probabilities": {arm: chances[arm] for arm in order},
+        "average_rank": {arm: float(average[arm]) for arm in order},
+        "friedman": _friedman(effects),
+        "nemenyi": nemenyi({arm: float(average[arm]) for arm in order}, len(effects), alpha),
+        "diagnostics": {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in diagnostics.items()
+        },
+        "tasks": len(effects),
+        "items": {
+            str(task): len(part[["cluster", "item"]].drop_duplicates())
+            for task, part in rows.groupby("task", sort=False)
+        },
+        "prior": summary["prior"],
+        "sensitivity": [
+            {"prior": row["prior"], "first": row["p_region"]}
+            for row in summary["prior_sensitivity"]
+        ],
+    }
+
+
+def _fit(
+    cells: Sequence[np.ndarray], first: int, seed: int, draws: int
+) -> tuple[dict, dict, np.ndarray]:
+    """Summary and diagnostics of a model's gap to the best other one; draws of all abilities."""
+    # these take seconds to import, and the scores need none of them
+    from kensho.stats import bayesian
+    from kensho.stats.models import MODELS
+
+    def gap(drawn: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
+        return drawn["theta"][:, first] - np.delete(drawn["theta"], first, axis=1).max(axis=1)
+
+    summary, diagnostics, record = bayesian.posterior(
+        MODELS["ranking"],
+        paired_moments(cells),
+        DIFFERENCE,
+        (0.0, None),
+        None,
+        0.0,
+        estimand=gap,
+        seed=seed,
+        draws=draws,
+    )
+    return summary, diagnostics, bayesian.flat(record)["theta"]
+
+
+def paired_moments(cells: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """`moments` of scores up to 1 in which no two models are alike for certain.
+
+    Between two models one unit is added that only the first has right, and one that only the second
+    has, as by Bonett & Price (2012): n units add 1 / (n + 2)^2 to each model's variance. A task on
+    which all models fail would otherwise have none, and two of them no proper posterior.
+    """
+    found, models = moments(cells), cells[0].shape[1]
+    added = [np.eye(models) / (len(cell) + 2) ** 2 for cell in cells]
+    return {"mean": found["mean"], "cov": found["cov"] + np.array(added)}
+
+
+def _ability(draws: np.ndarray) -> dict[str, float]:
+    from arviz import hdi
+
+    low, high = hdi(draws, hdi_prob=0.95)
+    return {"mean": float(draws.mean()), "low": float(low), "high": float(high)}
+
+
+def _friedman(effects: pd.DataFrame) -> dict | None:
+    if min(effects.shape) < 3:
+        return None
+    long = effects.rename_axis(index="task", columns="model").stack().rename("score").reset_index()
+    found = frequentist.friedman(long, dv="score", within="model", subject="task")
+    return None if found["statistic"] is None else found
+
+
+def nemenyi(average_rank: Mapping[str, float], tasks: int, alpha: float) -> dict:
+    """Nemenyi's test of all pairs of models by their average ranks over tasks.
+
+    Demšar (2006, section 3.2.2): models differ whose average ranks are at least
+    q_alpha sqrt(k (k + 1) / 6N) apart, q_alpha the studentised range over sqrt(2).
+
+    Returns critical_difference, alpha, and pairs: a, b, difference (rank of a less that of b),
+    p_value (adjusted for all pairs).
+    """
+    k = len(average_rank)
+    se, of_range = math.sqrt(k * (k + 1) / (6 * tasks)), stats.studentized_range(k, np.inf)
+    return {
+        "critical_difference": float(of_range.isf(alpha)) / math.sqrt(2) * se,
+        "alpha": alpha,
+        "pairs": [
+            {
+                "a": a,
+                "b": b,
+                "difference": average_rank[a] - average_rank[b],
+                "p_value": float(
+                    of_range.sf(abs(average_rank[a] - average_rank[b]) / se * math.sqrt(2))
+                ),
+            }
+            for a, b in combinations(average_rank, 2)
+        ],
+    }

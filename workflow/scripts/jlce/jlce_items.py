@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from kensho.data.corpus import read_table
+from kensho.data.sources import fetched
+from kensho.files import read_json, write_json
+from kensho.jlce import items, prepare
+from scripts.job import job
+
+
+def origin(source: dict) -> dict:
+    return {"source": source["name"]} | {key: source[key] for key in ("licence", "attribution")}
+
+
+with job(snakemake):
+    public, described, left_out = {}, {}, list(snakemake.params.refused)
+    for record in snakemake.input.records:
+        path, source = fetched(record)
+        described[source["name"]] = origin(source)
+        if path is None:
+            left_out.append(source["reason"])
+        else:
+            public[source["name"]] = path
+    described["pairs"] = origin(read_json(snakemake.input.corpus))
+    found, record = prepare.prepare(
+        public,
+        described,
+        (read_table(snakemake.input.train), read_table(snakemake.input.test)),
+        count=snakemake.params.wanted,
+        seed=snakemake.params.seed,
+    )
+    for kind, path in zip(found, snakemake.output.documents, strict=True):
+        items.write(Path(path), found[kind])
+    tasks = {name: {"kind": kind, "main": main} for name, (kind, main) in items.TASKS.items()}
+    write_json(snakemake.output.origins, {"kinds": record, "tasks": tasks, "left_out": left_out})

@@ -1,0 +1,10 @@
+from kensho.files import replacing
+from kensho.report import jlce
+from scripts.job import job
+
+with job(snakemake):
+    given = snakemake.input
+    names = ("scores", "ranking", "origins", "contamination", "observations")
+    page = jlce.build(**jlce.read(*(given[name] for name in names)))
+    with replacing(snakemake.output.html) as temporary:
+        temporary.write_text(page, encoding="utf-8")

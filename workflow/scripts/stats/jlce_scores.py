@@ -1,0 +1,15 @@
+from pathlib import Path
+
+from kensho.files import read_json, write_json
+from kensho.observations import read, write_table
+from kensho.stats.leaderboard import ranking, scores
+from scripts.job import job
+
+with job(snakemake):
+    given, origins = snakemake.params, read_json(snakemake.input.origins)
+    files = [path for path in snakemake.input.observations if path.endswith(".csv")]
+    tables = {Path(path).stem: read(path)[0] for path in files}
+    main = {task: found["main"] for task, found in origins["tasks"].items()}
+    baselines = {task: origins["kinds"][found["kind"]] for task, found in origins["tasks"].items()}
+    write_table(snakemake.output.scores, scores(tables, main, baselines, seed=given.seed))
+    write_json(snakemake.output.ranking, ranking(tables, seed=given.seed, draws=given.draws))
