@@ -37,6 +37,7 @@ WEIGHTS = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.float32,
 SAME = ("fp32", "fp32-lookup", "fp32-prefix")  # arms that must give the same answers
 ARMS = (*WEIGHTS, *SAME[1:], *inference_gguf.FORMATS)
 DEFAULT = ["fp32", "fp32-lookup", "fp32-prefix", "int8", "nf4"]
+UNJUDGED = ["nf4"]  # arms whose speed no claim reads: timed in the blocks of the cells beside
 LENGTH = 128  # tokens of the judged prompt (I-1 to I-3)
 OWN_TOKENS = 16  # of a prompt, behind the prefix that requests share
 DRAFTED = 4  # tokens taken from the prompt at a time
@@ -89,14 +90,17 @@ def observe(
     order = {"seed": seed, "threads": threads, "preload": PRELOAD}
     given = {"text": text, "new_tokens": new_tokens, "threads": threads}
 
-    def timed(times: int, cells: Mapping[str, Cell], first: int = 0) -> list[dict]:
-        runs = {arm: partial(run_arm, arm, folders[arm], cells=cells, **given) for arm in arms}
-        results = interleaved(runs, blocks=times, **order)
+    def timed(
+        timed_arms: Sequence[str], times: int, cells: Mapping[str, Cell], first: int = 0
+    ) -> list[dict]:
+        runs = {a: partial(run_arm, a, folders[a], cells=cells, **given) for a in timed_arms}
+        results = interleaved(runs, blocks=times, **order) if runs else []
         return [{**result, "block": first + result["block"]} for result in results]
 
-    results = timed(blocks, judged)
+    results = timed([arm for arm in arms if arm not in UNJUDGED], blocks, judged)
+    results += timed([arm for arm in arms if arm in UNJUDGED], blocks_beside, judged)
     if others:
-        results += timed(blocks_beside, others, blocks)
+        results += timed(arms, blocks_beside, others, blocks)
     _agree(results)
     speeds = [observed(EXPERIMENT, [result], _units(result)) for result in results]
     asked = [arm for arm in arms if arm not in SAME[1:]]
