@@ -238,3 +238,8 @@ def last_failure():
     said = FAILURES.read_text().splitlines() if FAILURES.exists() else []
     advice = "What is done is kept; mend the cause and give the same command again."
     return "\n".join([*dict.fromkeys(said), advice])  # retries repeat themselves
+
+
+def jlce_seeds(arm):
+    """Replicates of an arm that are asked."""
+    return CONFIG.train.seeds[: CONFIG.jlce.seeds] if arm in ARMS else [0]

@@ -55,11 +55,6 @@ rule jlce_contamination:
         "../workflow/scripts/jlce/jlce_contamination.py"
 
 
-def jlce_seeds(arm):
-    """Replicates of an arm that are asked."""
-    return CONFIG.train.seeds[: JLCE.seeds] if arm in ARMS else [0]
-
-
 rule jlce_arm:
     """All tasks on one model; what was answered before a kill is not asked again."""
     input:

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pandas as pd
 import pytest
 from kensho.claims.designs import WinRate
-from kensho.jlce import chat, items, preference
+from kensho.jlce import chat, items, preference, readers
 from kensho.jlce.chat import Endpoint, Reply
 from kensho.jlce.journal import Journal
 from kensho.jlce.preference import EXPERIMENT, ORDERS, compare, pairs, read_answers, verdict
@@ -230,10 +231,12 @@ def test_the_prompt_shows_task_and_answers_and_no_reference(run, server):
 
 @pytest.mark.parametrize("task, kind", [(task, of.kind) for task, of in preference.TASKS.items()])
 def test_documents_of_our_items_have_what_the_prompt_shows(task, kind):
-    path = items.OURS / f"{kind}.jsonl"
-    if not path.is_file():
-        pytest.skip(f"needs {path}")
-    for item in items.read(path, kind)[:3]:
+    if kind == "translation":  # its items are the corpus's
+        pairs_of_corpus = pd.DataFrame([{"id": 1, "en": "It rains.", "ja": "雨だ。"}])
+        found = list(readers.tatoeba(pairs_of_corpus, "test"))
+    else:
+        found = items.read(items.OURS / f"{kind}.jsonl", kind)[:3]
+    for item in found:
         answers = [
             [preference.Answer(**line(task, item.id, item.cluster, text) | {"document": document})]
             for text, document in zip(("甲", "<think>乙</think>"), [items.document(item)] * 2)

@@ -7,10 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
+import torch
 import yaml
-from kensho.jlce import harness, items, prepare, run
+from kensho import config
+from kensho.jlce import harness, items, prepare, readers, run
 from kensho.jlce.lm import KenshoLM
 from kensho.models.loading import load
 from lm_eval.api.model import LM
@@ -21,8 +24,6 @@ from scipy.stats import binomtest
 
 @pytest.fixture(scope="module")
 def tiny(tiny_model):
-    import torch
-
     return load(tiny_model, torch.float32)
 
 
@@ -93,6 +94,22 @@ class Chance(LM):
 
     def loglikelihood_rolling(self, requests):
         raise NotImplementedError
+
+
+def test_a_journal_of_another_model_is_not_taken_for_ours(tiny, samples, tiny_model, tmp_path):
+    other, tokenizer = load(tiny_model, torch.float32)
+    with torch.no_grad():
+        other.model.norm.weight.mul_(-1)
+    journal = tmp_path / "journal.jsonl"
+    first = run.evaluate(other, tokenizer, journal=journal, **ASKED)
+    second = run.evaluate(*tiny, journal=journal, **ASKED)
+    assert list(run.answers({0: second})) == list(run.answers({0: samples}))
+    assert list(run.answers({0: second})) != list(run.answers({0: first}))
+
+
+def test_settings_name_the_tasks_and_datasets_that_there_are():
+    assert set(get_args(config.Task)) == set(items.TASKS)
+    assert set(get_args(config.Public)) == set(readers.READERS)
 
 
 def test_a_model_that_knows_nothing_scores_at_chance():

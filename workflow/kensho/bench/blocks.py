@@ -31,16 +31,14 @@ def interleaved(
     each result is that dictionary with ``arm``, ``block`` and ``position`` (0 = first in its
     block) added. The order inside a block is drawn from ``seed``, so that drift of the machine
     cancels. Processes are forked from a server that has imported the modules in ``preload`` and
-    those of the functions, and done nothing else: imports are paid once, memory and thread pools
-    are new each time.
+    done nothing else: imports are paid once, memory and thread pools are new each time.
     Raises RuntimeError with arm, block and cause if a run fails, is killed, or takes longer than
     ``timeout`` seconds.
     """
     os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: large pages, as in the workflow
     context = multiprocessing.get_context("forkserver")
-    own = {getattr(run, "func", run).__module__ for run in runs.values()} - {"__main__"}
-    context.set_forkserver_preload([__name__, *preload, *sorted(own)])
+    context.set_forkserver_preload([__name__, *preload])
     rng, results = np.random.default_rng(seed), []
     for block in range(blocks):
         for position, arm in enumerate(map(str, rng.permutation(list(runs)))):

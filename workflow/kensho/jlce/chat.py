@@ -4,8 +4,6 @@ Faults are ValueErrors of one line that names the key of the configuration (`jlc
 instance) and the mend. The API key comes from the environment and goes into the request alone.
 """
 
-import hashlib
-import json
 import os
 import re
 import time
@@ -19,6 +17,8 @@ from threading import Lock
 from typing import NamedTuple
 
 import requests
+
+from kensho.jlce.journal import digest
 
 ATTEMPTS = 5  # of a request that the endpoint puts off
 LONGEST_WAIT = 300  # seconds that are waited before an attempt
@@ -86,11 +86,6 @@ def replies(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return {prompt: Reply(*journal[key]) for prompt, key in keys.items()}
-
-
-def digest(value) -> str:
-    """Hex sha256 of a value as JSON."""
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:

@@ -2,11 +2,10 @@
 
 How requests are packed follows from the whole list of them. A call that is given the ``journal``
 of an interrupted one therefore packs them alike, takes what is there, and ends with equal bytes.
+The ``salt`` tells apart what may share a journal and not its results: models, ways to end.
 """
 
-import json
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from hashlib import sha256
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch.nn.functional import pad
 from transformers import DynamicCache
 
 from kensho.jlce.behind import behind
+from kensho.jlce.journal import digest
 from kensho.jlce.prefix_tree import Pack, Tokens, families, packs
 
 LEAST_SHARED = 8  # tokens; beginnings shorter than that are not worth a pass of their own
@@ -28,6 +28,7 @@ def loglikelihoods(
     *,
     nodes: int,
     journal: Journal | None = None,
+    salt: str = "",
 ) -> list[Scored]:
     """Of each (context, continuation): natural log-likelihood, and whether it is the greedy one.
 
@@ -40,7 +41,7 @@ def loglikelihoods(
     for order, common in families(inputs, LEAST_SHARED):
         start, cache = min(common, *(len(requests[i][0]) - 1 for i in order)), None
         for pack in packs(inputs, order, start, nodes):
-            key = _digest([requests[index] for index in pack.paths])
+            key = digest([salt, [requests[index] for index in pack.paths]])
             if key not in journal:
                 if cache is None:
                     cache = _read(model, inputs[order[0]][:start])
@@ -88,6 +89,7 @@ def generate(
     batch: int,
     ended: Callable[[list[int]], bool],
     journal: Journal | None = None,
+    salt: str = "",
 ) -> list[list[int]]:
     """Greedy continuations of at most ``most`` tokens each, up to and with the one that ended it.
 
@@ -101,7 +103,7 @@ def generate(
         by_length = sorted(order, key=lambda i: -len(contexts[i]))
         for first in range(0, len(by_length), batch):
             rows = by_length[first : first + batch]
-            key = _digest([most, [contexts[index] for index in rows]])
+            key = digest([salt, most, [contexts[index] for index in rows]])
             if key not in journal:
                 if cache is None:
                     cache = _read(model, contexts[order[0]][:start])
@@ -174,10 +176,6 @@ def _padded(caches: Sequence[list], width: int) -> tuple[DynamicCache, torch.Ten
         cache.update(*both, place)
     real = torch.tensor([rows[0][0].shape[2] for rows in caches])
     return cache, (torch.arange(width) >= width - real[:, None]).to(caches[0][0][0].device)
-
-
-def _digest(asked: list) -> str:
-    return sha256(json.dumps(asked).encode()).hexdigest()
 
 
 def _read(model, tokens: Tokens) -> DynamicCache:

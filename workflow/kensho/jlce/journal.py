@@ -1,8 +1,14 @@
 """Results as they come, in a file that survives a kill: JSON lines, appended."""
 
+import hashlib
 import json
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+
+
+def digest(asked) -> str:
+    """Hex sha256 of what was asked, as JSON: the key of its result."""
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 class Journal(MutableMapping):

@@ -14,7 +14,8 @@ from lm_eval.models.utils import (
 )
 
 from kensho.jlce import fast
-from kensho.jlce.journal import Journal
+from kensho.jlce.journal import Journal, digest
+from kensho.models.loading import probe_logits
 
 NODES = {"cpu": 512, "cuda": 4096}
 
@@ -29,6 +30,9 @@ class KenshoLM(HFLM):
     def __init__(self, *args, nodes: int | None = None, journal: str | None = None, **settings):
         super().__init__(*args, **settings)
         self.journal = Journal(journal) if journal else {}
+        self.salt = ""  # a journal may have been begun with another model
+        if journal:
+            self.salt = digest(probe_logits(self.model, self.tokenizer).tolist())
         self.nodes = int(nodes or NODES.get(self.device.type, NODES["cuda"]))
 
     def _loglikelihood_tokens(self, requests, disable_tqdm=False, override_bs=None):
@@ -38,7 +42,9 @@ class KenshoLM(HFLM):
         for _, context, continuation in requests:
             kept = (context + continuation)[-(self.max_length + 1) :]
             parts.append((kept[: -len(continuation)], continuation))
-        scored = fast.loglikelihoods(self.model, parts, nodes=self.nodes, journal=self.journal)
+        scored = fast.loglikelihoods(
+            self.model, parts, nodes=self.nodes, journal=self.journal, salt=self.salt
+        )
         for (strings, _, _), answer in zip(requests, scored, strict=True):
             if strings is not None:  # parts of a rolling likelihood are not stored
                 self.cache_hook.add_partial("loglikelihood", strings, answer)
@@ -87,6 +93,7 @@ class KenshoLM(HFLM):
             batch=size,
             ended=ended,
             journal=self.journal,
+            salt=digest([self.salt, stops]),
         )
         return [self._text(tokens, stops) for tokens in found]
 

@@ -1,7 +1,7 @@
 """A model as judge: which of two arms' answers it prefers, each item shown in both orders.
 
-Judges lean to a place, mostly the first (Zheng et al. 2023, arXiv:2306.05685, sections 3.3 and
-3.4), so every pair is judged twice with the places exchanged. The observations are those of the
+Judges lean to a place, mostly the first (Zheng et al. 2023, arXiv:2306.05685), so every
+pair is judged twice with the places exchanged. The observations are those of the
 design `win_rate` with the levels [cluster, item]: blocks "<kind>:<cluster>/<task>:<item>", so that
 questions on one passage, from reading and question alike, are one unit.
 """
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kensho.files import sha256
 from kensho.jlce import chat
 from kensho.jlce.chat import Endpoint, Reply
+from kensho.jlce.journal import digest
 from kensho.jlce.scoring import normalised, without_thinking
 from kensho.observations import environment
 from kensho.observations import table as observation_table
@@ -254,7 +255,7 @@ def _pair(arms: Sequence[str], replicate: int, one: Answer, other: Answer) -> Pa
 
 def prompt_sha256() -> str:
     """Digest of everything that the judge is told but the items and answers."""
-    return chat.digest([PROMPT, TASKS, EMPTY])
+    return digest([PROMPT, TASKS, EMPTY])
 
 
 def verdict(reply: Reply) -> float | None:

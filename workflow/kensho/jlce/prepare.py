@@ -80,7 +80,6 @@ def baselines(found: Sequence[Item]) -> dict[str, float]:
     return {
         "chance": sum(1 / len(choices) for choices, _ in options) / len(options),
         "majority": float(gold.value_counts(normalize=True).max()),
-        "labels": max(len(choices) for choices, _ in options),
     }
 
 

@@ -28,7 +28,7 @@ with job(snakemake):
         count=snakemake.params.wanted,
         seed=snakemake.params.seed,
     )
-    for kind, path in zip(found, snakemake.output.documents, strict=True):
-        items.write(Path(path), found[kind])
+    for path in snakemake.output.documents:
+        items.write(path, found[Path(path).stem])
     tasks = {name: {"kind": kind, "main": main} for name, (kind, main) in items.TASKS.items()}
     write_json(snakemake.output.origins, {"kinds": record, "tasks": tasks, "left_out": left_out})
