@@ -189,7 +189,7 @@ class TokenCounts(Section):
 class Vocabulary(Section):
     pieces: Count = Field(4_000, description="Japanese tokens added (R-2; Swallow adds 11,176)")
     blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes")
-    new_tokens: Count = Field(32, description="greedy decoding steps timed in each process")
+    new_tokens: Count = Field(24, description="greedy decoding steps timed in each process")
     scored: Count = Field(16, description="held-out sentences scored as one text")
 
 
@@ -199,7 +199,7 @@ class VocabularyTraining(Section):
     )
     items: Count = Field(8, description="held-out sentences scored before and after")
     steps: Count = Field(2, description="optimiser steps, equal for base and expanded model")
-    batch_size: Count = 4
+    batch_size: Count = 2
     max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
 
