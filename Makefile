@@ -1,30 +1,29 @@
 # make report: set up, run the main job, write results/validation_report.html
 # make benchmark: every experiment, results/benchmark_report.html
 # make jlce: sixteen Japanese tasks, results/jlce.html
+# make why:    what would run now, and because of what (TARGET=benchmark for another target)
 # make test:   the default tests
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
-# One `make` run at a time; a lock that a killed one left behind is cleared.
-RUN = flock --nonblock --close --conflict-exit-code 75 .venv/run.lock bash -c '\
-	[ -z "$$(ls -A .snakemake/locks 2>/dev/null)" ] || $(SNAKEMAKE) --unlock --quiet all; \
-	$(SNAKEMAKE) $(1)' \
-	|| { code=$$?; [ $$code -ne 75 ] || echo "another run is active in this folder; wait for it" >&2; exit $$code; }
 
-.PHONY: report benchmark jlce verify test test-all lint config clean
+.PHONY: report benchmark jlce why verify test test-all lint config clean
 
 report: .venv/installed
-	@$(call RUN,--quiet rules)
+	@$(SNAKEMAKE) --quiet rules
 	@echo "report: results/validation_report.html"
 
 benchmark: .venv/installed
-	@$(call RUN,benchmark --quiet rules)
+	@$(SNAKEMAKE) benchmark --quiet rules
 	@echo "report: results/benchmark_report.html"
 
 jlce: .venv/installed
-	@$(call RUN,jlce --quiet rules)
+	@$(SNAKEMAKE) jlce --quiet rules
 	@echo "page: results/jlce.html"
+
+why: .venv/installed
+	@.venv/bin/python workflow/scripts/why.py $(TARGET)
 
 verify: .venv/installed
 	@$(SNAKEMAKE) verify --quiet all

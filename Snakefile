@@ -8,6 +8,11 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
+
+
+container: CONFIG.cluster.container
+
+
 include: "rules/data.smk"
 include: "rules/augment.smk"
 include: "rules/train.smk"
@@ -20,6 +25,12 @@ include: "rules/stats.smk"
 include: "rules/report.smk"
 include: "rules/calibration.smk"
 include: "rules/preflight.smk"
+include: "rules/budget.smk"
+
+
+if CONFIG.cluster.modules:  # as `container:` does for images
+    for each in workflow.rules:
+        each.env_modules = EnvModules(*CONFIG.cluster.modules)
 
 
 wildcard_constraints:
@@ -40,6 +51,7 @@ localrules:
     fetch,
     verify,
     preflight,
+    budget,
     calibration,
     calibration_full,
     jlce,
@@ -56,7 +68,8 @@ rule benchmark:
     """Every experiment that this configuration can run, judged in a report of its own."""
     input:
         "results/benchmark_report.html",
-        observation_files("gemm", PRODUCED["gemm"]),  # on CUDA no claim asks for it
+        # on CUDA no claim asks for it
+        observation_files("gemm", PRODUCED["gemm"] if PLAN["stage"] == "whole" else []),
 
 
 rule sources:
@@ -66,7 +79,7 @@ rule sources:
 
 
 onstart:
-    forget_failures()
+    begin()
 
 
 onerror:

@@ -17,13 +17,13 @@ rule augment_technique:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     params:
         technique=lambda w: getattr(CONFIG.augmentation, w.technique).model_dump(),
         limit=(CONFIG.augmentation.target - CONFIG.data.train) // 2,
         seed=CONFIG.seed,
-        code=code("augment/augment_technique.py"),
+        code=code("augment/augment_technique.py", "data"),
     script:
         "../workflow/scripts/augment/augment_technique.py"
 
@@ -46,12 +46,12 @@ rule augment:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=memory(4000),
+        runtime=minutes(15),
     params:
         target=CONFIG.augmentation.target,
         threshold=CONFIG.data.near_duplicate,
         seed=CONFIG.seed,
-        code=code("augment/augment.py"),
+        code=code("augment/augment.py", "data"),
     script:
         "../workflow/scripts/augment/augment.py"

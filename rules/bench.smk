@@ -15,11 +15,11 @@ rule kv_cache:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=8000,
-        runtime=15,
+        mem_mb=memory(8000),
+        runtime=minutes(15),
     params:
         grid=CONFIG.bench.kv_cache.model_dump(),
-        code=code("bench/kv_cache.py"),
+        code=code("bench/kv_cache.py", "models"),
     script:
         "../workflow/scripts/bench/kv_cache.py"
 
@@ -38,11 +38,11 @@ rule lora_parameters:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=memory(4000),
+        runtime=minutes(15),
     params:
         grid=CONFIG.bench.lora_parameters.model_dump(),
-        code=code("bench/lora_parameters.py"),
+        code=code("bench/lora_parameters.py", "models"),
     script:
         "../workflow/scripts/bench/lora_parameters.py"
 
@@ -61,13 +61,15 @@ rule training_memory:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=8000,
-        runtime=60,
+        **GPU,
+        retries_left=retries_left,
+        mem_mb=memory(8000),
+        runtime=minutes(60),
     params:
         settings=CONFIG.bench.training_memory.model_dump(),
         seed=CONFIG.seed,
         device=CONFIG.accelerator,
-        code=code("bench/training_memory.py"),
+        code=code("bench/training_memory.py", "models"),
     script:
         "../workflow/scripts/bench/training_memory.py"
 
@@ -86,13 +88,14 @@ rule attention:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=8000,
-        runtime=30,
+        **GPU,
+        mem_mb=memory(8000),
+        runtime=minutes(30),
     params:
         grid=CONFIG.bench.attention.model_dump(),
         seed=CONFIG.seed,
         device=CONFIG.accelerator,
-        code=code("bench/attention.py"),
+        code=code("bench/attention.py", "models"),
     script:
         "../workflow/scripts/bench/attention.py"
 
@@ -110,11 +113,11 @@ rule rocm_variables:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=memory(2000),
+        runtime=minutes(15),
     params:
         root=CONFIG.bench.rocm_variables.root,
-        code=code("bench/rocm_variables.py"),
+        code=code("bench/rocm_variables.py", "models"),
     script:
         "../workflow/scripts/bench/rocm_variables.py"
 
@@ -133,10 +136,10 @@ rule mixture_flops:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=memory(4000),
+        runtime=minutes(15),
     params:
-        code=code("bench/mixture_flops.py"),
+        code=code("bench/mixture_flops.py", "models"),
     script:
         "../workflow/scripts/bench/mixture_flops.py"
 
@@ -155,13 +158,14 @@ rule mixture_speed:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=8000,
-        runtime=60,
+        **GPU,
+        mem_mb=memory(8000),
+        runtime=minutes(60),
     params:
         settings=CONFIG.bench.mixture_speed.model_dump(),
         seed=CONFIG.seed,
         device=CONFIG.accelerator,
-        code=code("bench/mixture_speed.py"),
+        code=code("bench/mixture_speed.py", "models"),
     script:
         "../workflow/scripts/bench/mixture_speed.py"
 
@@ -181,13 +185,14 @@ rule gemm:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=8000,
-        runtime=60,
+        **GPU,
+        mem_mb=memory(8000),
+        runtime=minutes(60),
     params:
         settings=CONFIG.bench.gemm.model_dump(),
         device=CONFIG.accelerator,
         seed=CONFIG.seed,
-        code=code("bench/gemm.py"),
+        code=code("bench/gemm.py", "models"),
     script:
         "../workflow/scripts/bench/gemm.py"
 
@@ -211,10 +216,10 @@ rule quantised_bytes:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=8000,
-        runtime=15,
+        mem_mb=memory(8000),
+        runtime=minutes(15),
     params:
-        code=code("bench/quantised_bytes.py"),
+        code=code("bench/quantised_bytes.py", "models"),
     script:
         "../workflow/scripts/bench/quantised_bytes.py"
 
@@ -232,10 +237,10 @@ rule selftest:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=memory(2000),
+        runtime=minutes(15),
     params:
         settings={"blocks": 80, "seed": CONFIG.seed},
-        code=code("bench/selftest.py"),
+        code=code("bench/selftest.py", "models"),
     script:
         "../workflow/scripts/bench/selftest.py"

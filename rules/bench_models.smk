@@ -18,12 +18,12 @@ rule quick_mode:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory(4000),
+        runtime=minutes(60),
     params:
         settings=CONFIG.bench.quick_mode.model_dump(),
         seed=CONFIG.seed,
-        code=code("bench/quick_mode.py"),
+        code=code("bench/quick_mode.py", "models"),
     script:
         "../workflow/scripts/bench/quick_mode.py"
 
@@ -44,12 +44,12 @@ rule analysis_mode:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory(4000),
+        runtime=minutes(60),
     params:
         settings=CONFIG.bench.analysis_mode.model_dump(),
         seed=CONFIG.seed,
-        code=code("bench/analysis_mode.py"),
+        code=code("bench/analysis_mode.py", "models"),
     script:
         "../workflow/scripts/bench/analysis_mode.py"
 
@@ -74,12 +74,12 @@ rule segmentation_model:
     conda:
         "../envs/tokenisation.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=memory(2000),
+        runtime=minutes(15),
     params:
         settings=CONFIG.bench.tokenisation.model_dump(exclude={"blocks", "seconds"}),
         seed=CONFIG.seed,
-        code=code("bench/segmentation_model.py"),
+        code=code("bench/segmentation_model.py", "tokenisation"),
     script:
         "../workflow/scripts/bench/segmentation_model.py"
 
@@ -99,12 +99,12 @@ rule tokenisation:
         "../envs/tokenisation.yaml"
     threads: 64  # it uses one, and wants the others idle
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     params:
         settings=CONFIG.bench.tokenisation.model_dump(include={"blocks", "seconds"}),
         seed=CONFIG.seed,
-        code=code("bench/tokenisation.py"),
+        code=code("bench/tokenisation.py", "tokenisation"),
     script:
         "../workflow/scripts/bench/tokenisation.py"
 
@@ -125,9 +125,12 @@ rule medical:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=8000,
-        runtime=60,
+        **GPU,
+        mem_mb=memory(8000),
+        runtime=minutes(60),
     params:
+        device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
         settings=CONFIG.bench.medical.model_dump(exclude={"subjects"}),
         left_out=[
             f"{name} left out: not at hand, or of a licence class that is not accepted"
@@ -136,7 +139,7 @@ rule medical:
         ],
         seed=CONFIG.seed,
         task=digest_of(LIBRARY / "kensho/jlce/tasks/jmmlu.yaml"),
-        code=code("bench/medical.py"),
+        code=code("bench/medical.py", "models"),
     script:
         "../workflow/scripts/bench/medical.py"
 
@@ -161,8 +164,8 @@ rule token_counts:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=memory(4000),
+        runtime=minutes(15),
     params:
         judged=experiment_arms("token_counts"),
         refused={
@@ -170,7 +173,7 @@ rule token_counts:
             for name in CONFIG.bench.token_counts.tokenizers
             if name not in TOKENIZERS
         },
-        code=code("bench/token_counts.py"),
+        code=code("bench/token_counts.py", "models"),
     script:
         "../workflow/scripts/bench/token_counts.py"
 
@@ -190,11 +193,11 @@ rule expand_vocabulary:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=memory(4000),
+        runtime=minutes(15),
     params:
         pieces=CONFIG.bench.vocabulary.pieces,
-        code=code("bench/expand_vocabulary.py"),
+        code=code("bench/expand_vocabulary.py", "models"),
     script:
         "../workflow/scripts/bench/expand_vocabulary.py"
 
@@ -217,13 +220,14 @@ rule vocabulary:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **GPU,
+        mem_mb=memory(4000),
+        runtime=minutes(60),
     params:
         settings=CONFIG.bench.vocabulary.model_dump(exclude={"pieces"}),
         seed=CONFIG.seed,
         device=CONFIG.accelerator,
-        code=code("bench/vocabulary.py"),
+        code=code("bench/vocabulary.py", "models"),
     script:
         "../workflow/scripts/bench/vocabulary.py"
 
@@ -246,12 +250,13 @@ rule vocabulary_training:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=8000,
-        runtime=60,
+        **GPU,
+        mem_mb=memory(8000),
+        runtime=minutes(60),
     params:
         settings=CONFIG.bench.vocabulary_training.model_dump(),
         device=CONFIG.accelerator,
-        code=code("bench/vocabulary_training.py"),
+        code=code("bench/vocabulary_training.py", "models"),
     script:
         "../workflow/scripts/bench/vocabulary_training.py"
 
@@ -272,12 +277,15 @@ rule inference:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **GPU,
+        mem_mb=memory(4000),
+        runtime=minutes(60),
     params:
+        device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
         settings=CONFIG.bench.inference.model_dump(),
         seed=CONFIG.seed,
         accelerator=CONFIG.accelerator,
-        code=code("bench/inference.py"),
+        code=code("bench/inference.py", "models"),
     script:
         "../workflow/scripts/bench/inference.py"

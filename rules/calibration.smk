@@ -41,7 +41,7 @@ rule characteristics:
     params:
         replications=lambda w: REPLICATIONS[w.size]["characteristics"],
         seed=CONFIG.seed,
-        code=code("calibration/characteristics.py"),
+        code=code("calibration/characteristics.py", "stats"),
     script:
         "../workflow/scripts/calibration/characteristics.py"
 
@@ -58,7 +58,7 @@ rule adversarial:
     params:
         replications=lambda w: REPLICATIONS[w.size]["adversarial"],
         seed=CONFIG.seed,
-        code=code("calibration/adversarial.py"),
+        code=code("calibration/adversarial.py", "stats"),
     script:
         "../workflow/scripts/calibration/adversarial.py"
 
@@ -76,12 +76,12 @@ rule posterior_calibration:
         "../envs/stats.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=memory(4000),
+        runtime=minutes(120),
     params:
         replications=lambda w: {key: REPLICATIONS[w.size][key] for key in ("sbc", "coverage")},
         seed=CONFIG.seed,
-        code=code("calibration/posterior_calibration.py"),
+        code=code("calibration/posterior_calibration.py", "stats"),
     script:
         "../workflow/scripts/calibration/posterior_calibration.py"
 
@@ -98,12 +98,12 @@ rule mutants:
         "../envs/stats.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory(4000),
+        runtime=minutes(60),
     params:
         replications=lambda w: REPLICATIONS[w.size]["mutants"],
         seed=CONFIG.seed,
-        code=code("calibration/mutants.py"),
+        code=code("calibration/mutants.py", "stats"),
     script:
         "../workflow/scripts/calibration/mutants.py"
 
@@ -124,7 +124,7 @@ rule calibration_tables:
         "../envs/stats.yaml"
     params:
         seed=CONFIG.seed,
-        code=code("calibration/tables.py"),
+        code=code("calibration/tables.py", "stats"),
     script:
         "../workflow/scripts/calibration/tables.py"
 
@@ -146,12 +146,12 @@ rule calibration_page:
     conda:
         "../envs/stats.yaml"
     params:
-        engine=code("stats/judge.py"),
+        engine=code("stats/judge.py", "stats"),
         layout=[
             digest_of(LIBRARY / "kensho/report" / name)
             for name in ("calibration.html.j2", "macros.html.j2", "style.css")
         ],
-        code=code("calibration/page.py"),
+        code=code("calibration/page.py", "stats"),
     script:
         "../workflow/scripts/calibration/page.py"
 

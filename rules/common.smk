@@ -1,11 +1,16 @@
 # Configuration, claims and sources are validated here, before the DAG; all problems at once.
+import json
 import os
 import re
 import sys
 from pathlib import Path
 from typing import get_args
 
+from snakemake.deployment.env_modules import EnvModules
 from snakemake.exceptions import WorkflowError
+from snakemake.persistence import PersistenceBase
+from snakemake.settings.types import DeploymentMethod
+from snakemake_interface_executor_plugins.settings import ExecMode
 
 LIBRARY = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(LIBRARY))
@@ -20,8 +25,13 @@ for variable, value in {
     "THP_MEM_ALLOC_ENABLE": "1",  # torch: 2 MB pages, fewer page faults
 }.items():
     os.environ.setdefault(variable, value)
+# With environment modules Snakemake runs scripts with the `python` of PATH's first folder, if any.
+BESIDE = str(Path(sys.executable).parent)
+os.environ.update(PATH=os.pathsep.join([BESIDE, os.environ.get("PATH", "")]))
+# What conda environments do not name themselves comes in the lock's versions too.
+os.environ.setdefault("PIP_CONSTRAINT", str(LIBRARY.parent / "requirements.lock"))
 
-from kensho import config as settings, external
+from kensho import budget, config as settings, external, paths, running, slurm
 from kensho.bench.settings import CACHED, Experiment
 from kensho.bench import memory_arms
 from kensho.claims import registry
@@ -29,6 +39,7 @@ from kensho.data import sources as source_registry
 from kensho.digest import code_digest
 from kensho.files import sha256
 from kensho.models import cards, rocm
+from scripts import job as jobs
 
 SOURCES, CLAIMS, CARDS, VARIABLES, problems = {}, [], {}, {}, []
 try:
@@ -46,7 +57,13 @@ except ValueError as error:
 SOURCES, found = source_registry.load("config/sources.yaml")
 CONFIG, faults = settings.check(config, SOURCES, CARDS)
 problems += found + faults
-CACHE, MIRROR = settings.paths(CONFIG)
+CACHE, MIRROR = paths.folders(CONFIG.paths)
+if workflow.is_main_process:  # jobs on a cluster are not told of --retries; they inherit this
+    os.environ.update(KENSHO_RETRIES=str(getattr(workflow.execution_settings, "retries", 0)))
+if workflow.is_main_process and "--profile" in sys.argv:  # preflight asks whether it fits
+    os.environ.update(KENSHO_PROFILE=sys.argv[sys.argv.index("--profile") + 1])
+if DeploymentMethod.ENV_MODULES in workflow.deployment_settings.deployment_method:
+    os.environ.update(KENSHO_MODULES=" ".join(CONFIG.cluster.modules))  # each job asks for them
 if CONFIG.accelerator == "none":  # jobs inherit it: none uses what the configuration denies
     os.environ.update(CUDA_VISIBLE_DEVICES="")
 if CONFIG.accelerator == "rocm":  # jobs inherit them; what the user has set stays
@@ -64,7 +81,19 @@ EVALUATED = ["base", *ARMS, *CONFIG.evaluate.references]
 RANKED = CONFIG.jlce.arms or ["base", *list(ARMS)[:1], *CONFIG.evaluate.references]
 JUDGE = CONFIG.jlce.judge
 PREFERENCES = {"-".join(pair): pair for pair in JUDGE.pairs} if JUDGE else {}
+EVALUATION_TASKS = [
+    LIBRARY / f"kensho/jlce/tasks/{name}.yaml"
+    for name in ["tatoeba_nll", "tatoeba_en_ja", *CHOICE_TASKS]
+]
+JLCE_TASKS = [  # the other prompts of a task include the first
+    LIBRARY / f"kensho/jlce/tasks/jlce/{task}{end}.yaml"
+    for task in CONFIG.jlce.tasks
+    for end in ["", *(f"_{prompt}" for prompt in CONFIG.jlce.prompts if prompt > 1)]
+]
 TECHNIQUES = ["synonyms", "bunsetsu", "politeness"]
+GPU = {}  # what a job that uses the accelerator asks of a cluster
+if CONFIG.accelerator != "none":
+    GPU = {"gpu": 1} | {k: v for k, v in {"gpu_model": CONFIG.cluster.gpu_model}.items() if v}
 TOKENIZERS = [n for n in CONFIG.bench.token_counts.tokenizers if n in ACCEPTED_SOURCES]
 
 
@@ -123,7 +152,12 @@ EXTERNAL = external.experiments(CLAIMS)
 problems += external.problems(CLAIMS, PRODUCED)
 PRODUCED |= {name: brought.arms for name, brought in EXTERNAL.items()}
 
+LEDGER = []
 if workflow.is_main_process:
+    try:
+        LEDGER = budget.read(jobs.LEDGER)
+    except ValueError as error:
+        problems.append(str(error))
     problems += external.missing(EXTERNAL, Path("results/benchmark_data"))
     missing = [n for n in NEEDED if not Path(f"results/sources/{n}/record.json").exists()]
     if "preflight" not in sys.argv:  # which lists them beside everything else that it finds
@@ -134,9 +168,32 @@ if problems:
     raise WorkflowError("\n".join([f"{len(problems)} problem(s), nothing was run:", *problems]))
 
 
-def code(script):
-    """Digest of a script and the library code it reaches, as a rerun trigger."""
-    return code_digest(LIBRARY / "scripts" / script)
+def code(script, environment):
+    """Digest of a script, the library code it reaches and its environment's pins: a rerun trigger.
+
+    Computed for the jobs that there are, not for every rule of every process.
+    """
+    pins = LIBRARY.parent / f"envs/{environment}.yaml"
+    return lambda wildcards: code_digest(LIBRARY / "scripts" / script, pins)
+
+
+MEMORY = []  # MB that rules ask for at their first attempt
+
+
+def memory(megabytes):
+    """Memory of a job; a retry asks for as much again."""
+    MEMORY.append(megabytes)
+    return minutes(megabytes)
+
+
+def minutes(amount):
+    """Time of a job; a retry asks for as much again."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def retries_left(wildcards, attempt):
+    """How often a job that runs out of memory is tried again, with more of it."""
+    return max(0, int(os.environ.get("KENSHO_RETRIES", 0)) + 1 - attempt)
 
 
 def digest_of(path):
@@ -184,8 +241,12 @@ DETERMINISTIC = [i for i in TESTED if i not in STATISTICAL]
 def not_judged(wildcards):
     """Why each of the other claims has no verdict in a summary."""
     left = "left to the target `benchmark`, which runs this experiment (bench.main)"
+    spent = budget.reason(PLAN["stage"], CONFIG.budget.limit_usd)
     others = [claim for claim in CLAIMS if claim.id not in JUDGED[wildcards.summary]]
-    return {claim.id: untestable(claim) or left for claim in others}
+    return {
+        claim.id: untestable(claim) or (spent if claim.id in PLAN["left_out"] else left)
+        for claim in others
+    }
 
 
 def experiment_arms(experiment):
@@ -198,6 +259,39 @@ def observation_files(experiment, arms):
     """Table and conditions of each arm."""
     folder = f"results/benchmark_data/{experiment}"
     return expand("{folder}/{arm}.{kind}", folder=folder, arm=arms, kind=["csv", "conditions.json"])
+
+
+def observed(experiment, arms):
+    """Whether the tables of these arms are there."""
+    return all(map(os.path.exists, observation_files(experiment, arms)))
+
+
+def within_budget():
+    """What a spent budget leaves of the run: its head decides, its jobs inherit it."""
+    if not workflow.is_main_process and budget.VARIABLE in os.environ:
+        return budget.planned(os.environ)
+    spent = budget.spent(LEDGER, CONFIG.budget.prices)
+    stage = budget.stage(spent, CONFIG.budget.limit_usd)
+    left_out = budget.left_out(
+        TESTED.values(), stage, lambda c: observed(c.test.experiment, c.test.arms)
+    )
+    tests = [claim.test for name, claim in TESTED.items() if name not in left_out]
+    read = [test.arms for test in tests if test.experiment in ("adaptation", "evaluation")]
+    arms = [
+        arm
+        for arm in EVALUATED
+        if stage == "whole" or arm in {"base"}.union(*read) or observed("evaluation", [arm])
+    ]
+    plan = {"stage": stage, "left_out": left_out, "arms": arms}
+    os.environ[budget.VARIABLE] = json.dumps(plan)
+    return plan
+
+
+PLAN = within_budget()
+JUDGED = {
+    summary: [name for name in names if name not in PLAN["left_out"]]
+    for summary, names in JUDGED.items()
+}
 
 
 def observations_of(wildcards):
@@ -226,16 +320,32 @@ def evaluated_models(arm, replicates):
     return base | ({"trained": trained} if arm in ARMS else {})
 
 
-FAILURES = Path("logs/failures.txt")
+# Looked at before the plan is made, too: what ends in between is in the plan.
+EARLIER = running.refusal(slurm.queued(Path())) if workflow.is_main_process else None
 
 
-def forget_failures():
-    FAILURES.unlink(missing_ok=True)
+def begin():
+    """Hold the folder as its only head; refuse while jobs of an earlier one still work in it."""
+    try:
+        workflow.globals["HELD"] = running.hold()  # as long as this process lives
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+    if reason := EARLIER or running.refusal(slurm.queued(Path())):
+        raise WorkflowError(reason)
+    running.sweep(Path("results"))
+    for path in (jobs.FAILURES, jobs.GIVEN_UP):
+        path.unlink(missing_ok=True)
+    jobs.record("run", "started")
 
 
 def last_failure():
     """What the failed rules said, as the last lines of a run."""
-    said = FAILURES.read_text().splitlines() if FAILURES.exists() else []
+    said = jobs.FAILURES.read_text().splitlines() if jobs.FAILURES.exists() else []
+    said += [
+        f"job {name} was killed before it could say why (memory, time limit or node) "
+        "(its log is under logs/, SLURM's under logs/slurm)"
+        for name in jobs.killed()
+    ]
     advice = "What is done is kept; mend the cause and give the same command again."
     return "\n".join([*dict.fromkeys(said), advice])  # retries repeat themselves
 
@@ -243,3 +353,19 @@ def last_failure():
 def jlce_seeds(arm):
     """Replicates of an arm that are asked."""
     return CONFIG.train.seeds[: CONFIG.jlce.seeds] if arm in ARMS else [0]
+
+
+if not workflow.is_main_process:
+    # A job itself records how its outputs were made (its head may be gone by then), so that later
+    # changes still rerun it. Snakemake leaves that to the head alone.
+    recorded = PersistenceBase.finished
+
+    async def finished(self, job):
+        mode, settings = workflow.exec_mode, workflow.workflow_settings
+        settings.exec_mode = ExecMode.DEFAULT
+        try:
+            await recorded(self, job)
+        finally:
+            settings.exec_mode = mode
+
+    PersistenceBase.finished = finished

@@ -10,10 +10,12 @@ rule fetch:
     retries: 2
     conda:
         "../envs/data.yaml"
+    container:
+        None  # what it fetches from and keeps lies outside what an image sees
     params:
         source=lambda w: SOURCES[w.source].model_dump(exclude_none=True),
         mirror=lambda w: str(MIRROR) if SOURCES[w.source].optional else None,
-        code=code("data/fetch.py"),
+        code=code("data/fetch.py", "data"),
     script:
         "../workflow/scripts/data/fetch.py"
 
@@ -33,10 +35,10 @@ rule convert_model:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=6000,
-        runtime=20,
+        mem_mb=memory(6000),
+        runtime=minutes(20),
     params:
-        code=code("data/convert_model.py"),
+        code=code("data/convert_model.py", "models"),
     script:
         "../workflow/scripts/data/convert_model.py"
 
@@ -58,11 +60,11 @@ rule prepare_corpus:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=memory(4000),
+        runtime=minutes(15),
     params:
         data=CONFIG.data.model_dump(),
         seed=CONFIG.seed,
-        code=code("data/prepare_corpus.py"),
+        code=code("data/prepare_corpus.py", "data"),
     script:
         "../workflow/scripts/data/prepare_corpus.py"

@@ -19,16 +19,17 @@ rule evaluate:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=8000,
-        runtime=60,
+        **GPU,
+        mem_mb=memory(8000),
+        runtime=minutes(60),
     params:
         arm=lambda w: ARMS[w.arm].model_dump() if w.arm in ARMS else {"method": "none"},
         seeds=lambda w: seeds(w.arm),
         evaluate=CONFIG.evaluate.model_dump(exclude={"references", "choice_tasks"}),
         dtype=CONFIG.train.dtype,
         seed=CONFIG.seed,
-        tasks=[digest_of(path) for path in sorted(LIBRARY.glob("kensho/jlce/tasks/*.yaml"))],
+        tasks=[digest_of(path) for path in EVALUATION_TASKS],
         device=CONFIG.accelerator,
-        code=code("evaluate/evaluate.py"),
+        code=code("evaluate/evaluate.py", "models"),
     script:
         "../workflow/scripts/evaluate/evaluate.py"

@@ -15,13 +15,14 @@ for BROUGHT, WANTED in EXTERNAL.items():
         conda:
             "../envs/stats.yaml"
         resources:
-            mem_mb=4000,
-            runtime=15,
+            mem_mb=memory(4000),
+            runtime=minutes(15),
         params:
             experiment=BROUGHT,
             tables=[table.model_dump() for table in WANTED.tables],
+            contents=[digest_of(table.path) for table in WANTED.tables],  # whatever its time stamp
             levels=WANTED.levels,
             arms=WANTED.arms,
-            code=code("external/import_tables.py"),
+            code=code("external/import_tables.py", "stats"),
         script:
             "../workflow/scripts/external/import_tables.py"

@@ -33,7 +33,7 @@ rule jlce_items:
             if name not in ACCEPTED_SOURCES
         ],
         seed=CONFIG.seed,
-        code=code("jlce/jlce_items.py"),
+        code=code("jlce/jlce_items.py", "models"),
     script:
         "../workflow/scripts/jlce/jlce_items.py"
 
@@ -50,7 +50,7 @@ rule jlce_contamination:
     conda:
         "../envs/models.yaml"
     params:
-        code=code("jlce/jlce_contamination.py"),
+        code=code("jlce/jlce_contamination.py", "models"),
     script:
         "../workflow/scripts/jlce/jlce_contamination.py"
 
@@ -72,17 +72,18 @@ rule jlce_arm:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=8000,
-        runtime=120,
+        **GPU,
+        mem_mb=memory(8000),
+        runtime=minutes(120),
     params:
         arm=lambda w: ARMS[w.arm].model_dump() if w.arm in ARMS else {"method": "none"},
         seeds=lambda w: jlce_seeds(w.arm),
         settings=JLCE.model_dump(include={"tasks", "prompts", "batch_size", "max_new_tokens"}),
         dtype=CONFIG.train.dtype,
         seed=CONFIG.seed,
-        pack=[digest_of(path) for path in sorted(LIBRARY.glob("kensho/jlce/tasks/jlce/*.yaml"))],
+        pack=[digest_of(path) for path in JLCE_TASKS],
         device=CONFIG.accelerator,
-        code=code("jlce/jlce.py"),
+        code=code("jlce/jlce.py", "models"),
     script:
         "../workflow/scripts/jlce/jlce.py"
 
@@ -102,7 +103,7 @@ rule jlce_scores:
     params:
         draws=CONFIG.stats.draws,
         seed=CONFIG.seed,
-        code=code("stats/jlce_scores.py"),
+        code=code("stats/jlce_scores.py", "stats"),
     script:
         "../workflow/scripts/stats/jlce_scores.py"
 
@@ -126,7 +127,7 @@ rule jlce_page:
             digest_of(LIBRARY / "kensho/report" / name)
             for name in ("jlce.html.j2", "macros.html.j2", "style.css")
         ],
-        code=code("report/jlce.py"),
+        code=code("report/jlce.py", "stats"),
     script:
         "../workflow/scripts/report/jlce.py"
 
@@ -144,13 +145,13 @@ rule jlce_preference:
     conda:
         "../envs/models.yaml"
     resources:
-        runtime=240,
+        runtime=minutes(240),
     params:
         arms=lambda w: PREFERENCES[w.arm],
         judge=JUDGE.model_dump(exclude={"pairs"}) if JUDGE else None,
         journal=lambda w: f"results/jlce/journals/{w.arm}.jsonl",
         seed=CONFIG.seed,
-        code=code("jlce/jlce_preference.py"),
+        code=code("jlce/jlce_preference.py", "models"),
     script:
         "../workflow/scripts/jlce/jlce_preference.py"
 

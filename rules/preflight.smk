@@ -17,10 +17,6 @@ rule preflight:
         needed=NEEDED,
         cache=str(CACHE),
         mirror=str(MIRROR) if MIRROR else None,
-        largest_mb=max(
-            rule.resources["mem_mb"].raw
-            for rule in workflow.rules
-            if isinstance(getattr(rule.resources.get("mem_mb"), "raw", None), int)
-        ),
+        largest_mb=max(MEMORY),
     script:
         "../workflow/scripts/preflight/preflight.py"

@@ -6,7 +6,12 @@ rule report:
     input:
         summary=lambda w: SUMMARIES[w.report],
         evaluation="results/evaluation/intervals.csv",
-        steps=[f"results/train/{arm}/seed{seed}/steps.csv" for arm in ARMS for seed in seeds(arm)],
+        steps=[
+            f"results/train/{arm}/seed{seed}/steps.csv"
+            for arm in ARMS
+            if arm in PLAN["arms"]
+            for seed in seeds(arm)
+        ],
         drops="results/data/drops.csv",
         augmentation="results/data/augmentation.csv",
         kv_cache=observation_files("kv_cache", experiment_arms("kv_cache") + ["transformers-mla"]),
@@ -25,6 +30,7 @@ rule report:
             digest_of(LIBRARY / "kensho/report" / name)
             for name in ("template.html.j2", "card.html.j2", "macros.html.j2", "style.css")
         ],
-        code=code("report/report.py"),
+        budget=CONFIG.budget.model_dump(),
+        code=code("report/report.py", "stats"),
     script:
         "../workflow/scripts/report/report.py"

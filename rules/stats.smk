@@ -18,7 +18,7 @@ rule judge_deterministic:
         family_size=lambda w: registry.family_size(CLAIMS, TESTED[w.claim].test.family),
         stats=CONFIG.stats.model_dump(),
         seed=CONFIG.seed,
-        code=code("stats/judge.py"),
+        code=code("stats/judge.py", "stats"),
     script:
         "../workflow/scripts/stats/judge.py"
 
@@ -39,14 +39,14 @@ rule judge_statistical:
     conda:
         "../envs/stats.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=memory(4000),
+        runtime=minutes(15),
     params:
         claim=lambda w: TESTED[w.claim].model_dump(mode="json"),
         family_size=lambda w: registry.family_size(CLAIMS, TESTED[w.claim].test.family),
         stats=CONFIG.stats.model_dump(),
         seed=CONFIG.seed,
-        code=code("stats/judge.py"),
+        code=code("stats/judge.py", "stats"),
     script:
         "../workflow/scripts/stats/judge.py"
 
@@ -54,7 +54,7 @@ rule judge_statistical:
 rule describe_evaluation:
     """Intervals of every metric of every evaluated arm, and of its difference from the base."""
     input:
-        observation_files("evaluation", EVALUATED),
+        observation_files("evaluation", PLAN["arms"]),
     output:
         "results/evaluation/intervals.csv",
     log:
@@ -62,7 +62,7 @@ rule describe_evaluation:
     conda:
         "../envs/stats.yaml"
     params:
-        code=code("stats/describe_evaluation.py"),
+        code=code("stats/describe_evaluation.py", "stats"),
     script:
         "../workflow/scripts/stats/describe_evaluation.py"
 
@@ -83,7 +83,7 @@ rule summarise:
         untested=not_judged,
         scale=CONFIG.scale,
         alpha=CONFIG.stats.alpha,
-        code=code("stats/summarise.py"),
+        code=code("stats/summarise.py", "stats"),
     script:
         "../workflow/scripts/stats/summarise.py"
 

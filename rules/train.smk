@@ -19,12 +19,13 @@ rule train:
         "../envs/models.yaml"
     threads: 64
     resources:
-        mem_mb=8000,
-        runtime=60,
+        **GPU,
+        mem_mb=memory(8000),
+        runtime=minutes(60),
     params:
         arm=lambda w: ARMS[w.arm].model_dump(),
         schedule=CONFIG.train.model_dump(exclude={"base", "arms", "seeds"}),
         device=CONFIG.accelerator,
-        code=code("train/train.py"),
+        code=code("train/train.py", "models"),
     script:
         "../workflow/scripts/train/train.py"

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import yaml
 from kensho.claims import registry
-from kensho.config import Arm, Config, check, generated, paths
+from kensho.config import Arm, Config, check, generated
 from kensho.data import sources
 from kensho.models import cards
+from kensho.paths import Paths, folders
 from pydantic import ValidationError
 
 ROOT = Path(__file__).parents[1]
@@ -327,9 +328,9 @@ def test_odd_yaml_is_refused_in_single_lines_that_name_the_file(tmp_path, text):
 
 
 def test_the_environment_wins_over_configured_paths(tmp_path):
-    config = Config.model_validate({"paths": {"cache": "~/c", "mirror": "m"}})
-    assert paths(config, {}) == (Path.home() / "c", Path("m"))
+    given = Paths(cache="~/c", mirror="m")
+    assert folders(given, {}) == (Path.home() / "c", Path("m"))
     environment = {"KENSHO_CACHE": str(tmp_path), "KENSHO_MIRROR": "~/other"}
-    assert paths(config, environment) == (tmp_path, Path.home() / "other")
-    assert paths(config, {"KENSHO_MIRROR": ""})[1] == Path("m")
-    assert paths(Config(), {"KENSHO_MIRROR": ""})[1] is None
+    assert folders(given, environment) == (tmp_path, Path.home() / "other")
+    assert folders(given, {"KENSHO_MIRROR": ""})[1] == Path("m")
+    assert folders(Paths(), {"KENSHO_MIRROR": ""})[1] is None

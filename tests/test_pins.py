@@ -1,14 +1,29 @@
 """One set of versions: the lock, the conda environments and what is asked for agree."""
 
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 import yaml
+from kensho.digest import reachable
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
+RULES = [path.read_text() for path in (ROOT / "rules").glob("*.smk")]
+# Environment and script of each rule with a script, and what stands between them.
+SCRIPTED = re.compile(
+    r'conda:\s+"\.\./envs/(\w+)\.yaml"(.*?)script:\s+"\.\./workflow/scripts/([\w/]+\.py)"', re.S
+)
+SCRIPTS = [found for text in RULES for found in SCRIPTED.findall(text)]
+# Imported only inside functions that the rules of the other environments do not call (building a
+# model from its card, looking at the device), and what GGUF arms do without.
+TORCH = {"torch", "transformers"}
+NOT_NEEDED = {"data": TORCH, "models": {"llama_cpp"}, "stats": TORCH, "tokenisation": TORCH}
 
 
 def requirements(lines):
@@ -44,6 +59,44 @@ def test_environment_pins_are_those_of_the_lock(path, lock):
     for pin in pins:
         locked = lock.get(canonicalize_name(pin.name))
         assert str(pin.specifier) == f"=={locked}", f"{path.name}: {pin}, lock has {locked}"
+
+
+def imported(path):
+    """Dotted names that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module
+
+
+def third_party(script):
+    """Top-level names that a script's code imports and that some package must provide."""
+    beside = [f"{name.replace('.', '/')}.py" for name in imported(script)]
+    shared = [ROOT / "workflow" / name for name in beside if name.startswith("scripts/")]
+    files = {file for one in (script, *shared) for file in reachable(one)}
+    names = {name.split(".")[0] for file in files for name in imported(file)}
+    return names - sys.stdlib_module_names - {"kensho", "scripts"}
+
+
+def test_every_rule_digests_its_own_script_and_the_pins_of_its_environment():
+    assert len(SCRIPTS) == sum(len(re.findall(r"\bscript:", text)) for text in RULES)
+    for environment, between, script in SCRIPTS:
+        digested = re.findall(r'\bcode=code\("(.+?)", "(.+?)"\)', between)
+        assert digested in ([(script, environment)], []), script  # none where there is no output
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environment_provides_what_its_scripts_import(path):
+    *_, last = yaml.safe_load(path.read_text())["dependencies"]
+    pins = {canonicalize_name(pin.name) for pin in requirements(last["pip"])}
+    scripts = {script for environment, _, script in SCRIPTS if environment == path.stem}
+    names = set.union(*(third_party(ROOT / "workflow/scripts" / script) for script in scripts))
+    providers = packages_distributions()
+    missing = {
+        name for name in names if pins.isdisjoint(map(canonicalize_name, providers.get(name, [])))
+    }
+    assert missing <= NOT_NEEDED[path.stem], f"{path.name}: pin what its scripts import"
 
 
 def test_everything_asked_for_is_locked_in_a_version_that_fits(lock):

@@ -1,53 +1,13 @@
-"""The workflow as its users meet it: dry runs, refusals, precise reruns."""
+"""The workflow as its users meet it: dry runs, refusals, verification."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
-
-ROOT = Path(__file__).parents[2]
-CODE = ["Snakefile", "rules", "workflow", "config", "envs", "profiles", "resources", "local"]
+from planning import ROOT, jobs, snakemake
 
 
-def snakemake(folder, *arguments, **environment):
-    """Run Snakemake there; what it says, on either stream, is in ``stdout``."""
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--profile", "local", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        env={**os.environ, **environment},
-    )
-
-
-@pytest.fixture
-def copy(tmp_path):
-    """The workflow's code in a folder of its own, with no results."""
-    for name in CODE:
-        source = ROOT / name
-        if source.is_symlink():
-            (tmp_path / name).symlink_to(os.readlink(source))
-        elif source.is_dir():
-            shutil.copytree(source, tmp_path / name)
-        else:
-            shutil.copy2(source, tmp_path / name)
-    return tmp_path
-
-
-def jobs(output):
-    """Job counts of a dry run by rule."""
-    table = output.split("Job stats:")[1].split("\n\n")[0]
-    return {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", table, re.M)}
-
-
-def test_the_default_target_is_the_report(copy, tmp_path):
+def test_the_default_target_is_the_report(copy):
     done = snakemake(copy, "-n")
     assert done.returncode == 0, done.stdout
     planned = jobs(done.stdout)
@@ -117,56 +77,6 @@ def test_medical_questions_are_asked_where_one_subject_is_at_hand(copy):
         assert jobs(done.stdout).get("medical", 0) == asked
         mirror.mkdir(parents=True, exist_ok=True)
         (mirror / "anatomy.csv").touch()
-
-
-@pytest.fixture
-def finished(copy):
-    """The code with the finished results of this checkout, linked, not copied."""
-    if not (ROOT / "results" / "validation_report.html").is_file():
-        pytest.skip("no finished run here: `make report` first")
-    shutil.copytree(ROOT / "results", copy / "results", copy_function=os.link)
-    shutil.copytree(ROOT / ".snakemake" / "metadata", copy / ".snakemake" / "metadata")
-    if "Nothing to be done" not in snakemake(copy, "-n").stdout:
-        pytest.skip("the finished run is not up to date: `make report` first")
-    return copy
-
-
-def edit(path, old, new):
-    text = path.read_text()
-    assert text.count(old) >= 1, old
-    path.unlink()  # never through a link
-    path.write_text(text.replace(old, new, 1))
-
-
-@pytest.mark.slow
-def test_a_tolerance_reruns_its_analysis_and_the_report(finished):
-    path = finished / "config/claims/main.yaml"
-    claims = yaml.safe_load(path.read_text())
-    next(c for c in claims if c["id"] == "R-5.memory")["test"]["region"] = [1.8, 2.25]
-    path.unlink()  # never through a link
-    path.write_text(yaml.safe_dump(claims))
-    planned = jobs(snakemake(finished, "-n").stdout)
-    assert planned == {"judge_statistical": 1, "summarise": 1, "report": 1, "all": 1, "total": 4}
-
-
-@pytest.mark.slow
-def test_a_rank_retrains_its_arm_alone(finished):
-    path = finished / "config/config.yaml"
-    config = yaml.safe_load(path.read_text())
-    next(a for a in config["train"]["arms"] if a["name"] == "lora-r8-augmented")["rank"] = 16
-    path.unlink()  # never through a link
-    path.write_text(yaml.safe_dump(config))
-    done = snakemake(finished, "-n").stdout
-    planned = jobs(done)
-    assert planned["train"] == 3 and planned["evaluate"] == 1
-    assert planned["judge_statistical"] == 1  # F-4.combined reads that arm
-    assert set(re.findall(r"wildcards: arm=([\w.-]+)", done)) == {"lora-r8-augmented"}
-
-
-@pytest.mark.slow
-def test_a_comment_in_the_library_reruns_nothing(finished):
-    edit(finished / "workflow/kensho/train/sft.py", "\nWARMUP_STEPS", "\n# a remark\nWARMUP_STEPS")
-    assert "Nothing to be done" in snakemake(finished, "-n").stdout
 
 
 @pytest.mark.slow

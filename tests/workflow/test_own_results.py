@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from test_dag import ROOT, copy, jobs, snakemake  # noqa: F401  (copy is a fixture)
+from planning import ROOT, jobs, snakemake
 
 PAGE = (ROOT / "docs" / "own-results.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"`([\w./-]+)`:\n+```\w+\n(.*?)```", PAGE, re.S))
@@ -13,7 +13,7 @@ ANALYSES = [f"results/analysis/{claim}.json" for claim in VERDICTS]
 
 
 @pytest.fixture
-def example(copy):  # noqa: F811
+def example(copy):
     for name, text in FILES.items():
         path = copy / name
         path.parent.mkdir(parents=True, exist_ok=True)

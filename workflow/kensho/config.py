@@ -5,7 +5,6 @@ mapping into a :class:`Config` or into the list of all its problems.
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,16 +14,11 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from kensho.bench.settings import Bench
+from kensho.budget import Budget
 from kensho.data.sources import LicenceClass, Source
+from kensho.paths import Paths
 from kensho.train.plan import ADAPTABLE, PLANNABLE
 from kensho.validation import Count, Name, Section, Seed, Share, problems, suggestion
-
-
-class Paths(Section):
-    cache: str = Field("~/.cache/kensho", description="fetched files by sha256; KENSHO_CACHE wins")
-    mirror: str | None = Field(
-        None, description="folder tried before the network; KENSHO_MIRROR wins"
-    )
 
 
 class Data(Section):
@@ -148,7 +142,7 @@ class Jlce(Section):
     prompts: list[Literal[1, 2, 3]] = Field(
         [1], description="1 is ranked, others are shown beside it", min_length=1
     )
-    items: Count = Field(10, description="of each task, drawn from those at hand")
+    items: Count = Field(8, description="of each task, drawn from those at hand")
     sources: list[Public] = Field(
         list(get_args(Public)),
         description="public items; where they are not at hand or not accepted (licences), our own",
@@ -165,6 +159,21 @@ class Stats(Section):
     draws: Annotated[int, Field(ge=1500)] = Field(2500, description="per chain, 4 chains")
 
 
+# Words that a job's shell reads as they stand.
+Module = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+/-]*$")]
+Image = Annotated[str, Field(pattern=r"^[\w.:/@+-]+$")]
+
+
+class Cluster(Section):
+    gpu_model: str | None = Field(None, description="as SLURM names it (mi300x); null for any")
+    modules: list[Module] = Field(
+        [], description="environment modules of every job, in this order (--sdm env-modules)"
+    )
+    container: Image | None = Field(
+        None, description="image of every job, docker://...@sha256:... or a file (--sdm apptainer)"
+    )
+
+
 class Config(Section):
     scale: Literal["embedded", "standard", "full"] = Field(
         "embedded", description="name of the scale, shown in the report"
@@ -172,6 +181,11 @@ class Config(Section):
     seed: Seed = Field(20260311, description="one seed, split per job")
     accelerator: Literal["none", "cuda", "rocm"] = Field(
         "none", description="what the compute nodes have; experiments that need more are not tested"
+    )
+    accelerator_fallback: list[Literal["cuda", "none"]] = Field(
+        [],
+        description="what a job may use where its node lacks the accelerator, named and at a lower "
+        "tier; empty: it fails",
     )
     licences: list[LicenceClass] = Field(
         ["permissive", "public-domain", "by", "by-sa", "gemma-terms"],
@@ -185,6 +199,8 @@ class Config(Section):
     bench: Bench = Field(Bench(), description="experiments")
     jlce: Jlce = Field(Jlce(), description="sixteen Japanese tasks, the target `jlce`")
     stats: Stats = Field(Stats(), description="verdicts")
+    budget: Budget = Field(Budget(), description="what a run may cost")
+    cluster: Cluster = Field(Cluster(), description="what jobs ask of a cluster")
 
 
 def check(
@@ -244,6 +260,10 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
     named = [
         ("training_memory.adapted", config.bench.training_memory.adapted, ADAPTABLE),
         ("training_memory.full", config.bench.training_memory.full, PLANNABLE),
+        *(
+            ("training_memory.ladder", name, ADAPTABLE)
+            for name in config.bench.training_memory.ladder
+        ),
         *(("gemm.models", name, ADAPTABLE) for name in config.bench.gemm.models),
     ]
     for key, name, types in named:
@@ -257,6 +277,13 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
                 f"{where}: bench.{key}: '{name}' is of type {architectures[name].model_type}; "
                 f"take one of type {', '.join(types)}"
             )
+    chain = ["rocm", "cuda", "none"]
+    allowed = chain[chain.index(config.accelerator) + 1 :]
+    if config.accelerator_fallback != [n for n in allowed if n in config.accelerator_fallback]:
+        yield (
+            f"{where}: accelerator_fallback: after {config.accelerator} may come, in this order: "
+            f"{', '.join(allowed) or 'nothing'}"
+        )
     for key in ("quick_mode", "analysis_mode"):
         if (items := getattr(config.bench, key).items) > config.data.test:
             yield f"{where}: bench.{key}.items: {items} of only {config.data.test} (data.test)"
@@ -308,13 +335,6 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
         yield f"{where}: data.min_characters: above data.max_characters; lower it"
     if config.augmentation.target < config.data.train:
         yield f"{where}: augmentation.target: smaller than data.train, its originals; raise it"
-
-
-def paths(config: Config, environment: Mapping[str, str] = os.environ) -> tuple[Path, Path | None]:
-    """Cache and mirror folders; KENSHO_CACHE and KENSHO_MIRROR win over the config."""
-    cache = Path(environment.get("KENSHO_CACHE") or config.paths.cache).expanduser()
-    mirror = environment.get("KENSHO_MIRROR") or config.paths.mirror
-    return cache, Path(mirror).expanduser() if mirror else None
 
 
 def as_yaml(section: BaseModel, depth: int = 0) -> str:

@@ -1,31 +1,58 @@
 """Digest of the code that a script reaches, so that a library edit reruns what depends on it.
 
 Snakemake notices a changed script but not a changed import. Each rule therefore carries the
-digest of its script and of every kensho module reachable from it as a parameter. Comments,
-docstrings and layout do not count: the digest is taken over the syntax tree.
+digest of its script, of every kensho module reachable from it and of its environment's pins as a
+parameter. Comments, docstrings and layout do not count: the digest is taken over the syntax tree.
 """
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import yaml
+
+from kensho.files import read_json, write_json
+
 LIBRARY = Path(__file__).parent
+KNOWN = "__pycache__/digests.json"
 
 
 @cache
 def _module(path: Path) -> tuple[str, frozenset[Path]]:
-    """Normalised source of one file and the library files it imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    imports = frozenset(file for name in _imported(tree) for file in _files(name))
+    """Digest of one file's syntax tree, and the library files it imports."""
+    text = path.read_bytes()
+    content, known = hashlib.sha256(text).hexdigest(), _known(LIBRARY)
+    if content not in known:
+        known[content] = _parsed(ast.parse(text, filename=str(path)))
+        with suppress(OSError):  # a folder that is not ours to write: parsed again next time
+            write_json(LIBRARY / KNOWN, known)
+    tree, names = known[content]
+    return tree, frozenset(file for name in names for file in _files(name))
+
+
+@cache
+def _known(library: Path) -> dict[str, list]:
+    """What was parsed before, by the sha256 of a file: every job asks for the same few files."""
+    try:
+        return read_json(library / KNOWN)
+    except ValueError:
+        return {}
+
+
+def _parsed(tree: ast.Module) -> list:
+    """Digest of a tree without its docstrings, and the dotted names it imports."""
+    names = sorted(set(_imported(tree)))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = body[0] if body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = body[1:]
-    return ast.dump(tree), imports
+    return [hashlib.sha256(ast.dump(tree).encode()).hexdigest(), names]
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
@@ -59,9 +86,15 @@ def reachable(script: Path | str) -> list[Path]:
     return sorted(seen)
 
 
-def code_digest(script: Path | str) -> str:
-    """Hex sha256 (first 16 digits) over the reachable code of ``script``."""
-    digest = hashlib.sha256()
+@cache
+def _pins(environment: Path) -> bytes:
+    """What a conda environment file says, without its comments."""
+    return json.dumps(yaml.safe_load(environment.read_text(encoding="utf-8"))).encode()
+
+
+def code_digest(script: Path | str, environment: Path | None = None) -> str:
+    """Hex sha256 (16 digits) over the reachable code of ``script`` and its environment's pins."""
+    digest = hashlib.sha256(_pins(environment) if environment else b"")
     for path in reachable(script):
         digest.update(path.name.encode())
         digest.update(_module(path)[0].encode())

@@ -1,5 +1,6 @@
 """What every script shares: the log, the execution log, and failures in one line."""
 
+import os
 import sys
 import time
 import traceback
@@ -7,56 +8,122 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kensho import budget
+from kensho.running import at_work
+
 EXECUTION_LOG = Path("logs/execution_log.txt")
 FAILURES = Path("logs/failures.txt")
+LEDGER = Path("logs/ledger.tsv")
+GIVEN_UP = Path("logs/given_up.txt")  # jobs whose failure no retry can mend
+TAIL = 5  # lines of a failed job's log that are repeated
 
 
 @contextmanager
 def job(snakemake):
     """Run a script's body: output goes to the rule's log and the terminal, failures to one line."""
     name = " ".join([snakemake.rule, *map(str, snakemake.wildcards)])
+    if name in _lines(GIVEN_UP):  # a retry of what cannot pass
+        sys.exit(1)
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
     began = time.time()
-    with open(path, "w", encoding="utf-8") as log:
+    with open(path, "w", encoding="utf-8") as log, at_work(name):
         sys.stderr = _Both(log, sys.__stderr__)
-        _record("started", name, None)
+        record("started", name)
         try:
-            _require(snakemake.params.get("device"))
-            yield
+            with _within_budget(snakemake, name):
+                _require_modules()
+                yield _fallbacks(snakemake.params)
         except Exception as error:
             traceback.print_exc(file=log)
             cause = (str(error).splitlines() or [type(error).__name__])[0]
             log.flush()
-            _record("failed", name, time.time() - began)
-            with open(FAILURES, "a", encoding="utf-8") as file:
-                file.write(f"rule {name} failed: {cause}\n  log: {path}\n")
-            print(f"rule {name} failed: {cause}", file=sys.__stderr__)
+            record("failed", name, time.time() - began)
+            said = [f"rule {name} failed: {cause}", f"  log: {path}"]
+            said += [f"  | {line}" for line in _lines(path)[-TAIL:]]
+            _append(FAILURES, "\n".join(said))
+            if not _may_pass(error):
+                _append(GIVEN_UP, name)
+            print(said[0], file=sys.__stderr__)
             sys.exit(1)
         finally:
             sys.stderr = sys.__stderr__
-    _record("finished", name, time.time() - began)
+    record("finished", name, time.time() - began)
 
 
-def _require(accelerator: str | None) -> None:
-    """Nothing is measured on another device than the configured one."""
-    if accelerator in (None, "none"):
-        return  # `none` hides accelerators, see rules/common.smk
+@contextmanager
+def _within_budget(snakemake, name: str):
+    """What a job uses goes to the ledger; where the money is spent it does not start."""
+    asked = snakemake.resources
+    settings = budget.Budget.model_validate(snakemake.config["budget"])
+    held = budget.Held(snakemake.threads, asked.get("gpu", 0), snakemake.config["accelerator"])
+    if Path(snakemake.scriptdir).name not in budget.ALWAYS:
+        stage = budget.planned(os.environ)["stage"]
+        budget.admit(held, settings, budget.read(LEDGER), stage)
+    limit, scheduler = 60 * asked.get("runtime", 0), os.environ.get("SLURM_JOB_ID", "")
+    with budget.recorded(LEDGER, name, held, limit_s=limit, scheduler=scheduler):
+        yield
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same job can succeed when it is tried again, with more memory and time."""
+    killed = getattr(error, "returncode", 0) < 0  # a child that a signal ended
+    memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return killed or memory or isinstance(error, (ConnectionError, TimeoutError))
+
+
+def _require_modules() -> None:
+    """`module load` that fails does not end the shell that runs the job; this does."""
+    loaded = os.environ.get("LOADEDMODULES", "").split(":")
+    for module in os.environ.get("KENSHO_MODULES", "").split():
+        if not any(name == module or name.startswith(f"{module}/") for name in loaded):
+            raise ValueError(
+                f"module {module} is not loaded: see `module avail` and mend cluster.modules, or, "
+                "where bash does not know `module`, set BASH_ENV to the file that defines it"
+            )
+
+
+def _fallbacks(params) -> list[str]:
+    """Nothing is measured on another device than the configured one, or one declared instead."""
+    wanted = params.get("device")
+    if wanted in (None, "none"):
+        return []  # `none` hides accelerators, see rules/common.smk
     from kensho.models.hardware import detected
 
-    if (found := detected()) != accelerator:
-        raise ValueError(
-            f"the configuration says accelerator: {accelerator}, torch sees {found}; mend the "
-            "driver or the torch build, or change accelerator"
-        )
+    return fallback.accelerator(wanted, detected(), params.get("fallback"))
 
 
-def _record(event: str, name: str, seconds: float | None) -> None:
-    EXECUTION_LOG.parent.mkdir(parents=True, exist_ok=True)
+def record(event: str, name: str, seconds: float | None = None) -> None:
+    """One line of the execution log: time, event, what, seconds."""
     took = "" if seconds is None else f"{seconds:.1f}"
-    stamp = datetime.now(UTC).isoformat(timespec="seconds")
-    with open(EXECUTION_LOG, "a", encoding="utf-8") as file:
-        file.write(f"{stamp}\t{event}\t{name}\t{took}\n")
+    _append(
+        EXECUTION_LOG,
+        f"{datetime.now(UTC).isoformat(timespec='seconds')}\t{event}\t{name}\t{took}",
+    )
+
+
+def killed() -> list[str]:
+    """Jobs of the last run that started and never said how they ended."""
+    started: dict[str, None] = {}
+    for line in _lines(EXECUTION_LOG):
+        _, event, name, _ = line.split("\t")
+        if event == "run":
+            started = {}
+        elif event == "started":
+            started[name] = None
+        else:
+            started.pop(name, None)
+    return list(started)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def _append(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(text + "\n")
 
 
 class _Both:
@@ -76,3 +143,6 @@ class _Both:
 
     def isatty(self):
         return False
+
+    def close(self):
+        """Some libraries close the stream that they found; ours goes on."""

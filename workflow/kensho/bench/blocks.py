@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 import pandas as pd
 
+from kensho.fallback import OutOfMemory, of_memory
 from kensho.observations import table
 
 Run = Callable[[], dict]
@@ -32,8 +34,8 @@ def interleaved(
     block) added. The order inside a block is drawn from ``seed``, so that drift of the machine
     cancels. Processes are forked from a server that has imported the modules in ``preload`` and
     done nothing else: imports are paid once, memory and thread pools are new each time.
-    Raises RuntimeError with arm, block and cause if a run fails, is killed, or takes longer than
-    ``timeout`` seconds.
+    Raises RuntimeError with arm, block and cause if a run fails, ends early, or takes longer than
+    ``timeout`` seconds; OutOfMemory if it is refused memory or killed.
     """
     os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: large pages, as in the workflow
@@ -43,8 +45,9 @@ def interleaved(
     for block in range(blocks):
         for position, arm in enumerate(map(str, rng.permutation(list(runs)))):
             outcome, value = _in_fresh_process(context, runs[arm], timeout)
-            if outcome == "failed":
-                raise RuntimeError(f"arm {arm}, block {block}: {value}")
+            if outcome != "done":
+                kind = OutOfMemory if outcome == "memory" else RuntimeError
+                raise kind(f"arm {arm}, block {block}: {value}")
             results.append({**value, "arm": arm, "block": block, "position": position})
         progress(f"block {block + 1} of {blocks}")
     return results
@@ -83,7 +86,9 @@ def _in_fresh_process(context, run: Run, timeout: float) -> tuple[str, dict | st
         return receiver.recv()
     except EOFError:
         process.join()
-        return "failed", f"ended with exit code {process.exitcode} and no result (out of memory?)"
+        if process.exitcode == -signal.SIGKILL:  # as the kernel does where memory ends
+            return "memory", "killed, as happens out of memory"
+        return "failed", f"ended with exit code {process.exitcode} and no result"
     finally:
         process.kill()
         process.join()
@@ -94,7 +99,8 @@ def _report(run: Run, sender: Connection) -> None:
         sender.send(("done", run()))
     except Exception as error:
         said = (str(error).strip().splitlines() or [""])[-1]
-        sender.send(("failed", f"{type(error).__name__}: {said}"))
+        outcome = "memory" if of_memory(error) else "failed"
+        sender.send((outcome, f"{type(error).__name__}: {said}"))
 
 
 @contextmanager

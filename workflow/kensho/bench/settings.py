@@ -44,6 +44,9 @@ class KVCache(Section):
     batches: Counts = [1, 2, 4, 8]
     dtypes: list[Literal["float16", "bfloat16"]] = ["float16", "bfloat16"]
     measured_lengths: Counts = Field([64, 128], description="run through transformers")
+    time_limit_s: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="what is not measured by then comes from the closed form (tier analytic)"
+    )
 
 
 class LoraParameters(Section):
@@ -58,7 +61,7 @@ class QuickMode(Section):
 
 class AnalysisMode(Section):
     blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes (R-8)")
-    items: Count = Field(12, description="held-out sentences scored by each process")
+    items: Count = Field(8, description="held-out sentences scored by each process")
 
 
 class Cell(Section):
@@ -72,6 +75,9 @@ MemoryArm = Literal[*MEASURED]
 class TrainingMemory(Section):
     adapted: str = Field("smollm2-135m", description="architecture card that gets adapters")
     full: str = Field("smollm2-135m", description="architecture card that is fully tuned")
+    ladder: list[str] = Field(
+        [], description="smaller cards, for all arms in turn where one runs out of memory"
+    )
     arms: list[MemoryArm] = Field(
         DEFAULT,
         description="add the bf16 arms where bfloat16 is fast",
@@ -95,7 +101,7 @@ class Attention(Section):
     dtypes: list[Precision] = ["float32"]
     blocks: Annotated[int, Field(ge=10)] = Field(10, description="of the judged cell")
     blocks_beside: Count = Field(1, description="of the other cells")
-    repetitions: Count = Field(5, description="steps timed in each process and cell, at most")
+    repetitions: Count = Field(3, description="steps timed in each process and cell, at most")
 
 
 class MixtureSpeed(Section):
@@ -107,7 +113,7 @@ class MixtureSpeed(Section):
         "auto", description="auto: bfloat16 where the processor computes it, else float32"
     )
     prompt: Count = Field(128, description="tokens read at once")
-    new_tokens: Count = Field(16, description="tokens decoded one by one, batch 1")
+    new_tokens: Count = Field(12, description="tokens decoded one by one, batch 1")
     blocks: Annotated[int, Field(ge=10)] = Field(10, description="fresh processes of each arm")
 
 

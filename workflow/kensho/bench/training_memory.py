@@ -25,6 +25,7 @@ from kensho.bench.memory_arms import (
     PLANNED_CELLS,
     SCOPE,
 )
+from kensho.fallback import OutOfMemory, lowered, on_smaller
 from kensho.models.cards import Card, load
 from kensho.observations import environment, table, write
 from kensho.train.plan import Step, largest_batch, plan, source_plan
@@ -59,7 +60,7 @@ def observe(
     :func:`kensho.train.step.run` gives them; per cell ``planned_<component>_bytes``. Arms
     ``largest-<arm>`` hold, in block ``L<length>``, the ``limit_bytes``, the ``planned_batch`` and
     the ``measured_batch``, and beside the peak of each batch that was tried its plan. Raises
-    ValueError if tensors differ from the plan by a byte.
+    ValueError if tensors differ from the plan by a byte, OutOfMemory if a cell does not fit.
     """
     jobs = {"seed": seed, "threads": threads, "preload": PRELOAD}
     rows = []
@@ -89,6 +90,20 @@ def observe(
         card = cards[full if step.method == "full" else adapted]
         rows += _largest(arm, card, step, limit_bytes, jobs)
     return table(rows)
+
+
+def observe_on_ladder(
+    cards: Mapping[str, Card], *, adapted: str, full: str, ladder: list[str], **given
+) -> tuple[pd.DataFrame, dict[str, str], list[str]]:
+    """:func:`observe`, the cards used, and the fallbacks taken.
+
+    Where a step runs out of memory, all arms start again on the next card of ``ladder``: arms on
+    different models could not be compared. Raises OutOfMemory if the last does not fit either.
+    """
+    first = adapted if adapted == full else f"{adapted} and {full}"
+    rungs = {first: {"adapted": adapted, "full": full}}
+    rungs |= {name: {"adapted": name, "full": name} for name in ladder}
+    return on_smaller(lambda used: observe(cards, **used, **given), rungs)
 
 
 def observe_planned(cards: Mapping[str, Card]) -> pd.DataFrame:
@@ -154,9 +169,7 @@ def _largest(arm: str, card: Card, step: Step, limit: int, jobs: dict) -> Iterat
         trial = partial(run, card, replace(step, batch=batch), jobs["threads"], watched=False)
         try:
             peaks[batch] = interleaved({arm: trial}, blocks=1, **jobs)[0]["peak_bytes"]
-        except RuntimeError as error:
-            if "memory" not in str(error):  # killed, or refused by the accelerator
-                raise
+        except OutOfMemory:
             return False
         return peaks[batch] <= limit
 
@@ -248,6 +261,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=MEASURED, default=DEFAULT)
     parser.add_argument("--adapted", default="smollm2-135m")
     parser.add_argument("--full", default="smollm2-135m")
+    parser.add_argument("--ladder", nargs="*", default=[], help="smaller cards, out of memory")
     parser.add_argument("--cells", nargs="+", default=["1x128"], help="batch x length")
     parser.add_argument("--largest", nargs="*", default=["lora-r8-qkvo"], help="arms to search")
     parser.add_argument("--largest-length", type=int, default=128)
@@ -259,9 +273,10 @@ def main() -> None:
     given = vars(parser.parse_args())
     cards, output = load(given.pop("cards")), given.pop("output")
     cells = [tuple(map(int, cell.split("x"))) for cell in given.pop("cells")]
-    said = {key: given[key] for key in ("arms", "adapted", "full", "blocks", "threads", "seed")}
+    said = {key: given[key] for key in ("arms", "blocks", "threads", "seed")}
     write(output, observe_planned(cards), conditions_planned())
-    write(output, observe(cards, cells=cells, **given), conditions(**said))
+    observed, used, taken = observe_on_ladder(cards, cells=cells, **given)
+    write(output, observed, lowered(conditions(**said, **used), taken, "reduced"))
 
 
 if __name__ == "__main__":

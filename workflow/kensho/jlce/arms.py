@@ -71,16 +71,17 @@ def conditions(
     base: str, records: list[Path], *, dtype: torch.dtype, threads: int, not_tested: list[str]
 ) -> dict:
     """Models, data and settings behind an arm's observations; a small model on any machine."""
-    model = _read(Path(f"{base}.json"))
+    model, trainings = _read(Path(f"{base}.json")), [_read(record) for record in records]
+    taken = [f"training: {line}" for record in trainings for line in record.get("fallbacks") or []]
     return {
         "tier": "reduced",
         "dtype": str(dtype).removeprefix("torch."),
         "threads": threads,
-        "seeds": [_read(record)["seed"] for record in records],
+        "seeds": [record["seed"] for record in trainings],
         "models": {model["source"]["name"]: model},
-        "trainings": [_read(record) for record in records],
+        "trainings": trainings,
         "warmup": "the first two training steps are left out of tokens per second",
-        "fallbacks": [],
+        "fallbacks": list(dict.fromkeys(taken)),
         "not_tested": not_tested,
         "deviations": [
             f"a model of {model['parameters'] / 1e6:.0f}M parameters and short sentences stand in "

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kensho import budget
 from kensho.observations import read
 
 
@@ -18,8 +19,9 @@ def summary(path: str | Path) -> dict:
 
 
 def loss(paths: list[str]) -> pd.DataFrame:
-    """Columns arm, seed, step, loss of all trainings."""
-    return pd.concat(map(pd.read_csv, paths))[["arm", "seed", "step", "loss"]]
+    """Columns arm, seed, step, loss of all trainings, which may be none."""
+    none = pd.DataFrame(columns=["arm", "seed", "step", "loss"])
+    return pd.concat(map(pd.read_csv, paths))[none.columns] if paths else none
 
 
 def kv_grid(paths: list[str]) -> pd.DataFrame:
@@ -60,4 +62,29 @@ def execution(path: str | Path) -> dict:
     return {
         "wall_seconds": wall,
         "rules": rules.to_dict("records"),
+    }
+
+
+def cost(ledger: str | Path, settings: budget.Budget, summary: dict) -> dict:
+    """What was spent of the limit, by rule, and the claims that are left out for it.
+
+    Empty where nothing was spent and nothing left out.
+    """
+    attempts = budget.attempts(budget.read(ledger))
+    rows = [(line.rule, line.seconds, budget.usd(line, settings.prices)) for line in attempts]
+    by_rule = pd.DataFrame(rows, columns=["rule", "seconds", "usd"]).groupby("rule")
+    rules = by_rule.agg(attempts=("usd", "size"), seconds=("seconds", "sum"), usd=("usd", "sum"))
+    rules = rules[rules["usd"] > 0].sort_values("usd", ascending=False).reset_index()
+    left_out = [
+        {"id": claim["id"], "reason": claim["sentence"]}
+        for claim in summary["claims"]
+        if claim["analysis"] is None and claim["sentence"].startswith(budget.LEFT_OUT)
+    ]
+    if rules.empty and not left_out:
+        return {}
+    return {
+        "spent_usd": float(rules["usd"].sum()),
+        "limit_usd": settings.limit_usd,
+        "rules": rules.to_dict("records"),
+        "left_out": left_out,
     }

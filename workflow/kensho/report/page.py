@@ -14,6 +14,7 @@ def build(
     augmentation: pd.DataFrame,
     kv_grid: pd.DataFrame,
     execution: dict,
+    cost: dict | None = None,
 ) -> str:
     """The report as HTML: self-contained, byte-equal for equal inputs, nothing computed but layout.
 
@@ -28,6 +29,8 @@ def build(
         kv_grid: arm, length, batch, dtype, cache_bytes, closed_form_bytes, equal.
         execution: what the run was; `wall_seconds` is shown in the header, the rest as a list,
             `rules` (rule, jobs, seconds) as a table.
+        cost: spent_usd, limit_usd, rules (rule, attempts, seconds, usd) and left_out (id,
+            reason); no section where it is empty.
 
     Raises:
         ValueError: two claims have the same id, or a verdict is not one of the five words.
@@ -59,6 +62,7 @@ def build(
         drops=drops.to_dict("records"),
         augmentation=tables.counts(augmentation, "technique", "outcome"),
         execution=execution,
+        cost=cost,
     )
 
 

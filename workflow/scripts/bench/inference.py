@@ -5,11 +5,12 @@ from kensho.bench.inference import conditions, observe
 from kensho.bench.inference_gguf import FORMATS
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
+from kensho.fallback import lowered
 from kensho.observations import write
 from scripts.job import job
 from scripts.registration import registered
 
-with job(snakemake):
+with job(snakemake) as fallbacks:
     claims = registered("inference")
     settings = snakemake.params.settings
     beside = [(cell["batch"], cell["length"]) for cell in settings["beside"]]
@@ -20,5 +21,5 @@ with job(snakemake):
     model, test = Path(snakemake.input.model), read_table(snakemake.input.test)
     with TemporaryDirectory(dir=snakemake.resources.tmpdir) as work:
         observed = observe(model, test, Path(work), gguf=gguf, **run)
-    described = {**conditions(**run), "registered": claims}
-    write("results/benchmark_data/inference", observed, described)
+    described = lowered(conditions(**run), fallbacks, "reference")
+    write("results/benchmark_data/inference", observed, {**described, "registered": claims})

@@ -2,13 +2,14 @@ from pathlib import Path
 
 from kensho.bench.medical import run
 from kensho.data.sources import fetched
+from kensho.fallback import lowered
 from kensho.files import read_json
 from kensho.models.loading import compute_dtype
 from kensho.observations import write
 from scripts.job import job
 from scripts.registration import registered
 
-with job(snakemake):
+with job(snakemake) as fallbacks:
     claims = registered("medical")
     files, datasets, left_out = {}, {}, list(snakemake.params.left_out)
     for record in snakemake.input.subjects:
@@ -30,6 +31,7 @@ with job(snakemake):
         **snakemake.params.settings,
     )
     model = read_json(snakemake.input.record)
+    described = lowered(described, fallbacks, "reference")
     made_of = {"models": {model["source"]["name"]: model}, "datasets": datasets}
     write(
         "results/benchmark_data/medical", observed, {**described, **made_of, "registered": claims}

@@ -2,12 +2,13 @@ from pathlib import Path
 
 from kensho.bench.mixture_flops import MIXTURE
 from kensho.bench.mixture_speed import conditions, observe, reduced
+from kensho.fallback import lowered
 from kensho.models.cards import load
 from kensho.observations import write
 from scripts.job import job
 from scripts.registration import registered
 
-with job(snakemake):
+with job(snakemake) as fallbacks:
     claims = registered("mixture_speed")
     settings = dict(snakemake.params.settings)
     size = {key: settings.pop(key) for key in ("hidden_size", "layers")}
@@ -15,5 +16,5 @@ with job(snakemake):
     full = load(Path(snakemake.input.cards))[MIXTURE]
     card = reduced(full, **size)
     observed = observe(card, **run)
-    described = {**conditions(card, full=full, **run), "registered": claims}
-    write("results/benchmark_data/mixture_speed", observed, described)
+    described = lowered(conditions(card, full=full, **run), fallbacks, "reference")
+    write("results/benchmark_data/mixture_speed", observed, {**described, "registered": claims})

@@ -3,6 +3,7 @@ from pathlib import Path
 import torch
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
+from kensho.fallback import lowered
 from kensho.files import read_json
 from kensho.jlce import harness
 from kensho.jlce.arms import conditions, models, rows
@@ -11,7 +12,7 @@ from kensho.observations import table, write
 from scripts.job import job
 from scripts.registration import oldest, registered
 
-with job(snakemake):
+with job(snakemake) as fallbacks:
     claims = {name: registered(name) for name in ("evaluation", "adaptation")}
     torch.set_num_threads(snakemake.threads)
     given, arm = snakemake.params.evaluate, snakemake.wildcards.arm
@@ -56,6 +57,7 @@ with job(snakemake):
         threads=snakemake.threads,
         not_tested=unavailable,
     )
+    described = lowered(described, fallbacks, "reference")
     trainings = [read_json(path).get("registered", {}) for path in records]
     claims["adaptation"] = oldest(trainings, claims["adaptation"])
     for name, found in {"evaluation": per_item, "adaptation": per_seed}.items():

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import torch
+from kensho.fallback import lowered
 from kensho.files import read_json, write_lines
 from kensho.jlce import run
 from kensho.jlce.arms import conditions, models
@@ -9,7 +10,7 @@ from kensho.observations import write
 from scripts.job import job
 from scripts.registration import registered
 
-with job(snakemake):
+with job(snakemake) as fallbacks:
     claims = registered(run.EXPERIMENT)
     torch.set_num_threads(snakemake.threads)
     given, arm = snakemake.params.settings, snakemake.wildcards.arm
@@ -41,11 +42,9 @@ with job(snakemake):
     }
     write_lines(snakemake.output.answers, run.answers(samples))
     kinds = read_json(snakemake.input.origins)["kinds"]
-    described = conditions(base, records, dtype=dtype, threads=snakemake.threads, not_tested=[]) | {
-        "registered": claims,
-        "items": kinds,
-        **given,
-    }
+    described = conditions(base, records, dtype=dtype, threads=snakemake.threads, not_tested=[])
+    described = lowered(described, fallbacks, "reference")
+    described |= {"registered": claims, "items": kinds, **given}
     write(f"results/benchmark_data/{run.EXPERIMENT}", run.observations(arm, samples), described)
     for journal in journals.glob(f"{arm}-seed*.jsonl"):
         journal.unlink()

@@ -2,7 +2,7 @@ import os
 import sys
 from pathlib import Path
 
-from kensho import preflight
+from kensho import preflight, slurm
 from kensho.data.sources import Source
 from kensho.models import rocm
 from scripts.job import job
@@ -32,6 +32,8 @@ with job(snakemake):
         ),
         *preflight.packages(),
     ]
+    if profile := os.environ.get("KENSHO_PROFILE"):
+        found += slurm.preflight(Path(profile))
     if given.accelerator == "rocm":
         found += preflight.variables(rocm.load(Path(snakemake.input.variables)), os.environ)
     print(preflight.as_table(found), file=sys.stderr)

@@ -1,6 +1,5 @@
 from pathlib import Path
 
-from arviz import InferenceData
 from kensho.claims.model import Claim
 from kensho.files import replacing, write_json
 from kensho.stats.derive import derive
@@ -15,6 +14,8 @@ with job(snakemake):
         **snakemake.params.stats,
     )
     if hasattr(snakemake.output, "posterior"):  # empty where nothing could be fitted
+        from arviz import InferenceData
+
         with replacing(snakemake.output.posterior) as temporary:
             (posterior or InferenceData()).to_netcdf(str(temporary))
     write_json(snakemake.output.analysis, analysis)

@@ -10,7 +10,7 @@ from kensho.train.sft import train
 from scripts.job import job
 from scripts.registration import registered
 
-with job(snakemake):
+with job(snakemake) as fallbacks:
     claims = registered("adaptation")  # whose memory and speed are observed here
     torch.set_num_threads(snakemake.threads)
     arm, schedule = dict(snakemake.params.arm), dict(snakemake.params.schedule)
@@ -40,6 +40,7 @@ with job(snakemake):
         "base": json.loads(Path(snakemake.input.record).read_text()),
         "dtype": str(dtype).removeprefix("torch."),
         "threads": snakemake.threads,
+        "fallbacks": fallbacks,
         "registered": claims,
     }
     write_json(snakemake.output.record, {**made, **record, **environment()})

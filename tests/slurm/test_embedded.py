@@ -1,0 +1,49 @@
+"""The whole embedded scale on the cluster gives the verdicts of a run on this machine."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from kensho.claims import registry
+from toy_workflow import ROOT
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+
+def judged(folder):
+    """Entries of the claims with an analysis, by claim."""
+    summary = json.loads((folder / "results/statistical_summary.json").read_text())
+    return {claim["id"]: claim for claim in summary["claims"] if claim["analysis"]}
+
+
+def within_tolerance(test, here, there):
+    """Whether two estimates differ by less than the claim's smallest effect of interest, or than
+    their own uncertainty (a timing has no seed)."""
+    one, other = here["estimate"], there["estimate"]
+    apart = max(one / other, other / one) if test.scale == "ratio" else abs(one - other)
+    (low, high), (least, most) = here["interval"], there["interval"]
+    return apart <= test.sesoi or (low <= most and least <= high)
+
+
+def test_the_cluster_gives_the_verdicts_of_this_machine(project):
+    local = [sys.executable, "-m", "snakemake", "--profile", "local", "-n"]
+    plan = subprocess.run(local, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    if "Nothing to be done" not in plan.stdout + plan.stderr:
+        pytest.skip("no finished run here to compare with: `make report` first")
+    project.start().succeeds(3600)
+    assert project.planned() == {}
+    here, there = judged(ROOT), judged(project.folder)
+    assert {i: c["verdict"] for i, c in there.items()} == {i: c["verdict"] for i, c in here.items()}
+    tests = {claim.id: claim.test for claim in registry.load(ROOT / "config/claims")}
+    for claim, entry in there.items():
+        mine, theirs = here[claim]["analysis"], entry["analysis"]
+        if tests[claim].stochastic:
+            assert within_tolerance(tests[claim], mine, theirs), (claim, mine, theirs)
+        else:
+            assert theirs == mine, claim
+    log = (project.folder / "logs/execution_log.txt").read_text().splitlines()
+    finished = Counter(line.split("\t")[2] for line in log if "\tfinished\t" in line)
+    assert set(finished.values()) == {1}, finished.most_common(3)
+    project.start("verify").succeeds(600)

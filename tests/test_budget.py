@@ -1,0 +1,426 @@
+"""The ledger under parallel writers, kills and full disks; the limit; the estimate; the rules."""
+
+import multiprocessing
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kensho import budget, report
+from kensho.budget import Budget, Held, Line, Prices
+from kensho.claims import registry
+from kensho.report import inputs
+from scripts.budget.planned import dry_run, job_stats
+
+ROOT = Path(__file__).parents[1]
+NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
+GPU = Held(16, 1, "rocm")
+PRICES = Prices(rocm=4.0, core=0.05)
+
+
+def line(event, seconds, *, attempt="a", job="train full 1", held=GPU, minute=0):
+    """A line of the ledger, so many minutes after noon."""
+    return Line(NOON + timedelta(minutes=minute), event, attempt, job, "17", held, seconds)
+
+
+def hours(count, **given):
+    """The line of an attempt that took so many hours."""
+    return line("finished", 3600.0 * count, **given)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return tmp_path / "logs" / "ledger.tsv"
+
+
+# --- the ledger
+
+
+def _writer(path, name, count):
+    for number in range(count):
+        with budget.recorded(path, f"{name} {'ж' * 300} {number}", GPU, limit_s=60.0):
+            pass
+
+
+def test_lines_of_eight_writers_stay_whole(ledger):
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_writer, args=(ledger, f"r{i}", 100)) for i in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    lines = budget.read(ledger)
+    assert len(lines) == 8 * 100 * 2
+    assert len({(found.attempt, found.event) for found in lines}) == len(lines)
+    assert len(budget.attempts(lines)) == 800
+
+
+def test_a_line_comes_back_as_it_was_written(ledger):
+    written = [line("started", 60.0), line("failed", 2.5, job="jlce\tarm\n1")]
+    for each in written:
+        budget.append(ledger, each)
+    assert budget.read(ledger) == [written[0], written[1]._replace(job="jlce arm 1")]
+    assert budget.read(ledger.with_name("none.tsv")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-11T12:00:00.000+00:00\tfinished\ta\ttra",  # torn
+        "a note to myself\n",
+        "2026-03-11T12:00:00.000\tfinished\ta\ttrain\t-\t1\t0\tnone\t1.0\n",  # of which zone?
+        "2026-03-11T12:00:00.000+00:00\tended\ta\ttrain\t-\t1\t0\tnone\t1.0\n",
+        "2026-03-11T12:00:00.000+00:00\tfinished\ta\ttrain\t-\t1\t0\tnone\tnan\n",
+        "2026-03-11T12:00:00.000+00:00\tfinished\ta\ttrain\t-\t1\t-1\tnone\t1.0\n",
+        "2026-03-11T12:00:00.000+00:00\tfinished\ta\ttrain\t-\t1\t0\tnone\t1.0",  # no line end
+        "\n",
+    ],
+)
+def test_a_torn_or_foreign_line_is_named(ledger, text):
+    budget.append(ledger, line("started", 60.0))
+    with open(ledger, "a", encoding="utf-8") as file:
+        file.write(text)
+    with pytest.raises(ValueError, match=r"ledger\.tsv, line 2: not a line.*delete that line"):
+        budget.read(ledger)
+
+
+def test_a_full_disk_leaves_no_torn_line(ledger):
+    """The file may not grow beyond 100 bytes: the second line fits in part."""
+    script = """
+import resource, sys
+from datetime import UTC, datetime
+from kensho.budget import Held, Line, append
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+for _ in range(2):
+    append(sys.argv[1], Line(datetime.now(UTC), "started", "a", "train", "-", Held(1), 1.0))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(ledger)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
+    )
+    assert "no room for a line; free some disk" in done.stderr
+    assert len(budget.read(ledger)) == 1
+
+
+# --- what was spent
+
+
+def test_accelerators_cost_their_hours_and_other_jobs_their_cores(ledger):
+    lines = [hours(2), hours(0.5, attempt="b", job="judge R-1", held=Held(8))]
+    assert budget.spent(lines, PRICES) == pytest.approx(2 * 4.0 + 0.5 * 8 * 0.05)
+    assert budget.spent(lines, Prices(cuda=9.0)) == 0.0
+
+
+def test_each_attempt_counts_once_and_failed_ones_too():
+    lines = [
+        line("started", 7200.0),
+        line("failed", 1800.0),
+        line("started", 7200.0, attempt="b", minute=31),
+        line("finished", 3600.0, attempt="b", minute=91),
+    ]
+    assert budget.spent(lines, PRICES, NOON + timedelta(days=9)) == pytest.approx(1.5 * 4.0)
+
+
+def test_an_attempt_without_an_end_counts_until_now_its_limit_or_the_next_one():
+    def charged(*lines, minute):
+        now = NOON + timedelta(minutes=minute)
+        return [round(each.seconds / 60) for each in budget.attempts(lines, now)]
+
+    killed = line("started", 3600.0)
+    other = line("started", 3600.0, attempt="b", job="train full 2", minute=10)
+    again = line("started", 3600.0, attempt="c", minute=20)
+    ended = line("finished", 300.0, attempt="c", minute=25)
+    assert charged(killed, minute=15) == [15]
+    assert charged(killed, minute=500) == [60]
+    assert charged(killed, other, minute=30) == [30, 20]
+    assert charged(killed, again, ended, minute=500) == [5, 20]
+    assert charged(killed, minute=-5) == [0]  # another node's clock
+
+
+def test_a_killed_job_is_in_the_ledger(ledger):
+    script = (
+        "import os, sys; from kensho.budget import Held, recorded\n"
+        "with recorded(sys.argv[1], 'train full 1', Held(2), limit_s=None, scheduler='17'):\n"
+        "    os.kill(os.getpid(), 9)"
+    )
+    path = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    subprocess.run([sys.executable, "-c", script, str(ledger)], env=path)
+    [started] = budget.read(ledger)
+    assert (started.event, started.job, started.scheduler) == ("started", "train full 1", "17")
+    assert started.seconds == budget.UNLIMITED_S
+
+
+def test_a_failure_passes_through_and_is_recorded(ledger):
+    with pytest.raises(KeyboardInterrupt), budget.recorded(ledger, "train", GPU, limit_s=9.0):
+        raise KeyboardInterrupt
+    assert [found.event for found in budget.read(ledger)] == ["started", "failed"]
+
+
+# --- the limit
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0, "whole"), (0.89, "whole"), (0.9, "priority"), (0.99, "priority"), (1, "closed")],
+)
+def test_stages_of_a_budget(share, expected):
+    assert budget.stage(80.0 * share, 80.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "planned", "refused"),
+    [
+        (0.89, "whole", None),
+        (0.9, "whole", "same command again, which goes on with the priority claims"),
+        (0.9, "priority", None),
+        (1.0, "whole", "nothing that costs money starts"),
+        (1.0, "priority", "nothing that costs money starts"),
+        (1.0, "closed", "nothing that costs money starts"),
+    ],
+)
+def test_a_job_that_costs_money_starts_only_while_there_is_some(share, planned, refused):
+    lines = [hours(share * 20)]  # of 20 hours that 80 USD pay for
+    settings = Budget(prices=PRICES)
+    budget.admit(Held(4, 1, "cuda"), settings, lines, planned)  # has no price
+    if refused is None:
+        return budget.admit(GPU, settings, lines, planned)
+    with pytest.raises(ValueError, match=rf"^budget\.limit_usd: .*{refused}") as caught:
+        budget.admit(GPU, settings, lines, planned)
+    assert "\n" not in str(caught.value) and "raise it" in str(caught.value)
+
+
+def test_what_is_left_out_is_neither_observed_nor_of_priority():
+    claims = [claim for claim in registry.load(ROOT / "config/claims") if claim.test]
+
+    def left(at, observed=()):
+        return set(budget.left_out(claims, at, lambda claim: claim.id in observed))
+
+    every, kept = {claim.id for claim in claims}, {c.id for c in claims if c.priority}
+    assert {"R-1", "R-5.memory", "R-7.paper"} <= kept and "R-8.quick" in every - kept
+    assert left("whole") == set()
+    assert left("priority") == every - kept
+    assert left("priority", {"R-8.quick"}) == every - kept - {"R-8.quick"}
+    assert left("closed") == every
+    assert left("closed", {"R-1", "R-8.quick"}) == every - {"R-1", "R-8.quick"}
+
+
+def test_the_reason_names_the_key_and_stays_the_same_while_money_is_spent():
+    reason = budget.reason("priority", 80.0)
+    assert reason == "left out: 90 % of budget.limit_usd (80 USD) is spent; raise it and run again"
+    assert "90 %" not in budget.reason("closed", 80.0)
+
+
+def test_jobs_inherit_the_plan_of_their_head():
+    plan = {"stage": "priority", "left_out": ["R-6"], "arms": ["base"]}
+    text = '{"stage": "priority", "left_out": ["R-6"], "arms": ["base"]}'
+    assert budget.planned({budget.VARIABLE: text}) == plan
+    assert budget.planned({})["stage"] == "whole"
+
+
+# --- the report
+
+
+SUMMARY = {
+    "claims": [
+        {"id": "R-1", "analysis": {}, "sentence": "holds"},
+        {"id": "R-6", "analysis": None, "sentence": budget.reason("priority", 80.0)},
+        {"id": "R-4", "analysis": None, "sentence": "needs accelerator: rocm"},
+    ]
+}
+NOTHING_LEFT_OUT = {"claims": SUMMARY["claims"][:1]}
+
+
+def test_the_report_shows_cost_only_where_there_is_some(ledger):
+    settings = Budget(prices=PRICES)
+    assert inputs.cost(ledger, settings, NOTHING_LEFT_OUT) == {}
+    budget.append(ledger, hours(1))
+    assert inputs.cost(ledger, Budget(), NOTHING_LEFT_OUT) == {}
+    budget.append(ledger, line("failed", 1800.0, attempt="b"))
+    found = inputs.cost(ledger, settings, SUMMARY)
+    assert found["rules"] == [{"rule": "train", "attempts": 2, "seconds": 5400.0, "usd": 6.0}]
+    assert (found["spent_usd"], found["limit_usd"]) == (6.0, 80.0)
+    assert [claim["id"] for claim in found["left_out"]] == ["R-6"]
+
+
+def test_another_price_changes_the_figures_and_nothing_else(ledger):
+    budget.append(ledger, hours(1))
+    before = ledger.read_bytes()
+    cheap, dear = (
+        inputs.cost(ledger, Budget(prices=Prices(rocm=price)), SUMMARY) for price in (2.0, 3.0)
+    )
+    assert (cheap.pop("spent_usd"), dear.pop("spent_usd")) == (2.0, 3.0)
+    assert (cheap["rules"][0].pop("usd"), dear["rules"][0].pop("usd")) == (2.0, 3.0)
+    assert cheap == dear
+    assert ledger.read_bytes() == before
+
+
+COLUMNS = {
+    "evaluation": "arm seed metric n estimate low high unit difference "
+    "difference_low difference_high",
+    "loss": "arm seed step loss",
+    "drops": "stage reason count",
+    "augmentation": "technique outcome count",
+    "kv_grid": "arm length batch dtype cache_bytes closed_form_bytes equal",
+}
+
+
+def page(**cost):
+    """Text of a report without experiments."""
+    tables = {name: pd.DataFrame(columns=names.split()) for name, names in COLUMNS.items()}
+    return report.build({"claims": []}, **tables, execution={}, cost=cost)
+
+
+def test_the_page_has_a_section_on_cost_only_where_there_is_some():
+    assert 'id="cost"' not in page() and 'href="#cost"' not in page()
+    rules = [{"rule": "train", "attempts": 2, "seconds": 5400.0, "usd": 6.0}]
+    left_out = [{"id": "R-6", "reason": "left out: <b>"}]
+    html = page(spent_usd=6.0, limit_usd=80.0, rules=rules, left_out=left_out)
+    assert 'href="#cost"' in html and "6.00 of 80 USD are spent" in html
+    assert '<td>train</td><td class="n">2</td><td class="n">1 h 30 min</td>' in html
+    assert '<a href="#R-6">R-6</a>, left out: &lt;b&gt;' in html
+
+
+# --- the estimate
+
+
+def test_planned_jobs_cost_what_finished_ones_did():
+    lines = [
+        hours(1),
+        hours(2, attempt="b"),
+        line("failed", 9e9, attempt="c"),
+        line("started", 9e9, attempt="d"),
+        hours(1, attempt="e", job="judge R-1", held=Held(2)),
+    ]
+    rows = budget.estimate({"judge": 10, "medical": 1, "train": 9}, lines, PRICES)
+    assert [row[:4] for row in rows] == [
+        ("train", 9, 5400.0, 1.0), ("judge", 10, 3600.0, 0.0), ("medical", 1, None, None)
+    ]  # fmt: skip
+    assert [row.usd for row in rows] == [pytest.approx(54.0), pytest.approx(1.0), None]
+    table = budget.as_table(rows, 55.5)
+    assert re.search(r"^medical +1 +unknown", table, re.M)
+    assert "55.00 USD, without 1 job(s) of unknown cost; 55.50 USD are left" in table
+    assert "exceeds" not in table
+    assert "exceeds what is left: raise budget.limit_usd" in budget.as_table(rows, 54.5)
+    assert budget.as_table([], 80.0) == "nothing to run"
+
+
+DRY_RUN = """Building DAG of jobs...
+Job stats:
+job                    count
+-------------------  -------
+all                        1
+judge_deterministic       12
+total                     13
+
+Job stats:
+job                    count
+-------------------  -------
+all                        1
+judge_deterministic       12
+total                     13
+
+This was a dry-run (flag -n). The order of jobs does not reflect the order of execution.
+"""
+
+
+def test_planned_jobs_are_read_from_a_dry_run():
+    assert job_stats(DRY_RUN) == {"all": 1, "judge_deterministic": 12}
+    assert job_stats("Nothing to be done (all requested files are present and up to date).") == {}
+
+
+def test_the_dry_run_keeps_profile_and_settings():
+    given = ["python", "-m", "snakemake", "--profile", "local", "--configfile", "x", "--", "budget"]
+    *kept, target = dry_run(given, "benchmark")
+    assert kept[:7] == given[:7] and target == "benchmark" and kept.count("--") == 1
+    assert {"--dry-run", "--nolock"} < set(kept) and "budget" not in kept
+
+
+# --- the rules
+
+
+CODE = ["Snakefile", "rules", "workflow", "config", "envs", "profiles", "resources", "local"]
+PRICED = ["--configfile", "priced.yaml"]
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The workflow's code in a folder of its own."""
+    for name in CODE:
+        source = ROOT / name
+        if source.is_symlink():
+            (tmp_path / name).symlink_to(os.readlink(source))
+        elif source.is_dir():
+            shutil.copytree(source, tmp_path / name)
+        else:
+            shutil.copy2(source, tmp_path / name)
+    (tmp_path / "priced.yaml").write_text("budget: {prices: {core: 1.0}}\n")
+    return tmp_path
+
+
+def snakemake(folder, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--profile", "local", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    return done.returncode, done.stdout
+
+
+def spend(folder, share):
+    """As if so much of the limit was spent on one training."""
+    spent = hours(share * 80, held=Held(1))
+    budget.append(folder / "logs/ledger.tsv", spent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.89, 0.9, 1.0])
+def test_a_spent_budget_shrinks_the_plan_to_the_priority_claims(copy, share):
+    spend(copy, share)
+    code, said = snakemake(copy, "-n", *PRICED)
+    assert code == 0, said
+    # R-5.retention reads two arms; the third serves F-4.combined alone
+    arms = set(re.findall(r"wildcards: arm=([\w-]+), seed", said))
+    kept = {0.89: {"lora-r8", "full", "lora-r8-augmented"}, 0.9: {"lora-r8", "full"}, 1.0: set()}
+    assert arms == kept[share]
+    judged = {name for name in re.findall(r"results/analysis/([\w.-]+)\.json", said)}
+    assert ("F-4.combined" in judged) == (share < 0.9)
+    assert ("R-5.retention" in judged) == (share < 1)
+
+
+def test_a_job_that_costs_money_is_refused_in_one_line(copy):
+    spend(copy, 1.0)
+    target = "results/sources/tatoeba-japanese-english/record.json"
+    code, said = snakemake(copy, *PRICED, "--", target)
+    assert code != 0
+    assert re.search(r"rule fetch \S+ failed: budget\.limit_usd: 80\.\d\d of 80 USD", said)
+    assert not (copy / target).exists()
+    assert len(budget.read(copy / "logs/ledger.tsv")) == 1
+
+
+def test_a_torn_ledger_is_a_problem_before_anything_runs(copy):
+    (copy / "logs").mkdir()
+    (copy / "logs/ledger.tsv").write_text("torn")
+    code, said = snakemake(copy, "-n")
+    assert code != 0 and "logs/ledger.tsv, line 1: not a line of the ledger" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_budget_estimates_every_target_and_runs_none(copy):
+    spend(copy, 0.1)
+    code, said = snakemake(copy, *PRICED, "--", "budget")
+    assert code == 0, said
+    assert re.search(r"^train +9 +28800\.0 +0\.0 +72\.00$", said, re.M)
+    assert re.search(r"^evaluate +\d+ +unknown", said, re.M)
+    assert all(re.search(rf"^{target}$", said, re.M) for target in ("all", "benchmark", "jlce"))
+    assert not list(copy.glob("results/**/*.csv"))

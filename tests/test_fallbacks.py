@@ -1,0 +1,252 @@
+"""What is done where the first choice cannot be had: each forced by its real cause."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from kensho import config, fallback
+from kensho.bench import kv_cache
+from kensho.bench.blocks import interleaved
+from kensho.claims.model import Tier
+from kensho.models import cards, hardware
+
+ROOT = Path(__file__).parents[1]
+CARDS = cards.load(ROOT / "resources" / "architectures.yaml")
+CODE = ["Snakefile", "rules", "workflow", "config", "envs", "profiles", "resources", "local"]
+GIB = 1 << 30
+ONE_RUN = {"blocks": 1, "seed": 1, "threads": 1, "progress": lambda _: None}
+GRID = {"lengths": [512], "batches": [1], "dtypes": ["float16"], "measured_lengths": [8]}
+OBSERVED = {"tier": "reference", "fallbacks": ["first"]}
+
+
+def refused() -> dict:
+    resource.setrlimit(resource.RLIMIT_AS, (8 * GIB, 8 * GIB))
+    return {"bytes": len(bytearray(16 * GIB))}
+
+
+def killed() -> dict:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def ended() -> dict:
+    os._exit(3)
+
+
+def test_tiers_are_those_of_the_claims():
+    assert list(fallback.TIERS) == [tier.value for tier in Tier]
+
+
+@pytest.mark.parametrize(
+    ("at_most", "tier"), [("at-scope", "reference"), ("reduced", "reduced"), ("analytic",) * 2]
+)
+def test_a_fallback_is_named_and_never_strengthens_evidence(at_most, tier):
+    found = fallback.lowered(OBSERVED, ["second"], at_most)
+    assert found == {"tier": tier, "fallbacks": ["first", "second"]}
+    assert fallback.lowered(OBSERVED, [], at_most) == OBSERVED
+
+
+# Accelerators: rocm -> cuda -> none
+
+
+@pytest.fixture
+def seen():
+    """What torch sees here, which is not ROCm."""
+    if (found := hardware.detected()) == "rocm":
+        pytest.skip("this machine has ROCm")
+    return found
+
+
+def test_without_rocm_the_next_one_is_taken_and_named(seen):
+    taken = fallback.accelerator("rocm", seen, ["cuda", "none"])
+    assert taken == [f"accelerator: rocm -> {seen} (torch sees no ROCm device)"]
+    assert fallback.accelerator(seen, seen, []) == []
+
+
+@pytest.mark.parametrize(("chain", "mend"), [([], "to accelerator_fallback"), (None, "change")])
+def test_without_a_fallback_there_is_only_refusal(seen, chain, mend):
+    with pytest.raises(ValueError, match=f"says accelerator: rocm, torch sees {seen}; .*{mend}"):
+        fallback.accelerator("rocm", seen, chain)
+
+
+def test_what_is_seen_but_not_declared_is_refused():
+    with pytest.raises(ValueError, match="add cuda to accelerator_fallback"):
+        fallback.accelerator("rocm", "cuda", ["none"])
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "chain", "said"),
+    [
+        ("rocm", ["cuda", "none"], None),
+        ("rocm", ["cuda"], None),
+        ("rocm", ["none"], None),
+        ("rocm", ["none", "cuda"], "after rocm may come, in this order: cuda, none"),
+        ("cuda", ["cuda"], "after cuda may come, in this order: none"),
+        ("none", ["cuda"], "after none may come, in this order: nothing"),
+    ],
+)
+def test_the_chain_goes_down(accelerator, chain, said):
+    raw = {"accelerator": accelerator, "accelerator_fallback": chain}
+    found = [line for line in config.check(raw, {}, CARDS)[1] if "accelerator_fallback" in line]
+    assert [line.endswith(said or "") for line in found] == [True] * (said is not None)
+
+
+def test_a_fallback_of_the_training_is_named_by_its_evaluation(tmp_path):
+    import torch
+    from kensho.jlce.arms import conditions
+
+    line = "accelerator: rocm -> none (torch sees no ROCm device)"
+    (tmp_path / "base.json").write_text('{"source": {"name": "tiny"}, "parameters": 1}')
+    for seed in (1, 2):
+        record = {"seed": seed, "fallbacks": [line]}
+        (tmp_path / f"{seed}.json").write_text(json.dumps(record))
+    records = [tmp_path / "1.json", tmp_path / "2.json"]
+    given = {"dtype": torch.float32, "threads": 1, "not_tested": []}
+    found = conditions(str(tmp_path / "base"), records, **given)
+    assert found["fallbacks"] == [f"training: {line}"] and found["seeds"] == [1, 2]
+
+
+@pytest.mark.slow
+def test_a_run_for_rocm_on_a_machine_without_it(seen, tmp_path):
+    for name in CODE:
+        source = ROOT / name
+        if source.is_symlink():
+            (tmp_path / name).symlink_to(os.readlink(source))
+        else:
+            (shutil.copytree if source.is_dir() else shutil.copy2)(source, tmp_path / name)
+
+    def run(*targets, chain):
+        memory = {"arms": ["full"], "cells": [{"batch": 1, "length": 8}], "largest": []}
+        settings = {"accelerator": "rocm", "accelerator_fallback": chain}
+        settings["bench"] = {"training_memory": memory}
+        (tmp_path / "own.yaml").write_text(yaml.safe_dump(settings))
+        command = [sys.executable, "-m", "snakemake", "--profile", "local", "--configfile"]
+        done = subprocess.run(
+            [*command, "own.yaml", "--", *targets],
+            **{"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
+            **{"text": True, "timeout": 900},
+        )
+        return done.returncode, done.stdout
+
+    memory, gemm = (
+        f"results/benchmark_data/{path}.csv" for path in ("training_memory/full", "gemm/rocblas")
+    )
+    code, said = run(memory, chain=[])
+    assert code and f"torch sees {seen}; mend" in said and f"add {seen} to" in said
+    code, said = run(memory, chain=["cuda", "none"])
+    assert code == 0, said
+    found = json.loads((tmp_path / memory).with_suffix(".conditions.json").read_text())
+    assert f"accelerator: rocm -> {seen} (torch sees no ROCm device)" in found["fallbacks"]
+    assert found["tier"] == "reduced"
+    code, said = run(gemm, chain=["cuda", "none"])  # it compares ROCm's own libraries
+    assert code and f"torch sees {seen}; mend" in said and "accelerator_fallback" not in said
+
+
+# Out of memory: the next smaller model
+
+
+@pytest.mark.parametrize(("run", "said"), [(refused, "MemoryError"), (killed, "killed")])
+def test_a_run_that_dies_of_memory_is_told_from_others(run, said):
+    with pytest.raises(fallback.OutOfMemory, match=f"arm x, block 0: {said}"):
+        interleaved({"x": run}, **ONE_RUN)
+    with pytest.raises(RuntimeError, match="exit code 3"):
+        interleaved({"x": ended}, **ONE_RUN)
+
+
+def test_the_next_smaller_model_is_tried_and_the_last_may_fail():
+    def attempt(run):
+        return interleaved({"x": run}, **ONE_RUN)[0]["arm"]
+
+    result, rung, taken = fallback.on_smaller(attempt, {"large": refused, "small": dict})
+    assert (result, rung) == ("x", dict) and len(taken) == 1
+    assert taken[0].startswith("out of memory: large -> small (arm x, block 0: MemoryError")
+    with pytest.raises(fallback.OutOfMemory, match="killed"):
+        fallback.on_smaller(attempt, {"large": refused, "small": killed})
+
+
+TRAINING = """
+import json, sys
+from kensho.bench.training_memory import conditions, observe_on_ladder
+from kensho.fallback import lowered
+from kensho.models.cards import Card
+
+def card(name, words, width):
+    sizes = {"vocab_size": words, "hidden_size": width, "intermediate_size": 2 * width,
+             "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+             "max_position_embeddings": 512, "tie_word_embeddings": True}
+    return Card(name=name, model_type="llama", config=sizes, parameters=None, source="test",
+                remark="")
+
+run = {"arms": ["lora-r8-qv", "full"], "blocks": 2, "threads": 1, "seed": 1}
+known = {"vast": card("vast", 600_000, 4096), "tiny": card("tiny", 512, 64)}
+frame, used, taken = observe_on_ladder(
+    known, adapted="vast", full="vast", ladder=["tiny"], cells=[(1, 16)], largest=[],
+    largest_length=128, limit_bytes=10**9, **run)
+weights = frame[frame["metric"] == "weights_bytes"].groupby("arm")["value"].max()
+print(json.dumps({**lowered(conditions(**run, **used), taken, "reduced"),
+                  "weights": weights.to_dict()}))
+"""
+
+
+def test_training_under_a_limit_goes_on_with_the_smaller_card(tmp_path):
+    script = tmp_path / "training.py"
+    script.write_text(TRAINING)
+    done = subprocess.run(
+        [sys.executable, script],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (8 * GIB, 8 * GIB)),
+        **{"capture_output": True, "text": True},
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    taken = [line for line in found["fallbacks"] if "left out" not in line]
+    assert len(taken) == 1 and taken[0].startswith("out of memory: vast -> tiny (arm ")
+    assert "allocate memory" in taken[0]
+    assert found["tier"] == "reduced" and found["models"] == {"lora": "tiny", "full": "tiny"}
+    assert set(found["weights"].values()) == {
+        4 * (512 * 64 + 2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128) + 5 * 64)
+    }  # both arms are of the tiny card: they stay comparable
+
+
+# Time limit: the closed form, for bytes alone
+
+
+def test_bytes_that_no_time_was_left_for_come_from_the_closed_form():
+    found, missing = kv_cache.observe_within(1e-6, CARDS, **GRID)
+    assert set(missing) == {*kv_cache.variants(CARDS), kv_cache.RUN}
+    assert missing["mla"] == ["L512-B1-float16"]
+    assert found.equals(kv_cache.observe(CARDS, **GRID))
+    assert set(found["unit"]) == {"bytes"}  # nothing that takes time has a formula
+    described = kv_cache.conditions(1e-6, missing["mla"])
+    assert described["tier"] == "analytic" and described["not_measured"] == missing["mla"]
+    assert described["fallbacks"] == ["time limit of 1e-06 s: 1 blocks by formula"]
+
+
+def test_what_was_measured_in_time_stays_measured():
+    began = time.monotonic()
+    grid = {**GRID, "measured_lengths": list(range(1, 3000))}
+    found, missing = kv_cache.observe_within(3, CARDS, **grid)
+    assert time.monotonic() - began < 60
+    assert set(missing) == {kv_cache.RUN} and missing[kv_cache.RUN][-1] == "L2999-B1-float16"
+    last = found[(found["arm"] == kv_cache.RUN) & (found["block"] == "L2999-B1-float16")]
+    assert last.set_index("metric")["value"]["cache_bytes"] == 576 * 2999 * 2
+    described = kv_cache.conditions(3, missing.get("mla", []))
+    assert described["tier"] == "at-scope" and described["fallbacks"] == []
+
+
+def test_the_time_limit_ends_with_its_block():
+    fallback.within(0.05, list)
+    fallback.within(None, lambda: time.sleep(0.1))
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_errors_pass_through_a_time_limit():
+    with pytest.raises(ZeroDivisionError):
+        fallback.within(60, lambda: 1 / 0)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

@@ -1,0 +1,50 @@
+"""The workflow in folders of their own, and what Snakemake would run there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CODE = ["Snakefile", "rules", "workflow", "config", "envs", "profiles", "resources", "local"]
+
+
+def copied(tmp_path):
+    """The workflow's code in a folder of its own, with no results."""
+    for name in CODE:
+        source = ROOT / name
+        if source.is_symlink():
+            (tmp_path / name).symlink_to(os.readlink(source))
+        elif source.is_dir():
+            shutil.copytree(source, tmp_path / name)
+        else:
+            shutil.copy2(source, tmp_path / name)
+    return tmp_path
+
+
+def snakemake(folder, *arguments, **environment):
+    """Run Snakemake there; what it says, on either stream, is in ``stdout``."""
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--profile", "local", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        env={**os.environ, **environment},
+    )
+
+
+def nowhere(folder):
+    """Variables under which nothing was fetched before and no mirror is at hand."""
+    return {"KENSHO_CACHE": str(folder / "cache"), "KENSHO_MIRROR": ""}
+
+
+def jobs(output):
+    """Job counts of a dry run by rule, and in all; none where nothing would run."""
+    if "Nothing to be done" in output:
+        return {}
+    table = output.split("Job stats:")[1].split("\n\n")[0]
+    return {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", table, re.M)}

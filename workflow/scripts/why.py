@@ -1,0 +1,149 @@
+"""What would run, and because of what: a dry run in plain words. Nothing is changed.
+
+    python workflow/scripts/why.py [TARGET ...] [any option of Snakemake]
+
+What was edited, touched or removed is set apart from what follows; of a job that follows, Snakemake
+seeks no reason of its own. It records parameters without names: values are paired by likeness.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+
+JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?:    .+\n)+)", re.M)
+FIELD = re.compile(r"^    (output|reason|wildcards): (.*)$", re.M)
+FOLLOWS = "Input files updated by another job"
+PARAMS = "Params have changed since last execution"
+WORDS = {  # Snakemake's and ours
+    "Missing output files": "missing",
+    "Incomplete output files": "incomplete",
+    "Updated input files": "changed",
+    "Set of input files has changed since last execution": "it reads other files than before",
+    "Code has changed since last execution": "its script is newer than what it made",
+    "Software environment definition has changed since last execution": "its environment",
+    "Forced execution": "it was cut short, or is forced",
+}
+PARTS = re.compile("; (?=" + "|".join([FOLLOWS, PARAMS, *WORDS]) + ")")
+UNRECORDED = re.compile(r"^(\d+) jobs have .* provenance.*\nRules with .* metadata: (.*)$", re.M)
+LONGEST = 120  # characters of a change that is shown in full
+MOST = 4  # names or changes listed of one rule
+
+
+def causes(reason: str) -> tuple[list[str], dict[str, set[str]]]:
+    """What reruns a job: lines, and files by what is said of them."""
+    lines, files = [], defaultdict(set)
+    for part in PARTS.split(reason):
+        said, _, listed = part.partition(": ")
+        if said == PARAMS:
+            lines += changes(listed)
+        elif listed:
+            files[WORDS.get(said, said)] |= {*listed.split(", ")}
+        else:
+            lines.append(WORDS.get(said, said))
+    return lines, files
+
+
+def changes(text: str) -> list[str]:
+    """Lines on the parameters of a job that changed."""
+    found = re.search(r"before: (.*) now: (.*)", text)
+    if not found:
+        return [text]
+    (old, new), lines = map(_values, found.groups()), []
+    for value in old:
+        words = {*str(value).split()}
+        if alike := [other for other in new if _kind(other) == _kind(value)]:
+            other = max(alike, key=lambda other: len(words & {*str(other).split()}))
+            new.remove(other)
+            lines += _differences(value, other)
+        else:
+            lines.append(f"no longer {value!s:.{LONGEST}}")
+    lines += [f"now also {value!s:.{LONGEST}}" for value in new]
+    return lines if len(lines) <= MOST else [*lines[:MOST], f"and {len(lines) - MOST} more"]
+
+
+def _values(text: str) -> list:
+    """Parameters, which Snakemake joins by commas as Python writes them."""
+    try:
+        return ast.literal_eval(f"[{text.replace('<nothing exclusive>', '')}]")
+    except (ValueError, SyntaxError):
+        return [text]
+
+
+def _kind(value) -> str:
+    if isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value):
+        return "digest"
+    if isinstance(value, list) and {_kind(entry) for entry in value} == {"digest"}:
+        return "digests"
+    return type(value).__name__
+
+
+def _differences(old, new, where: str = "") -> Iterator[str]:
+    """Lines on two values of one kind, down to the keys that differ."""
+    kinds, change = {_kind(old), _kind(new)}, f"{old} -> {new}"
+    if kinds == {"digest"}:
+        yield "its code, or the versions in its environment"
+    elif kinds == {"digests"}:
+        yield "a template or prompt that it uses"
+    elif kinds == {"dict"}:
+        for key in {**old, **new}:
+            if old.get(key) != new.get(key):
+                yield from _differences(old.get(key), new.get(key), f"{where}.{key}".strip("."))
+    elif kinds == {"list"} and len(old) == len(new) and {*map(_kind, [*old, *new])} == {"dict"}:
+        for one, other in zip(old, new, strict=True):
+            name = one.get("id") or one.get("name") or "entry"
+            yield from _differences(one, other, f"{where}.{name}".strip("."))
+    else:
+        yield f"{where or 'a setting'}: {change if len(change) <= LONGEST else 'changed'}"
+
+
+def _few(names: Iterable[str]) -> str:
+    names = sorted(names)
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return ", ".join(names[:MOST]) + more
+
+
+def told(dry_run: str) -> str:
+    """The whole answer."""
+    jobs = [(rule, dict(FIELD.findall(block))) for rule, block in JOB.findall(dry_run)]
+    jobs = [(r, j) for r, j in jobs if "output" in j or FOLLOWS not in j["reason"]]  # no targets
+    makers = {path: rule for rule, job in jobs for path in job.get("output", "").split(", ")}
+    rules = defaultdict(list)
+    for rule, job in jobs:
+        rules[rule].append(job)
+    changed, following = [], []
+    for rule, found in rules.items():
+        lines, files = Counter(), defaultdict(set)
+        for job in found:
+            own, named = causes(job["reason"])
+            lines.update(dict.fromkeys(own, 1))
+            for said, paths in named.items():
+                files[said] |= paths
+        after = {makers[path] for path in files.pop(FOLLOWS, ()) if path in makers}
+        names = ["/".join(re.findall(r"=([^,]+)", job.get("wildcards", ""))) for job in found]
+        block = [f"  {rule} ({len(found)}{': ' if any(names) else ''}{_few(filter(None, names))})"]
+        for line, times in lines.items():
+            block.append(f"    {line}" + (f" ({times} of them)" if times < len(found) else ""))
+        block += [f"    {said}: {_few(paths)}" for said, paths in files.items()]
+        block += [f"    after {', '.join(sorted(after))}"] if after else []
+        (changed if lines or files else following).extend(block)
+    said = [f"{len(jobs)} to run" if jobs else "nothing: every result is up to date"]
+    said += ["changed or missing:", *changed] if changed else []
+    said += ["following from that:", *following] if following else []
+    for count, unrecorded in dict.fromkeys(UNRECORDED.findall(dry_run)):
+        said.append(f"{count} jobs left no record: no edit of code or settings reruns {unrecorded}")
+    return "\n".join(said)
+
+
+def main(arguments: list[str]) -> None:
+    profile = [] if "--profile" in arguments else ["--profile", "local"]
+    command = [sys.executable, "-m", "snakemake", *profile, "--dry-run", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(told(done.stdout) if done.returncode == 0 else done.stdout)
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
