@@ -69,6 +69,7 @@ rule training_memory:
         settings=CONFIG.bench.training_memory.model_dump(),
         seed=CONFIG.seed,
         device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
         code=code("bench/training_memory.py", "models"),
     script:
         "../workflow/scripts/bench/training_memory.py"
@@ -95,6 +96,7 @@ rule attention:
         grid=CONFIG.bench.attention.model_dump(),
         seed=CONFIG.seed,
         device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
         code=code("bench/attention.py", "models"),
     script:
         "../workflow/scripts/bench/attention.py"
@@ -165,6 +167,7 @@ rule mixture_speed:
         settings=CONFIG.bench.mixture_speed.model_dump(),
         seed=CONFIG.seed,
         device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
         code=code("bench/mixture_speed.py", "models"),
     script:
         "../workflow/scripts/bench/mixture_speed.py"

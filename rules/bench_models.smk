@@ -227,6 +227,7 @@ rule vocabulary:
         settings=CONFIG.bench.vocabulary.model_dump(exclude={"pieces"}),
         seed=CONFIG.seed,
         device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
         code=code("bench/vocabulary.py", "models"),
     script:
         "../workflow/scripts/bench/vocabulary.py"
@@ -256,6 +257,7 @@ rule vocabulary_training:
     params:
         settings=CONFIG.bench.vocabulary_training.model_dump(),
         device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
         code=code("bench/vocabulary_training.py", "models"),
     script:
         "../workflow/scripts/bench/vocabulary_training.py"

@@ -30,6 +30,7 @@ rule evaluate:
         seed=CONFIG.seed,
         tasks=[digest_of(path) for path in EVALUATION_TASKS],
         device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
         code=code("evaluate/evaluate.py", "models"),
     script:
         "../workflow/scripts/evaluate/evaluate.py"

@@ -83,6 +83,7 @@ rule jlce_arm:
         seed=CONFIG.seed,
         pack=[digest_of(path) for path in JLCE_TASKS],
         device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
         code=code("jlce/jlce.py", "models"),
     script:
         "../workflow/scripts/jlce/jlce.py"

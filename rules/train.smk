@@ -26,6 +26,7 @@ rule train:
         arm=lambda w: ARMS[w.arm].model_dump(),
         schedule=CONFIG.train.model_dump(exclude={"base", "arms", "seeds"}),
         device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
         code=code("train/train.py", "models"),
     script:
         "../workflow/scripts/train/train.py"

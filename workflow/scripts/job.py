@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kensho import budget
+from kensho import budget, fallback
 from kensho.running import at_work
 
 EXECUTION_LOG = Path("logs/execution_log.txt")
@@ -68,8 +68,7 @@ def _within_budget(snakemake, name: str):
 def _may_pass(error: Exception) -> bool:
     """Whether the same job can succeed when it is tried again, with more memory and time."""
     killed = getattr(error, "returncode", 0) < 0  # a child that a signal ended
-    memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return killed or memory or isinstance(error, (ConnectionError, TimeoutError))
+    return killed or fallback.of_memory(error) or isinstance(error, ConnectionError | TimeoutError)
 
 
 def _require_modules() -> None:

@@ -1,4 +1,3 @@
-# ruff: noqa: F821
 # Writes slowly, line by line, so that it can be interrupted in the middle; the last line is `end`.
 # What it has written it says in journal.txt, and who is writing in writers/.
 import os
