@@ -105,7 +105,7 @@ def killed() -> list[str]:
     """Jobs of the last run that started and never said how they ended."""
     started: dict[str, None] = {}
     for line in _lines(EXECUTION_LOG):
-        _, event, name, _ = line.split("\t")
+        _, event, name, *_ = [*line.split("\t"), "", ""]  # a kill may have torn it
         if event == "run":
             started = {}
         elif event == "started":

@@ -231,7 +231,7 @@ def conditions(
         "deviations": [
             f"arm {MAPPED} maps every tensor on its own, so that freed memory leaves the process "
             "at once; in the others the C library keeps what it may use again",
-            "random weights and fixed token ids: memory depends on neither",
+            "weights all alike and fixed token ids: memory depends on neither",
             "the source's data sizes (1k to 50k samples) change the number of steps, not the "
             "memory of one: no epoch is run, its time is step_seconds times its steps",
         ],

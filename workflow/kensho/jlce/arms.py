@@ -83,6 +83,7 @@ def conditions(
         "warmup": "the first two training steps are left out of tokens per second",
         "fallbacks": list(dict.fromkeys(taken)),
         "not_tested": not_tested,
+        "adapters": "added to the weights of their base in float32, applied beside them otherwise",
         "deviations": [
             f"a model of {model['parameters'] / 1e6:.0f}M parameters and short sentences stand in "
             "for the claim's"

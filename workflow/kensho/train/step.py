@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
+from transformers.initialization import no_init_weights
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from kensho.models.cards import Card
@@ -31,13 +32,19 @@ M_MMAP_THRESHOLD = -3  # of malloc.h
 
 
 def build(card: Card, step: Step, on: str) -> nn.Module:
-    """The model in training mode with its adapters, weights as its modules initialise them."""
+    """The model in training mode with its adapters; every weight of the base is the same number.
+
+    Drawing them would take longer than the step, and memory does not depend on them.
+    """
     torch.manual_seed(0)
     config = AutoConfig.for_model(card.model_type, **{**card.config, "use_cache": False})
-    with torch.device(on):
+    with torch.device(on), no_init_weights():
         model = AutoModelForCausalLM.from_config(
             config, dtype=getattr(torch, step.dtype), attn_implementation=ATTENTION
         )
+    model.tie_weights()
+    for weight in model.parameters():
+        nn.init.constant_(weight, config.initializer_range)
     if step.method == "qlora":
         _to_nf4(model)
         model = model.to(on)
