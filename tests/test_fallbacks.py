@@ -3,7 +3,6 @@
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 from kensho import config, fallback
 from kensho.bench import kv_cache
 from kensho.bench.blocks import interleaved
@@ -20,7 +18,6 @@ from kensho.models import cards, hardware
 
 ROOT = Path(__file__).parents[1]
 CARDS = cards.load(ROOT / "resources" / "architectures.yaml")
-CODE = ["Snakefile", "rules", "workflow", "config", "envs", "profiles", "resources", "local"]
 GIB = 1 << 30
 ONE_RUN = {"blocks": 1, "seed": 1, "threads": 1, "progress": lambda _: None}
 GRID = {"lengths": [512], "batches": [1], "dtypes": ["float16"], "measured_lengths": [8]}
@@ -111,42 +108,6 @@ def test_a_fallback_of_the_training_is_named_by_its_evaluation(tmp_path):
     given = {"dtype": torch.float32, "threads": 1, "not_tested": []}
     found = conditions(str(tmp_path / "base"), records, **given)
     assert found["fallbacks"] == [f"training: {line}"] and found["seeds"] == [1, 2]
-
-
-@pytest.mark.slow
-def test_a_run_for_rocm_on_a_machine_without_it(seen, tmp_path):
-    for name in CODE:
-        source = ROOT / name
-        if source.is_symlink():
-            (tmp_path / name).symlink_to(os.readlink(source))
-        else:
-            (shutil.copytree if source.is_dir() else shutil.copy2)(source, tmp_path / name)
-
-    def run(*targets, chain):
-        memory = {"arms": ["full"], "cells": [{"batch": 1, "length": 8}], "largest": []}
-        settings = {"accelerator": "rocm", "accelerator_fallback": chain}
-        settings["bench"] = {"training_memory": memory}
-        (tmp_path / "own.yaml").write_text(yaml.safe_dump(settings))
-        command = [sys.executable, "-m", "snakemake", "--profile", "local", "--configfile"]
-        done = subprocess.run(
-            [*command, "own.yaml", "--", *targets],
-            **{"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
-            **{"text": True, "timeout": 900},
-        )
-        return done.returncode, done.stdout
-
-    memory, gemm = (
-        f"results/benchmark_data/{path}.csv" for path in ("training_memory/full", "gemm/rocblas")
-    )
-    code, said = run(memory, chain=[])
-    assert code and f"torch sees {seen}; mend" in said and f"add {seen} to" in said
-    code, said = run(memory, chain=["cuda", "none"])
-    assert code == 0, said
-    found = json.loads((tmp_path / memory).with_suffix(".conditions.json").read_text())
-    assert f"accelerator: rocm -> {seen} (torch sees no ROCm device)" in found["fallbacks"]
-    assert found["tier"] == "reduced"
-    code, said = run(gemm, chain=["cuda", "none"])  # it compares ROCm's own libraries
-    assert code and f"torch sees {seen}; mend" in said and "accelerator_fallback" not in said
 
 
 # Out of memory: the next smaller model

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from kensho.data.corpus import clean, normalise, read_table, read_tatoeba, split
+from kensho.data.corpus import clean, normalise, read_table, read_tatoeba, split, write_table
 from kensho.data.duplicates import bigrams, key
 
 WHO = ["彼", "彼女", "父", "母", "先生", "私の友達", "隣の犬", "あの医者", "弟", "みんな"]
@@ -195,3 +195,13 @@ def test_tables_of_samples_are_text(tmp_path):
     frame = pd.DataFrame({"id": ["007"], "ja": ["NA"], "en": [""]})
     frame.to_csv(tmp_path / "train.csv", index=False)
     pd.testing.assert_frame_equal(read_table(tmp_path / "train.csv"), frame)
+
+
+def test_a_table_that_was_cut_short_is_named(tmp_path):
+    path = tmp_path / "train.csv"
+    frame = pd.DataFrame({"id": ["1", "2"], "ja": ["はい", "うん"], "en": ["Yes", "Yeah"]})
+    write_table(path, frame)
+    pd.testing.assert_frame_equal(read_table(path), frame)
+    path.write_bytes(path.read_bytes().rpartition(b"2,")[0])  # at the end of a line
+    with pytest.raises(ValueError, match=r"train\.csv: changed after it was written.*delete it"):
+        read_table(path)

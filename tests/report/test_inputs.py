@@ -103,6 +103,14 @@ def test_execution_counts_finished_jobs_by_rule(tmp_path):
     assert json.loads(json.dumps(found)) == found
 
 
+def test_a_torn_line_of_the_log_is_left_out(tmp_path):
+    path = tmp_path / "execution_log.txt"
+    path.write_text(LOG)
+    whole = inputs.execution(path)
+    path.write_text(LOG + f"2026-11-21T07:03:00+00:00\tstar{LOG.splitlines()[0]}\n2026-11-21T07")
+    assert inputs.execution(path) == whole
+
+
 def test_no_log_and_no_finished_job_are_no_rules(tmp_path):
     path = tmp_path / "execution_log.txt"
     assert inputs.execution(path) == {}

@@ -1,6 +1,7 @@
 """The whole embedded scale on the cluster gives the verdicts of a run on this machine."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -32,7 +33,8 @@ def test_the_cluster_gives_the_verdicts_of_this_machine(project):
     plan = subprocess.run(local, cwd=ROOT, capture_output=True, text=True, timeout=120)
     if "Nothing to be done" not in plan.stdout + plan.stderr:
         pytest.skip("no finished run here to compare with: `make report` first")
-    project.start().succeeds(3600)
+    # One job at a time with this machine's cores, as here: side by side they would slow each other.
+    project.start("--jobs", "1", "--max-threads", str(os.cpu_count())).succeeds(3600)
     assert project.planned() == {}
     here, there = judged(ROOT), judged(project.folder)
     assert {i: c["verdict"] for i, c in there.items()} == {i: c["verdict"] for i, c in here.items()}

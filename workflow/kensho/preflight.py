@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -90,9 +90,15 @@ def memory(need: int, limit: Path = Path("/sys/fs/cgroup/memory.max")) -> Findin
 
 
 def accelerator(
-    configured: str, build: Mapping[str, str | None] | None, kfd: Path = Path("/dev/kfd")
+    configured: str,
+    build: Mapping[str, str | None] | None,
+    kfd: Path = Path("/dev/kfd"),
+    fallback: Sequence[str] = (),
 ) -> list[Finding]:
-    """The configured accelerator, its driver and a torch built for it (``rocm.torch_build()``)."""
+    """The configured accelerator, its driver and a torch built for it (``rocm.torch_build()``).
+
+    What is missing is a note where one of ``fallback`` is there: jobs will take that.
+    """
     if configured == "none":
         there = ["cuda"] if _said("nvidia-smi", "-L") else ["rocm"] if kfd.exists() else []
         seen = f"none configured; this machine has one for {there[0]}" if there else "none"
@@ -100,9 +106,13 @@ def accelerator(
         return [Finding("accelerator", "note" if there else "ok", seen, mend)]
     devices, faults = _nvidia() if configured == "cuda" else _amd(kfd)
     faults += _torch(configured, build)
-    if faults:
-        return [Finding("accelerator", "problem", seen, mend) for seen, mend in faults]
-    return [Finding("accelerator", "ok", f"{configured}: {devices}, torch {build['version']}")]
+    if not faults:
+        seen = f"{configured}: {devices}, torch {build['version']}"
+        return [Finding("accelerator", "ok", seen)]
+    there = [o for o in fallback if o == "none" or accelerator(o, build, kfd)[0].state == "ok"]
+    state = "note" if there else "problem"
+    instead = f"jobs fall back to {there[0]}, at a lower tier; else " if there else ""
+    return [Finding("accelerator", state, seen, instead + mend) for seen, mend in faults]
 
 
 def _nvidia() -> tuple[str, list[tuple[str, str]]]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kensho import observations
 from kensho.data.duplicates import key, near_pairs
+from kensho.files import replacing, sha256
 
 FULL_WIDTH = str.maketrans("?!", "？！")  # NFKC narrows them; Japanese text keeps them wide
 KANA = re.compile(r"[ぁ-ゖァ-ヺ]")
@@ -107,6 +109,22 @@ def _drops(rows: list[tuple[str, str, int]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["stage", "reason", "count"])
 
 
+def write_table(path: Path | str, samples: pd.DataFrame) -> None:
+    """Write a table of samples, and its sha256 beside it as `sha256sum --check` reads it."""
+    observations.write_table(path, samples)
+    with replacing(f"{path}.sha256") as temporary:
+        temporary.write_text(f"{sha256(path)}  {Path(path).name}\n", encoding="utf-8")
+
+
 def read_table(path: Path | str) -> pd.DataFrame:
-    """A table of samples as written by the pipeline (all columns text)."""
+    """A table of samples as written by the pipeline (all columns text).
+
+    Raises ValueError if it is not the one that was written: cut short, for example.
+    """
+    pinned = Path(f"{path}.sha256")
+    if pinned.is_file() and pinned.read_text(encoding="utf-8").split()[:1] != [sha256(path)]:
+        raise ValueError(
+            f"{path}: changed after it was written (see {pinned.name}); restore it, or delete it "
+            "and give the same command again"
+        )
     return pd.read_csv(path, dtype=str, keep_default_na=False)

@@ -48,7 +48,8 @@ def execution(path: str | Path) -> dict:
     path = Path(path)
     if not path.exists():
         return {}
-    log = pd.read_csv(path, sep="\t", names=["time", "event", "job", "seconds"])
+    columns = ["time", "event", "job", "seconds"]
+    log = pd.read_csv(path, sep="\t", names=columns, on_bad_lines="skip")  # torn by a kill
     done = log[log["event"] == "finished"].drop_duplicates("job", keep="last")
     by_rule = done.groupby(done["job"].str.split(" ").str[0])["seconds"]
     rules = by_rule.agg(jobs="size", seconds="sum").reset_index(names="rule")

@@ -1,5 +1,6 @@
 import pandas as pd
 from kensho.augment.driver import select
+from kensho.data import corpus
 from kensho.data.corpus import read_table
 from kensho.observations import environment, table, write, write_table
 from scripts.job import job
@@ -16,7 +17,7 @@ with job(snakemake):
         threshold=snakemake.params.threshold,
         seed=snakemake.params.seed,
     )
-    write_table(snakemake.output.samples, samples)
+    corpus.write_table(snakemake.output.samples, samples)
     write_table(snakemake.output.counts, counts)
     observed = {"original": len(train), "augmented": len(samples)}
     constants = {"experiment": "augmentation", "block": "train", "replicate": 0}

@@ -1,7 +1,6 @@
 from kensho.augment import bunsetsu, politeness, synonyms
-from kensho.data.corpus import read_table
+from kensho.data.corpus import read_table, write_table
 from kensho.data.sources import fetched
-from kensho.observations import write_table
 from scripts.job import job
 
 with job(snakemake):

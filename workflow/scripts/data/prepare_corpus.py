@@ -20,8 +20,8 @@ with job(snakemake):
         threshold=data["near_duplicate"],
         seed=snakemake.params.seed,
     )
-    write_table(snakemake.output.train, splits["train"])
-    write_table(snakemake.output.test, splits["test"])
+    corpus.write_table(snakemake.output.train, splits["train"])
+    corpus.write_table(snakemake.output.test, splits["test"])
     attested = pairs[~pairs["id"].isin(splits["test"]["id"])]
-    write_table(snakemake.output.attested, attested[["ja"]])
+    corpus.write_table(snakemake.output.attested, attested[["ja"]])
     write_table(snakemake.output.drops, pd.concat([cleaned, parted]))

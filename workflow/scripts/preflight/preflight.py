@@ -21,7 +21,9 @@ with job(snakemake):
         preflight.Finding("configuration", "ok", f"scale {given.scale}, claims and cards valid"),
         *preflight.disk(needs),
         preflight.memory(given.largest_mb * 10**6),
-        *preflight.accelerator(given.accelerator, rocm.torch_build()),
+        *preflight.accelerator(
+            given.accelerator, rocm.torch_build(), fallback=given.accelerator_fallback
+        ),
         *preflight.licences(entries, given.licences, given.needed),
         *preflight.sources(
             accepted,
