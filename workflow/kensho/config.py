@@ -142,7 +142,7 @@ class Jlce(Section):
     prompts: list[Literal[1, 2, 3]] = Field(
         [1], description="1 is ranked, others are shown beside it", min_length=1
     )
-    items: Count = Field(6, description="of each task, drawn from those at hand")
+    items: int = Field(6, ge=2, description="of each task, drawn from those at hand")
     sources: list[Public] = Field(
         list(get_args(Public)),
         description="public items; where they are not at hand or not accepted (licences), our own",
