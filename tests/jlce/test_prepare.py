@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 from kensho.jlce import items, prepare
@@ -44,11 +46,28 @@ def test_a_file_that_is_not_as_published_is_named(tmp_path):
             prepared({"jnli": path})
 
 
+def drawn(found, count, seed=1):
+    return [item.id for item in prepare.draw(found, count, seed)]
+
+
+def clustered(*sizes):
+    """Items with numbers for names, in clusters of these sizes."""
+    clusters = [cluster for cluster, size in enumerate(sizes) for _ in range(size)]
+    return [SimpleNamespace(id=n, cluster=cluster) for n, cluster in enumerate(clusters)]
+
+
 def test_draws_are_seeded_and_in_order():
-    numbers = list(range(100))
-    assert prepare.draw(numbers, 5, 1) == prepare.draw(numbers, 5, 1) != prepare.draw(numbers, 5, 2)
-    assert prepare.draw(numbers, 50, 1) == sorted(set(prepare.draw(numbers, 50, 1)))
-    assert prepare.draw(numbers, 200, 1) == numbers
+    found = clustered(50, 50)
+    assert drawn(found, 5) == drawn(found, 5) != drawn(found, 5, seed=2)
+    assert drawn(found, 50) == sorted(set(drawn(found, 50)))
+    assert drawn(found, 200) == list(range(100))
+
+
+def test_draws_are_of_two_clusters_where_there_are_two():
+    for seed in range(20):
+        one, other = prepare.draw(clustered(98, 2), 2, seed)
+        assert one.cluster != other.cluster
+        assert len(set(drawn(clustered(100), 2, seed))) == 2
 
 
 def test_contamination_is_the_share_of_grams_seen():

@@ -64,10 +64,18 @@ def prepare(
 
 
 def draw(found: Sequence[Item], count: int, seed: int) -> list[Item]:
-    """So many of the items, drawn without replacement, in their order."""
+    """So many of the items, drawn without replacement, in their order.
+
+    Of two clusters at least where there are two: one alone does not tell how sure a score is.
+    """
     if len(found) <= count:
         return list(found)
-    places = np.random.default_rng(seed).choice(len(found), count, replace=False)
+    rng = np.random.default_rng(seed)
+    places = rng.choice(len(found), count, replace=False)
+    drawn = {found[place].cluster for place in places}
+    others = [place for place, item in enumerate(found) if item.cluster not in drawn]
+    if len(drawn) == 1 and others:
+        places[-1] = rng.choice(others)
     return [found[place] for place in sorted(places)]
 
 
