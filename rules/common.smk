@@ -58,8 +58,6 @@ problems += found + faults
 CACHE, MIRROR = paths.folders(CONFIG.paths)
 if workflow.is_main_process:  # jobs on a cluster are not told of --retries; they inherit this
     os.environ.update(KENSHO_RETRIES=str(getattr(workflow.execution_settings, "retries", 0)))
-if workflow.is_main_process and "--profile" in sys.argv:  # preflight asks whether it fits
-    os.environ.update(KENSHO_PROFILE=sys.argv[sys.argv.index("--profile") + 1])
 if DeploymentMethod.ENV_MODULES in workflow.deployment_settings.deployment_method:
     os.environ.update(KENSHO_MODULES=" ".join(CONFIG.cluster.modules))  # each job asks for them
 if CONFIG.accelerator == "none":  # jobs inherit it: none uses what the configuration denies

@@ -12,6 +12,7 @@ rule preflight:
     params:
         scale=CONFIG.scale,
         accelerator=CONFIG.accelerator,
+        gpu_model=CONFIG.cluster.gpu_model,
         accelerator_fallback=CONFIG.accelerator_fallback,
         licences=CONFIG.licences,
         sources={name: source.model_dump(exclude_none=True) for name, source in SOURCES.items()},

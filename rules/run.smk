@@ -1,30 +1,39 @@
 # One head at a time: it holds the folder, says what failed, and its jobs record what they made.
+from snakemake.jobs import GroupJob
 from snakemake.persistence import PersistenceBase
 from snakemake_interface_executor_plugins.settings import ExecMode
 
+MINE = os.environ.get("SLURM_JOB_ID")  # of a head that is a job itself; the plugin unsets it
 # Looked at before the plan is made, too: what ends in between is in the plan.
-EARLIER = running.refusal(slurm.queued(Path())) if workflow.is_main_process else None
+EARLIER = running.refusal(slurm.queued(Path(), MINE)) if workflow.is_main_process else None
 
 
 def begin():
     """Hold the folder as its only head; refuse while jobs of an earlier one still work in it."""
+    submits = workflow.executor_plugin.name == "slurm"
     try:
         workflow.globals["HELD"] = running.hold()  # as long as this process lives
+        reason = EARLIER or running.refusal(slurm.queued(Path(), MINE, strict=submits))
     except ValueError as error:
         raise WorkflowError(str(error)) from None
-    if reason := EARLIER or running.refusal(slurm.queued(Path())):
+    if reason:
         raise WorkflowError(reason)
-    running.sweep(Path("results"))
-    for path in (jobs.FAILURES, jobs.GIVEN_UP):
-        path.unlink(missing_ok=True)
-    jobs.record("run", "started")
+    if submits:  # preflight asks whether they fit
+        os.environ.update(KENSHO_PARTITIONS=str(workflow.executor_settings.partition_config or ""))
+    try:
+        running.sweep(Path("results"))
+        for path in (jobs.FAILURES, jobs.GIVEN_UP):
+            path.unlink(missing_ok=True)
+        jobs.record("run", "started")
+    except OSError as error:  # a full disk, most likely
+        raise WorkflowError(f"{error}; mend it and give the same command again") from None
 
 
 def last_failure():
     """What the failed rules said, as the last lines of a run."""
     said = jobs.FAILURES.read_text().splitlines() if jobs.FAILURES.exists() else []
     said += [
-        f"job {name} was killed before it could say why (memory, time limit or node) "
+        f"job {name} was killed before it could say why (interrupted, memory, time limit or node) "
         "(its log is under logs/, SLURM's under logs/slurm)"
         for name in jobs.killed()
     ]
@@ -32,7 +41,29 @@ def last_failure():
     return "\n".join([*dict.fromkeys(said), advice])  # retries repeat themselves
 
 
-if not workflow.is_main_process:
+if workflow.is_main_process:
+    # What a group had finished stays when another job of it fails.
+    clean = GroupJob.postprocess
+    GONE = {}  # see slurm.settled
+    plugin = sys.modules.get("snakemake_executor_plugin_slurm")
+
+    async def postprocess(self, error=False, **kwargs):
+        if not error:
+            return await clean(self, **kwargs)
+        for job in self.jobs:
+            lost = not jobs.finished(" ".join([job.rule.name, *job.wildcards]))
+            await job.postprocess(error=lost, check_output_mtime=False, **kwargs)
+
+    GroupJob.postprocess = postprocess
+    if plugin:
+        ask = plugin.query_job_status
+
+        async def query_job_status(command, logger):
+            states, seconds = await ask(command, logger)
+            return states if states is None else slurm.settled(GONE, states), seconds
+
+        plugin.query_job_status = query_job_status
+else:
     # A job itself records how its outputs were made (its head may be gone by then), so that later
     # changes still rerun it. Snakemake leaves that to the head alone.
     recorded = PersistenceBase.finished

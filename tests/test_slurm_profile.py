@@ -18,7 +18,7 @@ def test_every_profile_is_found_by_its_name_alone(name):
 
 
 @pytest.mark.parametrize("name", ON_SLURM)
-def test_every_line_of_a_cluster_profile_says_why_or_is_plain(name):
+def test_a_cluster_profile_names_what_there_is(name):
     settings = yaml.safe_load((ROOT / name / "config.yaml").read_text())
     partitions = yaml.safe_load((ROOT / settings["slurm-partition-config"]).read_text())
     assert settings["nolock"] and settings["slurm-status-command"] == "squeue"
@@ -36,31 +36,87 @@ def cluster(folder, monkeypatch, **programs):
     monkeypatch.chdir(ROOT)
 
 
+WANTED = {"accelerator": "none", "gpu_model": None, "megabytes": 8000}
+NODES = "cpu|250000|(null)\\nmi300x|1500000+|gpu:mi300x:8(S:0-1)\\n"
+PARTITIONS = Path("profiles/slurm-mi300x/partitions.yaml")
+
+
+def problems(partitions=PARTITIONS, account=None, **wanted):
+    found = slurm.preflight(partitions, account, **WANTED | wanted)
+    return [f"{f.seen} -> {f.mend}" for f in found if f.state == "problem"]
+
+
 def test_preflight_names_partitions_that_the_cluster_lacks(tmp_path, monkeypatch):
-    cluster(tmp_path, monkeypatch, sinfo="cpu\\nbig\\n", sacctmgr="mine\\n", scontrol="")
-    found = slurm.preflight(Path("slurm-mi300x"))
-    (problem,) = [f for f in found if f.state == "problem"]
-    assert "names mi300x; the cluster has big, cpu" in problem.seen
+    rows = NODES.replace("mi300x|", "big|")
+    cluster(tmp_path, monkeypatch, sinfo=rows, sacctmgr="mine\\n", scontrol="")
+    (problem,) = problems()
+    assert "names mi300x; the cluster has big, cpu -> edit" in problem
+
+
+def test_preflight_looks_at_the_nodes_and_not_at_the_machine_it_runs_on(tmp_path, monkeypatch):
+    cluster(tmp_path, monkeypatch, sinfo=NODES, sacctmgr="", scontrol="")
+    assert problems(accelerator="rocm", gpu_model="mi300x", megabytes=1_500_000) == []
+    assert problems(accelerator="rocm") == []
+    (problem,) = problems(accelerator="rocm", gpu_model="mi300")
+    assert (
+        "no partition offers gpu:mi300 (gpu:mi300x:8(S:0-1)) -> mend cluster.gpu_model" in problem
+    )
+    (problem,) = problems(megabytes=1_500_001)
+    assert "at most 1500000 MB; the largest job asks 1500001" in problem
+    cluster(tmp_path, monkeypatch, sinfo="cpu|9000|(null)\\nmi300x|9000|(null)\\n")
+    assert "(no accelerator)" in problems(accelerator="rocm")[0]
 
 
 def test_preflight_wants_slurm_to_remember_jobs_long_enough(tmp_path, monkeypatch):
-    said = "MinJobAge               = 60 sec\\n"
-    cluster(tmp_path, monkeypatch, sinfo="cpu\\nmi300x\\n", sacctmgr="a\\nb\\n", scontrol=said)
-    states = {f.state: f for f in slurm.preflight(Path("slurm-mi300x"))}
-    assert "to 20 or less" in states["problem"].mend and "yours: a, b" in states["note"].seen
+    said = "MinJobAge               = 120 sec\\n"
+    cluster(tmp_path, monkeypatch, sinfo=NODES, sacctmgr="a\\nb\\n", scontrol=said)
+    (problem,) = problems()
+    assert "forgets a finished job after 120 s" in problem and "sacct" in problem
+    notes = [f.seen for f in slurm.preflight(PARTITIONS, None, **WANTED) if f.state == "note"]
+    assert notes == ["no account named; yours: a, b"]
+    assert "account c is not among yours: a, b" in problems(account="c")[0]
 
 
-def test_preflight_off_the_cluster_says_where_to_start(tmp_path, monkeypatch):
-    cluster(tmp_path, monkeypatch)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    (problem,) = slurm.preflight(Path("slurm-mi300x"))
-    assert "login node" in problem.mend
-    assert slurm.preflight(Path("local")) == []
+def test_preflight_says_where_there_is_nothing_to_look_at(tmp_path, monkeypatch):
+    cluster(tmp_path, monkeypatch, sinfo=NODES, sacctmgr="", scontrol="")
+    absent = tmp_path / "none.yaml"
+    (problem,) = problems(absent)
+    assert str(absent) in problem and "partitions.yaml" in problem
+    found = slurm.preflight(None, "mine", **WANTED)
+    assert [f.state for f in found] == ["note", "note"]
+    assert "sacctmgr does not say" in found[1].seen
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert "login node" in problems()[0]
 
 
-def test_jobs_of_another_folder_or_of_this_job_do_not_count(tmp_path, monkeypatch):
-    places = {7: tmp_path, 8: "/else", 9: tmp_path}
-    rows = "".join(f"{number}\\trun\\tRUNNING\\t{place}\\n" for number, place in places.items())
+RUN = "0b7f1a2e-9c1d-4e0a-8f3b-1234567890ab"
+
+
+def test_jobs_of_another_folder_or_kind_or_of_this_job_do_not_count(tmp_path, monkeypatch):
+    jobs = [(6, "interactive", tmp_path), (7, RUN, tmp_path), (8, RUN, "/else"), (9, RUN, tmp_path)]
+    rows = "".join(f"{number}\\t{name}\\tRUNNING\\t{place}\\n" for number, name, place in jobs)
     cluster(tmp_path, monkeypatch, squeue=rows)
-    monkeypatch.setenv("SLURM_JOB_ID", "9")
-    assert slurm.queued(tmp_path) == [("7", "run", "RUNNING")]
+    assert slurm.queued(tmp_path, "9", strict=True) == [("7", RUN, "RUNNING")]
+
+
+def test_a_queue_that_does_not_answer_is_not_an_empty_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert slurm.queued(tmp_path, None, strict=True) == []  # no squeue, no SLURM
+    (tmp_path / "squeue").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "squeue").chmod(0o755)
+    assert slurm.queued(tmp_path, None) == []
+    with pytest.raises(ValueError, match="squeue does not answer"):
+        slurm.queued(tmp_path, None, strict=True)
+
+
+def test_a_job_that_stays_gone_is_taken_for_failed():
+    gone = {}
+    polls = [
+        {"1": "RUNNING", "2": "RUNNING", "3": "NODE_FAIL"},
+        {"1": "PREEMPTED", "3": "NODE_FAIL"},
+        {"1": "PREEMPTED", "3": "PENDING"},  # 3 is run again
+        {"1": "PREEMPTED", "3": "RUNNING"},
+    ]
+    *before, last = [slurm.settled(gone, states) for states in polls]
+    assert before == polls[:3]
+    assert last == {"1": "FAILED", "2": "FAILED", "3": "RUNNING"}

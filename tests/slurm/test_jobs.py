@@ -62,6 +62,21 @@ def test_jobs_outlive_a_restart_of_slurmd(toy):
     toy.expect_each_output_once()
 
 
+def test_a_group_keeps_what_it_had_finished_when_one_of_it_fails(toy):
+    refused = toy.folder / "refused" / "part-1"
+    refused.parent.mkdir()
+    refused.touch()
+    head = toy.start("--groups", "part=both", "--group-components", "both=2")
+    assert head.wait() != 0
+    assert "rule part 1 failed: part-1 is refused" in head.said
+    assert toy.output("part-0").exists() and not toy.output("part-1").exists()
+    refused.unlink()
+    assert toy.planned() == {"part": 1, "middle": 2, "joined": 1, "all": 1, "total": 5}
+    toy.start().succeeds()
+    assert toy.torn() == [] and toy.planned() == {}
+    toy.expect_precise_reruns()
+
+
 def test_half_an_output_is_never_read(toy):
     toy.set(seconds=5)
     head = toy.start()

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,9 +130,13 @@ def test_checkpoints_of_other_settings_are_not_resumed(tiny_model, tmp_path):
     assert equal(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
 
 
-def test_a_finished_run_leaves_no_checkpoint(tiny_model, tmp_path):
-    run(tiny_model, tmp_path)
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["lock"]
+def test_a_finished_run_trains_nothing_again_while_its_checkpoints_are_there(tiny_model, tmp_path):
+    steps, record = run(tiny_model, tmp_path)
+    trained = weights(tmp_path)
+    shutil.rmtree(tmp_path / "model")
+    again, told = run(tiny_model, tmp_path)
+    pd.testing.assert_frame_equal(again, steps)  # with the seconds of the first run
+    assert told == record and equal(weights(tmp_path), trained)
 
 
 def test_a_second_process_waits_for_the_first(tiny_model, tmp_path):

@@ -1,53 +1,117 @@
 """What SLURM says: the jobs that work in a folder, and whether a profile fits the cluster."""
 
 import getpass
-import os
 import re
+import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from kensho.preflight import Finding
 
-POLLS = 3  # status checks for which SLURM must remember a finished job
+POLLS = 3  # checks in a row after which a job that is gone is taken for failed
+GONE = ("PREEMPTED", "NODE_FAIL")  # states of jobs that SLURM may run again, or not
+REMEMBERED = 240  # seconds: the plugin's checks grow to 180 s apart
+RUN = re.compile(r"(^|_)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")  # how the plugin names jobs
 
 
-def queued(folder: Path) -> list[tuple[str, str, str]]:
-    """SLURM's jobs that work in the folder, without this one: job id, name of the run, state."""
-    said = _said("squeue", "--me", "--noheader", "--format=%i\t%j\t%T\t%Z")
-    mine = os.environ.get("SLURM_JOB_ID")
+def queued(folder: Path, mine: str | None, strict: bool = False) -> list[tuple[str, str, str]]:
+    """Jobs of Snakemake that work in the folder, without job ``mine``: id, name of the run, state.
+
+    Raises ValueError where strict and squeue is there but does not answer: it is the only witness.
+    """
+    said = _said("squeue", "--me", "--noheader", "--format=%i\t%j\t%T\t%Z", timeout=30)
+    if said is None and strict and shutil.which("squeue"):
+        raise ValueError(
+            "squeue does not answer: whether jobs of an earlier run still work in this folder "
+            "cannot be known; try again when `squeue --me` does"
+        )
     rows = [line.split("\t") for line in (said or "").splitlines()]
     return [
         (number, name, state)
         for number, name, state, place in rows
-        if number != mine and Path(place).resolve() == folder.resolve()
+        if number != mine and RUN.search(name) and Path(place).resolve() == folder.resolve()
     ]
 
 
-def preflight(profile: Path) -> list[Finding]:
-    """Partitions, account and memory of finished jobs that a SLURM profile counts on.
+def settled(gone: dict[str, int], states: Mapping[str, str]) -> dict[str, str]:
+    """States of jobs by id; FAILED for those that POLLS checks in a row found gone.
 
-    Empty for a profile that does not submit to SLURM.
+    Snakemake's plugin would wait for these for ever. ``gone`` counts the checks of each job, from
+    call to call.
     """
-    settings = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8"))
-    if settings.get("executor") != "slurm":
-        return []
-    there = _said("sinfo", "--noheader", "--format=%R")
+    for number in {*gone, *states}:
+        lost = states.get(number, GONE[0]) in GONE
+        gone[number] = gone.get(number, 0) + 1 if lost else 0
+    return {**states, **{n: "FAILED" for n, checks in gone.items() if checks >= POLLS}}
+
+
+def preflight(
+    partitions: Path | None,
+    account: str | None,
+    *,
+    accelerator: str,
+    gpu_model: str | None,
+    megabytes: int,
+) -> list[Finding]:
+    """Whether the cluster has what the jobs count on, and remembers those that have finished.
+
+    Args:
+        partitions: file of the plugin with the partitions that jobs may go to.
+        account: that jobs are charged to, if one is named.
+        accelerator, gpu_model: as configured.
+        megabytes: memory of the largest job.
+    """
+    there = _said("sinfo", "--noheader", "--format=%R|%m|%G")
     if there is None:
         mend = "start Snakemake on a login node of the cluster, or use --profile local"
         return [Finding("slurm", "problem", "sinfo is missing or does not answer", mend)]
-    found = _partitions(Path(settings["slurm-partition-config"]), set(there.split()))
-    found += _account(settings.get("default-resources", {}).get("slurm_account"))
-    return found + _remembered(int(settings["slurm-init-seconds-before-status-checks"]))
+    rows = [line.split("|") for line in there.splitlines()]
+    found = []
+    if partitions is None:
+        seen = "no slurm-partition-config in the profile: SLURM's default partition is used"
+        found.append(Finding("slurm", "note", seen))
+    else:
+        try:
+            named = yaml.safe_load(partitions.read_text(encoding="utf-8"))["partitions"]
+        except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+            seen = f"{partitions} has no list of partitions ({str(error).splitlines()[0]})"
+            mend = "see profiles/slurm-mi300x/partitions.yaml for one"
+            return [Finding("slurm", "problem", seen, mend)]
+        found += _partitions(partitions, list(named), sorted({name for name, _, _ in rows}))
+        rows = [row for row in rows if row[0] in named]
+    return [
+        *found,
+        *_nodes(rows, accelerator, gpu_model, megabytes),
+        *_account(account),
+        *_remembered(),
+    ]
 
 
-def _partitions(listed: Path, there: set[str]) -> list[Finding]:
-    named = yaml.safe_load(listed.read_text(encoding="utf-8"))["partitions"]
-    if absent := sorted(set(named) - there):
-        seen = f"{listed} names {', '.join(absent)}; the cluster has {', '.join(sorted(there))}"
+def _partitions(listed: Path, named: list[str], there: list[str]) -> list[Finding]:
+    if absent := sorted(set(named) - set(there)):
+        seen = f"{listed} names {', '.join(absent)}; the cluster has {', '.join(there)}"
         return [Finding("slurm", "problem", seen, f"edit the names and limits in {listed}")]
     return [Finding("slurm", "ok", f"partitions {', '.join(named)}")]
+
+
+def _nodes(rows: list[list[str]], accelerator, gpu_model, megabytes) -> list[Finding]:
+    """Memory and accelerators of the partitions' nodes; a row: partition, MB, generic resources."""
+    found = []
+    largest = max((int(memory.rstrip("+")) for _, memory, _ in rows), default=0)
+    if rows and largest < megabytes:
+        seen = f"nodes have at most {largest} MB; the largest job asks {megabytes}"
+        mend = "name a partition with more memory, or smaller settings for the largest job"
+        found.append(Finding("slurm", "problem", seen, mend))
+    wanted = f"gpu:{gpu_model}" if gpu_model else "gpu"
+    offered = sorted({kind for _, _, kind in rows if kind.startswith("gpu")})
+    if accelerator != "none" and not any(re.search(rf"\b{wanted}\b", o) for o in offered):
+        seen = f"no partition offers {wanted} ({', '.join(offered) or 'no accelerator'})"
+        mend = "mend cluster.gpu_model, name another partition, or set accelerator: none"
+        found.append(Finding("slurm", "problem", seen, mend))
+    return found
 
 
 def _account(account: str | None) -> list[Finding]:
@@ -61,24 +125,26 @@ def _account(account: str | None) -> list[Finding]:
             return [Finding("slurm", "ok", "no account named")]
         mend = "set slurm_account in the profile's default-resources"
         return [Finding("slurm", "note", f"no account named; yours: {', '.join(mine)}", mend)]
-    if mine and account not in mine:
+    if not mine:
+        return [Finding("slurm", "note", f"account {account}: sacctmgr does not say whether it is")]
+    if account not in mine:
         seen = f"slurm_account {account} is not among yours: {', '.join(mine)}"
         return [Finding("slurm", "problem", seen, "mend the profile's default-resources")]
     return [Finding("slurm", "ok", f"account {account}")]
 
 
-def _remembered(seconds: int) -> list[Finding]:
+def _remembered() -> list[Finding]:
     age = re.search(r"MinJobAge\s*=\s*(\d+)", _said("scontrol", "show", "config") or "")
-    if age and int(age[1]) < POLLS * seconds:
-        seen = f"SLURM forgets a finished job after {age[1]} s, it is asked every {seconds} s"
-        mend = f"set slurm-init-seconds-before-status-checks to {int(age[1]) // POLLS} or less"
+    if age and int(age[1]) < REMEMBERED:
+        seen = f"SLURM forgets a finished job after {age[1]} s, squeue is asked up to 180 s later"
+        mend = "ask for SLURM's default MinJobAge of 300, or set slurm-status-command: sacct"
         return [Finding("slurm", "problem", seen, mend)]
     return []
 
 
-def _said(*command: str) -> str | None:
+def _said(*command: str, timeout: int = 3) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,22 +29,26 @@ def job(snakemake):
     began = time.time()
     with open(path, "w", encoding="utf-8") as log, at_work(name):
         sys.stderr = _Both(log, sys.__stderr__)
-        record("started", name)
         try:
+            record("started", name)
             with _within_budget(snakemake, name):
                 _require_modules()
                 yield _fallbacks(snakemake.params)
         except Exception as error:
-            traceback.print_exc(file=log)
             cause = (str(error).splitlines() or [type(error).__name__])[0]
-            log.flush()
-            record("failed", name, time.time() - began)
             said = [f"rule {name} failed: {cause}", f"  log: {path}"]
-            said += [f"  | {line}" for line in _lines(path)[-TAIL:]]
-            _append(FAILURES, "\n".join(said))
-            if not _may_pass(error):
-                _append(GIVEN_UP, name)
             print(said[0], file=sys.__stderr__)
+            with suppress(OSError):  # where the disk is full, each of these says what it can
+                traceback.print_exc(file=log)
+                log.close()
+            said += [f"  | {line}" for line in _lines(path)[-TAIL:]]
+            with suppress(OSError):
+                record("failed", name, time.time() - began)
+            with suppress(OSError):
+                _append(FAILURES, "\n".join(said))
+            with suppress(OSError):
+                if not _may_pass(error):
+                    _append(GIVEN_UP, name)
             sys.exit(1)
         finally:
             sys.stderr = sys.__stderr__
@@ -103,16 +107,24 @@ def record(event: str, name: str, seconds: float | None = None) -> None:
 
 def killed() -> list[str]:
     """Jobs of the last run that started and never said how they ended."""
-    started: dict[str, None] = {}
+    return [name for name, event in _last_events().items() if event == "started"]
+
+
+def finished(name: str) -> bool:
+    """Whether the last run has made a job's outputs, all of them."""
+    return _last_events().get(name) == "finished"
+
+
+def _last_events() -> dict[str, str]:
+    """What each job of the last run said last."""
+    said: dict[str, str] = {}
     for line in _lines(EXECUTION_LOG):
         _, event, name, *_ = [*line.split("\t"), "", ""]  # a kill may have torn it
         if event == "run":
-            started = {}
-        elif event == "started":
-            started[name] = None
+            said = {}
         else:
-            started.pop(name, None)
-    return list(started)
+            said[name] = event
+    return said
 
 
 def _lines(path: Path) -> list[str]:

@@ -16,6 +16,8 @@ with job(snakemake):
     for path in snakemake.input:
         if not Path(path).read_text().endswith("end\n"):
             raise ValueError(f"{path}: torn")
+    if Path("refused", name).exists():
+        raise ValueError(f"{name} is refused")
     Path("writers").mkdir(exist_ok=True)
     with replacing(f"writers/{name}") as temporary:
         temporary.write_text(f"{os.environ.get('SLURM_JOB_ID')} {os.getpid()}\n")

@@ -24,6 +24,7 @@ from kensho.files import read_json, replacing, sha256
 from kensho.validation import problems, read_yaml
 
 FAULTS = (OSError, ValueError, KeyError, ImportError, tarfile.TarError, zipfile.BadZipFile)
+PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 TIMEOUT = (5, 60)  # seconds to connect, seconds without a byte
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 LicenceClass = Literal[
@@ -111,10 +112,10 @@ def fetch(name: str, source: Source, folder: Path, *, cache: Path, mirror: Path 
     The record has name, path, sha256, bytes, licence, revision and attribution; ``path`` is null
     and ``reason`` says why if the source is optional and no place has it. Files of installed
     packages are checked where they are. Raises ValueError, one line with what each place said, if
-    a source that is not optional cannot be had.
+    a source that is not optional cannot be had; ConnectionError where the network may be back soon.
     """
     record = {"name": name, "path": None, **source.model_dump(exclude={"places", "optional"})}
-    stored, said = cache / source.sha256, []
+    stored, said, failure = cache / source.sha256, [], ValueError
     if stored.is_file() and sha256(stored) != source.sha256:
         stored.unlink()
     for place in source.places if not stored.is_file() else []:
@@ -125,9 +126,10 @@ def fetch(name: str, source: Source, folder: Path, *, cache: Path, mirror: Path 
             break
         except FAULTS as error:
             said.append(f"{place.kind}: {_first_line(error)}")
+            failure = ConnectionError if isinstance(error, PASSING) else failure
     if not stored.is_file():
         if not source.optional:
-            raise ValueError(_nowhere(name, "has it", said))
+            raise failure(_nowhere(name, "has it", said))
         return record | {"reason": _nowhere(name, "has it", said)}
     target = folder / source.file
     with replacing(target) as temporary:

@@ -63,11 +63,11 @@ def train(
     """Train one arm with one seed and save it to ``output``.
 
     ``samples`` has columns en and ja (translation) or prompt and completion; a ``base`` stored in
-    NF4 stays so under its adapter. ``checkpoints`` is kept while the run is unfinished: the
+    NF4 stays so under its adapter. ``checkpoints`` is the caller's to remove when all is kept: the
     same call goes on from the last one and gives the same weights as an undisturbed run; a call
-    with other settings, samples, base or ``code`` (a digest) starts anew, and a finished run
-    leaves none. Returns the steps (step, loss, tokens, seconds, peak_bytes above what was resident
-    before the model was loaded) and a record with parameters, peak memory and tokens per second.
+    with other settings, samples, base or ``code`` (a digest) starts anew. Returns the steps (step,
+    loss, tokens, seconds, peak_bytes above what was resident before the model was loaded) and a
+    record with parameters, peak memory and tokens per second.
     Raises ValueError if training left the logits unchanged.
     """
     drawn = draw(samples, steps * batch_size, seed)
@@ -142,7 +142,6 @@ def train(
             tokenizer.save_pretrained(temporary)
         shutil.rmtree(output, ignore_errors=True)
         temporary.rename(output)
-        _empty(checkpoints)
     table = pd.DataFrame(observer.rows)
     steady = table[table["step"] > WARMUP_STEPS]
     return table, {
@@ -211,6 +210,8 @@ def _exclusive(folder: Path):
         except BlockingIOError:
             print(f"{folder}: another process still trains here; waiting", file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:  # no flock on this file system; the queue alone keeps others away
+            pass
         yield
 
 

@@ -17,13 +17,25 @@ with job(snakemake):
         results: preflight.still_to_come(results, preflight.RESULTS_BYTES[given.scale]),
         cache: sum(2 * source.bytes for source in absent),  # the file and the package it is in
     }
+    partitions = os.environ.get("KENSHO_PARTITIONS")
+    if partitions is not None:  # jobs run on the nodes of a cluster
+        machine = slurm.preflight(
+            Path(partitions) if partitions else None,
+            snakemake.resources.get("slurm_account"),
+            accelerator=given.accelerator,
+            gpu_model=given.gpu_model,
+            megabytes=given.largest_mb,
+        )
+    else:
+        instead = given.accelerator_fallback
+        machine = [
+            preflight.memory(given.largest_mb * 10**6),
+            *preflight.accelerator(given.accelerator, rocm.torch_build(), fallback=instead),
+        ]
     found = [
         preflight.Finding("configuration", "ok", f"scale {given.scale}, claims and cards valid"),
         *preflight.disk(needs),
-        preflight.memory(given.largest_mb * 10**6),
-        *preflight.accelerator(
-            given.accelerator, rocm.torch_build(), fallback=given.accelerator_fallback
-        ),
+        *machine,
         *preflight.licences(entries, given.licences, given.needed),
         *preflight.sources(
             accepted,
@@ -34,8 +46,6 @@ with job(snakemake):
         ),
         *preflight.packages(),
     ]
-    if profile := os.environ.get("KENSHO_PROFILE"):
-        found += slurm.preflight(Path(profile))
     if given.accelerator == "rocm":
         found += preflight.variables(rocm.load(Path(snakemake.input.variables)), os.environ)
     print(preflight.as_table(found), file=sys.stderr)

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -18,11 +19,12 @@ with job(snakemake) as fallbacks:
     seed = int(snakemake.wildcards.seed)
     dtype = compute_dtype(schedule.pop("dtype"))
     output = Path(snakemake.output.model)
+    checkpoints = output.parent.parent / f"seed{seed}.checkpoints"  # undeclared: a rerun resumes
     steps, record = train(
         Path(snakemake.input.base),
         read_table(snakemake.input.samples).head(kept),  # in random order already
         output,
-        output.parent.parent / f"seed{seed}.checkpoints",  # undeclared: a rerun resumes from it
+        checkpoints,
         name=f"{name} seed {seed}",
         dtype=dtype,
         seed=seed,
@@ -44,3 +46,4 @@ with job(snakemake) as fallbacks:
         "registered": claims,
     }
     write_json(snakemake.output.record, {**made, **record, **environment()})
+    shutil.rmtree(checkpoints)  # not before: nothing of a training is lost to a disk that is full
