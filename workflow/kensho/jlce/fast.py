@@ -16,6 +16,7 @@ from kensho.jlce.behind import behind
 from kensho.jlce.journal import digest
 from kensho.jlce.prefix_tree import Pack, Tokens, families, packs
 
+BATCHES = 4  # of answers that are written together, and kept together when a run is killed
 LEAST_SHARED = 8  # tokens; beginnings shorter than that are not worth a pass of their own
 Scored = tuple[float, bool]
 Journal = MutableMapping[str, list]  # results of a pack by the digest of what was asked
@@ -94,45 +95,52 @@ def generate(
     """Greedy continuations of at most ``most`` tokens each, up to and with the one that ended it.
 
     ``batch`` sequences of like length go together behind their shared beginning; one that has
-    ``ended`` leaves its batch.
+    ``ended`` leaves its place to the next.
     """
     journal = {} if journal is None else journal
     answers: list[list[int]] = [[] for _ in contexts]
     for order, common in families(contexts, LEAST_SHARED):
         start, cache = min(common, *(len(contexts[i]) - 1 for i in order)), None
         by_length = sorted(order, key=lambda i: -len(contexts[i]))
-        for first in range(0, len(by_length), batch):
-            rows = by_length[first : first + batch]
+        for first in range(0, len(by_length), BATCHES * batch):
+            rows = by_length[first : first + BATCHES * batch]
             key = digest([salt, most, [contexts[index] for index in rows]])
             if key not in journal:
                 if cache is None:
                     cache = _read(model, contexts[order[0]][:start])
-                _decode(model, contexts, rows, start, cache, answers, most, ended)
+                _decode(model, contexts, rows, batch, start, cache, answers, most, ended)
                 journal[key] = [answers[index] for index in rows]
             for index, answer in zip(rows, journal[key], strict=True):
                 answers[index] = answer
     return answers
 
 
-def _decode(model, contexts, rows, start, prefix, answers, most, ended) -> None:
-    logits, caches = zip(*(_prefill(model, contexts[i], start, prefix) for i in rows), strict=True)
-    width = max(len(contexts[index]) for index in rows) - start
-    cache, seen = _padded(caches, width)
-    at = _tensor([len(contexts[index]) for index in rows], model)  # place of the next token
-    chosen = torch.cat(logits).argmax(dim=-1)
-    while True:
+def _decode(model, contexts, waiting, batch, start, prefix, answers, most, ended) -> None:
+    rows, cache = [], DynamicCache()
+    chosen = at = _tensor(np.zeros(0, int), model)  # next tokens, and their places
+    seen = _tensor(np.zeros((0, 0), bool), model)  # (rows, width): which places of the cache count
+    while rows or waiting:
+        free = batch - len(rows)
+        taken, waiting = waiting[:free], waiting[free:]
+        if taken:
+            read = [_prefill(model, contexts[index], start, prefix) for index in taken]
+            logits, own = zip(*read, strict=True)
+            cache, seen = _joined([*_parts(cache, seen), *own])
+            chosen = torch.cat([chosen, torch.cat(logits).argmax(dim=-1)])
+            at = torch.cat([at, _tensor([len(contexts[index]) for index in taken], model)])
+            rows = [*rows, *taken]
         going = []
         for place, (index, token) in enumerate(zip(rows, chosen.tolist(), strict=True)):
             answers[index].append(token)
             if len(answers[index]) < most and not ended(answers[index]):
                 going.append(place)
-        if not going:
-            return
         if len(going) < len(rows):
-            keep = _tensor(going, model)
+            keep = _tensor(np.array(going, int), model)
             chosen, seen, at = chosen[keep], seen[keep], at[keep]
             cache.batch_select_indices(keep)
             rows = [rows[place] for place in going]
+        if not rows:
+            continue
         seen = torch.cat([seen, seen.new_ones(len(rows), 1)], dim=1)
         keys = at[:, None] + torch.arange(1 - seen.shape[1], 1, device=at.device)
         with behind(model, prefix):
@@ -147,7 +155,7 @@ def _decode(model, contexts, rows, start, prefix, answers, most, ended) -> None:
 
 
 def _prefill(model, context: Tokens, start: int, prefix: DynamicCache) -> tuple:
-    """Logits (1, vocabulary) behind a context, and the keys and values of its own tokens.
+    """Logits (1, vocabulary) behind a context, and its own tokens' part (see _joined).
 
     A row at a time: neither padding is read nor is the beginning repeated.
     """
@@ -162,20 +170,32 @@ def _prefill(model, context: Tokens, start: int, prefix: DynamicCache) -> tuple:
     ).logits[:, -1]
     own = [(layer.keys[:, :, start:], layer.values[:, :, start:]) for layer in prefix.layers]
     prefix.crop(start - len(context))
-    return logits, own
+    return logits, (own, places[:, start:] >= start)
 
 
-def _padded(caches: Sequence[list], width: int) -> tuple[DynamicCache, torch.Tensor]:
-    """One cache of all rows, padded on the left, and which of its places (rows, width) are real."""
+def _parts(cache: DynamicCache, seen: torch.Tensor) -> list[tuple]:
+    """The rows of a cache as a part of a joined one, without places that no row needs any more."""
+    if not len(seen):
+        return []
+    first = int(seen.any(dim=0).int().argmax())
+    layers = [(layer.keys[:, :, first:], layer.values[:, :, first:]) for layer in cache.layers]
+    return [(layers, seen[:, first:])]
+
+
+def _joined(parts: Sequence[tuple]) -> tuple[DynamicCache, torch.Tensor]:
+    """One cache of all parts' rows, padded on the left, and which of its places are real.
+
+    A part: keys and values (rows, heads, width, size) by layer, and its real places (rows, width).
+    """
+    width = max(seen.shape[1] for _, seen in parts)
     cache = DynamicCache()
-    for place, layers in enumerate(zip(*caches, strict=True)):
+    for place, layers in enumerate(zip(*(layers for layers, _ in parts), strict=True)):
         both = (
-            torch.cat([pad(part, (0, 0, width - part.shape[2], 0)) for part in parts])
-            for parts in zip(*layers, strict=True)
+            torch.cat([pad(part, (0, 0, width - part.shape[2], 0)) for part in kind])
+            for kind in zip(*layers, strict=True)
         )
         cache.update(*both, place)
-    real = torch.tensor([rows[0][0].shape[2] for rows in caches])
-    return cache, (torch.arange(width) >= width - real[:, None]).to(caches[0][0][0].device)
+    return cache, torch.cat([pad(seen, (width - seen.shape[1], 0)) for _, seen in parts])
 
 
 def _read(model, tokens: Tokens) -> DynamicCache:
