@@ -2,6 +2,7 @@
 
 import copy
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,17 @@ VALUES = [
     *(None, True, -1, 0, 0.5, 10**9, float("nan"), float("inf"), "", "x", "../x", "1", "今日は"),
     *([], [None], ["x", "x"], {}, {"x": 1}, [[]], {1: 2}, "a" * 100),
 ]
+# What a message says is right, or is to be done.
+MEND = re.compile(
+    r"expected|should|did you mean|known:|is missing|leave one out|give one|needs|takes"
+)
+MEND_OF_CLAIMS = re.compile(rf"{MEND.pattern}|must be|already used|the same label")
+
+
+def named(place):
+    """The innermost key of a place; of a list, its number from 1."""
+    keys = [key for key in place if isinstance(key, str)]
+    return keys[-1] if keys else str(place[0] + 1)
 
 
 def places(value, at=()):
@@ -65,11 +77,8 @@ def test_damaged_configurations_are_refused_by_key(known):
         refused += bool(lines)
         for line in lines:
             assert line.startswith("config: ") and "\n" not in line, (number, place, line)
-            assert len(line) < 1000, (number, place, line)
-        # licences name the sources that they exclude, sizes the sizes that they must fit
-        assert not lines or place[0] in ("licences", "data") or str(place[0]) in " ".join(lines), (
-            number, place, lines,
-        )  # fmt: skip
+            assert len(line) < 1000 and MEND.search(line), (number, place, line)
+        assert not lines or named(place) in " ".join(lines), (number, place, lines)
     assert refused > CONFIGS / 2
 
 
@@ -89,4 +98,7 @@ def test_damaged_claims_are_refused_by_file_and_key(tmp_path):
             refused += 1
             for line in str(error).splitlines():
                 assert path.name in line and len(line) < 1000, (number, place, line)
+                assert MEND_OF_CLAIMS.search(line), (number, place, line)
+            # a doubled claim is named by its id
+            assert named(place) in str(error) or "already used" in str(error), (place, str(error))
     assert refused > CLAIM_FILES / 3

@@ -1,4 +1,4 @@
-"""The whole embedded scale on the cluster gives the verdicts of a run on this machine."""
+"""The whole embedded scale on the cluster, disturbed, gives the verdicts of a run on this machine."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from kensho.claims import registry
-from toy_workflow import ROOT
+from toy_workflow import ROOT, said_by
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -28,13 +28,24 @@ def within_tolerance(test, here, there):
     return apart <= test.sesoi or (low <= most and least <= high)
 
 
-def test_the_cluster_gives_the_verdicts_of_this_machine(project):
+def test_a_cancelled_job_and_a_killed_head_leave_the_verdicts_of_this_machine(project):
     local = [sys.executable, "-m", "snakemake", "--profile", "local", "-n"]
     plan = subprocess.run(local, cwd=ROOT, capture_output=True, text=True, timeout=120)
     if "Nothing to be done" not in plan.stdout + plan.stderr:
         pytest.skip("no finished run here to compare with: `make report` first")
     # One job at a time with this machine's cores, as here: side by side they would slow each other.
-    project.start("--jobs", "1", "--max-threads", str(os.cpu_count())).succeeds(3600)
+    alone = ["--jobs", "1", "--max-threads", str(os.cpu_count())]
+    head = project.start(*alone)
+    log = project.folder / "logs/execution_log.txt"
+
+    def at_work(rule):
+        return lambda: log.exists() and f"\tstarted\t{rule}" in log.read_text() and project.queue()
+
+    said_by("scancel", *project.until(at_work("train"), "a training", 1800))
+    project.until(at_work("evaluate"), "an evaluation", 3600)
+    head.process.kill()
+    project.until_idle(900)
+    project.start(*alone).succeeds(3600)
     assert project.planned() == {}
     here, there = judged(ROOT), judged(project.folder)
     assert {i: c["verdict"] for i, c in there.items()} == {i: c["verdict"] for i, c in here.items()}
@@ -45,7 +56,7 @@ def test_the_cluster_gives_the_verdicts_of_this_machine(project):
             assert within_tolerance(tests[claim], mine, theirs), (claim, mine, theirs)
         else:
             assert theirs == mine, claim
-    log = (project.folder / "logs/execution_log.txt").read_text().splitlines()
-    finished = Counter(line.split("\t")[2] for line in log if "\tfinished\t" in line)
+    lines = log.read_text().splitlines()
+    finished = Counter(line.split("\t")[2] for line in lines if "\tfinished\t" in line)
     assert set(finished.values()) == {1}, finished.most_common(3)
     project.start("verify").succeeds(600)
