@@ -1,4 +1,4 @@
-"""The whole embedded scale on the cluster, disturbed, gives the verdicts of a run on this machine."""
+"""The embedded scale on the cluster, disturbed, gives the verdicts of a run on this machine."""
 
 import json
 import os
