@@ -138,8 +138,17 @@ def test_what_never_varies_is_not_certain():
     assert found["high"] == 1
     gold, _ = labels(6)
     always = of(table("a", "nli", gold=gold, chosen=np.ones(90)), main={"nli": "mcc"})
-    assert row(always, metric="mcc")[["value", "low", "high"]].tolist() == [0, 0, 0]
+    found = row(always, metric="mcc")
+    assert found["value"] == 0 and found["high"] == pytest.approx(-found["low"])
+    assert found["high"] == pytest.approx(1.96 / np.sqrt(90), rel=0.03)  # as of no correlation
     assert row(always, metric="balanced_acc")["value"] == pytest.approx(1 / 3)
+
+
+def test_even_guesses_find_a_label_as_often_as_there_are_choices():
+    rows = table("a", "nli", gold=np.zeros(4), chosen=np.array([0, 1, 1, 2]))
+    main, baselines = {"nli": "balanced_acc"}, {"nli": {"chance": 1 / 3, "majority": 1.0}}
+    found = row(scores({"a": rows}, main, baselines, seed=0), metric="balanced_acc")
+    assert (found["value"], found["chance"], found["majority"]) == (0.25, 1 / 3, 1)
 
 
 def test_rows_tell_main_metric_prompt_baselines_and_unread_answers():
@@ -156,7 +165,10 @@ def test_rows_tell_main_metric_prompt_baselines_and_unread_answers():
         ignore_index=True,
     )
     main = {"nli": "balanced_acc", "commonsense_reasoning": "acc"}
-    baselines = {name: {"chance": 0.2, "majority": 0.3} for name in main}
+    baselines = {
+        "nli": {"chance": 1 / 3},
+        "commonsense_reasoning": {"chance": 0.2, "majority": 0.3},
+    }
     found = scores({"b": arm.assign(arm="b"), "a": arm}, main, baselines, seed=0)
     assert list(found.columns) == leaderboard.COLUMNS
     keys = found[["task", "template", "arm"]].drop_duplicates().apply(tuple, axis=1).tolist()

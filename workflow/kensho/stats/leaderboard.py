@@ -53,8 +53,8 @@ def scores(
     Metrics of items are averaged over seeds within an item and then over items. Where the items
     have labels, accuracy, balanced accuracy (mean recall of the gold labels) and Matthews's
     correlation are added, each the mean over seeds; an answer without a label (-1) is wrong.
-    Intervals are BCa over resampled clusters (see `interval`), of means that are the same in every
-    cluster Wilson's with the clusters as items.
+    Intervals are BCa over resampled clusters (see `interval`); where no resample differs, Wilson's
+    with the clusters as items and the value as a share of the way from its least to 1.
 
     Returns COLUMNS: value, low and high, numbers of clusters and items, the main metric's `chance`
     and `majority` (in its own row, NaN elsewhere and where there is none), and `parsed`, the share
@@ -136,16 +136,18 @@ def _scores(arm: str, task: str, items: pd.DataFrame, seed: int, level: float) -
             values = _by_item(items, metric).groupby(level="cluster", sort=False)
             sums = values.agg(["sum", "count"]).to_numpy(float)
             low, high = interval(sums, mean, seed, level)
-            value = float(mean(sums.sum(0)))
-            if high - low < 1e-12:  # clusters that are all alike are not certain to stay so
-                low, high = intervals.proportion(value * clusters, clusters, 1 - level)[1:3]
-            found[metric] = value, float(low), float(high)
+            found[metric] = float(mean(sums.sum(0))), low, high
     if items["metric"].isin(LABELS).any():
         counts = _confusion(arm, task, items)
         for metric, value in BY_LABELS.items():
             if metric not in found:
-                ends = interval(counts, value, seed, level)
-                found[metric] = float(value(counts.sum(0))), *map(float, ends)
+                found[metric] = float(value(counts.sum(0))), *interval(counts, value, seed, level)
+    for metric, (value, low, high) in found.items():
+        if high - low < 1e-12:  # clusters that are all alike are not certain to stay so
+            least = LEAST.get(metric, 0.0)
+            share = (value - least) / (1 - least)
+            ends = intervals.proportion(share * clusters, clusters, 1 - level)[1:3]
+            found[metric] = value, *(float(least + (1 - least) * end) for end in ends)
     return found
 
 
@@ -204,6 +206,7 @@ BY_LABELS: Mapping[str, Value] = {
     "balanced_acc": balanced_accuracy,
     "mcc": matthews,
 }
+LEAST = {"mcc": -1.0}  # of the metrics that are below 0
 
 
 def interval(sums: np.ndarray, value: Value, seed: int, level: float) -> tuple[float, float]:
@@ -243,7 +246,7 @@ def _guesses(metric: str, items: pd.DataFrame, baseline: Mapping[str, float]) ->
         return {name: baseline[name] for name in ("chance", "majority") if name in baseline}
     if metric == "balanced_acc":
         share = 1 / items.loc[items["metric"] == "gold", "value"].nunique()
-        return {"chance": share, "majority": share}
+        return {"chance": baseline.get("chance", share), "majority": share}
     return {"chance": 0.0, "majority": 0.0} if metric == "mcc" else {}
 
 
