@@ -51,8 +51,9 @@ if workflow.is_main_process:
         if not error:
             return await clean(self, **kwargs)
         for job in self.jobs:
-            lost = not jobs.finished(" ".join([job.rule.name, *job.wildcards]))
-            await job.postprocess(error=lost, check_output_mtime=False, **kwargs)
+            there = all(map(os.path.exists, job.output))
+            made = there and jobs.finished(" ".join([job.rule.name, *job.wildcards]))
+            await job.postprocess(error=not made, check_output_mtime=False, **kwargs)
 
     GroupJob.postprocess = postprocess
     if plugin:

@@ -5,9 +5,10 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 
 import pytest
-from toy_workflow import said_by
+from toy_workflow import PROFILE, SOON, said_by
 
 pytestmark = pytest.mark.slurm
 
@@ -92,5 +93,13 @@ def test_of_two_heads_started_at_once_one_works(toy):
     assert refused.process.returncode != 0, refused.said
     assert "another run is active in this folder" in refused.said
     assert "Traceback" not in refused.said
+    toy.expect_each_output_once()
+    toy.expect_precise_reruns()
+
+
+def test_a_head_may_be_a_job_itself(toy):
+    command = shlex.join([sys.executable, "-m", "snakemake", "--profile", PROFILE, *SOON])
+    place = [f"--chdir={toy.folder}", f"--output={toy.folder}/head.log"]
+    said_by("sbatch", "--wait", *place, f"--wrap={command}", timeout=300)
     toy.expect_each_output_once()
     toy.expect_precise_reruns()
