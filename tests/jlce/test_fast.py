@@ -53,14 +53,14 @@ def test_scores_are_those_of_each_sequence_alone(model, nodes):
         assert greedy == expected[1]
 
 
-@pytest.mark.parametrize("batch", [1, 2, 8])
-def test_answers_are_those_of_each_context_alone(model, batch):
+@pytest.mark.parametrize(("batch", "nodes"), [(1, 512), (2, 4), (2, 512), (8, 512)])
+def test_answers_are_those_of_each_context_alone(model, batch, nodes):
     contexts = [context for context, _ in REQUESTS]
 
     def ended(tokens):
         return tokens[-1] % 7 == 0
 
-    found = fast.generate(model, contexts, most=9, batch=batch, ended=ended)
+    found = fast.generate(model, contexts, most=9, batch=batch, nodes=nodes, ended=ended)
     for context, answer in zip(contexts, found):
         tokens = list(context)
         for step, token in enumerate(answer):  # each is the greedy one
@@ -96,7 +96,7 @@ def test_an_interrupted_call_goes_on_with_equal_bytes(model, tmp_path):
 
 def test_answers_come_from_the_journal_too(model, tmp_path):
     contexts = [context for context, _ in REQUESTS]
-    given = {"most": 4, "batch": 2, "ended": lambda tokens: False}
+    given = {"most": 4, "batch": 2, "nodes": 512, "ended": lambda tokens: False}
     journal = Journal(tmp_path / "journal.jsonl")
     first = fast.generate(model, contexts, **given, journal=journal)
     assert fast.generate(None, contexts, **given, journal=Journal(journal.path)) == first

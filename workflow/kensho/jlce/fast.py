@@ -16,7 +16,7 @@ from kensho.jlce.behind import behind
 from kensho.jlce.journal import digest
 from kensho.jlce.prefix_tree import Pack, Tokens, families, packs
 
-BATCHES = 4  # of answers that are written together, and kept together when a run is killed
+BATCHES = 4  # of answers, which are kept together when a run is killed
 LEAST_SHARED = 8  # tokens; beginnings shorter than that are not worth a pass of their own
 Scored = tuple[float, bool]
 Journal = MutableMapping[str, list]  # results of a pack by the digest of what was asked
@@ -60,16 +60,7 @@ def _score(
     }
     needed = sorted({node for path in predicting.values() for node in path})
     row = {node: place for place, node in enumerate(needed)}
-    depths, prefix = _tensor(pack.depths[None], model), _tensor(np.arange(start)[None], model)
-    allowed = np.pad(pack.ancestors, ((0, 0), (start, 0)), constant_values=True)
-    allowed, keys = _tensor(allowed[None], model), torch.cat([prefix, depths], dim=1)
-    logits = model(
-        input_ids=_tensor(pack.tokens[None], model),
-        position_ids=depths,
-        attention_mask=_mask(model, allowed, depths, keys),
-        past_key_values=cache,
-        logits_to_keep=_tensor(needed, model),
-    ).logits[0]
+    logits = _forest(model, pack, start, cache, needed)
     if len(pack.tokens):
         cache.crop(-len(pack.tokens))
     logits = logits.float()
@@ -81,6 +72,20 @@ def _score(
         yield index, (float(likelihood), bool((best[rows] == targets).all()))
 
 
+def _forest(model, pack: Pack, start: int, cache: DynamicCache, kept: Sequence[int]):
+    """Logits (kept, vocabulary) of these nodes; the cache has all nodes behind its beginning."""
+    depths, prefix = _tensor(pack.depths[None], model), _tensor(np.arange(start)[None], model)
+    allowed = np.pad(pack.ancestors, ((0, 0), (start, 0)), constant_values=True)
+    allowed, keys = _tensor(allowed[None], model), torch.cat([prefix, depths], dim=1)
+    return model(
+        input_ids=_tensor(pack.tokens[None], model),
+        position_ids=depths,
+        attention_mask=_mask(model, allowed, depths, keys),
+        past_key_values=cache,
+        logits_to_keep=_tensor(kept, model),
+    ).logits[0]
+
+
 @torch.inference_mode()
 def generate(
     model,
@@ -88,34 +93,39 @@ def generate(
     *,
     most: int,
     batch: int,
+    nodes: int,
     ended: Callable[[list[int]], bool],
     journal: Journal | None = None,
     salt: str = "",
 ) -> list[list[int]]:
     """Greedy continuations of at most ``most`` tokens each, up to and with the one that ended it.
 
-    ``batch`` sequences of like length go together behind their shared beginning; one that has
-    ``ended`` leaves its place to the next.
+    Sequences of like length go together behind their shared beginning, as many as have no more keys
+    and values than ``batch`` whole ones; one that has ``ended`` leaves its place to the next.
+    ``nodes`` tokens beside the beginning are read at once.
     """
+    how = {"most": most, "ended": ended, "nodes": nodes}
     journal = {} if journal is None else journal
     answers: list[list[int]] = [[] for _ in contexts]
     for order, common in families(contexts, LEAST_SHARED):
         start, cache = min(common, *(len(contexts[i]) - 1 for i in order)), None
         by_length = sorted(order, key=lambda i: -len(contexts[i]))
+        longest = len(contexts[by_length[0]]) + most
+        together = batch * longest // (longest - start)
         for first in range(0, len(by_length), BATCHES * batch):
             rows = by_length[first : first + BATCHES * batch]
             key = digest([salt, most, [contexts[index] for index in rows]])
             if key not in journal:
                 if cache is None:
                     cache = _read(model, contexts[order[0]][:start])
-                _decode(model, contexts, rows, batch, start, cache, answers, most, ended)
+                _decode(model, contexts, rows, together, start, cache, answers, **how)
                 journal[key] = [answers[index] for index in rows]
             for index, answer in zip(rows, journal[key], strict=True):
                 answers[index] = answer
     return answers
 
 
-def _decode(model, contexts, waiting, batch, start, prefix, answers, most, ended) -> None:
+def _decode(model, contexts, waiting, batch, start, prefix, answers, *, most, ended, nodes) -> None:
     rows, cache = [], DynamicCache()
     chosen = at = _tensor(np.zeros(0, int), model)  # next tokens, and their places
     seen = _tensor(np.zeros((0, 0), bool), model)  # (rows, width): which places of the cache count
@@ -123,10 +133,9 @@ def _decode(model, contexts, waiting, batch, start, prefix, answers, most, ended
         free = batch - len(rows)
         taken, waiting = waiting[:free], waiting[free:]
         if taken:
-            read = [_prefill(model, contexts[index], start, prefix) for index in taken]
-            logits, own = zip(*read, strict=True)
+            tokens, own = _prefill(model, contexts, taken, start, prefix, nodes)
             cache, seen = _joined([*_parts(cache, seen), *own])
-            chosen = torch.cat([chosen, torch.cat(logits).argmax(dim=-1)])
+            chosen = torch.cat([chosen, *tokens])
             at = torch.cat([at, _tensor([len(contexts[index]) for index in taken], model)])
             rows = [*rows, *taken]
         going = []
@@ -154,23 +163,18 @@ def _decode(model, contexts, waiting, batch, start, prefix, answers, most, ended
         chosen, at = logits.argmax(dim=-1), at + 1
 
 
-def _prefill(model, context: Tokens, start: int, prefix: DynamicCache) -> tuple:
-    """Logits (1, vocabulary) behind a context, and its own tokens' part (see _joined).
-
-    A row at a time: neither padding is read nor is the beginning repeated.
-    """
-    places = torch.arange(len(context), device=model.device)[None]
-    allowed = places[:, None] <= places[:, start:, None]
-    logits = model(
-        input_ids=_tensor([context[start:]], model),
-        attention_mask=_mask(model, allowed, places[:, start:], places),
-        position_ids=places[:, start:],
-        past_key_values=prefix,
-        logits_to_keep=1,
-    ).logits[:, -1]
-    own = [(layer.keys[:, :, start:], layer.values[:, :, start:]) for layer in prefix.layers]
-    prefix.crop(start - len(context))
-    return logits, (own, places[:, start:] >= start)
+def _prefill(model, contexts, taken: Sequence[int], start: int, prefix: DynamicCache, nodes: int):
+    """Next token behind each context, and its own tokens' part (see _joined), in their order."""
+    found = {}
+    for pack in packs(contexts, sorted(taken, key=lambda i: contexts[i]), start, nodes):
+        ends = [path[-1] for path in pack.paths.values()]
+        chosen = _forest(model, pack, start, prefix, ends).argmax(dim=-1, keepdim=True)
+        for (index, path), token in zip(pack.paths.items(), chosen, strict=True):
+            at = _tensor(path, model) + start
+            own = [(layer.keys[:, :, at], layer.values[:, :, at]) for layer in prefix.layers]
+            found[index] = token, (own, at[None] >= start)
+        prefix.crop(-len(pack.tokens))
+    return zip(*(found[index] for index in taken), strict=True)
 
 
 def _parts(cache: DynamicCache, seen: torch.Tensor) -> list[tuple]:

@@ -1,7 +1,7 @@
 """``lm_eval --model kensho``: lm-evaluation-harness's transformers backend, on prefix trees.
 
 Importing this module registers the model. Arguments are those of ``hf`` (``pretrained``, ``peft``,
-``dtype``, ``batch_size``, ...) and ``nodes``, the tokens of one scoring pass beside the shared
+``dtype``, ``batch_size``, ...) and ``nodes``, the tokens that one pass reads beside the shared
 beginning, and ``journal``, a file from which an interrupted run goes on.
 """
 
@@ -91,6 +91,7 @@ class KenshoLM(HFLM):
             encoded,
             most=most,
             batch=size,
+            nodes=self.nodes,
             ended=ended,
             journal=self.journal,
             salt=digest([self.salt, stops]),
