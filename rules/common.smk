@@ -177,14 +177,14 @@ MEMORY = []  # MB that rules ask for at their first attempt
 
 
 def memory(megabytes):
-    """Memory of a job; a retry asks for as much again."""
-    MEMORY.append(megabytes)
-    return minutes(megabytes)
+    """Memory of a job at this scale; a retry asks for as much again."""
+    MEMORY.append(round(megabytes * CONFIG.cluster.memory))
+    return lambda wildcards, attempt: round(megabytes * CONFIG.cluster.memory * attempt)
 
 
 def minutes(amount):
-    """Time of a job; a retry asks for as much again."""
-    return lambda wildcards, attempt: amount * attempt
+    """Time of a job at this scale; a retry asks for as much again."""
+    return lambda wildcards, attempt: max(1, round(amount * CONFIG.cluster.time * attempt))
 
 
 def retries_left(wildcards, attempt):

@@ -100,3 +100,13 @@ def test_every_scale_plans_its_run(copy, scale):
     done = snakemake(copy, "-n", "--configfile", f"config/scales/{scale}")
     assert done.returncode == 0, done.stdout
     assert jobs(done.stdout)["report"] == 1
+
+
+def test_the_full_scale_asks_for_more_memory_and_time(copy):
+    def most(resource, *overlay):
+        said = snakemake(copy, "-n", *overlay, "--", "benchmark").stdout
+        return max(int(asked) for asked in re.findall(rf"\b{resource}=(\d+)", said))
+
+    full = ["--configfile", "config/scales/full.yaml"]
+    for resource in ("mem_mb", "runtime"):
+        assert most(resource, *full) == 8 * most(resource)

@@ -164,6 +164,9 @@ Module = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+/-]*$")]
 Image = Annotated[str, Field(pattern=r"^[\w.:/@+-]+$")]
 
 
+Factor = Annotated[float, Field(gt=0, le=100)]
+
+
 class Cluster(Section):
     gpu_model: str | None = Field(None, description="as SLURM names it (mi300x); null for any")
     modules: list[Module] = Field(
@@ -172,6 +175,8 @@ class Cluster(Section):
     container: Image | None = Field(
         None, description="image of every job, docker://...@sha256:... or a file (--sdm apptainer)"
     )
+    memory: Factor = Field(1, description="memory of every job, times this")
+    time: Factor = Field(1, description="time limit of every job, times this")
 
 
 class Config(Section):
