@@ -14,7 +14,8 @@ def books(cluster):
 
 
 def under(account):
-    return ["--default-resources", f"slurm_account={account}"]
+    # the whole key of the profile is replaced
+    return ["--default-resources", f"slurm_account={account}", "runtime=10", "mem_mb=1000"]
 
 
 def test_a_job_is_charged_to_its_account(books, toy):
