@@ -111,6 +111,13 @@ def test_rocm_needs_driver_rocminfo_and_torch(tmp_path, bare_path):
     assert (found.state, found.seen) == ("ok", "rocm: 2 x gfx942, torch 2.13.0+cpu")
 
 
+def test_a_cluster_asks_for_a_torch_built_for_its_accelerators():
+    assert preflight.torch("none", CPU_BUILD) == []
+    assert preflight.torch("rocm", CPU_BUILD | {"hip": "6.4"}) == []
+    assert states(preflight.torch("rocm", CPU_BUILD)) == ["problem"]
+    assert "not installed" in preflight.torch("cuda", None)[0].seen
+
+
 def test_what_is_missing_is_a_note_where_a_declared_fallback_is_there(tmp_path, bare_path):
     kfd = tmp_path / "kfd"
     found = preflight.accelerator("rocm", CPU_BUILD, kfd, ["cuda", "none"])

@@ -19,7 +19,8 @@ def cluster():
     bring_up()
     yield
     if not was_up:
-        subprocess.run([HERE / "down.sh"], timeout=120, check=True)
+        # With its configuration left behind, every Snakemake would wait for the controller.
+        subprocess.run([HERE / "down.sh", "--purge"], timeout=120, check=True)
 
 
 @pytest.fixture

@@ -115,6 +115,12 @@ def accelerator(
     return [Finding("accelerator", state, seen, instead + mend) for seen, mend in faults]
 
 
+def torch(configured: str, build: Mapping[str, str | None] | None) -> list[Finding]:
+    """Whether torch is built for the accelerator that jobs find on another machine."""
+    faults = _torch(configured, build) if configured != "none" else []
+    return [Finding("accelerator", "problem", seen, mend) for seen, mend in faults]
+
+
 def _nvidia() -> tuple[str, list[tuple[str, str]]]:
     if said := _said("nvidia-smi", "-L"):
         return said.splitlines()[0], []

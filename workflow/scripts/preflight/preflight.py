@@ -25,7 +25,7 @@ with job(snakemake):
             accelerator=given.accelerator,
             gpu_model=given.gpu_model,
             megabytes=given.largest_mb,
-        )
+        ) + preflight.torch(given.accelerator, rocm.torch_build())
     else:
         instead = given.accelerator_fallback
         machine = [
