@@ -10,6 +10,16 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
     """Folder of a two-layer Llama with random weights and a byte-level tokenizer."""
+    return written(tmp_path_factory.mktemp("model") / "tiny", width=32)
+
+
+@pytest.fixture(scope="session")
+def block_model(tmp_path_factory) -> Path:
+    """The same, as wide as a block of NF4: bitsandbytes computes with no less where it has bf16."""
+    return written(tmp_path_factory.mktemp("model") / "block", width=64)
+
+
+def written(folder: Path, width: int) -> Path:
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -27,8 +37,8 @@ def tiny_model(tmp_path_factory) -> Path:
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(vocabulary),
-            hidden_size=32,
-            intermediate_size=64,
+            hidden_size=width,
+            intermediate_size=2 * width,
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,
@@ -38,7 +48,6 @@ def tiny_model(tmp_path_factory) -> Path:
             max_position_embeddings=1024,
         )
     )
-    folder = tmp_path_factory.mktemp("model") / "tiny"
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -62,9 +62,9 @@ def test_likelihood_is_that_of_transformers(model):
 
 
 @pytest.mark.parametrize("arm", ["int8", "nf4"])
-def test_formats_round_the_layers_and_nothing_else(tiny_model, model, arm, tmp_path):
-    folder = inference.prepare(tiny_model, tmp_path, [arm], None, 1)[arm]
-    rounded = inference.load(arm, folder)
+def test_formats_round_the_layers_and_nothing_else(block_model, arm, tmp_path):
+    folder = inference.prepare(block_model, tmp_path, [arm], None, 1)[arm]
+    model, rounded = inference.load("fp32", block_model), inference.load(arm, folder)
     before, after = inference.nll(model, PROMPT), inference.nll(rounded, PROMPT)
     assert after != before and after == pytest.approx(before, rel=0.05)
     assert torch.equal(rounded.lm_head.weight, model.lm_head.weight)

@@ -3,7 +3,8 @@ import pytest
 import torch
 from kensho.bench import medical
 from kensho.jlce import harness
-from transformers import AutoModelForCausalLM
+from kensho.train.sft import train
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
 def write(path, rows):
@@ -79,9 +80,35 @@ def test_the_quantised_base_holds_its_layers_in_four_bits(tiny_model, tmp_path):
     assert packed.quant_state.nested and packed.quant_state.quant_type == "nf4"
 
 
-def test_every_arm_answers_the_same_items(tiny_model, tmp_path, files):
+def test_an_adapter_learns_on_a_quantised_base_as_on_its_values(block_model, tmp_path):
+    """On processors with bf16 bitsandbytes has a product of its own, which passes no gradient."""
+    packed, plain = tmp_path / "nf4", tmp_path / "plain"
+    medical.quantise(block_model, packed, torch.float32)
+    values = AutoModelForCausalLM.from_pretrained(packed).dequantize().state_dict()
+    model = AutoModelForCausalLM.from_pretrained(block_model)
+    model.load_state_dict(values)
+    model.save_pretrained(plain)
+    AutoTokenizer.from_pretrained(packed).save_pretrained(plain)
+    rows = [{"prompt": f"問{i}", "completion": "ABCD"[i % 4]} for i in range(8)]
+    losses = [
+        train(
+            base,
+            pd.DataFrame(rows),
+            tmp_path / f"{base.name}-model",
+            tmp_path / f"{base.name}-checkpoints",
+            **{"name": "test", "method": "lora", "rank": 4, "targets": ["q_proj", "v_proj"]},
+            **{"learning_rate": 0.1, "steps": 6, "batch_size": 2, "max_length": 32, "seed": 1},
+            **{"checkpoint_every": 6, "dtype": torch.float32},
+        )[0]["loss"].tolist()
+        for base in (packed, plain)
+    ]
+    assert losses[0][-1] < losses[0][0]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_every_arm_answers_the_same_items(block_model, tmp_path, files):
     observed, described = medical.run(
-        tiny_model,
+        block_model,
         files,
         work=tmp_path,
         items=8,

@@ -91,6 +91,9 @@ def train(
         tokenizer = AutoTokenizer.from_pretrained(base)
         weights = torch.float32 if method == "full" else dtype
         model = AutoModelForCausalLM.from_pretrained(base, dtype=weights).to(device())
+        for layer in model.modules():  # bitsandbytes' product for bf16 processors has no gradient
+            if hasattr(layer, "support_avx512bf16_for_cpu"):
+                layer.support_avx512bf16_for_cpu = False
         untrained = probe_logits(model, tokenizer)
         adapter = (
             LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, task_type="CAUSAL_LM")
