@@ -178,13 +178,15 @@ MEMORY = []  # MB that rules ask for at their first attempt
 
 def memory(megabytes):
     """Memory of a job at this scale; a retry asks for as much again."""
-    MEMORY.append(round(megabytes * CONFIG.cluster.memory))
-    return lambda wildcards, attempt: round(megabytes * CONFIG.cluster.memory * attempt)
+    first = max(1, round(megabytes * CONFIG.cluster.memory))
+    MEMORY.append(first)
+    return lambda wildcards, attempt: first * attempt
 
 
 def minutes(amount):
-    """Time of a job at this scale; a retry asks for as much again."""
-    return lambda wildcards, attempt: max(1, round(amount * CONFIG.cluster.time * attempt))
+    """Time of a job at this scale; a retry asks for as much again, up to what partitions give."""
+    first = max(1, round(amount * CONFIG.cluster.time))
+    return lambda wildcards, attempt: min(first * attempt, CONFIG.cluster.longest)
 
 
 def retries_left(wildcards, attempt):

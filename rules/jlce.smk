@@ -101,6 +101,9 @@ rule jlce_scores:
         "logs/jlce_scores.log",
     conda:
         "../envs/stats.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     params:
         draws=CONFIG.stats.draws,
         seed=CONFIG.seed,
@@ -146,6 +149,7 @@ rule jlce_preference:
     conda:
         "../envs/models.yaml"
     resources:
+        mem_mb=memory(4000),
         runtime=minutes(240),
     params:
         arms=lambda w: PREFERENCES[w.arm],

@@ -50,7 +50,7 @@ if workflow.is_main_process:
     async def postprocess(self, error=False, **kwargs):
         if not error:
             return await clean(self, **kwargs)
-        for job in self.jobs:
+        for job in self:
             there = all(map(os.path.exists, job.output))
             made = there and jobs.finished(" ".join([job.rule.name, *job.wildcards]))
             await job.postprocess(error=not made, check_output_mtime=False, **kwargs)

@@ -115,7 +115,9 @@ def test_a_cluster_asks_for_a_torch_built_for_its_accelerators():
     assert preflight.torch("none", CPU_BUILD) == []
     assert preflight.torch("rocm", CPU_BUILD | {"hip": "6.4"}) == []
     assert states(preflight.torch("rocm", CPU_BUILD)) == ["problem"]
-    assert "not installed" in preflight.torch("cuda", None)[0].seen
+    assert states(preflight.torch("rocm", CPU_BUILD, ["cuda"])) == ["problem"]
+    assert states(preflight.torch("rocm", CPU_BUILD, ["cuda", "none"])) == ["note"]
+    assert "not installed" in preflight.torch("cuda", None, ["none"])[0].seen
 
 
 def test_what_is_missing_is_a_note_where_a_declared_fallback_is_there(tmp_path, bare_path):

@@ -63,6 +63,8 @@ def test_preflight_looks_at_the_nodes_and_not_at_the_machine_it_runs_on(tmp_path
     )
     (problem,) = problems(megabytes=1_500_001)
     assert "at most 1500000 MB; the largest job asks 1500001" in problem
+    cluster(tmp_path, monkeypatch, sinfo=NODES.replace("gpu:", "craynetwork:4,gpu:"))
+    assert problems(accelerator="rocm", gpu_model="mi300x") == []
     cluster(tmp_path, monkeypatch, sinfo="cpu|9000|(null)\\nmi300x|9000|(null)\\n")
     assert "(no accelerator)" in problems(accelerator="rocm")[0]
 

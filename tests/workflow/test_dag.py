@@ -110,3 +110,5 @@ def test_the_full_scale_asks_for_more_memory_and_time(copy):
     full = ["--configfile", "config/scales/full.yaml"]
     for resource in ("mem_mb", "runtime"):
         assert most(resource, *full) == 8 * most(resource)
+    (copy / "short.yaml").write_text("cluster: {longest: 300}")
+    assert most("runtime", *full, "short.yaml") == 300

@@ -177,6 +177,7 @@ class Cluster(Section):
     )
     memory: Factor = Field(1, description="memory of every job, times this")
     time: Factor = Field(1, description="time limit of every job, times this")
+    longest: Count = Field(1440, description="minutes; no job asks for more than partitions give")
 
 
 class Config(Section):

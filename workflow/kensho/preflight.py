@@ -115,10 +115,17 @@ def accelerator(
     return [Finding("accelerator", state, seen, instead + mend) for seen, mend in faults]
 
 
-def torch(configured: str, build: Mapping[str, str | None] | None) -> list[Finding]:
-    """Whether torch is built for the accelerator that jobs find on another machine."""
+def torch(
+    configured: str, build: Mapping[str, str | None] | None, fallback: Sequence[str] = ()
+) -> list[Finding]:
+    """Whether torch is built for the accelerator that jobs find on another machine.
+
+    If not, a note where ``fallback`` holds what it is built for.
+    """
     faults = _torch(configured, build) if configured != "none" else []
-    return [Finding("accelerator", "problem", seen, mend) for seen, mend in faults]
+    other = [option for option in fallback if option == "none" or not _torch(option, build)]
+    state = "note" if other and build else "problem"
+    return [Finding("accelerator", state, seen, mend) for seen, mend in faults]
 
 
 def _nvidia() -> tuple[str, list[tuple[str, str]]]:

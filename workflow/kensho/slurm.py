@@ -22,7 +22,7 @@ def queued(folder: Path, mine: str | None, strict: bool = False) -> list[tuple[s
 
     Raises ValueError where strict and squeue is there but does not answer: it is the only witness.
     """
-    said = _said("squeue", "--me", "--noheader", "--format=%i\t%j\t%T\t%Z", timeout=30)
+    said = _said("squeue", "--me", "--noheader", "--format=%i\t%j\t%T\t%Z")
     if said is None and strict and shutil.which("squeue"):
         raise ValueError(
             "squeue does not answer: whether jobs of an earlier run still work in this folder "
@@ -106,8 +106,8 @@ def _nodes(rows: list[list[str]], accelerator, gpu_model, megabytes) -> list[Fin
         mend = "name a partition with more memory, or smaller settings for the largest job"
         found.append(Finding("slurm", "problem", seen, mend))
     wanted = f"gpu:{gpu_model}" if gpu_model else "gpu"
-    offered = sorted({kind for _, _, kind in rows if kind.startswith("gpu")})
-    if accelerator != "none" and not any(re.search(rf"\b{wanted}\b", o) for o in offered):
+    offered = sorted({kinds for _, _, kinds in rows if re.search(r"\bgpu\b", kinds)})
+    if accelerator != "none" and not any(f"{wanted}:" in f"{kinds}:" for kinds in offered):
         seen = f"no partition offers {wanted} ({', '.join(offered) or 'no accelerator'})"
         mend = "mend cluster.gpu_model, name another partition, or set accelerator: none"
         found.append(Finding("slurm", "problem", seen, mend))
@@ -142,7 +142,7 @@ def _remembered() -> list[Finding]:
     return []
 
 
-def _said(*command: str, timeout: int = 3) -> str | None:
+def _said(*command: str, timeout: int = 20) -> str | None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -17,7 +17,7 @@ with job(snakemake):
         results: preflight.still_to_come(results, preflight.RESULTS_BYTES[given.scale]),
         cache: sum(2 * source.bytes for source in absent),  # the file and the package it is in
     }
-    partitions = os.environ.get("KENSHO_PARTITIONS")
+    partitions, instead = os.environ.get("KENSHO_PARTITIONS"), given.accelerator_fallback
     if partitions is not None:  # jobs run on the nodes of a cluster
         machine = slurm.preflight(
             Path(partitions) if partitions else None,
@@ -25,9 +25,8 @@ with job(snakemake):
             accelerator=given.accelerator,
             gpu_model=given.gpu_model,
             megabytes=given.largest_mb,
-        ) + preflight.torch(given.accelerator, rocm.torch_build())
+        ) + preflight.torch(given.accelerator, rocm.torch_build(), instead)
     else:
-        instead = given.accelerator_fallback
         machine = [
             preflight.memory(given.largest_mb * 10**6),
             *preflight.accelerator(given.accelerator, rocm.torch_build(), fallback=instead),
