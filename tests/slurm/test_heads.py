@@ -57,6 +57,18 @@ def test_killed_at_ten_moments(toy):
     toy.expect_precise_reruns()
 
 
+def test_a_group_outlives_its_head(toy):
+    together = ["--groups", "part=both", "--group-components", "both=2"]
+    toy.set(seconds=8)
+    head = toy.start(*together)
+    toy.writer("part-0")
+    head.process.kill()
+    toy.until_idle()
+    toy.start(*together).succeeds()
+    toy.expect_each_output_once()
+    toy.expect_precise_reruns()
+
+
 def test_an_interrupt_takes_the_jobs_with_it(toy):
     toy.set(seconds=20)
     head = toy.start()
