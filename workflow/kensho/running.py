@@ -21,7 +21,7 @@ def hold(path: Path = HEAD):
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - its end is the end of the lock
-    if not _lock(file):
+    if not lock(file):
         file.seek(0)
         raise ValueError(
             f"another run is active in this folder ({file.read().strip()}); wait for it, or stop it"
@@ -39,7 +39,7 @@ def at_work(name: str, folder: Path = JOBS):
     path = folder / f"{socket.gethostname()}.{os.getpid()}"
     slurm = os.environ.get("SLURM_JOB_ID")
     with open(path, "w", encoding="utf-8") as file:
-        _lock(file)
+        lock(file)
         file.write(f"{name}, {_me()}" + (f", SLURM job {slurm}" if slurm else ""))
         file.flush()
         try:
@@ -54,7 +54,7 @@ def still_at_work(folder: Path = JOBS) -> list[str]:
     for path in sorted(folder.glob("*")):
         try:
             with open(path, "r+", encoding="utf-8") as file:
-                if _lock(file):
+                if lock(file):
                     path.unlink(missing_ok=True)
                 else:
                     found.append(file.read())
@@ -90,8 +90,8 @@ def sweep(folder: Path) -> None:
             path.unlink()
 
 
-def _lock(file) -> bool:
-    """Whether the file is ours now; False where another process has it."""
+def lock(file) -> bool:
+    """Whether the open file is ours until it is closed; False where another process has it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -142,9 +142,9 @@ def _remembered() -> list[Finding]:
     return []
 
 
-def _said(*command: str, timeout: int = 20) -> str | None:
+def _said(*command: str) -> str | None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout

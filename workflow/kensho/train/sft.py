@@ -27,6 +27,7 @@ from trl import SFTConfig, SFTTrainer
 from kensho.data.prompt import completion, prompt
 from kensho.files import read_json, sha256, write_json
 from kensho.models.loading import device, probe_logits
+from kensho.running import lock
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 
 WEIGHTS = "model.safetensors"
@@ -207,14 +208,10 @@ class Observer(TrainerCallback):
 def _exclusive(folder: Path):
     """Hold the folder's lock; a run that survived its killed parent is waited for."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with open(folder / "lock", "w") as file:
+        if not lock(file):
             print(f"{folder}: another process still trains here; waiting", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError:  # no flock on this file system; the queue alone keeps others away
-            pass
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
