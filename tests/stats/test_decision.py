@@ -6,6 +6,7 @@ import pytest
 from kensho.claims.model import Tier
 from kensho.stats import intervals
 from kensho.stats.decision import contained, decide, decide_deterministic, disjoint
+from kensho.stats.scales import GAIN, RATIO
 from scipy import stats
 
 BASE = {
@@ -105,6 +106,43 @@ def test_equivalence_has_no_partial(interval, p, expected):
         interval=interval, p_region=p, p_region_sensitivity=[p], claimed_value=None, **changes
     )
     assert found[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("interval", "region", "claimed_value", "direction", "as_gain", "as_ratio"),
+    [
+        # a gain of 3 % that turns out as 118 %, and one of at least 50 % as 5 %
+        ((2.15, 2.21), (1.025, 1.035), 1.03, "greater", "FAILED", "FAILED"),
+        ((1.90, 1.99), (1.025, 1.035), 1.03, "greater", "FAILED", "PARTIAL"),
+        ((1.048, 1.052), (1.5, None), None, "greater", "FAILED", "PARTIAL"),
+        ((1.26, 1.30), (1.5, None), None, "greater", "PARTIAL", "PARTIAL"),
+        ((1.22, 1.28), (1.10, 1.15), None, "greater", "PARTIAL", "PARTIAL"),
+        ((1.31, 1.35), (1.10, 1.15), None, "greater", "FAILED", "PARTIAL"),
+        # "78 % less" that turns out as 10 % less, and as 50 % less
+        ((0.89, 0.91), (0.20, 0.24), 0.22, "less", "FAILED", "FAILED"),
+        ((0.49, 0.51), (0.20, 0.24), 0.22, "less", "PARTIAL", "FAILED"),
+        # up to 25 %: more than twice as much is not near, and no gain is none
+        ((1.52, 1.60), (1.0, 1.25), None, "greater", "FAILED", "PARTIAL"),
+    ],
+)
+def test_a_gain_is_near_as_a_gain(interval, region, claimed_value, direction, as_gain, as_ratio):
+    changes = {"interval": interval, "region": region, "claimed_value": claimed_value,
+               "direction": direction, "sesoi": 1.01, **OUT}  # fmt: skip
+    assert verdict(**changes, scale=GAIN)[0] == as_gain
+    assert verdict(**changes, scale=RATIO)[0] == as_ratio
+
+
+def test_a_deterministic_gain_is_near_as_a_gain():
+    rows = [("r", Fraction("1.9"), Fraction("1.9"))]
+    given = rows, (1.025, 1.035), "greater", 1.03, Tier.AT_SCOPE, Tier.AT_SCOPE
+    assert decide_deterministic(*given, scale=GAIN)[0] == "FAILED"
+    assert decide_deterministic(*given, scale=RATIO)[0] == "PARTIAL"
+
+
+def test_a_gate_says_what_failed():
+    failed = ["R-hat 1.03 (below 1.01 is needed)", "the 40 runs in order are autocorrelated"]
+    sentence = decide(**BASE | {"gates_ok": False}, failed=failed)[2]
+    assert sentence.endswith(f"No verdict: {failed[0]}; {failed[1]}.")
 
 
 @pytest.mark.parametrize("tier", list(Tier))

@@ -178,7 +178,9 @@ def test_a_verdict_without_an_analysis_is_told(results):
 
 def test_a_claim_changed_after_its_verdict_is_told(results):
     summary = json.loads((results / "summary.json").read_text())
-    summary["claims"][0]["record"]["test"]["region"] = [0.01, 0.02]
+    record = summary["claims"][0]["record"]
+    record["test"]["region"] = [0.01, 0.02]
+    record["claimed"] |= {"low": 0.01, "high": 0.02}
     lines = verify({NAME: summary}, results)
     assert any(line.startswith(f"{results}/analysis/R-1.json: claim_sha256: ") for line in lines)
     assert any("derived anew FAILED" in line for line in lines)

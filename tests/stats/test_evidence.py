@@ -242,9 +242,9 @@ def test_a_task_with_one_item_is_named():
         evidence(test, tables)
 
 
-@pytest.mark.parametrize(("outcome", "prior"), [("score", POINTS), ("binary", None)])
-def test_constant_columns_have_no_interval(outcome, prior):
+def test_constant_scores_have_no_interval():
     cells = {f"q{i}": 1 for i in range(20)}
-    given = {"readings": [contrast()], "outcome": outcome, "prior": prior}
-    test = registered("paired_difference", **given)
-    assert evidence(test, {"a": table("a", cells), "b": table("b", cells)}).interval is None
+    test = registered("paired_difference", readings=[contrast()], outcome="score", prior=POINTS)
+    found = evidence(test, {"a": table("a", cells), "b": table("b", cells)})
+    assert found.interval is None
+    assert found.constant == "e: 20 units and one difference between a and b in all of them"

@@ -168,7 +168,7 @@ def test_too_few_units_and_constants_have_no_verdict():
     assert (few["verdict"], few["reason"]) == ("INCONCLUSIVE", "UNITS")
     constant = judged(claim(), speed(sd=0.0))
     assert (constant[0]["verdict"], constant[0]["reason"]) == ("NOT TESTED", "CONSTANT")
-    assert "speed/plain.csv and speed/quick.csv do not vary" in constant[0]["sentence"]
+    assert "12 units and one ratio between plain and quick in all" in constant[0]["sentence"]
     assert constant[0]["p_value"] is None and constant[1] is None
     one = judged(claim(), speed(blocks=1))[0]
     assert (one["reason"], one["interval"]) == ("UNITS", None)

@@ -164,6 +164,7 @@ CASES = {
 
 def judged(test, tables):
     common = {"experiment": "e", "direction": "greater", "sesoi": 0.01}
+    low, high = test["region"]
     claim = Claim.model_validate(
         {
             "id": "X-1",
@@ -171,7 +172,7 @@ def judged(test, tables):
             "statement": "a is better",
             "quantity": "difference",
             "unit": "unit",
-            "claimed": {"value": 1.0},
+            "claimed": {"at_least": low} if high is None else {"low": low, "high": high},
             "scope": {"models": ["any"]},
             "test": common | test,
             "not_tested": None,

@@ -47,7 +47,7 @@ def test_the_interval_of_the_checks_is_the_one_that_judges():
     reading = {"label": "over / under", "numerator": numerator, "denominator": denominator}
     test = PairedRatio(
         design="paired_log_ratio", experiment="speed", readings=[reading], region=[1.0, None],
-        sesoi=1.05,
+        sesoi=1.05, levels=["seed"],
     )  # fmt: skip
     judged = pairs.ratio(test, test.readings[0], tables, seed=0).interval(0.05)
     assert judged == pytest.approx(mutants.Engine().interval(arms["over"], arms["under"], 0.05))

@@ -11,6 +11,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from kensho.claims import figures
+
 Positive = Annotated[float, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1)]
 NULLS = {"ratio": 1.0, "difference": 0.0, "share": 0.5, "dose": None}
@@ -90,6 +92,28 @@ class _Test(Record):
     # What the parts of a block's name mean ("passage/item"); the first is the replication unit.
     levels: Annotated[list[Text], Field(min_length=1, max_length=3)] = ["block"]
     prior: dict[str, Positive] | None = None
+    # What the scores can be, null for an open end; every observation is held against it.
+    range: Annotated[list[float | None], Field(min_length=2, max_length=2)] | None = None
+
+    @property
+    def score_range(self) -> list[float | None] | None:
+        """What the observations of a difference or a level can be; None where nothing says so."""
+        return self.range
+
+    @property
+    def floor(self) -> int:
+        """Fewest units on which a verdict of this design can rest, whatever is registered."""
+        return 5
+
+    @property
+    def needed_units(self) -> int:
+        """Units below which there is no verdict: as registered, and never under the floor."""
+        return max(self.min_units, self.floor)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether units are runs of a program one after the other."""
+        return False
 
     @property
     def stochastic(self) -> bool:
@@ -137,6 +161,17 @@ class _Test(Record):
         return self
 
     @model_validator(mode="after")
+    def _range_is_sound(self) -> Self:
+        if self.range is None:
+            return self
+        if self.scale not in ("difference", "level"):
+            raise ValueError(f"range is for scores, and a {self.scale} is none; leave it out")
+        if None not in self.range and not self.range[0] < self.range[1]:
+            raise ValueError(f"range: low {self.range[0]:g} is not below high {self.range[1]:g}")
+        figures.on_range(self.region, self.scale, self.range)
+        return self
+
+    @model_validator(mode="after")
     def _labels_differ(self) -> Self:
         labels = [reading.label for reading in getattr(self, "readings", [])]
         if len(set(labels)) < len(labels):
@@ -158,6 +193,8 @@ class _Test(Record):
 class Deterministic(_Test):
     """Exact ratios, computed and compared; never tested."""
 
+    floor: ClassVar[int] = 1
+
     scale: ClassVar[str] = "ratio"
     design: Literal["deterministic"]
     readings: Annotated[list[Reading], Field(min_length=1)]
@@ -178,6 +215,15 @@ class PairedRatio(_Test):
     scale: ClassVar[str] = "ratio"
     design: Literal["paired_log_ratio", "peak_memory"]
     readings: Annotated[list[Reading], Field(min_length=1)]
+
+    @property
+    def in_order(self) -> bool:
+        """Blocks are timed one after the other; seeds and sentences are not."""
+        return self.design == "paired_log_ratio" and self.levels == ["block"]
+
+    @property
+    def floor(self) -> int:
+        return 10 if self.in_order else 3
 
     @property
     def priors(self) -> tuple[str, ...]:
@@ -206,6 +252,8 @@ class PairedDifference(_Test):
     @model_validator(mode="after")
     def _outcome_has_its_unit(self) -> Self:
         if self.outcome == "binary":
+            if self.range is not None:
+                raise ValueError("range is for scores: right or wrong is 0 or 1; leave it out")
             if any(end is not None and abs(end) > 1 for end in self.region) or self.sesoi > 1:
                 raise ValueError(
                     "accuracies differ by -1 to 1 (0.05 is 5 points): mend region and sesoi"
@@ -216,6 +264,14 @@ class PairedDifference(_Test):
                 "of its spread over units in the score's unit"
             )
         return self
+
+    @property
+    def score_range(self) -> list[float | None] | None:
+        return [0, 1] if self.outcome == "binary" else self.range
+
+    @property
+    def floor(self) -> int:
+        return 10 if self.outcome == "binary" and len(self.levels) == 1 else 5
 
     @property
     def priors(self) -> tuple[str, ...]:
@@ -232,6 +288,10 @@ class Proportion(_Test):
     scale: ClassVar[str] = "share"
     design: Literal["proportion"]
     readings: Annotated[list[Level], Field(min_length=1)]
+
+    @property
+    def floor(self) -> int:
+        return 10 if len(self.levels) == 1 else 5
 
     @property
     def priors(self) -> tuple[str, ...]:
@@ -264,6 +324,7 @@ class DoseOptimum(_Test):
     """Dose with the best mean result; a block is a seed that ran at every dose."""
 
     scale: ClassVar[str] = "dose"
+    floor: ClassVar[int] = 3
     design: Literal["dose_optimum"]
     doses: Annotated[dict[Text, Positive], Field(min_length=4)]
     metric: Text
@@ -299,6 +360,10 @@ class Tasks(_Test):
         return self
 
     @property
+    def score_range(self) -> list[float | None] | None:
+        return self.range or ([0, 1] if self.prior is None else None)
+
+    @property
     def priors(self) -> tuple[str, ...]:
         return "ability", "spread"
 
@@ -330,6 +395,10 @@ class RankOrder(_Test):
         """Pairs (better, worse) of places in `models` that the claim states."""
         last = range(1, len(self.models))
         return [(0 if self.order == "first" else i - 1, i) for i in last]
+
+    @property
+    def score_range(self) -> list[float | None] | None:
+        return self.range or ([0, 1] if self.prior is None else None)
 
     @property
     def priors(self) -> tuple[str, ...]:

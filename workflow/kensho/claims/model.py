@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from kensho.claims import figures
 from kensho.claims.designs import Record, Test, Text
 
 
@@ -112,6 +113,18 @@ class Claim(Record):
             _region_agrees(self.claimed, self.unit, self.test)
         return self
 
+    @property
+    def speaks_of_gain(self) -> bool:
+        """Whether the claimed figure is the distance of a ratio from 1: "+10 %", "10 % less"."""
+        return self.unit in figures.GAINS
+
+    def claimed_value(self) -> float | None:
+        """The figure of a point claim on the scale of its test; None for intervals and bounds."""
+        if self.test is None or self.claimed.value is None:
+            return None
+        test = self.test
+        return figures.on_scale(self.unit, test.scale, test.score_range)(self.claimed.value)
+
     def digest(self) -> str:
         """sha256 of the record's canonical JSON; it changes whenever the registration does."""
         record = self.model_dump(mode="json")
@@ -119,35 +132,24 @@ class Claim(Record):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-# How a claimed figure reads on the scale of a design, where that is unambiguous.
-_TO_SCALE = {
-    ("ratio", "ratio"): lambda x: x,
-    ("gain", "ratio"): lambda x: 1 + x,
-    ("percent gain", "ratio"): lambda x: 1 + x / 100,
-    ("percentage points", "difference"): lambda x: x / 100,
-    ("points", "difference"): lambda x: x,
-    ("percent", "share"): lambda x: x / 100,
-    ("share", "share"): lambda x: x,
-}
-
-
 def _region_agrees(claimed: Claimed, unit: str, test: Test) -> None:
-    convert = _TO_SCALE.get((unit, test.scale))
-    if convert is None:
-        return
-    given = {key: convert(x) for key, x in claimed.model_dump(exclude_none=True).items()}
+    """ValueError where the registered region is not what the claimed figure says."""
+    convert = figures.on_scale(unit, test.scale, test.score_range)
+    figure = {key: convert(x) for key, x in claimed.model_dump(exclude_none=True).items()}
     low, high = test.region
-    inside = all((low is None or low <= r) and (high is None or r <= high) for r in given.values())
-    if "value" in given and (low is None or high is None):
+    inside = all((low is None or low <= x) and (high is None or x <= high) for x in figure.values())
+    if "value" in figure and (low is None or high is None):
         raise ValueError(
             "test.region of a claimed value needs both ends: what counts as that value"
         )
-    bounds = {"at_least": low, "at_most": high, "low": low, "high": high}
+    bounds = {"at_least": low, "low": low, "at_most": high, "high": high}
+    if convert(1) < convert(0):  # the more of it, the lower on the scale
+        bounds = {"at_least": high, "low": high, "at_most": low, "high": low}
     on_bound = all(
-        key not in given or (bound is not None and math.isclose(bound, given[key]))
+        key not in figure or (bound is not None and math.isclose(bound, figure[key]))
         for key, bound in bounds.items()
     )
     if not (inside and on_bound):
         raise ValueError(
-            f"test.region {test.region} does not hold the claimed set {given} ({test.scale} scale)"
+            f"test.region {test.region} does not hold the claimed set {figure} ({test.scale} scale)"
         )

@@ -13,6 +13,8 @@ LABELS = {
     "bfmi": "E-BFMI",
     "ppc_p": "posterior predictive p",
     "gates_ok": "all checks passed",
+    "failed": "checks that did not pass",
+    "sampled_units": "units in the predictive check, a random sample",
     "effect_assumed": "effect assumed for power",
     "sd": "s.d. of units",
     "sd_log": "s.d. of log ratios",

@@ -6,6 +6,7 @@ The equal-tailed interval decides; the highest-density interval is shown beside 
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Mapping
 
@@ -25,6 +26,7 @@ except ImportError:
 CHAINS = 4
 TUNE = 1000
 PREDICTED = 500  # draws of each chain with predicted data and pointwise log-likelihood
+CHECKED = 5000  # units, of which there may be hundreds of thousands, that these are made for
 _DIAGNOSTICS = (
     "rhat",
     "ess_bulk",
@@ -136,17 +138,30 @@ def sampler_state(
     return state | {"converged": converged(state)}
 
 
+_CONVERGENCE = {  # figure: (what it is, the bound it must keep, whether it lies below it)
+    "rhat": ("R-hat", 1.01, True),
+    "ess_bulk": ("bulk effective sample size", 400, False),
+    "ess_tail": ("tail effective sample size", 400, False),
+    "ess_estimand": ("tail effective sample size of the estimand", 2000, False),  # it decides
+    "divergences": ("number of divergent transitions", 1, True),
+    "bfmi": ("E-BFMI", 0.3, False),
+}
+
+
+def unconverged(state: Mapping[str, float]) -> list[str]:
+    """The gates of the sampler that do not hold, each with its figure; a NaN does not hold."""
+    failed = []
+    for key, (name, bound, below) in _CONVERGENCE.items():
+        figure = state.get(key, math.nan)
+        if not (figure < bound if below else figure >= bound):
+            needed = f"{'below' if below else 'at least'} {bound:g}"
+            failed.append(f"{name} {figure:.4g} ({needed} is needed)")
+    return failed + ([] if state.get("chains_differ") else ["two chains are the same"])
+
+
 def converged(state: Mapping[str, float]) -> bool:
-    """The gates of the sampler. They say what must hold, so that a NaN fails."""
-    return bool(
-        state["rhat"] < 1.01
-        and state["ess_bulk"] >= 400
-        and state["ess_tail"] >= 400
-        and state["ess_estimand"] >= 2000  # the rule decides on its tail probabilities
-        and state["divergences"] == 0
-        and state["bfmi"] > 0.3
-        and state["chains_differ"]
-    )
+    """Whether all gates of the sampler hold."""
+    return not unconverged(state)
 
 
 def posterior(
@@ -176,8 +191,10 @@ def posterior(
             has no such unit), `prior`, and `prior_sensitivity`: a list of {prior, estimate,
             p_region};
         diagnostics: `sampler_state` of the primary fit (each None for exact draws), sampler,
-            `ppc_p` (None for a saturated model), and `gates_ok`, which holds if all fits
-            converged and `ppc_p` is between 0.01 and 0.99;
+            `ppc_p` (None for a saturated model), `failed`, a sentence for each gate that does not
+            hold (a fit that has not converged, `ppc_p` outside 0.01 to 0.99), `gates_ok`, and
+            `sampled_units`, how many of the units predictions and likelihoods were made for (None:
+            all of them, up to CHECKED);
         InferenceData: posterior and prior (each with `estimand` on the claim's scale),
             sample_stats, observed_data, and for up to PREDICTED draws of each chain
             posterior_predictive (of new groups) and log_likelihood.
@@ -187,13 +204,12 @@ def posterior(
     data = model.prepare(data)
     priors = model.priors if prior is None else model.scaled(prior)
     rng = np.random.default_rng(seed)
-    fits = {name: _fit(model, data, hyper, seed, draws) for name, hyper in priors.items()}
-    found = {
-        name: summarise(values, scale, region, direction, sesoi)
-        for name, (_, values, _) in fits.items()
-    }
-    first, *others = found
-    trace, values, state = fits[first]
+    first, *others = priors
+    trace, values, state = _fit(model, data, priors[first], seed, draws)
+    found, states = {first: summarise(values, scale, region, direction, sesoi)}, {first: state}
+    for name in others:
+        _, other, states[name] = _fit(model, data, priors[name], seed, draws)
+        found[name] = summarise(other, scale, region, direction, sesoi)
     low, high = scale.ends(region)
     summary = found[first] | {
         "p_new_unit": model.new_unit and _between(model.new_unit(flat(trace), rng), low, high),
@@ -203,14 +219,25 @@ def posterior(
             for name in others
         ],
     }
-    record = _record(model, data, priors[first], scale, trace, values, rng)
-    ppc_p = _predictive_p(model, data, record)
-    all_converged = all(fit_state["converged"] for *_, fit_state in fits.values())
+    looked_at = _at_most(model, data, rng)
+    record = _record(model, looked_at, priors[first], scale, trace, values, rng)
+    ppc_p = _predictive_p(model, looked_at, record)
+    failed = [
+        f"the sampler has not converged under {name}: {gate}; ask for more stats.draws"
+        for name, fit_state in states.items()
+        if not fit_state["converged"]
+        for gate in unconverged(fit_state)
+    ]
+    all_converged = not failed
+    if ppc_p is not None and not 0.01 <= ppc_p <= 0.99:
+        failed.append(_misfit(model, ppc_p))
     diagnostics = {
         **state,
         "all_priors_converged": all_converged,
         "ppc_p": ppc_p,
-        "gates_ok": bool(all_converged and (ppc_p is None or 0.01 <= ppc_p <= 0.99)),
+        "sampled_units": None if looked_at is data else CHECKED,
+        "failed": failed,
+        "gates_ok": not failed,
     }
     return summary, diagnostics, record
 
@@ -275,6 +302,26 @@ def summarise(
 
 def _between(values: np.ndarray, low: float, high: float) -> float:
     return float(np.mean((values >= low) & (values <= high)))
+
+
+def _at_most(model: Model, data: Data, rng: np.random.Generator) -> Data:
+    """The data, or a random sample of CHECKED of their units, so that what is kept is bounded."""
+    units = len(data[model.by_unit[0]]) if model.by_unit else 0
+    if units <= CHECKED:
+        return data
+    chosen = np.sort(rng.choice(units, CHECKED, replace=False))
+    return {**data, **{name: np.asarray(data[name])[chosen] for name in model.by_unit}}
+
+
+def _misfit(model: Model, ppc_p: float) -> str:
+    """Says that replicated data do not look like the observed ones, and where to look."""
+    what = (model.statistic.__doc__ or model.name).splitlines()[0].rstrip(".")
+    more = "larger" if ppc_p < 0.01 else "smaller"
+    return (
+        f"the data are not like the model's: {what[:1].lower()}{what[1:]} is {more} than in "
+        f"replicated data (p = {ppc_p:.4g}, 0.01 to 0.99 is needed); look for units that are "
+        "faults of the measurement, or register another design"
+    )
 
 
 def _predictive_p(model: Model, data: Data, record: az.InferenceData) -> float | None:

@@ -36,11 +36,12 @@ def curves(record: InferenceData, model: Model, data: Data, scale: Scale) -> dic
     }
     if model.statistic is not None:
         predicted = {k: v.to_numpy() for k, v in record.posterior_predictive.items()}
+        observed = {k: v.to_numpy() for k, v in record.observed_data.items()}
         replicated = model.statistic({**data, **predicted}).ravel()
         edges = np.histogram_bin_edges(replicated, BINS // 2)
         found["ppc"] = {
             "label": (model.statistic.__doc__ or model.name).splitlines()[0].rstrip("."),
-            "observed": float(model.statistic(data)),
+            "observed": float(model.statistic({**data, **observed})),
             "x": ((edges[:-1] + edges[1:]) / 2).tolist(),
             "density": _density(replicated, edges, replicated.size),
         }

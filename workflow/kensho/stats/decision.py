@@ -107,14 +107,16 @@ def decide(
     level: str = "95 %",
     n_required: int | None = None,
     scope: str = "",
-    where: str = "the units",
+    failed: Sequence[str] = (),
+    constant: str = "the units do not vary",
 ) -> Decision:
     """Verdict on an estimand with uncertainty: `settle` behind the gates and under the tier.
 
     Args beyond those of `settle`:
         interval: None where nothing could be tested.
         tier, required_tier: of the evidence, and the weakest that can verify or refute.
-        estimate, quantity, level, n_required, scope, where: for the sentence only.
+        estimate, quantity, level, n_required, scope: for the sentence only, as are `failed`, the
+            gates that did not hold, and `constant`, what does not vary where `interval` is None.
     """
     if n_units < min_units:
         verdict, reason = Verdict.INCONCLUSIVE, "UNITS"
@@ -137,7 +139,9 @@ def decide(
     if reason == "UNITS":
         said = f"{n_units} units are too few, {min_units} are needed"
     elif reason == "CONSTANT":
-        said = f"No verdict: {where} do not vary, so nothing can be tested"
+        said = f"No verdict: {constant}, so nothing can be tested"
+    elif reason == "GATE":
+        said = f"No verdict: {'; '.join(failed) or 'a check of the sampler or the model failed'}"
     elif reason in ("UNDECIDED", "SCHOOLS", "PRIORS") and (n_required or 0) > n_units:
         said += f"; if the claim is true, {n_required} units would show it with power 0.8"
     quantity = quantity[:1].upper() + quantity[1:]
@@ -154,14 +158,15 @@ def decide_deterministic(
     *,
     quantity: str = "ratio",
     scope: str = "",
+    scale: Scale = RATIO,
 ) -> Decision:
     """Verdict on exact ratios: one (label, lowest, highest) for each reading of the claim."""
     bounds = exact_region(region)
     holding = [row for row in readings if contained(row[1:], bounds)]
     others = [row for row in readings if row not in holding]
     registered = readings[0][1:]  # the best reading may not be picked
-    near = contained(registered, RATIO.beyond(direction, 1)) and _near(
-        registered, bounds, claimed_value, direction, RATIO
+    near = contained(registered, scale.beyond(direction, 1)) and _near(
+        registered, bounds, claimed_value, direction, scale
     )
     if not others:
         verdict, reason = Verdict.VERIFIED, "HOLDS"
@@ -250,11 +255,15 @@ def _near(
     direction: str | None,
     scale: Scale,
 ) -> bool:
-    """Whether the interval of (effect / claimed effect) has a point in [0.5, 2]."""
+    """Whether the interval of (effect / claimed effect) has a point in [0.5, 2].
+
+    The effect is what the claim's words are about: of a ratio the ratio, of a gain the distance
+    from 1, of a difference the difference, of a win rate the distance from 1/2.
+    """
     ends = (claimed_value, claimed_value) if claimed_value else region
     low, high = (None if end is None else scale.effect(end) for end in ends)
     found = [scale.effect(end) for end in interval]
-    if scale.name != "ratio" and direction == "less":  # effects as amounts in the direction
+    if scale.from_null and direction == "less":  # effects as amounts in the direction
         low, high = (None if end is None else -end for end in (high, low))
         found = [-end for end in reversed(found)]
     return not (
@@ -285,7 +294,6 @@ def _said(verdict: Verdict, reason: str, region: Region, scope: str) -> str:
             "TIER": f"{claimed} holds at this scale, but the claim speaks of {scope}",
             "TIER_EXCLUDED": f"at this scale {claimed} is excluded, but the claim speaks of "
             f"{scope}; evidence at that tier would decide",
-            "GATE": "no verdict: a check of the sampler or of the model failed (see diagnostics)",
         }.get(reason, "")
     return text[:1].upper() + text[1:]
 

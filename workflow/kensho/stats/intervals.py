@@ -78,10 +78,34 @@ def autocorrelated(values: np.ndarray, alpha: float = 0.05) -> np.ndarray:
     units is too short: they are not replications of each other.
     """
     n = values.shape[-1]
+    sd = (n - 2) / (n * np.sqrt(n - 1))
+    return _lag_one(values) > -1 / n + stats.norm.ppf(1 - alpha) * sd
+
+
+def of_run(values: np.ndarray, alpha: float) -> Fit:
+    """t interval of the mean of units that were run one after the other.
+
+    Neighbouring runs of a busy or warming machine are alike, and alike they are worth less than
+    their number: n (1 - r) / (1 + r) with r the serial correlation at lag 1, corrected for its bias
+    (Kendall 1954), never below 0, and a margin 0.3 (10 / n)^1.5 above, since few runs tell little
+    about their own correlation. Chosen by simulation among batch means, equal-weighted cosines and
+    earlier gates: of 10 blocks under AR(1) 0.6 it verifies a false bound in 0.03 of cases together
+    with the gate of `autocorrelated` (the t interval: 0.10), and at 20 independent blocks it keeps
+    0.64 of a power of 0.80.
+    """
+    n = values.shape[-1]
+    r = _lag_one(values)
+    r = np.clip(r + (1 + 3 * r) / n + 0.3 * (10 / n) ** 1.5, 0, 0.95)
+    worth = n * (1 - r) / (1 + r)
+    se = values.std(-1, ddof=1) / np.sqrt(worth)
+    return _t(values.mean(-1), se, np.maximum(worth - 1, 1), alpha)
+
+
+def _lag_one(values: np.ndarray) -> np.ndarray:
+    """Serial correlation coefficient at lag 1; 0 where the values do not vary."""
     centred = values - values.mean(-1, keepdims=True)
     lagged, own = (centred[..., 1:] * centred[..., :-1]).sum(-1), (centred**2).sum(-1)
-    sd = (n - 2) / (n * np.sqrt(n - 1))
-    return lagged > own * (-1 / n + stats.norm.ppf(1 - alpha) * sd)
+    return np.divide(lagged, own, out=np.zeros_like(own), where=own > 0)
 
 
 def paired_proportions(
@@ -97,6 +121,29 @@ def paired_proportions(
     half = stats.norm.ppf(1 - alpha / 2) * half_z
     low, high = np.maximum(a - b - half, -1), np.minimum(a - b + half, 1)
     return Fit((only_a - only_b) / items, low, high, half_z, np.inf)
+
+
+def constant_pairs(difference: float, units: int, alpha: float) -> Fit:
+    """Mean difference of shares between -1 and 1 of units that all differ by the same.
+
+    Bonett & Price's interval with the units as items, a difference of d as won by d of them: what
+    so many equal answers leave open, where their spread is 0.
+    """
+    won, lost = max(difference, 0) * units, max(-difference, 0) * units
+    return paired_proportions(won, lost, units, alpha)
+
+
+def paired_ratio(both: int, only_a: int, only_b: int, alpha: float) -> Fit:
+    """Log ratio of two proportions of the same independent items.
+
+    Delta method with one item added to each discordant cell, as in `paired_proportions`, so that
+    pairs without a discordant one have an interval too.
+    """
+    a, b = both + only_a + 1, both + only_b + 1
+    se = np.sqrt((only_a + only_b + 2) / (a * b))
+    estimate = np.log((both + only_a) / (both + only_b))
+    fit = _t(np.log(a / b), se, np.inf, alpha)
+    return fit._replace(estimate=estimate)
 
 
 def peak(x: np.ndarray, y: np.ndarray, alpha: float) -> Fit:

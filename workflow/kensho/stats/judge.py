@@ -14,11 +14,16 @@ from kensho.claims.model import Claim, Tier, Verdict
 from kensho.claims.registration import status
 from kensho.stats import decision, frequentist, intervals, multiverse, power, units
 from kensho.stats.evidence import Evidence, Undefined, gather
-from kensho.stats.scales import BY_NAME, DOSE, SHARE, Interval, Scale
+from kensho.stats.scales import BY_NAME, DOSE, GAIN, SHARE, Interval, Scale
 
 if TYPE_CHECKING:
     from arviz import InferenceData
 
+_AUTOCORRELATED = (
+    "the {} runs in order are autocorrelated (a run resembles the one before it, p < 0.05): let "
+    "the machine come to rest, or observe more blocks"
+)
+MOST_SHOWN = 5000  # units that an analysis lists one by one
 EXACT = 0.005  # coefficient of variation below which peak memory is compared, not tested
 
 
@@ -55,6 +60,8 @@ def judge(
                 f"{claim.id}: no observations of arm '{arm}' of experiment '{test.experiment}'; "
                 f"run the experiment, or mend the arm's name in the claim"
             )
+    if test.scale in ("difference", "level"):
+        units.scores_fit(claim.unit, test, tables)
     used = {arm: conditions[arm] for arm in test.arms}
     tier = max((_tier(arm, used[arm], test.experiment) for arm in used), key=Tier.rank)
     analysis = _empty(claim, alpha, family_size) | {
@@ -87,7 +94,7 @@ def _empty(claim: Claim, alpha: float, family_size: int) -> dict:
         "unit": test.scale if test else None,
         **dict.fromkeys(("estimate", "interval", "interval_family", "interval_bootstrap")),
         "n_units": 0,
-        "min_units": test.min_units if test else None,
+        "min_units": test.needed_units if test else None,
         "readings": [],
         "effect_sizes": dict.fromkeys(_EFFECT_SIZES),
         **dict.fromkeys(("p_value", "p_bonferroni", "power", "posterior", "diagnostics")),
@@ -118,9 +125,9 @@ def _steady(claim: Claim, tables: Mapping[str, pd.DataFrame]) -> bool:
     test = claim.test
     for reading in test.readings:
         rows = units.paired(reading, tables, test.experiment, positive=True)
-        logs = rows.map(lambda cell: float(np.mean(np.log(cell))))
-        apart = (logs["over"] - logs["under"]).std(ddof=0) >= EXACT
-        if apart or len(logs) < test.min_units:
+        over, under = (units.means(rows[side], np.log) for side in rows)
+        apart = (over - under).std() >= EXACT
+        if apart or len(rows) < test.needed_units:
             return False
     return True
 
@@ -143,11 +150,12 @@ def _deterministic(claim: Claim, tables: Mapping[str, pd.DataFrame], tier: Tier)
         exact,
         test.region,
         test.direction,
-        _claimed_value(claim),
+        claim.claimed_value(),
         tier,
         claim.required_tier,
         quantity=claim.quantity,
         scope=" and ".join(claim.scope.models),
+        scale=_effects(claim),
     )
     readings = [
         {
@@ -159,8 +167,8 @@ def _deterministic(claim: Claim, tables: Mapping[str, pd.DataFrame], tier: Tier)
         }
         for label, low, high in exact
     ]
-    logs = paired[0].map(lambda cell: float(np.mean(np.log(cell))))
-    ratios = np.exp(logs["over"] - logs["under"])
+    over, under = (units.means(paired[0][side], np.log) for side in paired[0])
+    ratios = pd.Series(np.exp(over - under), paired[0].index)
     return {
         "design": "deterministic",
         "verdict": verdict.value,
@@ -213,7 +221,9 @@ def _stochastic(
         if first.in_order:
             in_run = scale.forward(first.units.to_numpy(float))
             diagnostics["autocorrelated"] = bool(intervals.autocorrelated(in_run))
-            diagnostics["gates_ok"] &= not diagnostics["autocorrelated"]
+            if diagnostics["autocorrelated"]:
+                diagnostics["failed"].append(_AUTOCORRELATED.format(len(in_run)))
+                diagnostics["gates_ok"] = False
         if first.rival:
             name, change = first.rival
             prior = {**(first.prior or model.primary), **change}
@@ -237,22 +247,23 @@ def _stochastic(
             test.region,
             test.direction,
             test.sesoi,
-            _claimed_value(claim),
+            claim.claimed_value(),
             p_region,
             sensitivity,
             bool(diagnostics and diagnostics["gates_ok"]),
             first.n,
-            test.min_units,
+            test.needed_units,
             tier,
             claim.required_tier,
             p_direction=summary["p_direction"] if summary else None,
             estimate=estimate,
-            scale=scale,
+            scale=_effects(claim),
             quantity=claim.quantity,
             level=f"{100 * (1 - alpha / m):.4g} %",
             n_required=planned["n_required"] if planned else None,
             scope=" and ".join(claim.scope.models),
-            where=" and ".join(f"{test.experiment}/{arm}.csv" for arm in test.arms),
+            failed=diagnostics["failed"] if diagnostics else [],
+            constant=first.constant,
         )
 
     others = summary["prior_sensitivity"] if summary else []
@@ -288,10 +299,20 @@ def _stochastic(
         "leave_one_out": rival,
         "schools_agree": summary and decision.schools_agree(family, test.region, p_region),
         "multiverse": summary and _multiverse(claim, first, alpha / m, verdict, tier),
-        "blocks": [{"block": str(u), "value": float(v)} for u, v in first.units.items()],
+        "blocks": _shown_units(first.units),
         "plots": plots,
     }
     return _jsonable(analysis), idata
+
+
+def _shown_units(values: pd.Series) -> list[dict]:
+    """Value of each unit; of more than MOST_SHOWN means of neighbours, named by their ends."""
+    if len(values) <= MOST_SHOWN:
+        return [{"block": str(u), "value": float(v)} for u, v in values.items()]
+    return [
+        {"block": f"{part.index[0]} to {part.index[-1]}", "value": float(part.mean())}
+        for part in (values.iloc[i] for i in np.array_split(np.arange(len(values)), MOST_SHOWN))
+    ]
 
 
 def _on_scale(evidence: Evidence, alpha: float) -> Interval | None:
@@ -312,8 +333,8 @@ def _multiverse(
     rows = evidence.specifications(alpha)
     for row in rows:
         found, _ = decision.by_interval(
-            (row["low"], row["high"]), test, _claimed_value(claim), tier, claim.required_tier,
-            evidence.scale,
+            (row["low"], row["high"]), test, claim.claimed_value(), tier, claim.required_tier,
+            _effects(claim),
         )  # fmt: skip
         row["verdict"] = found.value
     return {"share": multiverse.share(rows, verdict.value), "specifications": rows}
@@ -332,13 +353,9 @@ def _reading(label: str, evidence: Evidence, alpha: float, region) -> dict:
     }
 
 
-def _claimed_value(claim: Claim) -> float | None:
-    """A point claim on its scale: the middle of its region; None for intervals and bounds."""
-    low, high = claim.test.region
-    if claim.claimed.value is None or low is None or high is None:
-        return None
-    scale: Scale = BY_NAME[claim.test.scale]
-    return float(scale.back((scale.forward(low) + scale.forward(high)) / 2))
+def _effects(claim: Claim) -> Scale:
+    """The scale of the claim, on which an effect is what its words are about: a gain, say."""
+    return GAIN if claim.speaks_of_gain else BY_NAME[claim.test.scale]
 
 
 def _tier(arm: str, conditions: Mapping, experiment: str) -> Tier:

@@ -10,6 +10,7 @@ from scipy import stats
 
 from kensho.stats import frequentist, intervals
 from kensho.stats.scales import Scale
+from kensho.stats.units import means
 
 Specification = tuple[float, float, float]  # estimate, low, high
 
@@ -18,8 +19,8 @@ _MAX_RANKED = 2000  # units whose pairwise means are held at once
 
 
 def specifications(
-    over: Sequence[np.ndarray],
-    under: Sequence[np.ndarray] | None,
+    over: Sequence[Sequence[float]],
+    under: Sequence[Sequence[float]] | None,
     scale: Scale,
     alpha: float,
     *,
@@ -76,11 +77,13 @@ def share(specifications: Sequence[dict], verdict: str) -> float | None:
 
 
 def _units(
-    side: Sequence[np.ndarray] | None, forward: Callable, middle: Callable, n: int
+    side: Sequence[Sequence[float]] | None, forward: Callable, middle: Callable, n: int
 ) -> np.ndarray:
     """One value for each unit, (n,); zeros for a side that is not there."""
     if side is None:
         return np.zeros(n)
+    if middle is np.mean:
+        return means(side, forward)
     return np.array([middle(forward(np.asarray(unit, dtype=float))) for unit in side])
 
 

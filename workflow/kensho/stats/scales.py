@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,12 +18,16 @@ Region = Sequence[float | None]  # low and high on the claim's scale, None for a
 
 @dataclass(frozen=True)
 class Scale:
-    """`null` is the value that means no effect, None where the estimand has none."""
+    """`null` is the value that means no effect, None where the estimand has none.
+
+    `gain` marks a ratio of which the claim states the distance from 1: "+10 %", "10 % less".
+    """
 
     name: str
     null: float | None
     forward: Callable[[np.ndarray], np.ndarray]
     back: Callable[[np.ndarray], np.ndarray]
+    gain: bool = False
 
     def ends(self, region: Region) -> Interval:
         """Ends of a region on the working scale, open ends as infinities."""
@@ -47,9 +51,14 @@ class Scale:
             )
         return (self.null + sesoi, None) if direction == "greater" else (None, self.null - sesoi)
 
+    @property
+    def from_null(self) -> bool:
+        """Whether effects are distances from the null: all but those stated as a ratio."""
+        return self.null is not None and (self.gain or self.name != "ratio")
+
     def effect(self, value: float) -> float:
-        """A value as an effect to halve or double: a ratio itself, else its distance from null."""
-        return value if self.null is None or self.name == "ratio" else value - self.null
+        """A value as an effect to halve or double."""
+        return value - self.null if self.from_null else value
 
 
 def _identity(x: np.ndarray) -> np.ndarray:
@@ -57,6 +66,7 @@ def _identity(x: np.ndarray) -> np.ndarray:
 
 
 RATIO = Scale("ratio", 1.0, np.log, np.exp)
+GAIN = replace(RATIO, gain=True)
 DIFFERENCE = Scale("difference", 0.0, _identity, _identity)
 SHARE = Scale("share", 0.5, _identity, _identity)
 DOSE = Scale("dose", None, np.log2, np.exp2)

@@ -6,15 +6,18 @@ they become one value and are never counted as units.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 
-from kensho.claims.designs import Contrast, Level, Reading, Side
+from kensho.claims.designs import Contrast, Level, Reading, Side, Test
 
 Tables = Mapping[str, pd.DataFrame]
+Forward = Callable[[np.ndarray], np.ndarray]
 
 
 def paired(
@@ -84,9 +87,21 @@ def values(
                 f"replicate {row.replicate} (value {row.value}) {what}; "
                 "rerun the experiment, or mend the table"
             )
-    blocks = sorted(rows["block"].unique(), key=_natural)
-    rows = rows.assign(value=numbers.astype(float)).sort_values("replicate", kind="stable")
-    return rows.groupby("block", sort=False)["value"].agg(list).reindex(blocks)
+    blocks = pd.Index(sorted(rows["block"].unique(), key=_natural), dtype=object, name="block")
+    place = blocks.get_indexer(rows["block"])
+    numbers = numbers.to_numpy(dtype=float)[np.lexsort((rows["replicate"], place))]
+    if len(numbers) == len(blocks):  # one replicate each: hundreds of thousands of items, perhaps
+        return pd.Series(numbers[:, None].tolist(), blocks, name="value")
+    cells = np.split(numbers, np.bincount(place).cumsum()[:-1])
+    return pd.Series([cell.tolist() for cell in cells], blocks, name="value")
+
+
+def means(cells: Iterable[Sequence[float]], forward: Forward = np.asarray) -> np.ndarray:
+    """Mean over the replicates of each block, of their values put through `forward`: (blocks,)."""
+    cells = list(cells)
+    sizes = np.fromiter(map(len, cells), int, len(cells))
+    flat = forward(np.fromiter(chain.from_iterable(cells), float, sizes.sum()))
+    return np.add.reduceat(flat, sizes.cumsum() - sizes) / sizes
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
@@ -108,15 +123,66 @@ def _same_unit(sides: Sequence[Side], tables: Tables, experiment: str) -> None:
                 )
 
 
+def scores_fit(unit: str, test: Test, tables: Tables) -> None:
+    """Hold scores against the range and the unit that the claim states its figure in.
+
+    Raises ValueError naming file and line, or the key of the claim, for a score outside the
+    declared range, scores that a declared 0 to 100 cannot mean, a figure that no such scores reach
+    where nothing is declared, and a claim in another unit than its scores.
+    """
+    parts = []
+    for side in test.sides:
+        rows = tables[side.arm]
+        rows = rows[(rows["metric"] == side.metric) & (rows["replicate"] >= 0)]
+        rows = rows.assign(value=pd.to_numeric(rows["value"], errors="coerce"), arm=side.arm)
+        parts.append(rows[["arm", "metric", "value", "unit"]])
+    table, where = pd.concat(parts), test.experiment
+    for found in sorted(set(map(str, table["unit"])) - {unit, *FREE_UNITS}):
+        if unit not in FREE_UNITS:
+            raise ValueError(
+                f"{where}: the scores are in '{found}', the claim speaks of '{unit}'; write unit: "
+                f"{found} with the figure in it"
+            )
+    lowest, highest = float(table["value"].min()), float(table["value"].max())
+    if test.range is not None:
+        ends = zip(test.range, (-math.inf, math.inf), strict=True)
+        low, high = (far if end is None else end for end, far in ends)
+        outside = ~table["value"].between(low, high)
+        for row in table[outside].head(1).itertuples():
+            raise ValueError(
+                f"{where}/{row.arm}.csv, line {row.Index + 2}: {row.metric} is {row.value:g}, "
+                f"outside test.range [{low:g}, {high:g}]; mend the range or the table"
+            )
+        if test.range == [0, 100] and highest <= 1 and lowest < highest:
+            raise ValueError(
+                f"{where}: no score is above 1, so they are shares and no percentages; write "
+                "test.range: [0, 1] and the region in shares"
+            )
+    elif test.score_range is None:
+        low, high = test.region
+        reach = (lowest - highest, highest - lowest) if test.scale == "difference" else (
+            lowest, highest)  # fmt: skip
+        if (low is not None and low > reach[1]) or (high is not None and high < reach[0]):
+            raise ValueError(
+                f"{where}: scores from {lowest:g} to {highest:g} cannot reach the claimed region "
+                f"{test.region}; say with test.range what the scores can be (0 to 100, say), or "
+                "mend the region"
+            )
+
+
+# Words for the scores' own unit: they say nothing that a table could contradict.
+FREE_UNITS = ("points", "percentage points", "share", "score")
+
+
 def binary(side: pd.Series, reading: Reading | Contrast | Level, experiment: str) -> pd.Series:
     """Right (1) or wrong (0) of each block, from the lists of `values`; ValueError for others."""
-    means = side.map(np.mean)
-    for block in means.index[~means.isin([0, 1])][:1]:
+    right = pd.Series(means(side), side.index)
+    for block in right.index[~right.isin([0, 1])][:1]:
         raise ValueError(
-            f"{experiment}: reading '{reading.label}': block '{block}' holds {means[block]:g}, "
+            f"{experiment}: reading '{reading.label}': block '{block}' holds {right[block]:g}, "
             "neither 0 nor 1; register 'outcome: score', or mend the table"
         )
-    return means
+    return right
 
 
 def split(blocks: Sequence[str], levels: Sequence[str], experiment: str) -> pd.DataFrame:
@@ -157,7 +223,7 @@ def grid(sides: Sequence[Side], tables: Tables, experiment: str) -> pd.DataFrame
     """
     _same_unit(sides, tables, experiment)
     found = [values(side, tables[side.arm], experiment) for side in sides]
-    table = pd.concat([cells.map(lambda x: float(np.mean(x))) for cells in found], axis=1)
+    table = pd.concat([pd.Series(means(cells), cells.index) for cells in found], axis=1)
     table.columns = [side.arm for side in sides]
     for place, arm in enumerate(table):
         missing = table.index[table.iloc[:, place].isna()]

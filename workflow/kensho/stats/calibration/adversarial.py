@@ -28,8 +28,8 @@ Sample = Callable[[float, int, int, np.random.Generator], np.ndarray]
 class Case:
     """Unit values that break an assumption: `sample(truth, units, data_sets, rng)`.
 
-    `fit` is the interval that ships for such a claim. `in_order` units are runs of a program one
-    after the other, whose autocorrelation is a gate.
+    `fit` is the interval that ships for such a claim: `of_run` for runs of a program one after the
+    other, whose autocorrelation is a gate besides.
     """
 
     name: str
@@ -38,7 +38,10 @@ class Case:
     units: int
     sample: Sample
     fit: Callable[[np.ndarray, float], intervals.Fit] = intervals.mean
-    in_order: bool = False
+
+    @property
+    def in_order(self) -> bool:
+        return self.fit is intervals.of_run
 
 
 def _autoregressive(shape: tuple[int, ...], rho: float, rng: np.random.Generator) -> np.ndarray:
@@ -109,18 +112,19 @@ def _few_clusters(truth, units, size, rng, items: int = 20, discordance: float =
 
 _SPEED = [1.70, 1.86]
 CASES = (
-    Case("AR(1) 0.6 between iterations", RATIO, _SPEED, 10, _processes(0.0, 0.6), in_order=True),
-    Case("process effects", RATIO, _SPEED, 10, _processes(0.03, 0.6), in_order=True),
-    Case("AR(1) 0.6 between 10 blocks", RATIO, _SPEED, 10, _dependent_blocks, in_order=True),
-    Case("AR(1) 0.6 between 40 blocks", RATIO, _SPEED, 40, _dependent_blocks, in_order=True),
-    Case("drift of 6 %, random order", RATIO, _SPEED, 10, _drift, in_order=True),
-    Case("outliers", RATIO, _SPEED, 20, _outliers, in_order=True),
+    Case("AR(1) 0.6 between iterations", RATIO, _SPEED, 10, _processes(0.0, 0.6), intervals.of_run),
+    Case("process effects", RATIO, _SPEED, 10, _processes(0.03, 0.6), intervals.of_run),
+    Case("AR(1) 0.6 between 10 blocks", RATIO, _SPEED, 10, _dependent_blocks, intervals.of_run),
+    Case("AR(1) 0.6 between 40 blocks", RATIO, _SPEED, 40, _dependent_blocks, intervals.of_run),
+    Case("drift of 6 %, random order", RATIO, _SPEED, 10, _drift, intervals.of_run),
+    Case("outliers", RATIO, _SPEED, 20, _outliers, intervals.of_run),
     Case("ceiling, paired items", DIFFERENCE, [-0.015, 0.015], 500, _paired_ceiling, _paired_items),
     Case("ceiling, accuracy", SHARE, [0.94, 0.98], 400, _right, _items),
     Case(
         "ceiling, accuracy of clusters", SHARE, [0.94, 0.98], 40, _cluster_shares, intervals.share
     ),
     Case("5 clusters", DIFFERENCE, [-0.1, 0.1], 5, _few_clusters),
+    Case("AR(1) 0.6 between 20 blocks", RATIO, _SPEED, 20, _dependent_blocks, intervals.of_run),
 )
 
 
@@ -167,7 +171,7 @@ def _verified(
     with np.errstate(invalid="ignore", divide="ignore"):
         said = answers(case.scale, region, None, 0, *posterior(fits))["verified"]
     gated = np.zeros(replications, dtype=bool)
-    if case.fit in (intervals.mean, intervals.share):
+    if case.fit in (intervals.mean, intervals.of_run):
         gated |= ~np.array([frequentist.varies(row) for row in values])
     if case.in_order:
         gated |= intervals.autocorrelated(values)
@@ -214,7 +218,7 @@ def _withheld(tables: dict[str, pd.DataFrame]) -> bool:
         return True
     interval = found.interval and found.scale.back(np.array(found.interval(ALPHA)[1:3]))
     verdict, _, _ = decision.decide(
-        interval, test.region, None, test.sesoi, None, 1.0, [], True, found.n, test.min_units,
+        interval, test.region, None, test.sesoi, None, 1.0, [], True, found.n, test.needed_units,
         Tier.AT_SCOPE, Tier.AT_SCOPE, p_direction=None, estimate=1.78,
     )  # fmt: skip
     return verdict in (Verdict.NOT_TESTED, Verdict.INCONCLUSIVE)

@@ -11,6 +11,9 @@ import pandas as pd
 from kensho.stats.intervals import Fit
 from kensho.stats.scales import Scale
 
+MANY = 2000  # clusters or prompts beyond which their own effects are not sampled one by one
+AIM_IN_ORDER = 0.96  # power of the t interval at which that of runs in order has 0.8
+
 
 class Undefined(ValueError):
     """The observations are sound and give no such quantity, a ratio to zero for one."""
@@ -22,7 +25,8 @@ class Evidence:
 
     Attributes:
         units: unit values on the claim's scale, index unit, in the order of the run.
-        interval: (alpha) -> Fit on the working scale; None where the units do not vary.
+        interval: (alpha) -> Fit on the working scale; None where the units do not vary and so say
+            nothing; `constant` says then what does not vary.
         n, sd: number of units and their standard deviation on the working scale, for power.
         found: tests and effect sizes of the frequentist side.
         model, data, prior, estimand: of the Bayesian side; the last two None for the model's own.
@@ -43,6 +47,7 @@ class Evidence:
     sd: float
     model: str
     data: Mapping[str, np.ndarray]
+    constant: str = "the units do not vary"
     found: dict = field(default_factory=dict)
     prior: Mapping[str, float] | None = None
     estimand: Callable | None = None

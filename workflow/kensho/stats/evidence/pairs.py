@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from kensho.claims import designs
 from kensho.stats import frequentist, intervals, multiverse
-from kensho.stats.evidence.base import Evidence, Undefined, named
+from kensho.stats.evidence.base import AIM_IN_ORDER, MANY, Evidence, Undefined, named
 from kensho.stats.scales import BY_NAME, RATIO, Scale
-from kensho.stats.units import Tables, binary, by_unit, paired, split
+from kensho.stats.units import Tables, binary, by_unit, means, paired, split
 
 
 def ratio(
@@ -28,13 +29,15 @@ def ratio_of_means(
     """Ratio of both sides' means over the same units, zeros among them: a gain of accuracy."""
     rows = paired(reading, tables, test.experiment, positive=False)
     parts = split(rows.index, test.levels, test.experiment)
-    x, y = (by_unit(rows[side].map(np.mean).to_numpy(), parts) for side in rows)
+    x, y = (by_unit(means(rows[side]), parts) for side in rows)
     if not min(x.mean(), y.mean()) > 0:
         raise Undefined(
             f"{test.experiment}: reading '{reading.label}': a side has the mean "
             f"{min(x.mean(), y.mean()):g}, which gives no ratio; observe more units"
         )
     z = intervals.linearised(x.to_numpy(), y.to_numpy())
+    if not frequentist.varies(z, 2) and x.isin([0, 1]).all() and y.isin([0, 1]).all():
+        return _answered_alike(test, x.to_numpy(), y.to_numpy())
     found = frequentist.paired(z, 0.05, seed=seed)
     return Evidence(
         scale=RATIO,
@@ -47,6 +50,24 @@ def ratio_of_means(
         found=found | {"tests": [named("t, linearised ratio", found)]},
         prior=test.prior,
         specifications=lambda alpha: multiverse.of_ratio(x.to_numpy(), y.to_numpy(), alpha),
+    )
+
+
+def _answered_alike(test: designs.RatioOfMeans, x: np.ndarray, y: np.ndarray) -> Evidence:
+    """Ratio of two accuracies over items that both sides answered alike, each and every one."""
+    right, items = int(x.sum()), x.size
+    return Evidence(
+        scale=RATIO,
+        units=pd.Series(np.ones(items)),
+        interval=lambda alpha: intervals.paired_ratio(right, 0, 0, alpha),
+        n=items,
+        sd=0.0,
+        model="dirichlet_pairs",
+        data={"counts": np.array([right, 0, 0, items - right])},
+        estimand=lambda draws, data: np.log(
+            draws["p"] @ [1, 1, 0, 0] / (draws["p"] @ [1, 0, 1, 0])
+        ),
+        specifications=lambda alpha: multiverse.of_ratio(x, y, alpha),
     )
 
 
@@ -69,7 +90,15 @@ def difference(
         counts = parts.assign(wins=wins, losses=losses, items=1)
         counts = counts.groupby(test.levels[0], sort=False)[["wins", "losses", "items"]].sum()
         data = {name: counts[name].to_numpy() for name in counts}
-        return _of_pairs(test, rows, seed, "pairs", test.prior, data)
+        gained = ((counts["wins"] - counts["losses"]) / counts["items"]).to_numpy()
+        if np.ptp(gained) == 0:  # no cluster differs from another: they count as items
+            won, lost = (round(max(0.0, sign * gained[0]) * len(counts)) for sign in (1, -1))
+            data = {"counts": np.array([len(counts) - won - lost, won, lost, 0])}
+            model = "dirichlet_pairs"
+            return _of_pairs(test, rows, seed, model, None, data, intervals.constant_pairs)
+        if len(counts) > MANY:  # the mean of their means is normal, whatever the clusters are like
+            return _of_pairs(test, rows, seed, "normal", None, None, intervals.constant_pairs)
+        return _of_pairs(test, rows, seed, "pairs", test.prior, data, intervals.constant_pairs)
     items = len(rows)
     a, b = int(wins.sum()), int(losses.sum())
     both = int(((treatment == 1) & (control == 1)).sum())
@@ -77,9 +106,7 @@ def difference(
     return Evidence(
         scale=BY_NAME["difference"],
         units=treatment - control,
-        interval=(lambda alpha: intervals.paired_proportions(a, b, items, alpha))
-        if a + b
-        else None,
+        interval=lambda alpha: intervals.paired_proportions(a, b, items, alpha),
         n=items,
         sd=float(np.sqrt((a + b) / items - ((a - b) / items) ** 2)),
         model="dirichlet_pairs",
@@ -97,25 +124,38 @@ def _of_pairs(
     model: str,
     prior: Mapping[str, float] | None,
     data: Mapping[str, np.ndarray] | None = None,
+    of_constant: Callable[[float, int, float], intervals.Fit] | None = None,
 ) -> Evidence:
-    """Units of paired blocks on a scale with a null: their mean with a t interval."""
+    """Units of paired blocks on a scale with a null: their mean with a t interval.
+
+    `of_constant(value, units, alpha)` is the interval where they do not vary, None if there is
+    none.
+    """
     scale = BY_NAME[test.scale]
     parts = split(rows.index, test.levels, test.experiment)
-    blocks = {side: rows[side].map(lambda x: float(np.mean(scale.forward(x)))) for side in rows}
-    differences = by_unit((blocks["over"] - blocks["under"]).to_numpy(), parts)
+    over, under = (means(rows[side], scale.forward) for side in rows)
+    differences = by_unit(over - under, parts)
     y = differences.to_numpy()
     # two values are too few for times, where they betray a coarse clock, but not for scores
     varies = frequentist.varies(y, 3 if test.scale == "ratio" else 2)
+    interval = None
+    if varies:
+        of_units = intervals.of_run if test.in_order else intervals.mean
+        interval = partial(of_units, y)
+    elif of_constant:
+        interval = partial(of_constant, float(y.mean()), y.size)
     return Evidence(
         scale=scale,
         units=scale.back(differences),
-        interval=(lambda alpha: intervals.mean(y, alpha)) if varies else None,
+        interval=interval,
+        constant=f"{test.experiment}: {y.size} units and one {scale.name} between "
+        f"{' and '.join(test.arms)} in all of them",
         n=y.size,
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
         model=model,
         data={"y": y} if data is None else data,
-        in_order=test.scale == "ratio" and test.levels == ["block"] and y.size >= 10,
-        aim=0.85 if test.scale == "ratio" else 0.8,
+        in_order=test.in_order,
+        aim=AIM_IN_ORDER if test.in_order else 0.85 if test.scale == "ratio" else 0.8,
         found=_paired_tests(y, test, seed) if varies else {},
         prior=prior,
         specifications=lambda alpha: _alternatives(rows, test, seed, alpha),
@@ -150,7 +190,7 @@ def _variance(rows: pd.DataFrame, scale: Scale, y: np.ndarray) -> dict | None:
 
 
 def _alternatives(rows: pd.DataFrame, test: designs.Test, seed: int, alpha: float) -> list[dict]:
-    cells = ([np.asarray(cell, dtype=float) for cell in rows[side]] for side in ("over", "under"))
+    cells = (rows[side].tolist() for side in ("over", "under"))
     clusters = None
     if len(test.levels) > 1:
         clusters = split(rows.index, test.levels, test.experiment)[test.levels[0]].to_numpy()

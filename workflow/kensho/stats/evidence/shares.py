@@ -8,9 +8,9 @@ from scipy import stats
 
 from kensho.claims import designs
 from kensho.stats import frequentist, intervals
-from kensho.stats.evidence.base import Evidence, specification
+from kensho.stats.evidence.base import MANY, Evidence, specification
 from kensho.stats.scales import SHARE
-from kensho.stats.units import Tables, binary, by_unit, split, values
+from kensho.stats.units import Tables, binary, by_unit, means, split, values
 
 
 def proportion(
@@ -28,23 +28,17 @@ def proportion(
         return Evidence(
             scale=SHARE,
             units=cluster,
-            interval=(lambda alpha: intervals.share(y, alpha))
-            if frequentist.varies(y, 2)
-            else None,
+            interval=(lambda alpha: intervals.share(y, alpha)) if y.size > 1 else None,
             n=y.size,
-            sd=float(y.std(ddof=1)),
-            model="proportion",
-            data={name: table[name].to_numpy() for name in table},
-            prior=test.prior,
+            sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
+            **_of_clusters("proportion", {k: table[k].to_numpy() for k in table}, test.prior, y),
             specifications=lambda alpha: _proportion_alternatives(right, parts, alpha),
         )
     correct, items = int(right.sum()), len(right)
     return Evidence(
         scale=SHARE,
         units=right,
-        interval=(lambda alpha: intervals.proportion(correct, items, alpha))
-        if 0 < correct < items
-        else None,
+        interval=lambda alpha: intervals.proportion(correct, items, alpha),
         n=items,
         sd=float(np.sqrt(correct / items * (1 - correct / items))),
         model="beta_binomial",
@@ -52,6 +46,25 @@ def proportion(
         prior=test.prior,
         specifications=lambda alpha: _proportion_alternatives(right, None, alpha),
     )
+
+
+def _own_effects(y: np.ndarray) -> bool:
+    """Whether the effects of clusters (prompts) are sampled one by one, from their unit values."""
+    return y.size <= MANY and np.ptp(y) > 0
+
+
+def _of_clusters(model: str, data: dict, prior: dict | None, y: np.ndarray) -> dict:
+    """The model with the effects of clusters; of MANY clusters that of the mean of their means.
+
+    Clusters of one and the same share tell nothing of their own effects: they count as items.
+    """
+    if y.size and np.ptp(y) == 0:
+        wins, losses = (max(0.0, sign * (2 * y[0] - 1)) for sign in (1, -1))
+        counts = y.size * np.array([wins, 1 - wins - losses, losses])
+        return {"model": "dirichlet_wins", "data": {"counts": counts.round().astype(int)}}
+    if not _own_effects(y):
+        return {"model": "normal", "data": {"y": y}}
+    return {"model": model, "data": data, "prior": prior}
 
 
 def _proportion_alternatives(
@@ -75,7 +88,7 @@ def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) ->
     """P(win) + P(tie) / 2 of the first system over prompts, each judged in both orders."""
     first, second = _preferences(test, tables)
     parts = split(first.index, test.levels, test.experiment)
-    by_order = pd.DataFrame({"first": first.map(np.mean), "second": second.map(np.mean)})
+    by_order = pd.DataFrame({"first": means(first), "second": means(second)}, first.index)
     units = by_unit(by_order.mean(axis=1).to_numpy(), parts)
     y = units.to_numpy()
     prompt = pd.Categorical(parts[test.levels[0]], categories=units.index).codes
@@ -90,14 +103,12 @@ def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) ->
     return Evidence(
         scale=SHARE,
         units=units,
-        interval=(lambda alpha: intervals.share(y, alpha)) if frequentist.varies(y, 2) else None,
+        interval=(lambda alpha: intervals.share(y, alpha)) if y.size > 1 else None,
         n=y.size,
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
-        model="bradley_terry",
-        data=data,
+        **_of_clusters("bradley_terry", data, test.prior, y),
         found=found,
-        prior=test.prior,
-        rival=("no order effect", {"order_effect": 1e-6}),
+        rival=("no order effect", {"order_effect": 1e-6}) if _own_effects(y) else None,
         specifications=lambda alpha: _win_alternatives(y, by_order, alpha),
         shown={"order_effect": float(by_order["first"].mean() - by_order["second"].mean())},
     )

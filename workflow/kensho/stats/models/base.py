@@ -46,6 +46,8 @@ class Model:
     new_unit: (D,) draws of the effect of a new unit, on the working scale.
     inputs: the data as `build` takes them.
     prepare: the data as given by a table, brought to the unit that the priors speak of.
+    by_unit: data arrays with one entry for each of independent units without effects of their own,
+        of which a check can take a sample.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Model:
     new_unit: Callable[[Draws, np.random.Generator], np.ndarray] | None = None
     inputs: Callable[[Data], Data] = _same
     prepare: Callable[[Data], Data] = _same
+    by_unit: tuple[str, ...] = ()
 
     @property
     def primary(self) -> Prior:

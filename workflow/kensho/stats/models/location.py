@@ -4,6 +4,9 @@
     mu ~ Normal(0, location), sigma ~ HalfNormal(spread), nu = 1 + Gamma(2, 0.1)
 
 Data: y (n,), on the working scale. Estimand: mu.
+
+Of more than 5,000 units the likelihood is taken of values rounded to 1/200 of their spread, each
+with its count: the rounding adds 2e-6 to their variance, and the work no longer grows with them.
 """
 
 import numpy as np
@@ -11,6 +14,18 @@ import pymc as pm
 from scipy import stats
 
 from kensho.stats.models.base import Data, Draws, Model, Prior, half_normal, shared, variations
+
+_EXACT = 5000
+
+
+def _inputs(data: Data) -> Data:
+    """Values y and how often each stands in the data."""
+    y = np.asarray(data["y"], dtype=float)
+    if y.size <= _EXACT:
+        return {"y": y, "count": np.ones(y.size), "centre": y.mean()}
+    step = max(np.subtract(*np.quantile(y, [0.75, 0.25])) / 1.35, y.std() / 50) / 200
+    values, counts = np.unique(np.round(y / step), return_counts=True)
+    return {"y": values * step, "count": counts.astype(float), "centre": y.mean()}
 
 
 def _build(data: Data, prior: Prior) -> pm.Model:
@@ -23,10 +38,11 @@ def _build(data: Data, prior: Prior) -> pm.Model:
         d, h = shared(data, prior)
         sigma = pm.HalfNormal("sigma", h["spread"])
         nu = pm.Deterministic("nu", 1 + pm.Gamma("nu_minus_one", 2, 0.1))
-        mu = pm.Deterministic("mu", d["y"].mean() + sigma * pm.Flat("offset"))
+        mu = pm.Deterministic("mu", d["centre"] + sigma * pm.Flat("offset"))
         density = pm.logp(pm.Normal.dist(0, h["location"]), mu)
         pm.Potential("mu_prior", density + pm.math.log(sigma))  # log sigma: the Jacobian
-        pm.StudentT("value", nu=nu, mu=mu, sigma=sigma, observed=d["y"])
+        likelihood = pm.logp(pm.StudentT.dist(nu=nu, mu=mu, sigma=sigma), d["y"])
+        pm.Potential("value", (d["count"] * likelihood).sum())
     return built
 
 
@@ -72,7 +88,9 @@ LOCATION = Model(
     prior_draws=_prior_draws,
     replicate=_replicate,
     log_likelihood=_log_likelihood,
+    by_unit=("y",),
     statistic=_largest_deviation,
     build=_build,
+    inputs=_inputs,
     new_unit=lambda draws, rng: draws["mu"] + draws["sigma"] * rng.standard_t(draws["nu"]),
 )

@@ -1,0 +1,204 @@
+"""Data that do not vary and decide all the same, few units, wrong scales, and many rows."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from kensho.claims.model import Claim
+from kensho.stats.judge import judge
+from scipy import stats
+
+SIDES = {arm: {"arm": arm, "metric": "score"} for arm in ("a", "b")}
+PAIRED = {
+    "design": "paired_difference",
+    "readings": [{"label": "a - b", "treatment": SIDES["a"], "control": SIDES["b"]}],
+}
+BINARY = {**PAIRED, "outcome": "binary"}
+SCORES = {**PAIRED, "outcome": "score", "prior": {"location": 1, "spread": 1}}
+RATIO = [{"label": "a / b", "numerator": SIDES["a"], "denominator": SIDES["b"]}]
+SHARE = {"design": "proportion", "readings": [{"label": "a", "of": SIDES["a"]}]}
+CLUSTERS = {"levels": ["passage", "item"]}
+
+
+def table(arm, values, metric="score", unit="score", clusters=None):
+    names = [f"q{i}" if clusters is None else f"p{i // clusters}/q{i}" for i in range(len(values))]
+    frame = pd.DataFrame({"block": names, "replicate": 0, "value": np.asarray(values, dtype=float)})
+    return frame.assign(experiment="e", arm=arm, metric=metric, unit=unit)
+
+
+def judged(test, tables, unit="points", claimed=None):
+    low, high = test["region"]
+    ends = {"at_least": low, "at_most": high, "low": low, "high": high}
+    keys = ["at_most"] if low is None else ["at_least"] if high is None else ["low", "high"]
+    claim = Claim.model_validate(
+        {
+            "id": "OWN-1", "source": "own", "statement": "s", "quantity": "a against b",
+            "unit": unit, "claimed": claimed or {key: ends[key] for key in keys},
+            "scope": {"models": ["any"]}, "required_tier": "published",
+            "test": {"experiment": "e", "sesoi": 0.01, **test}, "not_tested": None,
+        }
+    )  # fmt: skip
+    conditions = {arm: {"tier": "published"} for arm in tables}
+    return judge(claim, tables, conditions, family_size=1, alpha=0.05, seed=1, draws=1000)[0]
+
+
+def alike(values, **more):
+    return {arm: table(arm, values, **more) for arm in ("a", "b")}
+
+
+@pytest.mark.parametrize(
+    ("test", "tables", "verdict"),
+    [
+        # equality within 3 points: 1,000 equal answers say so, 20 do not
+        ({**BINARY, "region": [-0.03, 0.03]}, alike([1, 0] * 500), "VERIFIED"),
+        ({**BINARY, "region": [-0.03, 0.03]}, alike([1] * 1000), "VERIFIED"),
+        ({**BINARY, "region": [-0.03, 0.03]}, alike([1, 0] * 10), "INCONCLUSIVE"),
+        ({**BINARY, "region": [0.05, None], "direction": "greater"}, alike([0] * 300), "FAILED"),
+        (
+            {**BINARY, "region": [-0.05, 0.05], **CLUSTERS},
+            alike([1, 1, 0, 0] * 250, clusters=4),
+            "VERIFIED",
+        ),
+        (
+            {"design": "ratio_of_means", "readings": RATIO, "region": [0.97, 1.03], "sesoi": 1.01},
+            alike([1, 1, 1, 0] * 500),
+            "VERIFIED",
+        ),
+        # none of 307, all of 307, none of 20
+        ({**SHARE, "region": [None, 0.05]}, alike([0] * 307), "VERIFIED"),
+        ({**SHARE, "region": [0.95, None]}, alike([1] * 307), "VERIFIED"),
+        ({**SHARE, "region": [None, 0.05]}, alike([1] * 307), "FAILED"),
+        ({**SHARE, "region": [None, 0.05]}, alike([0] * 20), "INCONCLUSIVE"),
+        ({**SHARE, "region": [None, 0.05], **CLUSTERS}, alike([0] * 600, clusters=6), "VERIFIED"),
+    ],
+)
+def test_answers_that_never_differ_decide_where_there_are_enough(test, tables, verdict):
+    found = judged(test, tables, unit="ratio" if "ratio" in test["design"] else "share")
+    assert found["verdict"] == verdict, found["sentence"]
+    low, high = found["interval"]
+    assert low < found["estimate"] < high or found["estimate"] in (0, 1)
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_prompt_always_won_decides():
+    orders = [table("a", [1.0] * 60, metric=f"preference.{o}") for o in ("first", "second")]
+    test = {"design": "win_rate", "comparison": "a", "region": [0.8, None], "direction": "greater"}
+    found = judged(test, {"a": pd.concat(orders, ignore_index=True)}, unit="share")
+    assert found["verdict"] == "VERIFIED", found["sentence"]
+
+
+@pytest.mark.parametrize("values", [[6.5] * 40, [0.1] * 40, list(range(40))])
+def test_scores_that_never_differ_say_what_does_not_vary(values):
+    found = judged({**SCORES, "region": [-0.5, 0.5]}, alike(values))
+    assert (found["verdict"], found["reason"]) == ("NOT TESTED", "CONSTANT")
+    assert "40 units and one difference between a and b in all of them" in found["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("test", "values", "needed"),
+    [
+        ({**SCORES, "region": [0.5, None]}, [[6.0, 6.9], [5.0, 5.8]], 5),
+        ({**BINARY, "region": [0.5, None]}, [[1, 1, 1], [0, 0, 0]], 10),
+        ({"design": "paired_log_ratio", "readings": RATIO, "region": [1.1, None], "sesoi": 1.05},
+         [[2.0, 2.1, 2.2], [1.0, 1.1, 1.0]], 10),
+        ({"design": "paired_log_ratio", "readings": RATIO, "region": [1.1, None], "sesoi": 1.05,
+          "levels": ["seed"]}, [[2.0, 2.1], [1.0, 1.1]], 3),
+        ({**SHARE, "region": [0.5, None]}, [[1, 1], [1, 1]], 10),
+    ],
+)  # fmt: skip
+def test_a_design_has_a_floor_whatever_is_registered(test, values, needed):
+    tables = {arm: table(arm, found) for arm, found in zip("ab", values)}
+    unit = {"proportion": "share", "paired_log_ratio": "ratio"}.get(test["design"], "points")
+    found = judged({**test, "direction": "greater", "min_units": 2}, tables, unit=unit)
+    assert (found["verdict"], found["reason"]) == ("INCONCLUSIVE", "UNITS")
+    assert f"{len(values[0])} units are too few, {needed} are needed" in found["sentence"]
+
+
+def scores(mean, sd=10.0, n=200, seed=0, low=0, high=100):
+    return np.clip(np.random.default_rng(seed).normal(mean, sd, n), low, high)
+
+
+def test_a_declared_range_ties_the_claim_to_its_scores():
+    base = scores(60.0)
+    gain = np.random.default_rng(1).normal(0.88, 3, base.size)
+    tables = {"a": table("a", np.clip(base + gain, 0, 100)), "b": table("b", base)}
+    test = {**SCORES, "prior": {"location": 5, "spread": 10}, "direction": "greater"}
+    five = {**test, "region": [5, None], "range": [0, 100], "sesoi": 1}
+    found = judged(five, tables, unit="percentage points")
+    assert found["verdict"] == "FAILED" and 0.5 < found["estimate"] < 1.2
+    shares = {arm: t.assign(value=t["value"] / 100) for arm, t in tables.items()}
+    with pytest.raises(ValueError, match=r"no score is above 1.*range: \[0, 1\]"):
+        judged(five, shares, unit="percentage points")
+    small = {**test, "region": [0.05, None], "range": [0, 1], "sesoi": 0.01}
+    with pytest.raises(ValueError, match=r"e/a.csv, line 2: score is .* outside test.range \[0, 1"):
+        judged(small, tables, unit="percentage points", claimed={"at_least": 5})
+    found = judged(small, shares, unit="percentage points", claimed={"at_least": 5})
+    assert found["verdict"] == "FAILED"
+
+
+@pytest.mark.parametrize("region", [[5, None], [None, -5], [3, 4]])
+def test_a_figure_that_the_scores_cannot_reach_asks_for_their_range(region):
+    tables = {arm: table(arm, scores(0.5, 0.1, seed=i, high=1)) for i, arm in enumerate("ab")}
+    with pytest.raises(ValueError, match=r"cannot reach the claimed region .* test.range"):
+        judged({**SCORES, "region": region}, tables)
+
+
+@pytest.mark.parametrize(("unit", "of_scores"), [("chrF", "BLEU"), ("nat", "bit"), ("s", "ms")])
+def test_a_claim_in_another_unit_than_its_scores_is_refused(unit, of_scores):
+    tables = {arm: table(arm, scores(5, 1, seed=i), unit=of_scores) for i, arm in enumerate("ab")}
+    with pytest.raises(ValueError, match=f"scores are in '{of_scores}', the claim speaks of"):
+        judged({**SCORES, "region": [-1, 1]}, tables, unit=unit)
+
+
+def test_the_share_of_clusters_beyond_many_is_the_t_interval_of_their_means():
+    rng = np.random.default_rng(3)
+    right = rng.random(12_000) < np.repeat(rng.beta(8, 2, 3000), 4)
+    found = judged({**SHARE, "region": [0.75, 0.85], **CLUSTERS},
+                   {"a": table("a", right, clusters=4)}, unit="share")  # fmt: skip
+    assert found["verdict"] == "VERIFIED"
+    means = right.reshape(-1, 4).mean(1)
+    expected = stats.t.interval(0.95, means.size - 1, means.mean(), stats.sem(means))
+    assert found["posterior"]["eti"] == pytest.approx(expected, abs=5e-4)
+
+
+LARGE = """
+import resource, sys
+sys.path.insert(0, {tests!r})
+import numpy as np
+from test_decisive_data import SCORES, BINARY, RATIO, judged, table
+kind, rows = sys.argv[1], int(sys.argv[2])
+rng = np.random.default_rng(0)
+if kind == "binary":
+    test = {{**BINARY, "region": [0.05, None], "sesoi": 0.01}}
+    values = [rng.random(rows // 2) < p for p in (0.6, 0.5)]
+elif kind == "score":
+    test = {{**SCORES, "region": [0.3, None], "sesoi": 0.1}}
+    values = [rng.normal(m, 1, rows // 2) for m in (5.5, 5)]
+else:
+    test = {{"design": "paired_log_ratio", "readings": RATIO, "levels": ["sentence"],
+            "region": [1.3, None], "sesoi": 1.1}}
+    values = [np.exp(rng.normal(m, 0.3, rows // 2)) for m in (0.5, 0)]
+tables = {{arm: table(arm, found) for arm, found in zip("ab", values)}}
+units = {{"binary": "share", "score": "points", "ratio": "ratio"}}
+found = judged({{**test, "direction": "greater"}}, tables, unit=units[kind])
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(found["verdict"], len(found["blocks"]), found["diagnostics"]["sampled_units"], peak)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [500_000, 1_000_000])
+@pytest.mark.parametrize("kind", ["score", "binary", "ratio"])
+def test_hundreds_of_thousands_of_rows_take_bounded_memory(kind, rows, request):
+    code = LARGE.format(tests=str(request.path.parent))
+    command = [sys.executable, "-W", "ignore", "-c", code, kind, str(rows)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    verdict, shown, sampled, kilobytes = done.stdout.split()
+    assert verdict == "VERIFIED"
+    assert int(shown) <= 5000
+    assert sampled == ("None" if kind == "binary" else "5000")
+    assert int(kilobytes) < 2e6
