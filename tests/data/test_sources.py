@@ -3,10 +3,15 @@
 import gzip
 import hashlib
 import io
+import json
 import os
+import random
 import re
+import subprocess
+import sys
 import tarfile
 import threading
+import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
@@ -48,11 +53,15 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if packed:
             self.send_header("Content-Encoding", "gzip")
+        if self.path in self.server.types:
+            self.send_header("Content-Type", self.server.types[self.path])
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command == "GET":
             cut = self.server.cut.pop(self.path, len(body))
-            self.wfile.write(body[:cut])
+            for start in range(0, cut, 1 << 16):
+                self.wfile.write(body[start : min(cut, start + (1 << 16))])
+                time.sleep(self.server.pause)
 
     do_HEAD = do_GET
 
@@ -66,6 +75,7 @@ def server(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found.files, found.seen, found.cut, found.ranges = {"/a.tsv": TEXT}, [], {}, True
+    found.pause, found.types = 0, {}
     found.url = f"http://127.0.0.1:{found.server_port}"
     monkeypatch.setenv("PIP_INDEX_URL", f"{found.url}/simple/")
     monkeypatch.setenv("HF_ENDPOINT", found.url)
@@ -105,7 +115,8 @@ def cached(tmp_path, content=TEXT):
 
 def leftovers(tmp_path, content=TEXT):
     """Files in the cache beside the wanted one."""
-    return sorted(p.name for p in (tmp_path / "cache").iterdir() if p.name != digest(content))
+    held = {path.name for path in (tmp_path / "cache").iterdir()}
+    return sorted(held - {digest(content), "locks"})
 
 
 def refused(get, wanted, *, as_a=ValueError, **more):
@@ -163,7 +174,7 @@ def test_a_broken_download_resumes_where_it_stopped(tmp_path, get, server):
     wanted = source({"https": f"{server.url}/a.tsv"})
     server.cut["/a.tsv"] = 70_000
     assert "cannot reach" in refused(get, wanted, as_a=ConnectionError)  # which is tried again
-    partial = cached(tmp_path).with_suffix(".part")
+    (partial,) = (tmp_path / "cache").glob(f"{digest(TEXT)}.*.part")
     have = partial.stat().st_size
     assert 0 < have <= 70_000
     assert Path(get(wanted)["path"]).read_bytes() == TEXT
@@ -221,26 +232,128 @@ def test_all_places_that_failed_stand_in_one_line(get, server):
     for words in (
         "mirror: no mirror is configured",
         "resources: resources/none.tsv is missing",
-        f"https: HTTP 404 from {server.url}/none.tsv",
-        f"https: {server.url}/bad.tsv has sha256 {digest(b'other')[:12]}…",
-        f"hf: HTTP 404 from {server.url}/org/name/resolve/1/a.tsv",
+        f"https: HTTP 404 from {server.url};",
+        f"https: {server.url} has sha256 {digest(b'other')[:12]}…",
+        f"hf: HTTP 404 from {server.url};",
         "pypi: HTTP 404",
-        "https: cannot reach http://127.0.0.1:1/x",
+        "https: cannot reach http://127.0.0.1:1)",
         "set paths.mirror (or KENSHO_MIRROR)",
     ):
         assert words in said
 
 
-def test_passwords_in_a_url_are_not_shown(get, server, monkeypatch):
-    secret = server.url.replace("//", "//user:hunter2@")
-    monkeypatch.setenv("PIP_INDEX_URL", f"{secret}/simple")
-    server.files["/bad.tsv"] = b"other"
-    places = [{"https": f"{secret}/{name}"} for name in ("none", "bad.tsv")]
-    wanted = source(
-        *places, {"pypi": [pypi("demo-1.0.zip", b"")]}, {"https": "http://u:hunter2@[/"}
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://user:TOKEN@{host}/simple",
+        "http://user:p@TOKEN@{host}/simple",
+        "http://{host}/TOKEN/simple",
+        "http://{host}/simple?token=TOKEN",
+        "http://{host}/TOKEN?X-Sig=TOKEN#TOKEN",
+        "http://u:TOKEN@[/",
+    ],
+)
+def test_nothing_of_an_address_but_its_host_is_shown(get, server, monkeypatch, tmp_path, address):
+    secret = address.format(host=server.url.removeprefix("http://"))
+    monkeypatch.setenv("PIP_INDEX_URL", secret)
+    server.files["/signed"] = f"redirect {server.url}/gone?sig=TOKEN".encode()
+    server.files["/bad"] = b"other"
+    places = [
+        {"https": secret},
+        {"https": f"{server.url}/signed"},
+        {"https": f"{server.url}/bad?TOKEN"},
+        {"pypi": [pypi("demo-1.0.zip", b"")]},
+        {"mirror": "none.tsv"},
+    ]
+    mirror = tmp_path / "TOKEN"
+    with pytest.raises((ValueError, ConnectionError)) as caught:
+        get(source(*places), mirror=mirror)
+    reason = get(source(*places, optional=True), mirror=mirror)["reason"]
+    for line in (str(caught.value), reason):
+        assert "TOKEN" not in line and "none.tsv is missing" in line
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": "../escaped"},
+        {"file": "/tmp/escaped"},
+        {"file": "a/b.tsv"},
+        {"file": ".hidden"},
+        {"places": [{"mirror": "../x.tsv"}]},
+        {"places": [{"mirror": "/etc/hostname"}]},
+        {"places": [{"resources": "a/../../x"}]},
+    ],
+)
+def test_an_entry_that_leaves_its_folder_is_refused(change):
+    entry = source({"mirror": "x.tsv"}).model_dump(exclude_none=True)
+    with pytest.raises(ValueError, match=r"should match pattern|leaves its folder"):
+        Source.model_validate({**entry, **change})
+
+
+def test_a_place_that_sends_too_much_is_left(tmp_path, get, server):
+    server.files["/endless.tsv"] = TEXT + b"x" * 200_000
+    places = [{"https": f"{server.url}/{name}"} for name in ("endless.tsv", "a.tsv")]
+    assert Path(get(source(*places))["path"]).read_bytes() == TEXT
+    assert f"sends more than the {len(TEXT):,} bytes" in refused(
+        get, source(places[0], sha256="0" * 64)
     )
-    assert "hunter2" not in refused(get, wanted)
-    assert "hunter2" not in get(source(*places, optional=True))["reason"]
+    assert leftovers(tmp_path) == []
+
+
+def test_a_link_in_a_shared_cache_is_not_followed(tmp_path, get, server):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    cached(tmp_path).parent.mkdir()
+    cached(tmp_path).with_suffix(".part").symlink_to(victim)
+    assert Path(get(source({"https": f"{server.url}/a.tsv"}))["path"]).read_bytes() == TEXT
+    assert victim.read_bytes() == b"precious"
+
+
+def test_a_project_that_writes_into_its_copy_spoils_no_other(tmp_path, server):
+    wanted, given = source({"https": f"{server.url}/a.tsv"}), {"cache": tmp_path / "cache"}
+    first, second = (fetch("a", wanted, tmp_path / n, mirror=None, **given) for n in ("1", "2"))
+    with open(first["path"], "r+b") as file:
+        file.write(b"X")
+    assert Path(second["path"]).read_bytes() == cached(tmp_path).read_bytes() == TEXT
+    write_json(tmp_path / "record.json", first)
+    with pytest.raises(ValueError, match="changed since it was fetched; delete"):
+        fetched(tmp_path / "record.json")
+
+
+FETCHING = """
+import sys
+from pathlib import Path
+from kensho.data.sources import Source, fetch
+root = Path(sys.argv[1])
+wanted = Source.model_validate_json((root / "source.json").read_text())
+fetch("a", wanted, root / sys.argv[2], cache=root / "cache", mirror=None)
+"""
+
+
+@pytest.mark.parametrize("processes", [2, 8])
+def test_processes_that_fetch_at_once_and_are_killed_leave_one_right_file(
+    tmp_path, server, processes
+):
+    server.pause = 0.002  # for each piece, so that they overlap
+    wanted = source({"https": f"{server.url}/a.tsv"})
+    (tmp_path / "source.json").write_text(wanted.model_dump_json(exclude_none=True))
+    rng = random.Random(processes)
+    command = [sys.executable, "-c", FETCHING, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    running = []
+    for number in range(processes):
+        running.append(subprocess.Popen([*command, f"out{number}"], env=environment))
+        time.sleep(rng.uniform(0, 0.3))
+    for victim in rng.sample(running, processes // 2):
+        time.sleep(rng.uniform(0, 1))
+        victim.kill()
+    codes = [process.wait(timeout=120) for process in running]
+    assert codes.count(0) >= processes - processes // 2
+    assert cached(tmp_path).read_bytes() == TEXT
+    for number, code in enumerate(codes):
+        path = tmp_path / f"out{number}" / "a.tsv"
+        assert path.read_bytes() == TEXT if code == 0 or path.exists() else True
 
 
 def test_an_optional_source_says_why_it_is_missing(tmp_path, get):
@@ -320,6 +433,23 @@ def test_a_member_of_a_wheel(tmp_path, get, server):
     assert leftovers(tmp_path) == []  # the archive is not kept beside what was taken from it
 
 
+@pytest.mark.parametrize("form", ["json", "entities", "single quotes"])
+def test_an_index_is_read_in_each_form(get, server, form):
+    archive = wheel({"demo/a.tsv": TEXT})
+    server.files["/files/demo.whl?a=1&b=2"] = archive
+    link = "../../files/demo.whl?a=1&b=2#sha256=0"
+    if form == "json":
+        entry = {"filename": "demo-1.0.whl", "url": link, "size": len(archive), "hashes": {}}
+        server.files["/simple/demo/"] = json.dumps({"files": [entry]}).encode()
+        server.types["/simple/demo/"] = "application/vnd.pypi.simple.v1+json"
+    else:
+        quote = "'" if form == "single quotes" else '"'
+        href = f"{quote}{link.replace('&', '&amp;')}{quote}"
+        server.files["/simple/demo/"] = f"<a href={href}>demo-1.0.whl</a>".encode()
+    record = get(source({"pypi": [pypi("demo-1.0.whl", archive)]}))
+    assert Path(record["path"]).read_bytes() == TEXT
+
+
 def test_a_member_of_a_source_archive(tmp_path, get, server):
     archive = sdist({"demo-1.0": None, "demo-1.0/res/SENTENCES": TEXT})
     publish(server, demo_1_0_tar_gz=archive)
@@ -388,7 +518,8 @@ def test_a_hostile_member_path_stays_in_the_folder(tmp_path, get, server, pack, 
     record = get(source({"pypi": [pypi(file, archive, member)]}))
     assert Path(record["path"]).read_bytes() == TEXT
     new = {path for path in tmp_path.parent.rglob("*") if path.is_file()} - before
-    assert new == {cached(tmp_path), tmp_path / "out/a.tsv"}
+    locks = {path for path in new if path.parent == tmp_path / "cache/locks"}
+    assert new - locks == {cached(tmp_path), tmp_path / "out/a.tsv"}
     assert not Path("/tmp/h").exists()
 
 
@@ -432,7 +563,7 @@ def test_unreachable_sources_are_all_told_and_nothing_is_downloaded(tmp_path, se
     assert [line.split(": no place can be reached")[0] for line in lines] == [
         "source gone", "source away", "source not installed"
     ]  # fmt: skip
-    assert f"https: HTTP 404 from {server.url}/none; mirror: " in lines[0]
+    assert f"https: HTTP 404 from {server.url}; mirror: " in lines[0]
     assert all("\n" not in line for line in lines)
     assert {seen[0] for seen in server.seen} == {"HEAD"}
     assert [path.name for path in cache.iterdir()] == [digest(b"held")]

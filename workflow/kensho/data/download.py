@@ -1,0 +1,161 @@
+"""Downloads that nothing can spoil: one writer at a time, resumed, bounded, checked by hash."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+import requests
+from filelock import FileLock
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from kensho.files import sha256
+
+TIMEOUT = (5, 60)  # seconds to connect, seconds without a byte
+MOST = 1 << 33  # bytes of a file whose size nobody states
+_INDEX = "application/vnd.pypi.simple.v1+json, text/html;q=0.2"
+_RETRY = Retry(
+    total=3,
+    connect=1,
+    backoff_factor=0.5,
+    status_forcelist=(429, 500, 502, 503, 504),
+    allowed_methods=("GET", "HEAD"),
+    raise_on_status=False,
+)
+
+
+def session() -> requests.Session:
+    """A session that asks again where a server is busy or a connection is refused."""
+    found = requests.Session()
+    for scheme in ("http://", "https://"):
+        found.mount(scheme, HTTPAdapter(max_retries=_RETRY))
+    return found
+
+
+def site(url: str | None) -> str:
+    """Scheme, host and port of a URL: its path, query and user may hold what is nobody's business.
+
+    What cannot be read as one is "the network".
+    """
+    try:
+        parts = urlsplit(url or "")
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "the network"
+    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else "the network"
+
+
+def said(error: Exception) -> str:
+    """A fault of a place in a few words, without anything that an address may carry."""
+    if isinstance(error, requests.HTTPError):
+        return f"HTTP {error.response.status_code} from {site(error.request.url)}"
+    if isinstance(error, requests.RequestException):
+        return f"cannot reach {site(error.request.url if error.request is not None else None)}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror} ({Path(str(error.filename or '')).name})"
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+@contextmanager
+def alone(cache: Path, name: str) -> Iterator[None]:
+    """Hold the kernel's lock on one file of the cache; it falls with the process that holds it."""
+    folder = cache / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / name):
+        yield
+
+
+def download(url: str, expected: str, stored: Path, most: int = MOST) -> None:
+    """Bring a file of `most` bytes at most to ``stored``, going on where an attempt stopped.
+
+    To be called by whoever holds the lock on ``stored``. The part has a name of this process, and
+    is renamed when its hash is the expected one. Raises ValueError for another hash and for more
+    bytes than there should be, requests' errors for what the network does.
+    """
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    partial = _adopted(stored)
+    have = partial.stat().st_size if partial.is_file() else 0
+    # unpacked on the way, a compressed answer could not be resumed at the byte where it broke
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with session() as web, web.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code != 416:  # 416: the partial file is already complete
+            response.raise_for_status()
+            resumed = response.status_code == 206
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+            descriptor = os.open(partial, flags | (os.O_APPEND if resumed else os.O_TRUNC), 0o644)
+            with open(descriptor, "wb") as file:
+                room = most - (have if resumed else 0)
+                for chunk in response.iter_content(1 << 16):
+                    if (room := room - len(chunk)) < 0:
+                        break
+                    file.write(chunk)
+            if room < 0:
+                partial.unlink()
+                raise ValueError(f"{site(url)} sends more than the {most:,} bytes of the file")
+    if (actual := sha256(partial)) != expected:
+        partial.unlink()
+        if have:  # what was resumed may have come from another place: once more from the start
+            return download(url, expected, stored, most)
+        raise ValueError(f"{site(url)} has sha256 {actual[:12]}…, expected {expected[:12]}…")
+    os.replace(partial, stored)
+
+
+def _adopted(stored: Path) -> Path:
+    """Name of this process for the part of a file; what a dead one left of it is gone on with."""
+    own = stored.with_name(f"{stored.name}.{socket.gethostname()}-{os.getpid()}.part")
+    for left in sorted(stored.parent.glob(f"{stored.name}*.part")):
+        if left.is_symlink():
+            left.unlink()
+        elif left != own:
+            os.replace(left, own)
+    return own
+
+
+def index_entry(index: str, file: str, package: str) -> tuple[str, int]:
+    """URL and most bytes of a distribution file, from a package index: JSON (PEP 691) or HTML."""
+    with session() as web:
+        page = web.get(index, headers={"Accept": _INDEX}, timeout=TIMEOUT)
+    page.raise_for_status()
+    if "json" in page.headers.get("Content-Type", ""):
+        for entry in page.json()["files"]:
+            if entry["filename"] == file:
+                return urldefrag(urljoin(page.url, entry["url"]))[0], entry.get("size") or MOST
+    else:
+        for href, text in _links(page.text):
+            if text == file:
+                return urldefrag(urljoin(page.url, href))[0], MOST
+    raise ValueError(f"{file} is not in the index of {package}")
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[list[str]] = []
+        self.open = False
+
+    def handle_starttag(self, tag: str, attributes: list) -> None:
+        href = dict(attributes).get("href")
+        if self.open or tag != "a" or not href:
+            return
+        self.open = True
+        self.found.append([href, ""])
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open = self.open and tag != "a"
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.found[-1][1] += data
+
+
+def _links(text: str) -> list[tuple[str, str]]:
+    """Address and text of the links of a page, entities read."""
+    parser = _Links()
+    parser.feed(text)
+    return [(href, text.strip()) for href, text in parser.found]
