@@ -41,6 +41,14 @@ class Handler(BaseHTTPRequestHandler):
             message = {"role": "assistant", "content": text}
             choice = {"index": 0, "message": message, "finish_reason": server.finish}
             given = 200, {}, json.dumps({"model": "judge-7b-awq", "choices": [choice]})
+        if given in ("reset", "cut"):
+            if given == "cut":  # in the middle of the body
+                self.send_response(200)
+                self.send_header("Content-Length", "1000")
+                self.end_headers()
+                self.wfile.write(b'{"choices": [')
+            self.close_connection = True
+            return None
         status, headers, text = given
         with suppress(ConnectionError):  # of a client that waits no longer
             self.send_response(status)
@@ -282,8 +290,8 @@ def test_seeds_are_paired_and_one_seed_meets_all(tmp_path, server):
 
 
 def test_an_interrupted_run_goes_on_and_asks_nothing_twice(run, server):
-    server.first = [None] * 9 + [(500, {}, "out of memory")]
-    with pytest.raises(ValueError, match=r"^jlce.judge.model: .*HTTP 500: out of memory"):
+    server.first = [None] * 9 + [(400, {}, "out of memory")]
+    with pytest.raises(ValueError, match=r"^jlce.judge.model: .*HTTP 400: out of memory"):
         run()
     asked = [body["messages"][0]["content"] for *_, body in server.seen]
     resumed, conditions = run()
@@ -318,9 +326,55 @@ def prompt():
     return preference.PROMPT.format(instruction="", document="", a="長い", b="短", criterion="")
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [(500, {}, "oom"), (502, {}, ""), (504, {}, ""), "reset", "cut"],
+)
+def test_what_passes_is_asked_again(server, monkeypatch, fault):
+    monkeypatch.setattr(chat, "FIRST_WAIT", 0.01)
+    server.first = [fault] * 2
+    assert chat.ask(endpoint(server), prompt(), None).text.endswith("A")
+    assert len(server.seen) == 3
+    server.first = [fault] * 9
+    with pytest.raises(ConnectionError, match=r"^jlce.judge.url: .* 5 attempts") as e:
+        chat.ask(endpoint(server), prompt(), None)
+    assert "/v1" not in str(e.value) and len(server.seen) == 3 + chat.ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("url", "fits"),
+    [
+        ("http://127.0.0.1:8000/v1", True),
+        ("http://[::1]:8000/v1", True),
+        ("http://localhost/v1", True),
+        ("https://judge.example.org/v1", True),
+        ("http://judge.example.org/v1", False),
+        ("http://10.0.0.7:8000/v1", False),
+        ("http://127.0.0.1.example.org/v1", False),
+    ],
+)
+def test_a_key_goes_over_https_or_stays_on_this_machine(server, url, fits):
+    endpoint(server, url=url)  # without a key any address will do
+    if fits:
+        endpoint(server, url=url, key_variable=VARIABLE)
+    else:
+        with pytest.raises(ValueError, match=r"^jlce.judge.url: would send the API key in the cl"):
+            endpoint(server, url=url, key_variable=VARIABLE)
+
+
+@pytest.mark.parametrize("odd", [b"", b"5", b"{", b"[1, 2, 3]", b"null", b"\xff", b'["k", 4]'])
+def test_an_odd_line_of_a_journal_loses_nothing_after_it(tmp_path, odd):
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b'["a", ["1"]]\n' + odd + b'\n["b", ["2"]]\n["c", ["to')
+    journal = Journal(path)
+    assert dict(journal) == {"a": ["1"], "b": ["2"]}
+    journal["d"] = ["3"]
+    assert dict(Journal(path)) == {"a": ["1"], "b": ["2"], "d": ["3"]}
+
+
 def test_an_endpoint_that_stays_busy_is_named(server):
     server.first = [(429, {"Retry-After": "0"}, "")] * 9
-    with pytest.raises(ValueError, match=r"^jlce.judge.url: .* still busy \(HTTP 429\) after 5 "):
+    with pytest.raises(ConnectionError, match=r"^jlce.judge.url: .* still busy \(HTTP 429\) after"):
         chat.ask(endpoint(server), prompt(), None)
     assert len(server.seen) == chat.ATTEMPTS
     server.first = [(429, {"Retry-After": "4000"}, "")]
@@ -346,8 +400,8 @@ def test_the_key_is_sent_and_written_nowhere(run, server, tmp_path, monkeypatch)
     ) as e:
         run(key_variable=VARIABLE, seed=1)
     assert KEY not in str(e.value)
-    server.first = [(500, {}, f"bad header Bearer {KEY}")]
-    with pytest.raises(ValueError, match="HTTP 500") as e:
+    server.first = [(400, {}, f"bad header Bearer {KEY}")]
+    with pytest.raises(ValueError, match="HTTP 400") as e:
         chat.ask(endpoint(server), prompt(), KEY)
     assert KEY not in str(e.value)
 
@@ -400,7 +454,7 @@ def test_no_text_is_an_unread_reply(server):
 
 
 def test_an_endpoint_out_of_reach_is_named(run, server):
-    with pytest.raises(ValueError, match=r"^jlce.judge.url: cannot reach http://127.0.0.1:9/v1"):
+    with pytest.raises(ConnectionError, match=r"^jlce.judge.url: cannot reach http://127.0.0.1:9 "):
         run(url="http://127.0.0.1:9/v1")
     server.judge = lambda a, b: time.sleep(1)
     with pytest.raises(ValueError, match=r"^jlce.judge.timeout: no reply from .* within 0.2 s"):

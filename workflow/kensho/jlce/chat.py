@@ -1,7 +1,9 @@
 """A judge behind an OpenAI-compatible chat endpoint, asked at temperature 0, each thing once.
 
-Faults are ValueErrors of one line that names the key of the configuration (`jlce.judge.url` for
-instance) and the mend. The API key comes from the environment and goes into the request alone.
+Faults are of one line that names the key of the configuration (`jlce.judge.url` for instance) and
+the mend: ConnectionErrors where the endpoint may be back soon, ValueErrors where it may not. Of an
+address only scheme and host are shown. The API key comes from the environment and goes into the
+request alone.
 """
 
 import os
@@ -12,18 +14,27 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from textwrap import shorten
 from threading import Lock
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 
+from kensho.data.download import site
 from kensho.jlce.journal import digest
 
 ATTEMPTS = 5  # of a request that the endpoint puts off
 LONGEST_WAIT = 300  # seconds that are waited before an attempt
 CONNECT = 10  # seconds
-BUSY = (429, 503)
+FIRST_WAIT = 1.0  # seconds before a second attempt, doubled before each further one
+BUSY = (429, 500, 502, 503, 504)
+PASSING = (
+    requests.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,  # a body that was cut in the middle
+    requests.exceptions.ContentDecodingError,
+)
 
 
 @dataclass(frozen=True)
@@ -44,12 +55,25 @@ class Endpoint:
                 "jlce.judge.url: holds a password or a query; give the bare URL, and the key in "
                 "the environment variable that jlce.judge.key_variable names"
             )
+        parts = urlsplit(self.url)
+        if self.key_variable and parts.scheme != "https" and not _loopback(parts.hostname):
+            raise ValueError(
+                "jlce.judge.url: would send the API key in the clear; give an https URL, or one of "
+                "this machine (127.0.0.1)"
+            )
         # it may be the key itself, so it is not shown
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.key_variable or "none"):
             raise ValueError(
                 "jlce.judge.key_variable: not the name of an environment variable; export the key "
                 "in one, JUDGE_KEY for instance, and give that name"
             )
+
+
+def _loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 class Reply(NamedTuple):
@@ -91,12 +115,22 @@ def replies(
 def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
     """One reply; a busy endpoint is asked again when it says, one that takes no seed without it.
 
-    Raises ValueError for an endpoint that cannot be reached, refuses the request or answers
-    something else than a chat.
+    Raises ConnectionError for an endpoint that stays busy or out of reach, ValueError for one that
+    refuses the request or answers something else than a chat.
     """
     body = _request(endpoint, prompt)
     for attempt in range(ATTEMPTS):
-        response = _post(endpoint, body, secret)
+        try:
+            response = _post(endpoint, body, secret)
+        except PASSING as error:
+            if attempt + 1 == ATTEMPTS:
+                raise ConnectionError(
+                    f"jlce.judge.url: cannot reach {site(endpoint.url)} ({type(error).__name__}, "
+                    f"{ATTEMPTS} attempts); start the judge there, or mend the URL; what is judged "
+                    "is kept"
+                ) from None
+            time.sleep(FIRST_WAIT * 2**attempt)
+            continue
         if response.status_code in (400, 422) and "seed" in body and "seed" in response.text:
             del body["seed"]
             continue
@@ -104,6 +138,12 @@ def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
             break
         if attempt + 1 < ATTEMPTS:
             time.sleep(_wait(endpoint, response, attempt))
+    if response.status_code in BUSY:
+        raise ConnectionError(
+            f"jlce.judge.url: {site(endpoint.url)} is still busy (HTTP {response.status_code}) "
+            f"after {ATTEMPTS} attempts; run again later, or lower jlce.judge.parallel; what is "
+            "judged is kept"
+        )
     if response.status_code != 200:
         raise ValueError(_refusal(endpoint, response, secret))
     try:
@@ -114,8 +154,8 @@ def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
             raise TypeError
     except (ValueError, LookupError, TypeError):
         raise ValueError(
-            f"jlce.judge.url: what {endpoint.url} answers is no chat completion; give the base "
-            "URL of an OpenAI-compatible endpoint, which usually ends in /v1"
+            f"jlce.judge.url: what {site(endpoint.url)} answers is no chat completion; give the "
+            "base URL of an OpenAI-compatible endpoint, which usually ends in /v1"
         ) from None
     served = str(found.get("model") or endpoint.model)
     return Reply(text or "", served, choice.get("finish_reason"), body.get("seed"))
@@ -156,13 +196,15 @@ def _post(endpoint: Endpoint, body: Mapping, secret: str | None) -> requests.Res
         )
     except requests.ReadTimeout:
         raise ValueError(
-            f"jlce.judge.timeout: no reply from {endpoint.url} within {endpoint.timeout:g} s; "
-            "raise it, or take a faster judge; what is judged is kept"
+            f"jlce.judge.timeout: no reply from {site(endpoint.url)} within {endpoint.timeout:g} "
+            "s; raise it, or take a faster judge; what is judged is kept"
         ) from None
+    except PASSING:
+        raise
     except requests.RequestException as error:
         raise ValueError(
-            f"jlce.judge.url: cannot reach {endpoint.url} ({type(error).__name__}); start the "
-            "judge there, or mend the URL; what is judged is kept"
+            f"jlce.judge.url: {site(endpoint.url)} cannot be asked ({type(error).__name__}); mend "
+            "the URL; what is judged is kept"
         ) from None
 
 
@@ -180,7 +222,7 @@ def _signed(secret: str | None) -> Callable:
 def _wait(endpoint: Endpoint, response: requests.Response, attempt: int) -> float:
     """Seconds until the next attempt: as Retry-After says (RFC 9110, 10.2.3), else 1, 2, 4, ..."""
     said = response.headers.get("Retry-After", "").strip()
-    seconds = float(2**attempt)
+    seconds = FIRST_WAIT * 2**attempt
     if re.fullmatch(r"[0-9]+", said):
         seconds = float(said)
     elif said:
@@ -191,14 +233,14 @@ def _wait(endpoint: Endpoint, response: requests.Response, attempt: int) -> floa
             pass
     if seconds > LONGEST_WAIT:
         raise ValueError(
-            f"jlce.judge.url: {endpoint.url} takes no request for {seconds:.0f} s (HTTP "
+            f"jlce.judge.url: {site(endpoint.url)} takes no request for {seconds:.0f} s (HTTP "
             f"{response.status_code}); run again then, what is judged is kept"
         )
     return seconds
 
 
 def _refusal(endpoint: Endpoint, response: requests.Response, secret: str | None) -> str:
-    url, status = endpoint.url, response.status_code
+    url, status = site(endpoint.url), response.status_code
     if status in (401, 403):
         if endpoint.key_variable is None:
             mend = "name there the environment variable that holds the judge's API key"
@@ -209,11 +251,6 @@ def _refusal(endpoint: Endpoint, response: requests.Response, secret: str | None
         return (
             f"jlce.judge.url: HTTP {status} from {url}; give the base URL, which usually ends in "
             "/v1, and in jlce.judge.model a model that is served there"
-        )
-    if status in BUSY:
-        return (
-            f"jlce.judge.url: {url} is still busy (HTTP {status}) after {ATTEMPTS} attempts; run "
-            "again later, or lower jlce.judge.parallel; what is judged is kept"
         )
     said = response.text.replace(secret, "…") if secret else response.text
     return (

@@ -12,23 +12,25 @@ def digest(asked) -> str:
 
 
 class Journal(MutableMapping):
-    """Lists by key. A line that a kill tore off is dropped; what was written stays."""
+    """Lists by key. A line that a kill tore off, or that is none of ours, is passed over.
+
+    What stands after it counts, and the file keeps every whole line.
+    """
 
     def __init__(self, path: Path | str):
         self.path, self._found = Path(path), {}
         if not self.path.is_file():
             return
-        whole = 0
-        with open(self.path, "r+b") as file:
-            for line in file:
-                try:
-                    key, value = json.loads(line)
-                except ValueError:
-                    break
-                if not line.endswith(b"\n"):
-                    break
-                self._found[key], whole = value, whole + len(line)
-            file.truncate(whole)
+        text = self.path.read_bytes()
+        for line in text.split(b"\n"):
+            try:
+                key, value = json.loads(line)
+                self._found[str(key)] = list(value)
+            except (ValueError, TypeError):
+                continue
+        if text and not text.endswith(b"\n"):  # what is torn off stays on a line of its own
+            with open(self.path, "ab") as file:
+                file.write(b"\n")
 
     def __getitem__(self, key: str) -> list:
         return self._found[key]
