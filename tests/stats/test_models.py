@@ -31,6 +31,7 @@ REGISTERED = {
     "beta_binomial": {"concentration": 1.0},
     "dirichlet_pairs": {"concentration": 0.5},
     "dirichlet_wins": {"concentration": 0.5},
+    "repeats": {"concentration": 1.0, "likeness": 1.0},
 }
 HALF = 2.5  # octaves, half the range of doses
 DATA = {
@@ -59,6 +60,10 @@ DATA = {
     "beta_binomial": {"correct": np.array([7]), "items": np.array([9])},
     "dirichlet_pairs": {"counts": np.array([5, 4, 1, 2])},
     "dirichlet_wins": {"counts": np.array([5, 4, 1])},
+    "repeats": {
+        "answers": np.array([1, 3]),
+        "units": np.array([[2, 1, 0, 0], [4, 0, 2, 3]]),
+    },
 }
 SAMPLED = [name for name, model in MODELS.items() if model.build]
 
@@ -104,6 +109,9 @@ def densities(name, h):
         }
     if name == "ranking":  # of the orthonormal contrasts of theta
         return {"theta": normal(h["ability"]), "tau": half(h["spread"])}
+    if name == "repeats":
+        one, two = (stats.beta(h[key], h[key]) for key in ("concentration", "likeness"))
+        return {"mean": one, "rho": two}
     cells = {"beta_binomial": 2, "dirichlet_pairs": 4, "dirichlet_wins": 3}[name]
     return {"p": stats.beta(h["concentration"], (cells - 1) * h["concentration"])}
 
@@ -206,6 +214,7 @@ SETTLED = {  # where a draw from the prior would make the ratios below vary too 
     "normal": {"mu": 0.5, "sigma": 0.2},
     "pairs": {"a": -0.5, "sd_a": 0.2, "d": 0.5, "sd_d": 1.5},
     "dose": {"peak": 12.0, "c": 0.2, "top": 0.5, "seed_sd": 0.5, "sigma": 0.8},
+    "repeats": {"mean": 0.6, "rho": 0.3},
 }
 
 

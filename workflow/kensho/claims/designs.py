@@ -1,8 +1,9 @@
 """The designs of a registered test: what each kind of claim must fix before the data.
 
 `region` is the claimed set on the design's scale: a ratio, a difference in the metric's unit (of
-accuracies: -1 to 1), a share, a dose. `sesoi` is the smallest effect of interest: it multiplies
-the null of a ratio and is added to any other null.
+accuracies: -1 to 1), a share, a level in the score's unit, a dose. `sesoi` is the smallest effect
+of interest: it multiplies the null of a ratio and is added to any other null; of a level it is the
+smallest distance that matters.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[float, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1)]
-NULLS = {"ratio": 1.0, "difference": 0.0, "share": 0.5, "dose": None}
+NULLS = {"ratio": 1.0, "difference": 0.0, "share": 0.5, "level": None, "dose": None}
 
 
 class Record(BaseModel):
@@ -227,15 +228,49 @@ class PairedDifference(_Test):
 
 
 class Proportion(_Test):
-    """Share of right items of one arm, over items or clusters."""
+    """Share of right items of one arm, over items or clusters.
+
+    With `repeats` an item is answered several times (its replicates) and counts with the share of
+    its right answers: pass@1.
+    """
 
     scale: ClassVar[str] = "share"
     design: Literal["proportion"]
     readings: Annotated[list[Level], Field(min_length=1)]
+    outcome: Literal["binary", "repeats"] = "binary"
 
     @property
     def priors(self) -> tuple[str, ...]:
+        if self.outcome == "repeats":
+            return "concentration", "likeness"
         return ("concentration",) if len(self.levels) == 1 else ("location", "spread")
+
+
+class MeanScore(_Test):
+    """Mean score of one arm over items or clusters, in the score's unit: a level, no effect."""
+
+    scale: ClassVar[str] = "level"
+    design: Literal["mean_score"]
+    readings: Annotated[list[Level], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _prior_is_given(self) -> Self:
+        if self.prior is None:
+            raise ValueError(
+                "scores need 'prior: {location: ..., spread: ...}': how far from 0 their mean and "
+                "how large their spread over units can be, in the score's unit"
+            )
+        farthest = max(abs(end) for end in self.region if end is not None)
+        if self.prior["location"] < farthest:
+            raise ValueError(
+                f"prior: location {self.prior['location']:g} speaks against a mean of "
+                f"{farthest:g} before the data; give at least {farthest:g}"
+            )
+        return self
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        return "location", "spread"
 
 
 class WinRate(_Test):
@@ -342,6 +377,7 @@ Test = Annotated[
     | RatioOfMeans
     | PairedDifference
     | Proportion
+    | MeanScore
     | WinRate
     | DoseOptimum
     | Tasks

@@ -128,10 +128,13 @@ _TO_SCALE = {
     ("points", "difference"): lambda x: x,
     ("percent", "share"): lambda x: x / 100,
     ("share", "share"): lambda x: x,
+    ("level", "level"): lambda x: x,
 }
 
 
 def _region_agrees(claimed: Claimed, unit: str, test: Test) -> None:
+    if test.scale == "level":  # stated in the unit of the scores, whatever that is called
+        unit = "level"
     convert = _TO_SCALE.get((unit, test.scale))
     if convert is None:
         return

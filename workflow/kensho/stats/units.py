@@ -111,10 +111,11 @@ def _same_unit(sides: Sequence[Side], tables: Tables, experiment: str) -> None:
 def binary(side: pd.Series, reading: Reading | Contrast | Level, experiment: str) -> pd.Series:
     """Right (1) or wrong (0) of each block, from the lists of `values`; ValueError for others."""
     means = side.map(np.mean)
+    other = "repeats" if isinstance(reading, Level) else "score"
     for block in means.index[~means.isin([0, 1])][:1]:
         raise ValueError(
             f"{experiment}: reading '{reading.label}': block '{block}' holds {means[block]:g}, "
-            "neither 0 nor 1; register 'outcome: score', or mend the table"
+            f"neither 0 nor 1; register 'outcome: {other}', or mend the table"
         )
     return means
 

@@ -17,7 +17,7 @@ from scipy import special
 
 from kensho.claims.model import Verdict
 from kensho.stats import decision, intervals, power
-from kensho.stats.scales import DIFFERENCE, DOSE, RATIO, SHARE, Region, Scale
+from kensho.stats.scales import DIFFERENCE, DOSE, LEVEL, RATIO, SHARE, Region, Scale
 
 ALPHA = 0.05
 FAMILY = 12
@@ -53,6 +53,8 @@ class Design:
         NaN is a dose curve without an optimum.
         """
         places = _places(self.scale, self.region, self.sesoi)
+        if self.scale is LEVEL:
+            return places
         null = math.nan if self.scale.null is None else float(self.scale.forward(self.scale.null))
         return places if null in places.values() else places | {"null": null}
 
@@ -137,6 +139,17 @@ def _items(truth, units, size, alpha, rng):
     correct = rng.binomial(units, truth, size)
     fit = intervals.proportion(correct, units, alpha)
     return fit, lambda x: special.betainc(correct + 0.5, units - correct + 0.5, np.clip(x, 0, 1))
+
+
+def _repeats(truth, units, size, alpha, rng, answers: int = 4):
+    """Items answered several times, some nearly always right and some nearly never."""
+    own = rng.beta(truth, 1 - truth, (size, units))
+    return posterior(intervals.share(rng.binomial(answers, own) / answers, alpha))
+
+
+def _points(truth, units, size, alpha, rng):
+    """Scores in whole points, 0 to 10."""
+    return posterior(intervals.mean(rng.binomial(10, truth / 10, (size, units)), alpha))
 
 
 def _prompts(truth, units, size, alpha, rng):
@@ -253,6 +266,9 @@ def designs() -> tuple[Design, ...]:
                 math.sqrt(0.05**2 / 3 + (0.3 - 0.09**2) / 25), _clusters(0.3, 25, 0.05),
                 floor=30),
         _design("accuracy", SHARE, [0.75, 0.85], None, 0.01, 0.4, _items),
+        _design("accuracy, repeated items", SHARE, [0.6, 0.7], None, 0.01,
+                math.sqrt(0.65 * 0.35 * (0.5 + 0.5 / 4)), _repeats),
+        _design("mean score", LEVEL, [6.8, 7.2], None, 0.1, math.sqrt(10 * 0.7 * 0.3), _points),
         _design("win rate", SHARE, [0.82, 0.92], "greater", 0.05, math.sqrt(2 / 3 * 0.82 * 0.18),
                 _prompts),
         _design("optimal dose", DOSE, [4000 / math.sqrt(2), 4000 * math.sqrt(2)], None, 1,

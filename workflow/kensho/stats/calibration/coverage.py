@@ -95,6 +95,11 @@ SETTINGS = {
         _of_units(lambda d: np.repeat([1.0, 0.5, 0.0], d["counts"])), sesoi=0.05,
         data={"counts": np.array([0, 0, 200])},
     ),
+    "repeats": Setting(  # two in three right, items much alike within themselves
+        {"mean": 0.67, "rho": 0.6}, SHARE, 0.13,
+        _of_units(lambda d: np.repeat(np.arange(6) / 5, d["units"][0])), direction=None,
+        data={"answers": np.array([5]), "units": np.array([[150, 0, 0, 0, 0, 0]])},
+    ),
 }  # fmt: skip
 
 

@@ -94,8 +94,8 @@ def _each(tables: Tables, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Tab
 
 
 def swap_arms(test: Test, tables: Tables, rng: np.random.Generator) -> Changed | None:
-    """The other side first: reciprocal, negated or complementary region and interval."""
-    if test.scale == "dose":
+    """The other side first, or wrong for right: reciprocal, negated or complementary."""
+    if test.scale in ("dose", "level"):
         return None
     turn = {"ratio": lambda x: 1 / x, "difference": lambda x: -x, "share": lambda x: 1 - x}
     turned = turn[test.scale]
@@ -107,7 +107,7 @@ def swap_arms(test: Test, tables: Tables, rng: np.random.Generator) -> Changed |
     if test.scale == "share":
         other = {"preference.first": "preference.second", "preference.second": "preference.first"}
         tables = _each(
-            tables, lambda t: t.assign(value=1 - t["value"], metric=t["metric"].map(other))
+            tables, lambda t: t.assign(value=1 - t["value"], metric=t["metric"].replace(other))
         )
     else:
         names = list(type(test.readings[0]).model_fields)[1:]
@@ -126,7 +126,7 @@ def other_unit(test: Test, tables: Tables, rng: np.random.Generator) -> Changed 
     if test.scale == "dose":
         doses = {arm: 2 * dose for arm, dose in test.doses.items()}
         return test.model_copy(update={"region": region, "doses": doses}), tables, lambda x: 2 * x
-    if getattr(test, "outcome", None) == "score":
+    if test.scale == "level" or getattr(test, "outcome", None) == "score":
         doubled = _each(tables, lambda t: t.assign(value=2 * t["value"]))
         prior = {name: 2 * scale for name, scale in test.prior.items()}
         wider = test.model_copy(update={"region": region, "sesoi": 2 * test.sesoi, "prior": prior})
@@ -153,7 +153,7 @@ def shuffle_and_rename(test: Test, tables: Tables, rng: np.random.Generator) -> 
 
 def block_effects(test: Test, tables: Tables, rng: np.random.Generator) -> Changed | None:
     """Every block slower, or easier, by the same for all arms."""
-    if test.scale == "share" or getattr(test, "outcome", None) == "binary":
+    if test.scale in ("share", "level") or getattr(test, "outcome", None) == "binary":
         return None
     blocks = next(iter(tables.values()))["block"].unique()
     effect = pd.Series(rng.normal(0, 1, len(blocks)), blocks)
@@ -229,6 +229,15 @@ def _clustered(truth: float, rng: np.random.Generator) -> Tables:
     return _pair(right[0], right[1], blocks)
 
 
+def _level(truth: float, rng: np.random.Generator) -> Tables:
+    return {"a": _table("a", "m", _names(40), truth + rng.normal(0, 0.5, (40, 2)))}
+
+
+def _repeated(truth: float, rng: np.random.Generator) -> Tables:
+    own = rng.beta(truth, 1 - truth, (100, 1))
+    return {"a": _table("a", "m", _names(100), rng.random((100, 4)) < own)}
+
+
 def _preferences(truth: float, rng: np.random.Generator) -> Tables:
     blocks = _names(80)
     orders = ("preference.first", "preference.second")
@@ -253,6 +262,7 @@ def _curve(truth: float, rng: np.random.Generator) -> Tables:
 def subjects() -> tuple[Subject, ...]:
     """One registered test of every kind that a relation says something about."""
     ratio = {"label": "a over b", "numerator": _side("a"), "denominator": _side("b")}
+    of = {"label": "a", "of": _side("a")}
     minus = {"label": "a minus b", "treatment": _side("a"), "control": _side("b")}
     return (
         Subject("paired ratio", designs.PairedRatio(
@@ -266,6 +276,12 @@ def subjects() -> tuple[Subject, ...]:
             design="paired_difference", experiment="e", readings=[minus], outcome="binary",
             region=[0.0, 0.3], direction="greater", sesoi=0.01, levels=["cluster", "item"]),
             _clustered, (0.15, 0.0, -0.2)),
+        Subject("mean score", designs.MeanScore(
+            design="mean_score", experiment="e", readings=[of], region=[6.7, 7.3], sesoi=0.1,
+            prior={"location": 10.0, "spread": 2.0}), _level, (7.0, 7.3, 8.0)),
+        Subject("accuracy, repeated items", designs.Proportion(
+            design="proportion", outcome="repeats", experiment="e", readings=[of],
+            region=[0.5, 0.9], sesoi=0.05), _repeated, (0.7, 0.5, 0.2)),
         Subject("win rate", designs.WinRate(
             design="win_rate", experiment="e", comparison="a", region=[0.6, 0.9],
             direction="greater", sesoi=0.05), _preferences, (0.75, 0.6, 0.45)),

@@ -64,6 +64,10 @@ DESIGNS = {
     "beta_binomial": Design({"correct": np.array([0]), "items": np.array([40])}, (0.3, 0.7)),
     "dirichlet_pairs": Design({"counts": np.array([0, 0, 0, 60])}, (-0.1, 0.2)),
     "dirichlet_wins": Design({"counts": np.array([0, 0, 40])}, (0.4, 0.7)),
+    "repeats": Design(  # 25 items answered five times, 5 of them twice
+        {"answers": np.array([2, 5]), "units": np.array([[5, 0, 0, 0, 0, 0], [25, 0, 0, 0, 0, 0]])},
+        (0.3, 0.7),
+    ),
 }
 
 Fit = Callable[[Model, Data, int, int, int], tuple[Draws, int]]

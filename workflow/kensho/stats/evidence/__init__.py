@@ -5,6 +5,7 @@ from __future__ import annotations
 from kensho.claims import designs
 from kensho.stats.evidence.base import Evidence, Undefined
 from kensho.stats.evidence.dose import dose_optimum
+from kensho.stats.evidence.levels import mean_score
 from kensho.stats.evidence.pairs import difference, ratio, ratio_of_means
 from kensho.stats.evidence.shares import proportion, win_rate
 from kensho.stats.evidence.tasks import rank_order, tasks
@@ -18,6 +19,7 @@ _BY_DESIGN = {
     "ratio_of_means": ratio_of_means,
     "paired_difference": difference,
     "proportion": proportion,
+    "mean_score": mean_score,
     "win_rate": win_rate,
     "dose_optimum": dose_optimum,
     "tasks": tasks,

@@ -9,6 +9,7 @@ from scipy import stats
 from kensho.claims import designs
 from kensho.stats import frequentist, intervals
 from kensho.stats.evidence.base import Evidence, specification
+from kensho.stats.evidence.levels import repeats
 from kensho.stats.scales import SHARE
 from kensho.stats.units import Tables, binary, by_unit, split, values
 
@@ -17,6 +18,8 @@ def proportion(
     test: designs.Proportion, reading: designs.Level, tables: Tables, seed: int
 ) -> Evidence:
     """Share of right answers of one arm, over independent items or over clusters."""
+    if test.outcome == "repeats":
+        return repeats(test, reading, tables, seed)
     side = values(reading.of, tables[reading.of.arm], test.experiment)
     right = binary(side, reading, test.experiment)
     if len(test.levels) > 1:

@@ -8,6 +8,7 @@ from kensho.stats.models.location import LOCATION
 from kensho.stats.models.normal import NORMAL
 from kensho.stats.models.proportions import PAIRS, PROPORTION
 from kensho.stats.models.ranking import RANKING
+from kensho.stats.models.repeats import REPEATS
 
 MODELS: dict[str, Model] = {
     model.name: model
@@ -22,6 +23,7 @@ MODELS: dict[str, Model] = {
         BETA_BINOMIAL,
         DIRICHLET_PAIRS,
         DIRICHLET_WINS,
+        REPEATS,
     )
 }
 
