@@ -91,6 +91,7 @@ def test_repeats_are_registered_with_their_own_prior():
     )
 
 
+@pytest.mark.slow
 def test_the_mean_of_an_arm_is_its_t_interval_over_items():
     cells = scores(6.5, replicates=3)
     found = judged(claim(**SCORE), cells)
@@ -124,6 +125,7 @@ def test_scores_that_do_not_vary_are_not_tested():
     assert judged(claim(**SCORE), {f"q{i}": [6.5] for i in range(20)})["verdict"] == "NOT TESTED"
 
 
+@pytest.mark.slow
 def test_repeated_items_count_with_their_share():
     cells = answers()
     found = judged(claim(unit="share", **REPEATED), cells)

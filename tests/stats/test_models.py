@@ -32,6 +32,8 @@ REGISTERED = {
     "dirichlet_pairs": {"concentration": 0.5},
     "dirichlet_wins": {"concentration": 0.5},
     "repeats": {"concentration": 1.0, "likeness": 1.0},
+    "two_samples": {"location": 1.0, "spread": 1.0},
+    "two_proportions": {"concentration": 1.0},
 }
 HALF = 2.5  # octaves, half the range of doses
 DATA = {
@@ -64,6 +66,12 @@ DATA = {
         "answers": np.array([1, 3]),
         "units": np.array([[2, 1, 0, 0], [4, 0, 2, 3]]),
     },
+    "two_samples": {
+        "difference": np.array([0.4]),
+        "squares": np.array([3.0, 1.2]),
+        "n": np.array([9, 14]),
+    },
+    "two_proportions": {"correct": np.array([5, 8]), "items": np.array([9, 30])},
 }
 SAMPLED = [name for name, model in MODELS.items() if model.build]
 
@@ -77,7 +85,7 @@ def densities(name, h):
             "sigma": half(h["spread"]),
             "nu": stats.gamma(2, loc=1, scale=10),
         }
-    if name == "normal":
+    if name in ("normal", "two_samples"):
         return {"mu": normal(h["location"]), "sigma": half(h["spread"])}
     if name == "proportion":
         return {"a": normal(h["location"]), "sd": half(h["spread"]), "z": normal(1)}
@@ -112,7 +120,9 @@ def densities(name, h):
     if name == "repeats":
         one, two = (stats.beta(h[key], h[key]) for key in ("concentration", "likeness"))
         return {"mean": one, "rho": two}
-    cells = {"beta_binomial": 2, "dirichlet_pairs": 4, "dirichlet_wins": 3}[name]
+    cells = {"beta_binomial": 2, "two_proportions": 2, "dirichlet_pairs": 4, "dirichlet_wins": 3}[
+        name
+    ]
     return {"p": stats.beta(h["concentration"], (cells - 1) * h["concentration"])}
 
 
@@ -212,6 +222,7 @@ def test_the_density_of_a_dose_curve_is_integrated_over_peak_curve_and_seeds():
 SETTLED = {  # where a draw from the prior would make the ratios below vary too much
     "location": {"mu": 0.5, "sigma": 0.2, "nu": 6.0},
     "normal": {"mu": 0.5, "sigma": 0.2},
+    "two_samples": {"mu": 0.5, "sigma": [0.2, 0.4]},
     "pairs": {"a": -0.5, "sd_a": 0.2, "d": 0.5, "sd_d": 1.5},
     "dose": {"peak": 12.0, "c": 0.2, "top": 0.5, "seed_sd": 0.5, "sigma": 0.8},
     "repeats": {"mean": 0.6, "rho": 0.3},

@@ -38,6 +38,7 @@ class Experiment:
     tables: list[ExternalTable]
     levels: list[str]
     arms: list[str]
+    paired: bool = True  # whether a claim pairs the items of the arms
 
 
 def experiments(claims: Iterable[Claim]) -> dict[str, Experiment]:
@@ -46,9 +47,12 @@ def experiments(claims: Iterable[Claim]) -> dict[str, Experiment]:
     for claim in tested(claims):
         test = claim.test
         if test.external:
-            arms = found[test.experiment].arms if test.experiment in found else []
+            earlier = found.get(test.experiment, Experiment([], [], [], paired=False))
             found[test.experiment] = Experiment(
-                test.external, test.levels, sorted({*arms, *test.arms})
+                test.external,
+                test.levels,
+                sorted({*earlier.arms, *test.arms}),
+                earlier.paired or test.paired,
             )
     return found
 
@@ -118,9 +122,9 @@ def observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame, 
     """Observation table and conditions of each arm of an experiment.
 
     Raises ValueError, one line with file and line, for a table that is missing, empty, without a
-    needed column or arm; a value that is no finite number; an item that stands there twice; an
-    item that one arm has and another has not, or that is another document there; a prompt judged
-    in one order only.
+    needed column or arm; a value that is no finite number; an item that stands there twice; if a
+    claim pairs the arms, an item that one has and another has not, or that is another document
+    there; a prompt judged in one order only.
     """
     found = [
         {"table": number, **row}
@@ -136,7 +140,7 @@ def observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame, 
     judges = sorted(rows["judge"].dropna().unique())
     numbers = {judge: number for number, judge in enumerate(judges)}
     rows["replicate"] = rows["judge"].map(numbers).fillna(rows["replicate"]).astype(int)
-    _check(rows)
+    _check(rows, experiment.paired)
     described = {
         "tier": Tier.PUBLISHED.value,
         "note": "the data existed before the claim was registered here",
@@ -164,8 +168,11 @@ def _sources(tables: Sequence[ExternalTable], rows: pd.DataFrame) -> list[dict]:
     ]
 
 
-def _check(rows: pd.DataFrame) -> None:
-    """Raise for repeated items, items without a partner, and partners that are not the same."""
+def _check(rows: pd.DataFrame, paired: bool) -> None:
+    """Raise for repeated items, items without a partner, and partners that are not the same.
+
+    Arms that no claim pairs may hold items of their own.
+    """
     key = ["arm", "metric", "block", "replicate"]
     for row in rows[rows.duplicated(key)].head(1).itertuples():
         same = (rows[key] == [getattr(row, name) for name in key]).all(axis=1)
@@ -180,7 +187,7 @@ def _check(rows: pd.DataFrame) -> None:
         raise ValueError(
             f"{row.where}: '{row.block}' is judged in one order only; judge it in both"
         )
-    for metric, group in rows.groupby("metric", sort=True):
+    for metric, group in rows.groupby("metric", sort=True) if paired else ():
         blocks = {arm: set(found) for arm, found in group.groupby("arm", sort=True)["block"]}
         everywhere = set.intersection(*blocks.values())
         for row in group[~group["block"].isin(everywhere)].head(1).itertuples():

@@ -80,6 +80,7 @@ class Level(Record):
 class _Test(Record):
     __test__ = False  # not a pytest class
     scale: ClassVar[str] = "difference"
+    paired: ClassVar[bool] = True  # whether all arms must hold the same blocks
 
     experiment: Text
     external: list[ExternalTable] = Field([])
@@ -225,6 +226,18 @@ class PairedDifference(_Test):
         if len(self.levels) == 1:
             return ("concentration",)
         return "discordance", "discordance_spread", "difference", "difference_spread"
+
+
+class UnpairedDifference(PairedDifference):
+    """Difference of the means of two arms with items of their own, which nothing pairs."""
+
+    paired: ClassVar[bool] = False
+    design: Literal["unpaired_difference"]
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        independent = self.outcome == "binary" and len(self.levels) == 1
+        return ("concentration",) if independent else ("location", "spread")
 
 
 class Proportion(_Test):
@@ -376,6 +389,7 @@ Test = Annotated[
     | PairedRatio
     | RatioOfMeans
     | PairedDifference
+    | UnpairedDifference
     | Proportion
     | MeanScore
     | WinRate

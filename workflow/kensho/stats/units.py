@@ -43,6 +43,13 @@ def paired(
     return pd.DataFrame({"over": over, "under": under}).reindex(over.index)
 
 
+def apart(reading: Contrast, tables: Tables, experiment: str) -> tuple[pd.Series, pd.Series]:
+    """Replicates of both sides of a reading, each with the blocks that it has: see `values`."""
+    _same_unit(reading.sides, tables, experiment)
+    over, under = (values(side, tables[side.arm], experiment) for side in reading.sides)
+    return over, under
+
+
 def _named(side: Side) -> str:
     return f"{side.arm}/{side.metric}" + (f"/{side.block}" if side.block else "")
 

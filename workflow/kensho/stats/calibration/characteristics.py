@@ -141,6 +141,17 @@ def _items(truth, units, size, alpha, rng):
     return fit, lambda x: special.betainc(correct + 0.5, units - correct + 0.5, np.clip(x, 0, 1))
 
 
+def _unpaired_scores(truth, units, size, alpha, rng):
+    """Items of their own for each arm, twice as many and less spread in the second."""
+    over, under = rng.normal(truth, 1.5, (size, units)), rng.normal(0, 1, (size, 2 * units))
+    return posterior(intervals.welch(over, under, alpha))
+
+
+def _unpaired_items(truth, units, size, alpha, rng):
+    right = [rng.binomial(units, p, size) for p in (0.5 + truth, 0.5)]
+    return posterior(intervals.unpaired_proportions(right, [units, units], alpha))
+
+
 def _repeats(truth, units, size, alpha, rng, answers: int = 4):
     """Items answered several times, some nearly always right and some nearly never."""
     own = rng.beta(truth, 1 - truth, (size, units))
@@ -265,6 +276,10 @@ def designs() -> tuple[Design, ...]:
         _design("accuracy difference, clusters", DIFFERENCE, [0.04, 0.14], "greater", 0.01,
                 math.sqrt(0.05**2 / 3 + (0.3 - 0.09**2) / 25), _clusters(0.3, 25, 0.05),
                 floor=30),
+        _design("score difference, unpaired", DIFFERENCE, [0.5, 1.5], "greater", 0.2,
+                math.sqrt(1.5**2 + 1 / 2), _unpaired_scores),
+        _design("accuracy difference, unpaired", DIFFERENCE, [0.05, 0.30], "greater", 0.01,
+                math.sqrt(0.675 * 0.325 + 0.5**2), _unpaired_items),
         _design("accuracy", SHARE, [0.75, 0.85], None, 0.01, 0.4, _items),
         _design("accuracy, repeated items", SHARE, [0.6, 0.7], None, 0.01,
                 math.sqrt(0.65 * 0.35 * (0.5 + 0.5 / 4)), _repeats),

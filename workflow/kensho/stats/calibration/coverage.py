@@ -51,6 +51,15 @@ def _of_units(unit_values: Callable[[Data], np.ndarray]) -> Callable[[Data, floa
     return lambda data, alpha: intervals.mean(unit_values(data), alpha)
 
 
+def _welch(data: Data, alpha: float) -> intervals.Fit:
+    """Welch's interval of samples with these moments: it knows no more of them."""
+    samples = []
+    for n, squares in zip(data["n"], data["squares"], strict=True):
+        sample = np.linspace(-1, 1, n)
+        samples.append(sample * np.sqrt(squares / (sample**2).sum()))
+    return intervals.welch(samples[0] + data["difference"][0], samples[1], alpha)
+
+
 SETTINGS = {
     "location": Setting(  # a gain of 12.5 % that varies by 3 % between blocks
         {"mu": np.log(1.125), "sigma": 0.03, "nu": 10.0},
@@ -94,6 +103,15 @@ SETTINGS = {
         {"p": [0.65, 0.15, 0.20]}, SHARE, 0.11,
         _of_units(lambda d: np.repeat([1.0, 0.5, 0.0], d["counts"])), sesoi=0.05,
         data={"counts": np.array([0, 0, 200])},
+    ),
+    "two_samples": Setting(  # half a point, one arm twice as spread and half as large
+        {"mu": 0.5, "sigma": [2.0, 1.0]}, DIFFERENCE, 1.0, _welch,
+        data={"difference": np.zeros(1), "squares": np.zeros(2), "n": np.array([60, 120])},
+    ),
+    "two_proportions": Setting(
+        {"p": [0.8, 0.7]}, DIFFERENCE, 0.15,
+        lambda d, alpha: intervals.unpaired_proportions(d["correct"], d["items"], alpha),
+        data={"correct": np.array([0, 0]), "items": np.array([300, 250])},
     ),
     "repeats": Setting(  # two in three right, items much alike within themselves
         {"mean": 0.67, "rho": 0.6}, SHARE, 0.13,

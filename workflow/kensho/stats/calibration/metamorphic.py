@@ -153,7 +153,8 @@ def shuffle_and_rename(test: Test, tables: Tables, rng: np.random.Generator) -> 
 
 def block_effects(test: Test, tables: Tables, rng: np.random.Generator) -> Changed | None:
     """Every block slower, or easier, by the same for all arms."""
-    if test.scale in ("share", "level") or getattr(test, "outcome", None) == "binary":
+    unlike = test.scale in ("share", "level") or not test.paired
+    if unlike or getattr(test, "outcome", None) == "binary":
         return None
     blocks = next(iter(tables.values()))["block"].unique()
     effect = pd.Series(rng.normal(0, 1, len(blocks)), blocks)
@@ -229,6 +230,16 @@ def _clustered(truth: float, rng: np.random.Generator) -> Tables:
     return _pair(right[0], right[1], blocks)
 
 
+def _unpaired(truth: float, rng: np.random.Generator) -> Tables:
+    over, under = rng.normal(truth, 0.5, (60, 2)), rng.normal(0, 0.3, (90, 2))
+    return {"a": _table("a", "m", _names(60), over), "b": _table("b", "m", _names(90), under)}
+
+
+def _unpaired_answers(truth: float, rng: np.random.Generator) -> Tables:
+    over, under = rng.random((300, 1)) < 0.6 + truth, rng.random((400, 1)) < 0.6
+    return {"a": _table("a", "m", _names(300), over), "b": _table("b", "m", _names(400), under)}
+
+
 def _level(truth: float, rng: np.random.Generator) -> Tables:
     return {"a": _table("a", "m", _names(40), truth + rng.normal(0, 0.5, (40, 2)))}
 
@@ -276,6 +287,14 @@ def subjects() -> tuple[Subject, ...]:
             design="paired_difference", experiment="e", readings=[minus], outcome="binary",
             region=[0.0, 0.3], direction="greater", sesoi=0.01, levels=["cluster", "item"]),
             _clustered, (0.15, 0.0, -0.2)),
+        Subject("score difference, unpaired", designs.UnpairedDifference(
+            design="unpaired_difference", experiment="e", readings=[minus], outcome="score",
+            region=[0.2, 0.8], direction="greater", sesoi=0.1,
+            prior={"location": 1.0, "spread": 1.0}), _unpaired, (0.5, 0.8, 1.5)),
+        Subject("accuracy difference, unpaired", designs.UnpairedDifference(
+            design="unpaired_difference", experiment="e", readings=[minus], outcome="binary",
+            region=[0.0, 0.4], direction="greater", sesoi=0.01),
+            _unpaired_answers, (0.2, 0.0, -0.3)),
         Subject("mean score", designs.MeanScore(
             design="mean_score", experiment="e", readings=[of], region=[6.7, 7.3], sesoi=0.1,
             prior={"location": 10.0, "spread": 2.0}), _level, (7.0, 7.3, 8.0)),

@@ -68,6 +68,12 @@ DESIGNS = {
         {"answers": np.array([2, 5]), "units": np.array([[5, 0, 0, 0, 0, 0], [25, 0, 0, 0, 0, 0]])},
         (0.3, 0.7),
     ),
+    "two_samples": Design(
+        {"difference": np.zeros(1), "squares": np.zeros(2), "n": np.array([12, 25])}, (-0.5, 0.5)
+    ),
+    "two_proportions": Design(
+        {"correct": np.array([0, 0]), "items": np.array([30, 50])}, (-0.25, 0.25)
+    ),
 }
 
 Fit = Callable[[Model, Data, int, int, int], tuple[Draws, int]]

@@ -9,6 +9,7 @@ from kensho.stats.evidence.levels import mean_score
 from kensho.stats.evidence.pairs import difference, ratio, ratio_of_means
 from kensho.stats.evidence.shares import proportion, win_rate
 from kensho.stats.evidence.tasks import rank_order, tasks
+from kensho.stats.evidence.unpaired import unpaired_difference
 from kensho.stats.units import Tables
 
 __all__ = ["Evidence", "Undefined", "gather"]
@@ -18,6 +19,7 @@ _BY_DESIGN = {
     "peak_memory": ratio,
     "ratio_of_means": ratio_of_means,
     "paired_difference": difference,
+    "unpaired_difference": unpaired_difference,
     "proportion": proportion,
     "mean_score": mean_score,
     "win_rate": win_rate,

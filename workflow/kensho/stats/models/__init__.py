@@ -3,6 +3,7 @@
 from kensho.stats.models.base import Data, Draws, Model, Prior
 from kensho.stats.models.conjugate import BETA_BINOMIAL, DIRICHLET_PAIRS, DIRICHLET_WINS
 from kensho.stats.models.dose import DOSE_CURVE
+from kensho.stats.models.independent import TWO_PROPORTIONS, TWO_SAMPLES
 from kensho.stats.models.judgements import BRADLEY_TERRY
 from kensho.stats.models.location import LOCATION
 from kensho.stats.models.normal import NORMAL
@@ -24,6 +25,8 @@ MODELS: dict[str, Model] = {
         DIRICHLET_PAIRS,
         DIRICHLET_WINS,
         REPEATS,
+        TWO_SAMPLES,
+        TWO_PROPORTIONS,
     )
 }
 
