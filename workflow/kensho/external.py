@@ -39,6 +39,7 @@ class Experiment:
     levels: list[str]
     arms: list[str]
     paired: bool = True  # whether a claim pairs the items of the arms
+    both_orders: bool = True  # whether a claim needs each prompt in both orders
 
 
 def experiments(claims: Iterable[Claim]) -> dict[str, Experiment]:
@@ -47,12 +48,13 @@ def experiments(claims: Iterable[Claim]) -> dict[str, Experiment]:
     for claim in tested(claims):
         test = claim.test
         if test.external:
-            earlier = found.get(test.experiment, Experiment([], [], [], paired=False))
+            earlier = found.get(test.experiment, Experiment([], [], [], False, False))
             found[test.experiment] = Experiment(
                 test.external,
                 test.levels,
                 sorted({*earlier.arms, *test.arms}),
                 earlier.paired or test.paired,
+                earlier.both_orders or test.both_orders,
             )
     return found
 
@@ -124,7 +126,7 @@ def observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame, 
     Raises ValueError, one line with file and line, for a table that is missing, empty, without a
     needed column or arm; a value that is no finite number; an item that stands there twice; if a
     claim pairs the arms, an item that one has and another has not, or that is another document
-    there; a prompt judged in one order only.
+    there; a prompt judged in one order only, if a claim needs both.
     """
     found = [
         {"table": number, **row}
@@ -140,7 +142,7 @@ def observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame, 
     judges = sorted(rows["judge"].dropna().unique())
     numbers = {judge: number for number, judge in enumerate(judges)}
     rows["replicate"] = rows["judge"].map(numbers).fillna(rows["replicate"]).astype(int)
-    _check(rows, experiment.paired)
+    _check(rows, experiment)
     described = {
         "tier": Tier.PUBLISHED.value,
         "note": "the data existed before the claim was registered here",
@@ -168,10 +170,10 @@ def _sources(tables: Sequence[ExternalTable], rows: pd.DataFrame) -> list[dict]:
     ]
 
 
-def _check(rows: pd.DataFrame, paired: bool) -> None:
+def _check(rows: pd.DataFrame, experiment: Experiment) -> None:
     """Raise for repeated items, items without a partner, and partners that are not the same.
 
-    Arms that no claim pairs may hold items of their own.
+    Arms that no claim pairs may hold items of their own, and prompts one order if none needs both.
     """
     key = ["arm", "metric", "block", "replicate"]
     for row in rows[rows.duplicated(key)].head(1).itertuples():
@@ -181,13 +183,14 @@ def _check(rows: pd.DataFrame, paired: bool) -> None:
             f"{rows['where'][same].iloc[0]}; remove one, or name a level, task or judge that "
             "tells them apart"
         )
-    judged = rows[rows["metric"].isin(ORDERS)]
+    judged = rows[rows["metric"].isin(ORDERS)] if experiment.both_orders else rows[:0]
     orders = judged.groupby(["arm", "block"])["metric"].transform("nunique")
     for row in judged[orders < len(ORDERS)].head(1).itertuples():
         raise ValueError(
-            f"{row.where}: '{row.block}' is judged in one order only; judge it in both"
+            f"{row.where}: '{row.block}' is judged in one order only; judge it in both, "
+            "or register 'orders: random' if the order was drawn for each prompt"
         )
-    for metric, group in rows.groupby("metric", sort=True) if paired else ():
+    for metric, group in rows.groupby("metric", sort=True) if experiment.paired else ():
         blocks = {arm: set(found) for arm, found in group.groupby("arm", sort=True)["block"]}
         everywhere = set.intersection(*blocks.values())
         for row in group[~group["block"].isin(everywhere)].head(1).itertuples():
@@ -281,7 +284,8 @@ def _pairwise(table: ExternalTable, levels: Sequence[str]) -> Iterator[dict]:
 def _plain(table: ExternalTable, levels: Sequence[str]) -> Iterator[dict]:
     """Rows of a CSV; columns arm, replicate, task and unit are read where they are."""
     item, score = table.item or "item", table.score or "score"
-    needed = [item, score, table.cluster, None if table.arm else "arm"]
+    needed = [score, table.cluster, None if table.arm else "arm"]
+    needed += [item] if levels[-1] != "task" else []  # a task may be its own and only item
     for where, line in _csv_lines(table.path, needed, levels):
         arm = _cell(line, "arm", where) if "arm" in line else table.arm
         if table.arm not in (None, arm):
@@ -314,7 +318,7 @@ def _row(arm: str, metric: str, block: str, value: float, where: str, **more) ->
 
 def _parts(line: Mapping, item: str, table: ExternalTable) -> dict:
     return {
-        "item": line[item],
+        "item": line.get(item),
         "cluster": line[table.cluster] if table.cluster else None,
         "task": line.get("task"),
     }

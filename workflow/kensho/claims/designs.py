@@ -99,6 +99,11 @@ class _Test(Record):
         return True
 
     @property
+    def both_orders(self) -> bool:
+        """Whether each prompt must have been judged in both orders of showing the answers."""
+        return False
+
+    @property
     def priors(self) -> tuple[str, ...]:
         """Scales of the model's primary prior that a claim may register, all or none."""
         return ()
@@ -291,12 +296,26 @@ class WinRate(_Test):
 
     The arm is a comparison of one system with another; its metrics `preference.first` and
     `preference.second` hold 1 for a win, 0.5 for a tie and 0 for a loss of the first system, where
-    its answer was shown first, or second.
+    its answer was shown first, or second. With `orders: random` each prompt was judged in one
+    order that was drawn for it, and both orders count alike all the same.
     """
 
     scale: ClassVar[str] = "share"
     design: Literal["win_rate"]
     comparison: Text
+    orders: Literal["both", "random"] = "both"
+
+    @model_validator(mode="after")
+    def _prompts_are_units(self) -> Self:
+        if self.orders == "random" and len(self.levels) > 1:
+            raise ValueError(
+                "orders: random takes one level, the prompt that its order was drawn for"
+            )
+        return self
+
+    @property
+    def both_orders(self) -> bool:
+        return self.orders == "both"
 
     @property
     def sides(self) -> list[Side]:
@@ -332,18 +351,26 @@ class DoseOptimum(_Test):
 
 
 class Tasks(_Test):
-    """A beats B on tasks: on all, on average, or on at least so many. Levels begin with `task`."""
+    """A beats B on tasks: on all, on average, or on at least so many. Levels begin with `task`.
+
+    With `levels: [task]` a task has one score of each arm, enough for the average over tasks.
+    """
 
     design: Literal["tasks"]
     readings: Annotated[list[Contrast], Field(min_length=1)]
     on: Literal["all", "average", "at_least"]
     at_least: Annotated[int, Field(ge=1)] | None = None
-    levels: Annotated[list[Text], Field(min_length=2, max_length=3)] = ["task", "item"]
+    levels: Annotated[list[Text], Field(min_length=1, max_length=3)] = ["task", "item"]
 
     @model_validator(mode="after")
     def _count_is_given(self) -> Self:
         if (self.on == "at_least") != (self.at_least is not None):
             raise ValueError("at_least (how many tasks) goes with 'on: at_least' and only with it")
+        if self.on != "average" and len(self.levels) == 1:
+            raise ValueError(
+                f"on: {self.on} asks how sure each task's difference is, which one score of a task "
+                "does not tell; give levels: [task, item] and its items, or 'on: average'"
+            )
         return self
 
     @property
@@ -354,14 +381,15 @@ class Tasks(_Test):
 class RankOrder(_Test):
     """Models in the claimed order over tasks: the whole order, or only who is first.
 
-    The estimand is the smallest gap between a model and those that the claim puts behind it.
+    The estimand is the smallest gap between a model and those that the claim puts behind it. With
+    `levels: [task]` a task has one score of each model.
     """
 
     design: Literal["rank_order"]
     models: Annotated[list[Text], Field(min_length=2)]
     metric: Text
     order: Literal["whole", "first"]
-    levels: Annotated[list[Text], Field(min_length=2, max_length=3)] = ["task", "item"]
+    levels: Annotated[list[Text], Field(min_length=1, max_length=3)] = ["task", "item"]
 
     @model_validator(mode="after")
     def _models_differ(self) -> Self:

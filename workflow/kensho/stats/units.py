@@ -127,6 +127,17 @@ def binary(side: pd.Series, reading: Reading | Contrast | Level, experiment: str
     return means
 
 
+def preferences(cells: pd.Series, where: str) -> pd.Series:
+    """The lists of `values`, if they hold wins (1), ties (0.5) and losses (0); else ValueError."""
+    for prompt, found in cells.items():
+        if not set(found) <= {0.0, 0.5, 1.0}:
+            raise ValueError(
+                f"{where}: prompt '{prompt}' holds {found[0]:g}, a preference is 0, 0.5 or 1; "
+                "mend the table"
+            )
+    return cells
+
+
 def split(blocks: Sequence[str], levels: Sequence[str], experiment: str) -> pd.DataFrame:
     """The parts of block names, one column for each level; with one level the name is the part.
 

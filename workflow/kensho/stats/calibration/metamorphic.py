@@ -257,6 +257,12 @@ def _preferences(truth: float, rng: np.random.Generator) -> Tables:
                            ignore_index=True)}  # fmt: skip
 
 
+def _drawn_orders(truth: float, rng: np.random.Generator) -> Tables:
+    table = _preferences(truth, rng)["a"]
+    drawn = np.tile(rng.random(80) < 0.5, 2) == (table["metric"] == "preference.first")
+    return {"a": table[drawn].reset_index(drop=True)}
+
+
 _DOSES = {f"d{dose}": float(dose) for dose in (500, 1000, 2000, 4000, 8000, 16000)}
 
 
@@ -287,6 +293,12 @@ def subjects() -> tuple[Subject, ...]:
             design="paired_difference", experiment="e", readings=[minus], outcome="binary",
             region=[0.0, 0.3], direction="greater", sesoi=0.01, levels=["cluster", "item"]),
             _clustered, (0.15, 0.0, -0.2)),
+        Subject("win rate", designs.WinRate(
+            design="win_rate", experiment="e", comparison="a", region=[0.6, 0.9],
+            direction="greater", sesoi=0.05), _preferences, (0.75, 0.6, 0.45)),
+        Subject("optimal dose", designs.DoseOptimum(
+            design="dose_optimum", experiment="e", doses=_DOSES, metric="m",
+            region=[2500.0, 6400.0], sesoi=0.1), _curve, (4000.0, 6400.0, 9000.0)),
         Subject("score difference, unpaired", designs.UnpairedDifference(
             design="unpaired_difference", experiment="e", readings=[minus], outcome="score",
             region=[0.2, 0.8], direction="greater", sesoi=0.1,
@@ -301,10 +313,8 @@ def subjects() -> tuple[Subject, ...]:
         Subject("accuracy, repeated items", designs.Proportion(
             design="proportion", outcome="repeats", experiment="e", readings=[of],
             region=[0.5, 0.9], sesoi=0.05), _repeated, (0.7, 0.5, 0.2)),
-        Subject("win rate", designs.WinRate(
-            design="win_rate", experiment="e", comparison="a", region=[0.6, 0.9],
-            direction="greater", sesoi=0.05), _preferences, (0.75, 0.6, 0.45)),
-        Subject("optimal dose", designs.DoseOptimum(
-            design="dose_optimum", experiment="e", doses=_DOSES, metric="m",
-            region=[2500.0, 6400.0], sesoi=0.1), _curve, (4000.0, 6400.0, 9000.0)),
+        Subject("win rate, one random order", designs.WinRate(
+            design="win_rate", orders="random", experiment="e", comparison="a",
+            region=[0.6, 0.9], direction="greater", sesoi=0.05),
+            _drawn_orders, (0.75, 0.6, 0.4)),
     )  # fmt: skip

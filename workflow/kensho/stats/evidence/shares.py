@@ -10,8 +10,9 @@ from kensho.claims import designs
 from kensho.stats import frequentist, intervals
 from kensho.stats.evidence.base import Evidence, specification
 from kensho.stats.evidence.levels import repeats
+from kensho.stats.evidence.orders import one_order
 from kensho.stats.scales import SHARE
-from kensho.stats.units import Tables, binary, by_unit, split, values
+from kensho.stats.units import Tables, binary, by_unit, preferences, split, values
 
 
 def proportion(
@@ -76,6 +77,8 @@ def _proportion_alternatives(
 
 def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) -> Evidence:
     """P(win) + P(tie) / 2 of the first system over prompts, each judged in both orders."""
+    if test.orders == "random":
+        return one_order(test, tables)
     first, second = _preferences(test, tables)
     parts = split(first.index, test.levels, test.experiment)
     by_order = pd.DataFrame({"first": first.map(np.mean), "second": second.map(np.mean)})
@@ -108,20 +111,15 @@ def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) ->
 
 def _preferences(test: designs.WinRate, tables: Tables) -> tuple[pd.Series, pd.Series]:
     """Preferences of each prompt in both orders; ValueError for a prompt judged in only one."""
-    first, second = (values(s, tables[s.arm], test.experiment) for s in test.sides)
     where = f"{test.experiment}/{test.comparison}.csv"
+    first, second = (
+        preferences(values(s, tables[s.arm], test.experiment), where) for s in test.sides
+    )
     for prompt in sorted(set(first.index) ^ set(second.index))[:1]:
         raise ValueError(
-            f"{where}: prompt '{prompt}' was judged in only one order; judge it in both, or mend "
-            "the table"
+            f"{where}: prompt '{prompt}' was judged in only one order; judge it in both, or "
+            "register 'orders: random' if the order was drawn for each prompt"
         )
-    for cells in (first, second):
-        for prompt, found in cells.items():
-            if not set(found) <= {0.0, 0.5, 1.0}:
-                raise ValueError(
-                    f"{where}: prompt '{prompt}' holds {found[0]:g}, a preference is 0, 0.5 or 1; "
-                    "mend the table"
-                )
     return first, second.reindex(first.index)
 
 
