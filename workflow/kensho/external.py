@@ -1,7 +1,7 @@
 """Item-level results that others published or the user brings, as observation tables.
 
-Three formats: the per-sample logs of lm-evaluation-harness (``--log_samples``, as of 0.4.13),
-tables of pairwise judgements, and plain CSV.
+Four formats: the per-sample logs of lm-evaluation-harness (``--log_samples``, as of 0.4.13),
+tables of pairwise judgements of two arms or among many models, and plain CSV.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kensho import external_comparisons
 from kensho.claims.designs import ExternalTable
 from kensho.claims.model import Claim, Tier
 from kensho.claims.registry import tested
@@ -307,6 +308,7 @@ def _plain(table: ExternalTable, levels: Sequence[str]) -> Iterator[dict]:
 _READERS: dict[str, Callable[[ExternalTable, Sequence[str]], Iterator[dict]]] = {
     "lm-eval": _lm_eval,
     "pairwise": _pairwise,
+    "comparisons": lambda *given: external_comparisons.comparisons(*given),
     "csv": _plain,
 }
 

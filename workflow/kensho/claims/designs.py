@@ -8,12 +8,14 @@ smallest distance that matters.
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[float, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1)]
+OVER = " over "  # between the models of a comparison, the first one shown first
 NULLS = {"ratio": 1.0, "difference": 0.0, "share": 0.5, "level": None, "dose": None}
 
 
@@ -25,7 +27,7 @@ class ExternalTable(Record):
     """A table of results that the user brings; the column names are those of the file."""
 
     path: Text
-    format: Literal["lm-eval", "pairwise", "csv"]
+    format: Literal["lm-eval", "pairwise", "comparisons", "csv"]
     arm: Text | None = None  # of a csv: null takes every arm of the file
     metric: Text | None = None
     item: Text | None = None
@@ -324,6 +326,8 @@ class WinRate(_Test):
 
     @property
     def priors(self) -> tuple[str, ...]:
+        if self.orders == "random":
+            return "strength", "order_effect", "ties", "answer_spread"
         return "strength_scale", "order_effect", "ties", "prompt_spread"
 
 
@@ -412,6 +416,50 @@ class RankOrder(_Test):
         return "ability", "spread"
 
 
+class PairRanking(_Test):
+    """Models in the claimed order by pairwise judgements: the whole order, or only who is first.
+
+    The arm is a comparison; its metric "A over B" holds 1 for a win, 0.5 for a tie and 0 for a loss
+    of A, which was shown first, on a prompt (the block) by a judge (the replicate). The estimand is
+    the smallest win probability of a model against those that the claim puts behind it, over both
+    orders; comparisons with models that the claim does not name take no part.
+    """
+
+    scale: ClassVar[str] = "share"
+    design: Literal["pair_ranking"]
+    comparison: Text
+    models: Annotated[list[Text], Field(min_length=2)]
+    order: Literal["whole", "first"]
+    first_shown: Literal["known", "unknown"] = "known"
+    levels: Annotated[list[Text], Field(min_length=1, max_length=1)] = ["prompt"]
+
+    @model_validator(mode="after")
+    def _models_differ(self) -> Self:
+        if len(set(self.models)) < len(self.models):
+            raise ValueError("a model is listed twice")
+        for model in self.models:
+            if OVER in model:
+                raise ValueError(
+                    f"models: '{model}' holds '{OVER}', which stands between two models"
+                )
+        return self
+
+    def metric(self, first: int, second: int) -> str:
+        """Name of the comparisons of two models by their places in `models`."""
+        return f"{self.models[first]}{OVER}{self.models[second]}"
+
+    @property
+    def sides(self) -> list[Side]:
+        pairs = permutations(range(len(self.models)), 2)
+        return [Side(arm=self.comparison, metric=self.metric(i, j)) for i, j in pairs]
+
+    gaps = RankOrder.gaps
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        return "strength", "order_effect", "ties", "answer_spread"
+
+
 Test = Annotated[
     Deterministic
     | PairedRatio
@@ -423,6 +471,7 @@ Test = Annotated[
     | WinRate
     | DoseOptimum
     | Tasks
-    | RankOrder,
+    | RankOrder
+    | PairRanking,
     Field(discriminator="design"),
 ]

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import special
 
 from kensho.claims.model import Verdict
-from kensho.stats import decision, intervals, power
+from kensho.stats import davidson, decision, intervals, power
 from kensho.stats.scales import DIFFERENCE, DOSE, LEVEL, RATIO, SHARE, Region, Scale
 
 ALPHA = 0.05
@@ -220,6 +220,51 @@ def _ranked(gaps_in_doubt: int, sd: float, models: int = 4) -> Observe:
     return observe
 
 
+class _Compared:
+    """Prompts on which one pair of four models is judged once, every pair and order as often.
+
+    The adjacent gaps are the true win probability as far as they are in doubt, else far above it.
+    """
+
+    models, position, log_tie, apart = 4, 0.3, -0.5, 1.5
+
+    def __init__(self, gaps_in_doubt: int) -> None:
+        self.gaps_in_doubt = gaps_in_doubt
+        self.pairs = [(i, i + 1) for i in range(self.models - 1)]
+
+    def shares(self, truth: float) -> np.ndarray:
+        """Probabilities of first, second and outcome: (M, M, 3)."""
+        grid = np.linspace(-8, 8, 4001)
+        place, tie = np.full_like(grid, self.position), np.full_like(grid, self.log_tie)
+        steps = np.full(
+            self.models - 1, np.interp(truth, davidson.win_probability(grid, place, tie), grid)
+        )
+        steps[self.gaps_in_doubt :] += self.apart
+        theta = np.append(0, -np.cumsum(steps))
+        eta = theta[:, None] - theta + self.position
+        each = np.exp(davidson.log_shares(eta, self.log_tie))
+        return each * (1 - np.eye(self.models))[..., None] / (self.models * (self.models - 1))
+
+    def sd(self, truth: float, prompts: int = 100_000) -> float:
+        """Large-sample sd of the smallest win probability of one prompt."""
+        fit = davidson.strengths(prompts * self.shares(truth), True)
+        _, errors = davidson.gaps(fit, self.pairs)
+        return float(errors[0] * truth * (1 - truth) * math.sqrt(prompts))
+
+    def observe(self, truth, units, size, alpha, rng):
+        shares = self.shares(truth)
+        counts = rng.multinomial(units, shares.ravel(), size).reshape(size, *shares.shape)
+        logits, errors = davidson.gaps(davidson.strengths(counts, True), self.pairs)
+        dof = units // 2  # each model is on half of the prompts
+        fit = davidson.smallest(logits, errors, dof, alpha)
+
+        def below(x: float) -> np.ndarray:
+            above = special.stdtr(dof, (logits - special.logit(np.clip(x, 0, 1))) / errors)
+            return _fewer(above, len(self.pairs))
+
+        return fit, below
+
+
 def _effects(mean: np.ndarray, se: np.ndarray, dof: int, k: int, alpha: float):
     """Interval and posterior of the k-th largest effect.
 
@@ -271,6 +316,14 @@ def designs() -> tuple[Design, ...]:
     def ranking(name: str, alike: int) -> Design:
         return several(name, 0.05, 0.05 * math.sqrt(2), _ranked(alike, 0.05), alike, ALPHA)
 
+    def compared(name: str, alike: int) -> Design:
+        pairs = _Compared(alike)
+        wanted = 0.9 ** (1 / alike) if alike > 1 else 0.8
+        return _design(
+            name, SHARE, [0.5, None], "greater", 0.06, pairs.sd(0.56), pairs.observe,
+            wanted=wanted, conservative=True,
+        )  # fmt: skip
+
     return (
         _design("paired ratio", RATIO, [1.78 / 1.05, 1.78 * 1.05], "greater", 1.05, 0.1,
                 _blocks(0.1)),
@@ -308,6 +361,8 @@ def designs() -> tuple[Design, ...]:
         _design("mean score", LEVEL, [6.8, 7.2], None, 0.1, math.sqrt(10 * 0.7 * 0.3), _points),
         _design("win rate, one random order", SHARE, [0.55, 0.7], "greater", 0.02,
                 math.sqrt(2 / 3 * 0.62 * 0.38), _one_order),
+        compared("order by comparisons, one gap in doubt", 1),
+        compared("order by comparisons, all gaps alike", 3),
     )  # fmt: skip
 
 

@@ -15,12 +15,13 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 
-from kensho.stats import bayesian, decision, intervals
+from kensho.stats import bayesian, davidson, decision, intervals
 from kensho.stats.calibration import sbc
 from kensho.stats.models import Data, Model
 from kensho.stats.scales import DIFFERENCE, DOSE, RATIO, SHARE, Interval, Region, Scale
 
 ALPHA = 0.05
+_NOTHING = np.zeros(0, dtype=int)
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,18 @@ def _welch(data: Data, alpha: float) -> intervals.Fit:
         sample = np.linspace(-1, 1, n)
         samples.append(sample * np.sqrt(squares / (sample**2).sum()))
     return intervals.welch(samples[0] + data["difference"][0], samples[1], alpha)
+
+
+_ONCE = sbc.DESIGNS["strengths"].data | {
+    "alone": 40 * sbc.DESIGNS["strengths"].data["alone"],  # 2,400 prompts with one judgement each
+    **dict.fromkeys(("first", "second", "outcome", "answer_first", "answer_second"), _NOTHING),
+    "answers": np.array(0),
+}
+
+
+def _compared(data: Data, alpha: float) -> intervals.Fit:
+    fit = davidson.strengths(data["alone"], True)
+    return davidson.smallest(*davidson.gaps(fit, [(0, 1)]), np.inf, alpha)
 
 
 SETTINGS = {
@@ -112,6 +125,10 @@ SETTINGS = {
         {"p": [0.8, 0.7]}, DIFFERENCE, 0.15,
         lambda d, alpha: intervals.unpaired_proportions(d["correct"], d["items"], alpha),
         data={"correct": np.array([0, 0]), "items": np.array([300, 250])},
+    ),
+    "strengths": Setting(  # the first wins 60 %, whoever is shown first gains
+        {"theta": [0.4, -0.2, -0.2], "position": 0.3, "log_tie": -0.5, "sd": 0.3},
+        SHARE, 0.08, _compared, sesoi=0.02, data=_ONCE,
     ),
     "repeats": Setting(  # two in three right, items much alike within themselves
         {"mean": 0.67, "rho": 0.6}, SHARE, 0.13,

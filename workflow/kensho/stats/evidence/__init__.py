@@ -8,6 +8,7 @@ from kensho.stats.evidence.dose import dose_optimum
 from kensho.stats.evidence.levels import mean_score
 from kensho.stats.evidence.pairs import difference, ratio, ratio_of_means
 from kensho.stats.evidence.shares import proportion, win_rate
+from kensho.stats.evidence.strengths import pair_ranking
 from kensho.stats.evidence.tasks import rank_order, tasks
 from kensho.stats.evidence.unpaired import unpaired_difference
 from kensho.stats.units import Tables
@@ -26,6 +27,7 @@ _BY_DESIGN = {
     "dose_optimum": dose_optimum,
     "tasks": tasks,
     "rank_order": rank_order,
+    "pair_ranking": pair_ranking,
 }
 
 

@@ -9,6 +9,7 @@ from scipy import stats
 from kensho.claims import designs
 from kensho.stats import frequentist, intervals
 from kensho.stats.evidence.base import Evidence, Undefined, specification
+from kensho.stats.evidence.strengths import Judgements, apart
 from kensho.stats.scales import SHARE
 from kensho.stats.units import Tables, preferences, values
 
@@ -23,12 +24,14 @@ def one_order(test: designs.WinRate, tables: Tables) -> Evidence:
     first, second = _by_order(test, tables)
     cells = pd.concat([first, second])
     y = [order.map(np.mean).to_numpy() for order in (first, second)]
-    judgements = [
-        (prompt, 1 if prompt < len(first) else -1, round(2 * value))
+    rows = [  # the system is model 0; outcomes are those of the first shown
+        (0, 1, round(2 * value), prompt)
+        if prompt < len(first)
+        else (1, 0, round(2 - 2 * value), prompt)
         for prompt, cell in enumerate(cells)
         for value in cell
     ]
-    data = dict(zip(("prompt", "order", "outcome"), np.array(judgements).T, strict=True))
+    judged = Judgements(*np.array(rows).T, list(cells.index))
     units = cells.map(np.mean)
     fit = _both(y, 0.05)
     varies = frequentist.varies(units.to_numpy(), 2)
@@ -40,15 +43,14 @@ def one_order(test: designs.WinRate, tables: Tables) -> Evidence:
         interval=(lambda alpha: _both(y, alpha)) if varies else None,
         n=units.size,
         sd=float(fit.se * np.sqrt(units.size)),
-        model="bradley_terry",
-        data=data,
+        model="strengths",
+        data=apart(judged, 2, known=True),
         found={
             "p_value": p,
             "tests": [{"name": "t, both orders alike", "statistic": float(t),
                        "dof": float(fit.dof), "p_value": p}],
         },
         prior=test.prior,
-        rival=("no order effect", {"order_effect": 1e-6}),
         specifications=lambda alpha: _alternatives(y, alpha),
         shown={
             "order_effect": float(y[0].mean() - y[1].mean()),

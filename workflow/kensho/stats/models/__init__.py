@@ -10,6 +10,7 @@ from kensho.stats.models.normal import NORMAL
 from kensho.stats.models.proportions import PAIRS, PROPORTION
 from kensho.stats.models.ranking import RANKING
 from kensho.stats.models.repeats import REPEATS
+from kensho.stats.models.strengths import STRENGTHS
 
 MODELS: dict[str, Model] = {
     model.name: model
@@ -27,6 +28,7 @@ MODELS: dict[str, Model] = {
         REPEATS,
         TWO_SAMPLES,
         TWO_PROPORTIONS,
+        STRENGTHS,
     )
 }
 
