@@ -31,6 +31,10 @@ REGISTERED = {
     "beta_binomial": {"concentration": 1.0},
     "dirichlet_pairs": {"concentration": 0.5},
     "dirichlet_wins": {"concentration": 0.5},
+    "repeats": {"concentration": 1.0, "likeness": 1.0},
+    "two_samples": {"location": 1.0, "spread": 1.0},
+    "two_proportions": {"concentration": 1.0},
+    "strengths": {"strength": 1.0, "order_effect": 0.5, "ties": 1.5, "answer_spread": 0.5},
 }
 HALF = 2.5  # octaves, half the range of doses
 DATA = {
@@ -59,6 +63,32 @@ DATA = {
     "beta_binomial": {"correct": np.array([7]), "items": np.array([9])},
     "dirichlet_pairs": {"counts": np.array([5, 4, 1, 2])},
     "dirichlet_wins": {"counts": np.array([5, 4, 1])},
+    "repeats": {
+        "answers": np.array([1, 3]),
+        "units": np.array([[2, 1, 0, 0], [4, 0, 2, 3]]),
+    },
+    "two_samples": {
+        "difference": np.array([0.4]),
+        "squares": np.array([3.0, 1.2]),
+        "n": np.array([9, 14]),
+    },
+    "two_proportions": {"correct": np.array([5, 8]), "items": np.array([9, 30])},
+    "strengths": {
+        "alone": np.array(
+            [
+                [[0, 0, 0], [1, 2, 4], [2, 0, 2]],
+                [[3, 1, 1], [0, 0, 0], [1, 1, 3]],
+                [[0, 0, 0], [2, 0, 1], [0, 0, 0]],
+            ]
+        ),
+        "first": np.array([0, 1, 0, 2, 1]),
+        "second": np.array([1, 0, 2, 0, 2]),
+        "outcome": np.array([2, 1, 0, 0, 2]),
+        "answer_first": np.array([0, 1, 2, 3, 4]),
+        "answer_second": np.array([1, 0, 3, 2, 3]),
+        "answers": np.array(5),
+        "shown": np.array(1),
+    },
 }
 SAMPLED = [name for name, model in MODELS.items() if model.build]
 
@@ -72,7 +102,7 @@ def densities(name, h):
             "sigma": half(h["spread"]),
             "nu": stats.gamma(2, loc=1, scale=10),
         }
-    if name == "normal":
+    if name in ("normal", "two_samples"):
         return {"mu": normal(h["location"]), "sigma": half(h["spread"])}
     if name == "proportion":
         return {"a": normal(h["location"]), "sd": half(h["spread"]), "z": normal(1)}
@@ -102,9 +132,22 @@ def densities(name, h):
             "sigma": half(h["noise"]),
             "z": normal(1),
         }
+    if name == "strengths":
+        return {
+            "theta": normal(h["strength"]),
+            "position": normal(h["order_effect"]),
+            "log_tie": normal(h["ties"]),
+            "sd": half(h["answer_spread"]),
+            "z": normal(1),
+        }
     if name == "ranking":  # of the orthonormal contrasts of theta
         return {"theta": normal(h["ability"]), "tau": half(h["spread"])}
-    cells = {"beta_binomial": 2, "dirichlet_pairs": 4, "dirichlet_wins": 3}[name]
+    if name == "repeats":
+        one, two = (stats.beta(h[key], h[key]) for key in ("concentration", "likeness"))
+        return {"mean": one, "rho": two}
+    cells = {"beta_binomial": 2, "two_proportions": 2, "dirichlet_pairs": 4, "dirichlet_wins": 3}[
+        name
+    ]
     return {"p": stats.beta(h["concentration"], (cells - 1) * h["concentration"])}
 
 
@@ -175,7 +218,9 @@ def test_the_sampled_density_is_the_documented_one(name):
         moved = {k: v + 1 if k.endswith("offset") else v for k, v in point.items()}
         draw, further = draw_at(point), draw_at(moved)
         slopes = [  # of effects and mu in the offsets that are sampled in their place
-            np.log(further[key] - draw[key]).sum() for key in ("z", "u", "mu") if key in draw
+            np.log(further[key] - draw[key]).sum()
+            for key in ("z", "u", "mu")
+            if key in draw and np.any(further[key] != draw[key])
         ]
         expected = joint(name, draw, data, prior) + sum(slopes)
         assert log_density(point) == pytest.approx(expected, rel=1e-9)
@@ -204,8 +249,10 @@ def test_the_density_of_a_dose_curve_is_integrated_over_peak_curve_and_seeds():
 SETTLED = {  # where a draw from the prior would make the ratios below vary too much
     "location": {"mu": 0.5, "sigma": 0.2, "nu": 6.0},
     "normal": {"mu": 0.5, "sigma": 0.2},
+    "two_samples": {"mu": 0.5, "sigma": [0.2, 0.4]},
     "pairs": {"a": -0.5, "sd_a": 0.2, "d": 0.5, "sd_d": 1.5},
     "dose": {"peak": 12.0, "c": 0.2, "top": 0.5, "seed_sd": 0.5, "sigma": 0.8},
+    "repeats": {"mean": 0.6, "rho": 0.3},
 }
 
 
@@ -343,6 +390,24 @@ def test_lack_of_fit_of_a_quadratic_is_nil_and_that_of_a_step_is_not():
     found = MODELS["dose"].statistic(data | {"y": np.stack([exact, step])})
     assert found[0] == pytest.approx(0, abs=1e-9)
     assert found[1] > 0.1
+
+
+def test_strengths_explain_an_order_and_no_circle():
+    none = np.zeros(0, dtype=int)
+    empty = dict.fromkeys(("first", "second", "outcome", "answer_first", "answer_second"), none)
+    order, circle = np.zeros((2, 3, 3, 3), dtype=int)
+    for first, second, wins in ((0, 1, 6), (1, 2, 6), (0, 2, 7)):  # 0.1 + 0.1 = 0.2 above a half
+        order[first, second] = [10 - wins, 0, wins]
+    for first, second in ((0, 1), (1, 2), (2, 0)):
+        circle[first, second, 2] = 10
+    statistic = MODELS["strengths"].statistic
+    assert statistic({**empty, "alone": order}) == pytest.approx(0, abs=1e-9)
+    assert statistic({**empty, "alone": circle}) == pytest.approx(30 * 0.25)
+    turned = circle.swapaxes(0, 1)[..., ::-1]  # shown the other way round
+    assert statistic({**empty, "alone": turned}) == pytest.approx(30 * 0.25)
+    one_by_one = {"first": np.array([0, 1, 2]), "second": np.array([1, 2, 0]),
+                  "outcome": np.array([2, 2, 2])}  # fmt: skip
+    assert statistic({**one_by_one, "alone": 0 * circle}) == pytest.approx(3 * 0.25)
 
 
 def test_predictive_statistics_of_replicates_are_those_of_each():

@@ -1,7 +1,7 @@
 """Item-level results that others published or the user brings, as observation tables.
 
-Three formats: the per-sample logs of lm-evaluation-harness (``--log_samples``, as of 0.4.13),
-tables of pairwise judgements, and plain CSV.
+Four formats: the per-sample logs of lm-evaluation-harness (``--log_samples``, as of 0.4.13),
+tables of pairwise judgements of two arms or among many models, and plain CSV.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kensho import external_comparisons
 from kensho.claims.designs import ExternalTable
 from kensho.claims.model import Claim, Tier
 from kensho.claims.registry import tested
@@ -38,6 +39,8 @@ class Experiment:
     tables: list[ExternalTable]
     levels: list[str]
     arms: list[str]
+    paired: bool = True  # whether a claim pairs the items of the arms
+    both_orders: bool = True  # whether a claim needs each prompt in both orders
 
 
 def experiments(claims: Iterable[Claim]) -> dict[str, Experiment]:
@@ -46,9 +49,13 @@ def experiments(claims: Iterable[Claim]) -> dict[str, Experiment]:
     for claim in tested(claims):
         test = claim.test
         if test.external:
-            arms = found[test.experiment].arms if test.experiment in found else []
+            earlier = found.get(test.experiment, Experiment([], [], [], False, False))
             found[test.experiment] = Experiment(
-                test.external, test.levels, sorted({*arms, *test.arms})
+                test.external,
+                test.levels,
+                sorted({*earlier.arms, *test.arms}),
+                earlier.paired or test.paired,
+                earlier.both_orders or test.both_orders,
             )
     return found
 
@@ -118,9 +125,9 @@ def observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame, 
     """Observation table and conditions of each arm of an experiment.
 
     Raises ValueError, one line with file and line, for a table that is missing, empty, without a
-    needed column or arm; a value that is no finite number; an item that stands there twice; an
-    item that one arm has and another has not, or that is another document there; a prompt judged
-    in one order only.
+    needed column or arm; a value that is no finite number; an item that stands there twice; if a
+    claim pairs the arms, an item that one has and another has not, or that is another document
+    there; a prompt judged in one order only, if a claim needs both.
     """
     found = [
         {"table": number, **row}
@@ -136,7 +143,7 @@ def observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame, 
     judges = sorted(rows["judge"].dropna().unique())
     numbers = {judge: number for number, judge in enumerate(judges)}
     rows["replicate"] = rows["judge"].map(numbers).fillna(rows["replicate"]).astype(int)
-    _check(rows)
+    _check(rows, experiment)
     described = {
         "tier": Tier.PUBLISHED.value,
         "note": "the data existed before the claim was registered here",
@@ -164,8 +171,11 @@ def _sources(tables: Sequence[ExternalTable], rows: pd.DataFrame) -> list[dict]:
     ]
 
 
-def _check(rows: pd.DataFrame) -> None:
-    """Raise for repeated items, items without a partner, and partners that are not the same."""
+def _check(rows: pd.DataFrame, experiment: Experiment) -> None:
+    """Raise for repeated items, items without a partner, and partners that are not the same.
+
+    Arms that no claim pairs may hold items of their own, and prompts one order if none needs both.
+    """
     key = ["arm", "metric", "block", "replicate"]
     for row in rows[rows.duplicated(key)].head(1).itertuples():
         same = (rows[key] == [getattr(row, name) for name in key]).all(axis=1)
@@ -174,13 +184,14 @@ def _check(rows: pd.DataFrame) -> None:
             f"{rows['where'][same].iloc[0]}; remove one, or name a level, task or judge that "
             "tells them apart"
         )
-    judged = rows[rows["metric"].isin(ORDERS)]
+    judged = rows[rows["metric"].isin(ORDERS)] if experiment.both_orders else rows[:0]
     orders = judged.groupby(["arm", "block"])["metric"].transform("nunique")
     for row in judged[orders < len(ORDERS)].head(1).itertuples():
         raise ValueError(
-            f"{row.where}: '{row.block}' is judged in one order only; judge it in both"
+            f"{row.where}: '{row.block}' is judged in one order only; judge it in both, "
+            "or register 'orders: random' if the order was drawn for each prompt"
         )
-    for metric, group in rows.groupby("metric", sort=True):
+    for metric, group in rows.groupby("metric", sort=True) if experiment.paired else ():
         blocks = {arm: set(found) for arm, found in group.groupby("arm", sort=True)["block"]}
         everywhere = set.intersection(*blocks.values())
         for row in group[~group["block"].isin(everywhere)].head(1).itertuples():
@@ -274,7 +285,8 @@ def _pairwise(table: ExternalTable, levels: Sequence[str]) -> Iterator[dict]:
 def _plain(table: ExternalTable, levels: Sequence[str]) -> Iterator[dict]:
     """Rows of a CSV; columns arm, replicate, task and unit are read where they are."""
     item, score = table.item or "item", table.score or "score"
-    needed = [item, score, table.cluster, None if table.arm else "arm"]
+    needed = [score, table.cluster, None if table.arm else "arm"]
+    needed += [item] if levels[-1] != "task" else []  # a task may be its own and only item
     for where, line in _csv_lines(table.path, needed, levels):
         arm = _cell(line, "arm", where) if "arm" in line else table.arm
         if table.arm not in (None, arm):
@@ -296,6 +308,7 @@ def _plain(table: ExternalTable, levels: Sequence[str]) -> Iterator[dict]:
 _READERS: dict[str, Callable[[ExternalTable, Sequence[str]], Iterator[dict]]] = {
     "lm-eval": _lm_eval,
     "pairwise": _pairwise,
+    "comparisons": lambda *given: external_comparisons.comparisons(*given),
     "csv": _plain,
 }
 
@@ -307,7 +320,7 @@ def _row(arm: str, metric: str, block: str, value: float, where: str, **more) ->
 
 def _parts(line: Mapping, item: str, table: ExternalTable) -> dict:
     return {
-        "item": line[item],
+        "item": line.get(item),
         "cluster": line[table.cluster] if table.cluster else None,
         "task": line.get("task"),
     }

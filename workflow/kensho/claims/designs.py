@@ -1,12 +1,14 @@
 """The designs of a registered test: what each kind of claim must fix before the data.
 
 `region` is the claimed set on the design's scale: a ratio, a difference in the metric's unit (of
-accuracies: -1 to 1), a share, a dose. `sesoi` is the smallest effect of interest: it multiplies
-the null of a ratio and is added to any other null.
+accuracies: -1 to 1), a share, a level in the score's unit, a dose. `sesoi` is the smallest effect
+of interest: it multiplies the null of a ratio and is added to any other null; of a level it is the
+smallest distance that matters.
 """
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -15,7 +17,8 @@ from kensho.claims import figures
 
 Positive = Annotated[float, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1)]
-NULLS = {"ratio": 1.0, "difference": 0.0, "share": 0.5, "dose": None}
+OVER = " over "  # between the models of a comparison, the first one shown first
+NULLS = {"ratio": 1.0, "difference": 0.0, "share": 0.5, "level": None, "dose": None}
 
 
 class Record(BaseModel):
@@ -26,7 +29,7 @@ class ExternalTable(Record):
     """A table of results that the user brings; the column names are those of the file."""
 
     path: Text
-    format: Literal["lm-eval", "pairwise", "csv"]
+    format: Literal["lm-eval", "pairwise", "comparisons", "csv"]
     arm: Text | None = None  # of a csv: null takes every arm of the file
     metric: Text | None = None
     item: Text | None = None
@@ -81,6 +84,7 @@ class Level(Record):
 class _Test(Record):
     __test__ = False  # not a pytest class
     scale: ClassVar[str] = "difference"
+    paired: ClassVar[bool] = True  # whether all arms must hold the same blocks
 
     experiment: Text
     external: list[ExternalTable] = Field([])
@@ -119,6 +123,11 @@ class _Test(Record):
     def stochastic(self) -> bool:
         """Whether the test is one of the family over which errors are controlled."""
         return True
+
+    @property
+    def both_orders(self) -> bool:
+        """Whether each prompt must have been judged in both orders of showing the answers."""
+        return False
 
     @property
     def priors(self) -> tuple[str, ...]:
@@ -282,12 +291,29 @@ class PairedDifference(_Test):
         return "discordance", "discordance_spread", "difference", "difference_spread"
 
 
+class UnpairedDifference(PairedDifference):
+    """Difference of the means of two arms with items of their own, which nothing pairs."""
+
+    paired: ClassVar[bool] = False
+    design: Literal["unpaired_difference"]
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        independent = self.outcome == "binary" and len(self.levels) == 1
+        return ("concentration",) if independent else ("location", "spread")
+
+
 class Proportion(_Test):
-    """Share of right items of one arm, over items or clusters."""
+    """Share of right items of one arm, over items or clusters.
+
+    With `repeats` an item is answered several times (its replicates) and counts with the share of
+    its right answers: pass@1.
+    """
 
     scale: ClassVar[str] = "share"
     design: Literal["proportion"]
     readings: Annotated[list[Level], Field(min_length=1)]
+    outcome: Literal["binary", "repeats"] = "binary"
 
     @property
     def floor(self) -> int:
@@ -295,7 +321,36 @@ class Proportion(_Test):
 
     @property
     def priors(self) -> tuple[str, ...]:
+        if self.outcome == "repeats":
+            return "concentration", "likeness"
         return ("concentration",) if len(self.levels) == 1 else ("location", "spread")
+
+
+class MeanScore(_Test):
+    """Mean score of one arm over items or clusters, in the score's unit: a level, no effect."""
+
+    scale: ClassVar[str] = "level"
+    design: Literal["mean_score"]
+    readings: Annotated[list[Level], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _prior_is_given(self) -> Self:
+        if self.prior is None:
+            raise ValueError(
+                "scores need 'prior: {location: ..., spread: ...}': how far from 0 their mean and "
+                "how large their spread over units can be, in the score's unit"
+            )
+        farthest = max(abs(end) for end in self.region if end is not None)
+        if self.prior["location"] < farthest:
+            raise ValueError(
+                f"prior: location {self.prior['location']:g} speaks against a mean of "
+                f"{farthest:g} before the data; give at least {farthest:g}"
+            )
+        return self
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        return "location", "spread"
 
 
 class WinRate(_Test):
@@ -303,12 +358,26 @@ class WinRate(_Test):
 
     The arm is a comparison of one system with another; its metrics `preference.first` and
     `preference.second` hold 1 for a win, 0.5 for a tie and 0 for a loss of the first system, where
-    its answer was shown first, or second.
+    its answer was shown first, or second. With `orders: random` each prompt was judged in one
+    order that was drawn for it, and both orders count alike all the same.
     """
 
     scale: ClassVar[str] = "share"
     design: Literal["win_rate"]
     comparison: Text
+    orders: Literal["both", "random"] = "both"
+
+    @model_validator(mode="after")
+    def _prompts_are_units(self) -> Self:
+        if self.orders == "random" and len(self.levels) > 1:
+            raise ValueError(
+                "orders: random takes one level, the prompt that its order was drawn for"
+            )
+        return self
+
+    @property
+    def both_orders(self) -> bool:
+        return self.orders == "both"
 
     @property
     def sides(self) -> list[Side]:
@@ -317,6 +386,8 @@ class WinRate(_Test):
 
     @property
     def priors(self) -> tuple[str, ...]:
+        if self.orders == "random":
+            return "strength", "order_effect", "ties", "answer_spread"
         return "strength_scale", "order_effect", "ties", "prompt_spread"
 
 
@@ -345,18 +416,26 @@ class DoseOptimum(_Test):
 
 
 class Tasks(_Test):
-    """A beats B on tasks: on all, on average, or on at least so many. Levels begin with `task`."""
+    """A beats B on tasks: on all, on average, or on at least so many. Levels begin with `task`.
+
+    With `levels: [task]` a task has one score of each arm, enough for the average over tasks.
+    """
 
     design: Literal["tasks"]
     readings: Annotated[list[Contrast], Field(min_length=1)]
     on: Literal["all", "average", "at_least"]
     at_least: Annotated[int, Field(ge=1)] | None = None
-    levels: Annotated[list[Text], Field(min_length=2, max_length=3)] = ["task", "item"]
+    levels: Annotated[list[Text], Field(min_length=1, max_length=3)] = ["task", "item"]
 
     @model_validator(mode="after")
     def _count_is_given(self) -> Self:
         if (self.on == "at_least") != (self.at_least is not None):
             raise ValueError("at_least (how many tasks) goes with 'on: at_least' and only with it")
+        if self.on != "average" and len(self.levels) == 1:
+            raise ValueError(
+                f"on: {self.on} asks how sure each task's difference is, which one score of a task "
+                "does not tell; give levels: [task, item] and its items, or 'on: average'"
+            )
         return self
 
     @property
@@ -371,14 +450,15 @@ class Tasks(_Test):
 class RankOrder(_Test):
     """Models in the claimed order over tasks: the whole order, or only who is first.
 
-    The estimand is the smallest gap between a model and those that the claim puts behind it.
+    The estimand is the smallest gap between a model and those that the claim puts behind it. With
+    `levels: [task]` a task has one score of each model.
     """
 
     design: Literal["rank_order"]
     models: Annotated[list[Text], Field(min_length=2)]
     metric: Text
     order: Literal["whole", "first"]
-    levels: Annotated[list[Text], Field(min_length=2, max_length=3)] = ["task", "item"]
+    levels: Annotated[list[Text], Field(min_length=1, max_length=3)] = ["task", "item"]
 
     @model_validator(mode="after")
     def _models_differ(self) -> Self:
@@ -405,15 +485,62 @@ class RankOrder(_Test):
         return "ability", "spread"
 
 
+class PairRanking(_Test):
+    """Models in the claimed order by pairwise judgements: the whole order, or only who is first.
+
+    The arm is a comparison; its metric "A over B" holds 1 for a win, 0.5 for a tie and 0 for a loss
+    of A, which was shown first, on a prompt (the block) by a judge (the replicate). The estimand is
+    the smallest win probability of a model against those that the claim puts behind it, over both
+    orders; comparisons with models that the claim does not name take no part.
+    """
+
+    scale: ClassVar[str] = "share"
+    design: Literal["pair_ranking"]
+    comparison: Text
+    models: Annotated[list[Text], Field(min_length=2)]
+    order: Literal["whole", "first"]
+    first_shown: Literal["known", "unknown"] = "known"
+    levels: Annotated[list[Text], Field(min_length=1, max_length=1)] = ["prompt"]
+
+    @model_validator(mode="after")
+    def _models_differ(self) -> Self:
+        if len(set(self.models)) < len(self.models):
+            raise ValueError("a model is listed twice")
+        for model in self.models:
+            if OVER in model:
+                raise ValueError(
+                    f"models: '{model}' holds '{OVER}', which stands between two models"
+                )
+        return self
+
+    def metric(self, first: int, second: int) -> str:
+        """Name of the comparisons of two models by their places in `models`."""
+        return f"{self.models[first]}{OVER}{self.models[second]}"
+
+    @property
+    def sides(self) -> list[Side]:
+        pairs = permutations(range(len(self.models)), 2)
+        return [Side(arm=self.comparison, metric=self.metric(i, j)) for i, j in pairs]
+
+    gaps = RankOrder.gaps
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        return "strength", "order_effect", "ties", "answer_spread"
+
+
 Test = Annotated[
     Deterministic
     | PairedRatio
     | RatioOfMeans
     | PairedDifference
+    | UnpairedDifference
     | Proportion
+    | MeanScore
     | WinRate
     | DoseOptimum
     | Tasks
-    | RankOrder,
+    | RankOrder
+    | PairRanking,
     Field(discriminator="design"),
 ]

@@ -127,6 +127,18 @@ def welch(over: Sequence[float], under: Sequence[float], alpha: float) -> dict:
     return {"estimate": estimate, **_test(t, dof, p), "interval": ends}
 
 
+def mann_whitney(over: Sequence[float], under: Sequence[float]) -> dict:
+    """Mann-Whitney's U of independent units: statistic (of `over`) and two-sided p_value."""
+    found = stats.mannwhitneyu(_finite(over), _finite(under))
+    return _test(float(found.statistic), None, float(found.pvalue))
+
+
+def fisher(right: Sequence[int], items: Sequence[int]) -> dict:
+    """Fisher's exact test of two proportions: statistic (odds ratio, None if infinite), p_value."""
+    found = stats.fisher_exact([[k, n - k] for k, n in zip(right, items, strict=True)])
+    return _test(_plain([found.statistic])[0], None, float(found.pvalue))
+
+
 def tost(values: Sequence[float], low: float, high: float) -> dict:
     """Two one-sided t tests that the mean lies in (low, high); +-inf for an open end.
 

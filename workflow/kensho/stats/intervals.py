@@ -6,6 +6,7 @@ so that the calibration runs the very code that judges.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,53 @@ def mean(values: np.ndarray, alpha: float) -> Fit:
     """
     n = values.shape[-1]
     return _t(values.mean(-1), values.std(-1, ddof=1) / np.sqrt(n), n - 1, alpha)
+
+
+def welch(x: np.ndarray, y: np.ndarray, alpha: float) -> Fit:
+    """t interval of mean(x) - mean(y), independent units with a spread of their own (Welch 1947).
+
+    Units on the last axis, at least 2 of each.
+    """
+    variances = [values.var(-1, ddof=1) / values.shape[-1] for values in (x, y)]
+    dof = _satterthwaite(variances, [x.shape[-1] - 1, y.shape[-1] - 1])
+    return _t(x.mean(-1) - y.mean(-1), np.sqrt(sum(variances)), dof, alpha)
+
+
+def _satterthwaite(variances: Sequence[np.ndarray], dof: Sequence[float]) -> np.ndarray:
+    """Degrees of freedom of a sum of independent variances (Satterthwaite 1946)."""
+    parts = sum(v**2 / d for v, d in zip(variances, dof, strict=True))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.divide(np.square(sum(variances)), parts)
+
+
+def combined(fits: Sequence[Fit], weights: Sequence[float]) -> Fit:
+    """Interval of a weighted sum of independent estimates from their intervals.
+
+    Each end moves by the root of the summed squares of what the parts' ends move it by (MOVER,
+    Zou & Donner 2008), so that the parts keep their asymmetry.
+    """
+    parts = list(zip(weights, fits, strict=True))
+    estimate = sum(w * fit.estimate for w, fit in parts)
+    down, up = (
+        np.sqrt(sum((w * (fit.estimate - (fit.low if w * side > 0 else fit.high))) ** 2
+                    for w, fit in parts))
+        for side in (1, -1)
+    )  # fmt: skip
+    variances = [(w * fit.se) ** 2 for w, fit in parts]
+    dof = _satterthwaite(variances, [fit.dof for fit in fits])
+    return Fit(estimate, estimate - down, estimate + up, np.sqrt(sum(variances)), dof)
+
+
+def unpaired_proportions(
+    right: Sequence[np.ndarray], items: Sequence[np.ndarray | int], alpha: float
+) -> Fit:
+    """Difference, first - second, of the proportions of two sets of independent items.
+
+    Newcombe's hybrid score interval (1998, method 10): Wilson's of both, combined. Proportions of
+    0 and 1 have an interval too.
+    """
+    fits = [proportion(k, n, alpha) for k, n in zip(right, items, strict=True)]
+    return combined(fits, (1, -1))
 
 
 def linearised(x: np.ndarray, y: np.ndarray) -> np.ndarray:

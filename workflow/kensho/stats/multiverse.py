@@ -52,7 +52,7 @@ def specifications(
         "signed ranks, Hodges-Lehmann": hodges_lehmann(values, alpha),
         "20 % trimmed mean": trimmed_mean(values, alpha),
         "percentile bootstrap": _bootstrap(values, alpha, seed),
-        "units beyond 3 MAD left out": _without_outliers(values, alpha),
+        "units beyond 3 MAD left out": without_outliers(values, alpha),
     }
     if scale.name == "ratio":
         sums = [pooled(_units(side, np.asarray, np.mean, len(over))) for side in (over, under)]
@@ -136,7 +136,8 @@ def _bootstrap(values: np.ndarray, alpha: float, seed: int) -> Specification | N
     return (values.mean(), *frequentist.bootstrap_interval(values, alpha, seed))
 
 
-def _without_outliers(values: np.ndarray, alpha: float) -> Specification | None:
+def without_outliers(values: np.ndarray, alpha: float) -> Specification | None:
+    """t interval of the units within 3 median absolute deviations (scaled to the normal)."""
     distance = np.abs(values - np.median(values))
     return _mean(values[distance <= 3 * stats.median_abs_deviation(values, scale="normal")], alpha)
 

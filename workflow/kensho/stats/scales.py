@@ -1,7 +1,7 @@
 """Scales of an estimand: where it is stated, where it is estimated, and what no effect means.
 
 A claim, its region and its interval live on the claim's own scale (a ratio, a difference in the
-metric's unit, a share, a dose). Means and t intervals are taken on the working scale.
+metric's unit, a share, a level, a dose). Means and t intervals are taken on the working scale.
 """
 
 from __future__ import annotations
@@ -69,5 +69,6 @@ RATIO = Scale("ratio", 1.0, np.log, np.exp)
 GAIN = replace(RATIO, gain=True)
 DIFFERENCE = Scale("difference", 0.0, _identity, _identity)
 SHARE = Scale("share", 0.5, _identity, _identity)
+LEVEL = Scale("level", None, _identity, _identity)
 DOSE = Scale("dose", None, np.log2, np.exp2)
-BY_NAME = {scale.name: scale for scale in (RATIO, DIFFERENCE, SHARE, DOSE)}
+BY_NAME = {scale.name: scale for scale in (RATIO, DIFFERENCE, SHARE, LEVEL, DOSE)}

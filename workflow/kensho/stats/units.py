@@ -46,6 +46,13 @@ def paired(
     return pd.DataFrame({"over": over, "under": under}).reindex(over.index)
 
 
+def apart(reading: Contrast, tables: Tables, experiment: str) -> tuple[pd.Series, pd.Series]:
+    """Replicates of both sides of a reading, each with the blocks that it has: see `values`."""
+    _same_unit(reading.sides, tables, experiment)
+    over, under = (values(side, tables[side.arm], experiment) for side in reading.sides)
+    return over, under
+
+
 def _named(side: Side) -> str:
     return f"{side.arm}/{side.metric}" + (f"/{side.block}" if side.block else "")
 
@@ -171,18 +178,30 @@ def scores_fit(unit: str, test: Test, tables: Tables) -> None:
 
 
 # Words for the scores' own unit: they say nothing that a table could contradict.
-FREE_UNITS = ("points", "percentage points", "share", "score")
+FREE_UNITS = ("points", "percentage points", "share", "score", "-")
 
 
 def binary(side: pd.Series, reading: Reading | Contrast | Level, experiment: str) -> pd.Series:
     """Right (1) or wrong (0) of each block, from the lists of `values`; ValueError for others."""
     right = pd.Series(means(side), side.index)
+    other = "repeats" if isinstance(reading, Level) else "score"
     for block in right.index[~right.isin([0, 1])][:1]:
         raise ValueError(
             f"{experiment}: reading '{reading.label}': block '{block}' holds {right[block]:g}, "
-            "neither 0 nor 1; register 'outcome: score', or mend the table"
+            f"neither 0 nor 1; register 'outcome: {other}', or mend the table"
         )
     return right
+
+
+def preferences(cells: pd.Series, where: str) -> pd.Series:
+    """The lists of `values`, if they hold wins (1), ties (0.5) and losses (0); else ValueError."""
+    for prompt, found in cells.items():
+        if not set(found) <= {0.0, 0.5, 1.0}:
+            raise ValueError(
+                f"{where}: prompt '{prompt}' holds {found[0]:g}, a preference is 0, 0.5 or 1; "
+                "mend the table"
+            )
+    return cells
 
 
 def split(blocks: Sequence[str], levels: Sequence[str], experiment: str) -> pd.DataFrame:

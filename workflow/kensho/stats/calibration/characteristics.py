@@ -16,9 +16,9 @@ import pandas as pd
 from scipy import special
 
 from kensho.claims.model import Verdict
-from kensho.stats import decision, intervals, power
+from kensho.stats import davidson, decision, intervals, power
 from kensho.stats.evidence.base import AIM_IN_ORDER
-from kensho.stats.scales import DIFFERENCE, DOSE, RATIO, SHARE, Region, Scale
+from kensho.stats.scales import DIFFERENCE, DOSE, LEVEL, RATIO, SHARE, Region, Scale
 
 ALPHA = 0.05
 FAMILY = 12
@@ -56,6 +56,8 @@ class Design:
         NaN is a dose curve without an optimum.
         """
         places = _places(self.scale, self.region, self.sesoi)
+        if self.scale is LEVEL:
+            return places
         null = math.nan if self.scale.null is None else float(self.scale.forward(self.scale.null))
         return places if null in places.values() else places | {"null": null}
 
@@ -153,10 +155,42 @@ def _items(truth, units, size, alpha, rng):
     return fit, lambda x: special.betainc(correct + 0.5, units - correct + 0.5, np.clip(x, 0, 1))
 
 
+def _unpaired_scores(truth, units, size, alpha, rng):
+    """Items of their own for each arm, twice as many and less spread in the second."""
+    over, under = rng.normal(truth, 1.5, (size, units)), rng.normal(0, 1, (size, 2 * units))
+    return posterior(intervals.welch(over, under, alpha))
+
+
+def _unpaired_items(truth, units, size, alpha, rng):
+    right = [rng.binomial(units, p, size) for p in (0.5 + truth, 0.5)]
+    return posterior(intervals.unpaired_proportions(right, [units, units], alpha))
+
+
+def _repeats(truth, units, size, alpha, rng, answers: int = 4):
+    """Items answered several times, some nearly always right and some nearly never."""
+    own = rng.beta(truth, 1 - truth, (size, units))
+    return posterior(intervals.share(rng.binomial(answers, own) / answers, alpha))
+
+
+def _points(truth, units, size, alpha, rng):
+    """Scores in whole points, 0 to 10."""
+    return posterior(intervals.mean(rng.binomial(10, truth / 10, (size, units)), alpha))
+
+
 def _prompts(truth, units, size, alpha, rng):
     """Wins, ties and losses (1, 1/2, 0) of prompts that differ in how often they are won."""
     own = rng.beta(2 * truth, 2 * (1 - truth), (size, units))
     return posterior(intervals.share(rng.binomial(2, own) / 2, alpha))
+
+
+def _one_order(truth, units, size, alpha, rng, gain: float = 0.08):
+    """The same judged once each, first in 45 % of the prompts, where that gains 8 points."""
+    first = round(0.45 * units)
+    fits = []
+    for n, share in ((first, truth + gain), (units - first, truth - gain)):
+        own = rng.beta(2 * share, 2 * (1 - share), (size, n))
+        fits.append(intervals.share(rng.binomial(2, own) / 2, alpha))
+    return posterior(intervals.combined(fits, (0.5, 0.5)))
 
 
 def _curve(doses: np.ndarray, curvature: float, sd: float) -> Observe:
@@ -198,6 +232,51 @@ def _ranked(gaps_in_doubt: int, sd: float, models: int = 4) -> Observe:
         return _effects(between.mean(1), se, units - 1, models - 1, alpha)
 
     return observe
+
+
+class _Compared:
+    """Prompts on which one pair of four models is judged once, every pair and order as often.
+
+    The adjacent gaps are the true win probability as far as they are in doubt, else far above it.
+    """
+
+    models, position, log_tie, apart = 4, 0.3, -0.5, 1.5
+
+    def __init__(self, gaps_in_doubt: int) -> None:
+        self.gaps_in_doubt = gaps_in_doubt
+        self.pairs = [(i, i + 1) for i in range(self.models - 1)]
+
+    def shares(self, truth: float) -> np.ndarray:
+        """Probabilities of first, second and outcome: (M, M, 3)."""
+        grid = np.linspace(-8, 8, 4001)
+        place, tie = np.full_like(grid, self.position), np.full_like(grid, self.log_tie)
+        steps = np.full(
+            self.models - 1, np.interp(truth, davidson.win_probability(grid, place, tie), grid)
+        )
+        steps[self.gaps_in_doubt :] += self.apart
+        theta = np.append(0, -np.cumsum(steps))
+        eta = theta[:, None] - theta + self.position
+        each = np.exp(davidson.log_shares(eta, self.log_tie))
+        return each * (1 - np.eye(self.models))[..., None] / (self.models * (self.models - 1))
+
+    def sd(self, truth: float, prompts: int = 100_000) -> float:
+        """Large-sample sd of the smallest win probability of one prompt."""
+        fit = davidson.strengths(prompts * self.shares(truth), True)
+        _, errors = davidson.gaps(fit, self.pairs)
+        return float(errors[0] * truth * (1 - truth) * math.sqrt(prompts))
+
+    def observe(self, truth, units, size, alpha, rng):
+        shares = self.shares(truth)
+        counts = rng.multinomial(units, shares.ravel(), size).reshape(size, *shares.shape)
+        logits, errors = davidson.gaps(davidson.strengths(counts, True), self.pairs)
+        dof = units // 2  # each model is on half of the prompts
+        fit = davidson.smallest(logits, errors, dof, alpha)
+
+        def below(x: float) -> np.ndarray:
+            above = special.stdtr(dof, (logits - special.logit(np.clip(x, 0, 1))) / errors)
+            return _fewer(above, len(self.pairs))
+
+        return fit, below
 
 
 def _effects(mean: np.ndarray, se: np.ndarray, dof: int, k: int, alpha: float):
@@ -251,6 +330,14 @@ def designs() -> tuple[Design, ...]:
     def ranking(name: str, alike: int) -> Design:
         return several(name, 0.05, 0.05 * math.sqrt(2), _ranked(alike, 0.05), alike, ALPHA)
 
+    def compared(name: str, alike: int) -> Design:
+        pairs = _Compared(alike)
+        wanted = 0.9 ** (1 / alike) if alike > 1 else 0.8
+        return _design(
+            name, SHARE, [0.5, None], "greater", 0.06, pairs.sd(0.56), pairs.observe,
+            wanted=wanted, conservative=True,
+        )  # fmt: skip
+
     return (
         _design("paired ratio", RATIO, [1.78 / 1.05, 1.78 * 1.05], "greater", 1.05, 0.1,
                 _blocks(0.1)),
@@ -280,6 +367,17 @@ def designs() -> tuple[Design, ...]:
         _design("on average over tasks", DIFFERENCE, bound, "greater", 0.04, 0.05, _blocks(0.05)),
         ranking("rank order, one gap in doubt", 1),
         ranking("rank order, all gaps alike", 3),
+        _design("score difference, unpaired", DIFFERENCE, [0.5, 1.5], "greater", 0.2,
+                math.sqrt(1.5**2 + 1 / 2), _unpaired_scores),
+        _design("accuracy difference, unpaired", DIFFERENCE, [0.05, 0.30], "greater", 0.01,
+                math.sqrt(0.675 * 0.325 + 0.5**2), _unpaired_items),
+        _design("accuracy, repeated items", SHARE, [0.6, 0.7], None, 0.01,
+                math.sqrt(0.65 * 0.35 * (0.5 + 0.5 / 4)), _repeats),
+        _design("mean score", LEVEL, [6.8, 7.2], None, 0.1, math.sqrt(10 * 0.7 * 0.3), _points),
+        _design("win rate, one random order", SHARE, [0.55, 0.7], "greater", 0.02,
+                math.sqrt(2 / 3 * 0.62 * 0.38), _one_order),
+        compared("order by comparisons, one gap in doubt", 1),
+        compared("order by comparisons, all gaps alike", 3),
     )  # fmt: skip
 
 

@@ -15,12 +15,13 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 
-from kensho.stats import bayesian, decision, intervals
+from kensho.stats import bayesian, davidson, decision, intervals
 from kensho.stats.calibration import sbc
 from kensho.stats.models import Data, Model
 from kensho.stats.scales import DIFFERENCE, DOSE, RATIO, SHARE, Interval, Region, Scale
 
 ALPHA = 0.05
+_NOTHING = np.zeros(0, dtype=int)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,27 @@ def _peak(data: Data, alpha: float) -> intervals.Fit:
 
 def _of_units(unit_values: Callable[[Data], np.ndarray]) -> Callable[[Data, float], intervals.Fit]:
     return lambda data, alpha: intervals.mean(unit_values(data), alpha)
+
+
+def _welch(data: Data, alpha: float) -> intervals.Fit:
+    """Welch's interval of samples with these moments: it knows no more of them."""
+    samples = []
+    for n, squares in zip(data["n"], data["squares"], strict=True):
+        sample = np.linspace(-1, 1, n)
+        samples.append(sample * np.sqrt(squares / (sample**2).sum()))
+    return intervals.welch(samples[0] + data["difference"][0], samples[1], alpha)
+
+
+_ONCE = sbc.DESIGNS["strengths"].data | {
+    "alone": 40 * sbc.DESIGNS["strengths"].data["alone"],  # 2,400 prompts with one judgement each
+    **dict.fromkeys(("first", "second", "outcome", "answer_first", "answer_second"), _NOTHING),
+    "answers": np.array(0),
+}
+
+
+def _compared(data: Data, alpha: float) -> intervals.Fit:
+    fit = davidson.strengths(data["alone"], True)
+    return davidson.smallest(*davidson.gaps(fit, [(0, 1)]), np.inf, alpha)
 
 
 SETTINGS = {
@@ -94,6 +116,24 @@ SETTINGS = {
         {"p": [0.65, 0.15, 0.20]}, SHARE, 0.11,
         _of_units(lambda d: np.repeat([1.0, 0.5, 0.0], d["counts"])), sesoi=0.05,
         data={"counts": np.array([0, 0, 200])},
+    ),
+    "two_samples": Setting(  # half a point, one arm twice as spread and half as large
+        {"mu": 0.5, "sigma": [2.0, 1.0]}, DIFFERENCE, 1.0, _welch,
+        data={"difference": np.zeros(1), "squares": np.zeros(2), "n": np.array([60, 120])},
+    ),
+    "two_proportions": Setting(
+        {"p": [0.8, 0.7]}, DIFFERENCE, 0.15,
+        lambda d, alpha: intervals.unpaired_proportions(d["correct"], d["items"], alpha),
+        data={"correct": np.array([0, 0]), "items": np.array([300, 250])},
+    ),
+    "strengths": Setting(  # the first wins 60 %, whoever is shown first gains
+        {"theta": [0.4, -0.2, -0.2], "position": 0.3, "log_tie": -0.5, "sd": 0.3},
+        SHARE, 0.08, _compared, sesoi=0.02, data=_ONCE,
+    ),
+    "repeats": Setting(  # two in three right, items much alike within themselves
+        {"mean": 0.67, "rho": 0.6}, SHARE, 0.13,
+        _of_units(lambda d: np.repeat(np.arange(6) / 5, d["units"][0])), direction=None,
+        data={"answers": np.array([5]), "units": np.array([[150, 0, 0, 0, 0, 0]])},
     ),
 }  # fmt: skip
 

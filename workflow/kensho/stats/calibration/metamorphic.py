@@ -94,8 +94,8 @@ def _each(tables: Tables, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Tab
 
 
 def swap_arms(test: Test, tables: Tables, rng: np.random.Generator) -> Changed | None:
-    """The other side first: reciprocal, negated or complementary region and interval."""
-    if test.scale == "dose":
+    """The other side first, or wrong for right: reciprocal, negated or complementary."""
+    if test.scale in ("dose", "level"):
         return None
     turn = {"ratio": lambda x: 1 / x, "difference": lambda x: -x, "share": lambda x: 1 - x}
     turned = turn[test.scale]
@@ -107,7 +107,7 @@ def swap_arms(test: Test, tables: Tables, rng: np.random.Generator) -> Changed |
     if test.scale == "share":
         other = {"preference.first": "preference.second", "preference.second": "preference.first"}
         tables = _each(
-            tables, lambda t: t.assign(value=1 - t["value"], metric=t["metric"].map(other))
+            tables, lambda t: t.assign(value=1 - t["value"], metric=t["metric"].replace(other))
         )
     else:
         names = list(type(test.readings[0]).model_fields)[1:]
@@ -126,7 +126,7 @@ def other_unit(test: Test, tables: Tables, rng: np.random.Generator) -> Changed 
     if test.scale == "dose":
         doses = {arm: 2 * dose for arm, dose in test.doses.items()}
         return test.model_copy(update={"region": region, "doses": doses}), tables, lambda x: 2 * x
-    if getattr(test, "outcome", None) == "score":
+    if test.scale == "level" or getattr(test, "outcome", None) == "score":
         doubled = _each(tables, lambda t: t.assign(value=2 * t["value"]))
         prior = {name: 2 * scale for name, scale in test.prior.items()}
         wider = test.model_copy(update={"region": region, "sesoi": 2 * test.sesoi, "prior": prior})
@@ -153,7 +153,8 @@ def shuffle_and_rename(test: Test, tables: Tables, rng: np.random.Generator) -> 
 
 def block_effects(test: Test, tables: Tables, rng: np.random.Generator) -> Changed | None:
     """Every block slower, or easier, by the same for all arms."""
-    if test.scale == "share" or getattr(test, "outcome", None) == "binary":
+    unlike = test.scale in ("share", "level") or not test.paired
+    if unlike or getattr(test, "outcome", None) == "binary":
         return None
     blocks = next(iter(tables.values()))["block"].unique()
     effect = pd.Series(rng.normal(0, 1, len(blocks)), blocks)
@@ -229,12 +230,37 @@ def _clustered(truth: float, rng: np.random.Generator) -> Tables:
     return _pair(right[0], right[1], blocks)
 
 
+def _unpaired(truth: float, rng: np.random.Generator) -> Tables:
+    over, under = rng.normal(truth, 0.5, (60, 2)), rng.normal(0, 0.3, (90, 2))
+    return {"a": _table("a", "m", _names(60), over), "b": _table("b", "m", _names(90), under)}
+
+
+def _unpaired_answers(truth: float, rng: np.random.Generator) -> Tables:
+    over, under = rng.random((300, 1)) < 0.6 + truth, rng.random((400, 1)) < 0.6
+    return {"a": _table("a", "m", _names(300), over), "b": _table("b", "m", _names(400), under)}
+
+
+def _level(truth: float, rng: np.random.Generator) -> Tables:
+    return {"a": _table("a", "m", _names(40), truth + rng.normal(0, 0.5, (40, 2)))}
+
+
+def _repeated(truth: float, rng: np.random.Generator) -> Tables:
+    own = rng.beta(truth, 1 - truth, (100, 1))
+    return {"a": _table("a", "m", _names(100), rng.random((100, 4)) < own)}
+
+
 def _preferences(truth: float, rng: np.random.Generator) -> Tables:
     blocks = _names(80)
     orders = ("preference.first", "preference.second")
     values = rng.binomial(2, truth, (2, 80, 1)) / 2
     return {"a": pd.concat([_table("a", o, blocks, v) for o, v in zip(orders, values, strict=True)],
                            ignore_index=True)}  # fmt: skip
+
+
+def _drawn_orders(truth: float, rng: np.random.Generator) -> Tables:
+    table = _preferences(truth, rng)["a"]
+    drawn = np.tile(rng.random(80) < 0.5, 2) == (table["metric"] == "preference.first")
+    return {"a": table[drawn].reset_index(drop=True)}
 
 
 _DOSES = {f"d{dose}": float(dose) for dose in (500, 1000, 2000, 4000, 8000, 16000)}
@@ -253,6 +279,7 @@ def _curve(truth: float, rng: np.random.Generator) -> Tables:
 def subjects() -> tuple[Subject, ...]:
     """One registered test of every kind that a relation says something about."""
     ratio = {"label": "a over b", "numerator": _side("a"), "denominator": _side("b")}
+    of = {"label": "a", "of": _side("a")}
     minus = {"label": "a minus b", "treatment": _side("a"), "control": _side("b")}
     return (
         Subject("paired ratio", designs.PairedRatio(
@@ -272,4 +299,22 @@ def subjects() -> tuple[Subject, ...]:
         Subject("optimal dose", designs.DoseOptimum(
             design="dose_optimum", experiment="e", doses=_DOSES, metric="m",
             region=[2500.0, 6400.0], sesoi=0.1), _curve, (4000.0, 6400.0, 9000.0)),
+        Subject("score difference, unpaired", designs.UnpairedDifference(
+            design="unpaired_difference", experiment="e", readings=[minus], outcome="score",
+            region=[0.2, 0.8], direction="greater", sesoi=0.1,
+            prior={"location": 1.0, "spread": 1.0}), _unpaired, (0.5, 0.8, 1.5)),
+        Subject("accuracy difference, unpaired", designs.UnpairedDifference(
+            design="unpaired_difference", experiment="e", readings=[minus], outcome="binary",
+            region=[0.0, 0.4], direction="greater", sesoi=0.01),
+            _unpaired_answers, (0.2, 0.0, -0.3)),
+        Subject("mean score", designs.MeanScore(
+            design="mean_score", experiment="e", readings=[of], region=[6.7, 7.3], sesoi=0.1,
+            prior={"location": 10.0, "spread": 2.0}), _level, (7.0, 7.3, 8.0)),
+        Subject("accuracy, repeated items", designs.Proportion(
+            design="proportion", outcome="repeats", experiment="e", readings=[of],
+            region=[0.5, 0.9], sesoi=0.05), _repeated, (0.7, 0.5, 0.2)),
+        Subject("win rate, one random order", designs.WinRate(
+            design="win_rate", orders="random", experiment="e", comparison="a",
+            region=[0.6, 0.9], direction="greater", sesoi=0.05),
+            _drawn_orders, (0.75, 0.6, 0.4)),
     )  # fmt: skip

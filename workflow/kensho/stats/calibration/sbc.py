@@ -45,6 +45,24 @@ def _ranking_design(tasks: int = 8, models: int = 4, items: int = 100) -> Data:
     return {"mean": np.full((tasks, models), 0.5), "cov": np.tile(cov, (tasks, 1, 1))}
 
 
+def _comparisons() -> Data:
+    """Three models: 10 prompts on which every pair is judged in both orders, 60 with one each."""
+    first, second = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)]).T
+    alone = np.zeros((3, 3, 3), dtype=int)
+    alone[first, second, 0] = 10
+    prompt, (first, second) = np.repeat(np.arange(10), 6), np.tile([first, second], 10)
+    return {
+        "alone": alone,
+        "first": first,
+        "second": second,
+        "outcome": np.zeros(60, dtype=int),
+        "answer_first": 3 * prompt + first,
+        "answer_second": 3 * prompt + second,
+        "answers": np.array(30),
+        "shown": np.array(1),
+    }
+
+
 _NONE = np.zeros(15, dtype=int)  # of each of 15 clusters
 DESIGNS = {
     "location": Design({"y": np.zeros(20)}, (-0.5, 0.5)),
@@ -64,6 +82,17 @@ DESIGNS = {
     "beta_binomial": Design({"correct": np.array([0]), "items": np.array([40])}, (0.3, 0.7)),
     "dirichlet_pairs": Design({"counts": np.array([0, 0, 0, 60])}, (-0.1, 0.2)),
     "dirichlet_wins": Design({"counts": np.array([0, 0, 40])}, (0.4, 0.7)),
+    "repeats": Design(  # 25 items answered five times, 5 of them twice
+        {"answers": np.array([2, 5]), "units": np.array([[5, 0, 0, 0, 0, 0], [25, 0, 0, 0, 0, 0]])},
+        (0.3, 0.7),
+    ),
+    "two_samples": Design(
+        {"difference": np.zeros(1), "squares": np.zeros(2), "n": np.array([12, 25])}, (-0.5, 0.5)
+    ),
+    "two_proportions": Design(
+        {"correct": np.array([0, 0]), "items": np.array([30, 50])}, (-0.25, 0.25)
+    ),
+    "strengths": Design(_comparisons(), (0.35, 0.65)),
 }
 
 Fit = Callable[[Model, Data, int, int, int], tuple[Draws, int]]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from kensho.claims import designs
 from kensho.stats.evidence.base import Evidence, Undefined
 from kensho.stats.evidence.dose import dose_optimum
+from kensho.stats.evidence.levels import mean_score
 from kensho.stats.evidence.pairs import difference, ratio, ratio_of_means
 from kensho.stats.evidence.shares import proportion, win_rate
+from kensho.stats.evidence.strengths import pair_ranking
 from kensho.stats.evidence.tasks import rank_order, tasks
+from kensho.stats.evidence.unpaired import unpaired_difference
 from kensho.stats.units import Tables
 
 __all__ = ["Evidence", "Undefined", "gather"]
@@ -17,11 +20,14 @@ _BY_DESIGN = {
     "peak_memory": ratio,
     "ratio_of_means": ratio_of_means,
     "paired_difference": difference,
+    "unpaired_difference": unpaired_difference,
     "proportion": proportion,
+    "mean_score": mean_score,
     "win_rate": win_rate,
     "dose_optimum": dose_optimum,
     "tasks": tasks,
     "rank_order": rank_order,
+    "pair_ranking": pair_ranking,
 }
 
 

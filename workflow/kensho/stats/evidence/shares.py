@@ -9,14 +9,18 @@ from scipy import stats
 from kensho.claims import designs
 from kensho.stats import frequentist, intervals
 from kensho.stats.evidence.base import MANY, Evidence, specification
+from kensho.stats.evidence.levels import repeats
+from kensho.stats.evidence.orders import one_order
 from kensho.stats.scales import SHARE
-from kensho.stats.units import Tables, binary, by_unit, means, split, values
+from kensho.stats.units import Tables, binary, by_unit, means, preferences, split, values
 
 
 def proportion(
     test: designs.Proportion, reading: designs.Level, tables: Tables, seed: int
 ) -> Evidence:
     """Share of right answers of one arm, over independent items or over clusters."""
+    if test.outcome == "repeats":
+        return repeats(test, reading, tables, seed)
     side = values(reading.of, tables[reading.of.arm], test.experiment)
     right = binary(side, reading, test.experiment)
     if len(test.levels) > 1:
@@ -86,6 +90,8 @@ def _proportion_alternatives(
 
 def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) -> Evidence:
     """P(win) + P(tie) / 2 of the first system over prompts, each judged in both orders."""
+    if test.orders == "random":
+        return one_order(test, tables)
     first, second = _preferences(test, tables)
     parts = split(first.index, test.levels, test.experiment)
     by_order = pd.DataFrame({"first": means(first), "second": means(second)}, first.index)
@@ -116,20 +122,15 @@ def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) ->
 
 def _preferences(test: designs.WinRate, tables: Tables) -> tuple[pd.Series, pd.Series]:
     """Preferences of each prompt in both orders; ValueError for a prompt judged in only one."""
-    first, second = (values(s, tables[s.arm], test.experiment) for s in test.sides)
     where = f"{test.experiment}/{test.comparison}.csv"
+    first, second = (
+        preferences(values(s, tables[s.arm], test.experiment), where) for s in test.sides
+    )
     for prompt in sorted(set(first.index) ^ set(second.index))[:1]:
         raise ValueError(
-            f"{where}: prompt '{prompt}' was judged in only one order; judge it in both, or mend "
-            "the table"
+            f"{where}: prompt '{prompt}' was judged in only one order; judge it in both, or "
+            "register 'orders: random' if the order was drawn for each prompt"
         )
-    for cells in (first, second):
-        for prompt, found in cells.items():
-            if not set(found) <= {0.0, 0.5, 1.0}:
-                raise ValueError(
-                    f"{where}: prompt '{prompt}' holds {found[0]:g}, a preference is 0, 0.5 or 1; "
-                    "mend the table"
-                )
     return first, second.reindex(first.index)
 
 

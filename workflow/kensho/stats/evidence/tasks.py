@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kensho.claims import designs
-from kensho.stats import frequentist, intervals
+from kensho.stats import frequentist, intervals, multiverse
 from kensho.stats.evidence.base import Evidence, named, specification
 from kensho.stats.scales import DIFFERENCE
 from kensho.stats.units import Tables, by_unit, grid, split
@@ -37,7 +37,13 @@ def tasks(test: designs.Tasks, reading: designs.Contrast, tables: Tables, seed: 
             data=data,
             found=frequentist.paired(y, 0.05, seed=seed) if varies else {},
             prior=test.prior,
-            specifications=lambda alpha: _average_alternatives(cells, y, alpha),
+            specifications=lambda alpha: (
+                _average_alternatives(cells, y, alpha)
+                if len(test.levels) > 1
+                else multiverse.specifications(
+                    *effects.to_numpy().T[..., None], DIFFERENCE, alpha, seed=seed
+                )
+            ),
         )
     k = len(difference) if test.on == "all" else test.at_least
     if k > len(difference):
@@ -99,7 +105,11 @@ def rank_order(test: designs.RankOrder, reading: None, tables: Tables, seed: int
             axis=1
         ),
         aim=0.9 ** (1 / k),
-        specifications=lambda alpha: _order_alternatives(cells, test.gaps, alpha),
+        specifications=lambda alpha: (
+            _order_alternatives(cells, test.gaps, alpha)
+            if len(test.levels) > 1
+            else _gap_alternatives(gaps, alpha)
+        ),
         shown={"average_rank": effects.rank(axis=1, ascending=False).mean().to_dict()},
         of_posterior=lambda draws: {
             "rank_probabilities": rank_probabilities(draws["theta"], test.models)
@@ -126,9 +136,9 @@ def by_task(
 ) -> tuple[list[np.ndarray], pd.DataFrame]:
     """Per task the values of its units (units x arms), and their means (tasks x arms).
 
-    The first of the levels are the tasks, the second their units. Raises ValueError naming the
-    block that a side lacks, the task with a single unit, and scores beyond 1 under the model's own
-    prior (None).
+    The first of the levels are the tasks, the second their units; without a second each task is
+    its own and only unit. Raises ValueError naming the block that a side lacks, the task with a
+    single unit, and scores beyond 1 under the model's own prior (None).
     """
     table = grid(sides, tables, experiment)
     if prior is None and np.abs(table.to_numpy()).max() > 1:
@@ -136,6 +146,8 @@ def by_task(
             f"{experiment}: scores go beyond 1, but the model's prior is of scores up to 1; "
             "register 'prior: {ability: ..., spread: ...}' in the unit of the scores"
         )
+    if len(levels) == 1:
+        return [scores[None] for scores in table.to_numpy()], table
     parts = split(table.index, levels, experiment)
     columns = [by_unit(column, parts, level=1) for column in table.to_numpy().T]
     units = pd.concat(columns, axis=1)
@@ -151,10 +163,20 @@ def by_task(
 
 
 def moments(cells: Sequence[np.ndarray]) -> Mapping[str, np.ndarray]:
-    """Means of the arms in each task and the covariance of these means over paired units."""
+    """Means of the arms in each task and the covariance of these means over paired units.
+
+    The score of a task without units is what it is: what it would be on other items is part of
+    how tasks differ.
+    """
+    models = cells[0].shape[1]
     return {
         "mean": np.array([cell.mean(axis=0) for cell in cells]),
-        "cov": np.array([np.cov(cell.T) / len(cell) for cell in cells]),
+        "cov": np.array(
+            [
+                np.cov(cell.T) / len(cell) if len(cell) > 1 else np.zeros((models, models))
+                for cell in cells
+            ]
+        ),
     }
 
 
@@ -183,6 +205,21 @@ def _order_alternatives(cells: Sequence[np.ndarray], gaps, alpha: float) -> list
         se = np.sqrt(variance) / len(within)
         fit = intervals.kth_largest(estimate, se, np.inf, len(gaps), alpha)
         found.append(specification(label, *fit[:3]))
+    return found
+
+
+def _gap_alternatives(gaps: np.ndarray, alpha: float) -> list[dict]:
+    """Other means of each gap over tasks, gaps (k, tasks): all must hold, as in `kth_largest`."""
+    found = []
+    for label, rule in (
+        ("signed ranks, Hodges-Lehmann", multiverse.hodges_lehmann),
+        ("20 % trimmed mean", multiverse.trimmed_mean),
+        ("tasks beyond 3 MAD left out", multiverse.without_outliers),
+    ):
+        lows, highs = ([rule(gap, a) for gap in gaps] for a in (alpha, alpha / len(gaps)))
+        if None not in (*lows, *highs):
+            estimate, low, _ = np.min(lows, axis=0)
+            found.append(specification(label, estimate, low, min(fit[2] for fit in highs)))
     return found
 
 

@@ -1,0 +1,247 @@
+"""The order of several models from pairwise judgements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from kensho.claims import designs
+from kensho.stats import davidson, intervals
+from kensho.stats.evidence.base import Evidence, Undefined, specification
+from kensho.stats.evidence.tasks import rank_probabilities
+from kensho.stats.scales import SHARE
+from kensho.stats.units import Tables, preferences, values
+from kensho.validation import suggestion
+
+
+class Judgements(NamedTuple):
+    """One entry for each judgement: models by their place, outcome 0 loss, 1 tie, 2 win of first.
+
+    prompt is an index into `prompts`.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    outcome: np.ndarray
+    prompt: np.ndarray
+    prompts: Sequence[str]
+
+    def counts(self, models: int) -> np.ndarray:
+        """Judgements by first, second and outcome: (M, M, 3)."""
+        return np.bincount(self.cell(models), minlength=models**2 * 3).reshape(models, models, 3)
+
+    def cell(self, models: int) -> np.ndarray:
+        return (self.first * models + self.second) * 3 + self.outcome
+
+
+def pair_ranking(test: designs.PairRanking, reading: None, tables: Tables, seed: int) -> Evidence:
+    """Smallest win probability of a model against those that the claim puts behind it.
+
+    Strengths are those of a Bradley-Terry model with ties; `n` is the number of prompts on which
+    the least compared model was compared.
+    """
+    where, models = f"{test.experiment}/{test.comparison}.csv", len(test.models)
+    judged = _judgements(test, tables[test.comparison], where)
+    counts, known = judged.counts(models), test.first_shown == "known"
+    prompts = _prompts(judged, models)
+    _comparable(test, counts, prompts, where)
+    fit = davidson.strengths(counts, known, (judged.prompt, judged.cell(models)))
+    logits, errors = davidson.gaps(fit, test.gaps)
+    dof = np.array([min(prompts[i], prompts[j]) - 1 for i, j in test.gaps])
+    n, k = int(prompts.min()), len(test.gaps)
+    found = davidson.smallest(logits, errors, dof, 0.05)
+    better, worse = np.array(test.gaps).T
+    varies = np.unique(judged.outcome).size > 1
+    return Evidence(
+        scale=SHARE,
+        units=_units(judged),
+        interval=(lambda alpha: davidson.smallest(logits, errors, dof, alpha)) if varies else None,
+        n=n,
+        sd=float(found.se * np.sqrt(n)),
+        model="strengths",
+        data=apart(judged, models, known),
+        found=_wald(fit),
+        prior=test.prior,
+        estimand=lambda draws, data: _smallest(draws, data, better, worse),
+        aim=0.9 ** (1 / k),
+        specifications=lambda alpha: _alternatives(test, judged, dof, alpha),
+        shown={
+            "judgements": len(judged.outcome),
+            "prompts": len(judged.prompts),
+            "strengths": dict(zip(test.models, fit.theta.tolist(), strict=True)),
+            **({"order_effect": float(fit.position)} if known else {}),
+        },
+        of_posterior=lambda draws: {
+            "rank_probabilities": rank_probabilities(draws["theta"], test.models)
+        },
+    )
+
+
+def _judgements(test: designs.PairRanking, table: pd.DataFrame, where: str) -> Judgements:
+    held, cells = set(table["metric"]), []
+    for first, second in np.ndindex(len(test.models), len(test.models)):
+        metric = test.metric(first, second)
+        if metric in held:
+            side = designs.Side(arm=test.comparison, metric=metric)
+            found = preferences(values(side, table, test.experiment), where)
+            cells += [(first, second, block, cell) for block, cell in found.items()]
+    known = {model for metric in held for model in metric.split(designs.OVER)}
+    for model in test.models:
+        if model not in known:
+            raise ValueError(f"{where}: '{model}' is in no comparison, {suggestion(model, known)}")
+    names = {block: place for place, block in enumerate(dict.fromkeys(row[2] for row in cells))}
+    rows = [
+        (first, second, round(2 * value), names[block])
+        for first, second, block, cell in cells
+        for value in cell
+    ]
+    columns = np.array(rows, dtype=int).reshape(-1, 4).T
+    return Judgements(*columns, list(names))
+
+
+def _prompts(judged: Judgements, models: int) -> np.ndarray:
+    """Number of prompts on which each model was compared."""
+    pairs = [(side * len(judged.prompts) + judged.prompt) for side in (judged.first, judged.second)]
+    distinct = np.unique(np.concatenate(pairs))
+    return np.bincount(distinct // max(1, len(judged.prompts)), minlength=models)
+
+
+def _comparable(
+    test: designs.PairRanking, counts: np.ndarray, prompts: np.ndarray, where: str
+) -> None:
+    """Raise Undefined for models too seldom compared, apart from others, or in one place only."""
+    for model, number in zip(test.models, prompts, strict=True):
+        if number < test.min_units:
+            raise Undefined(
+                f"{where}: '{model}' was compared with the others of the claim on {number} "
+                f"prompts, {test.min_units} are needed; compare it on more"
+            )
+    number = counts.sum(axis=-1)
+    _, group = connected_components(coo_array(number), directed=False)
+    if group.any():
+        sides = [
+            ", ".join(m for m, g in zip(test.models, group, strict=True) if (g == group[0]) == same)
+            for same in (True, False)
+        ]
+        raise Undefined(
+            f"{where}: no comparison connects {sides[0]} with {sides[1]}, not even by way of other "
+            "models, so nothing says which is stronger; compare some of them"
+        )
+    if test.first_shown == "known":
+        for place, axis in (("first", 0), ("second", 1)):
+            for model, never in zip(test.models, number.sum(axis=axis) == 0, strict=True):
+                if never:
+                    raise Undefined(
+                        f"{where}: '{model}' was always shown {place}, so its strength cannot be "
+                        "told from what the order does; show it in both places, or register "
+                        "'first_shown: unknown' if the judge saw no order"
+                    )
+
+
+def apart(judged: Judgements, models: int, known: bool) -> dict[str, np.ndarray]:
+    """Data of the model: judgements alone on their prompt as counts, the others one by one."""
+    alone = np.bincount(judged.prompt)[judged.prompt] == 1
+    lone, rest = (
+        Judgements(*(column[chosen] for column in judged[:4]), judged.prompts)
+        for chosen in (alone, ~alone)
+    )
+    answers = [rest.prompt * models + side for side in (rest.first, rest.second)]
+    distinct, place = np.unique(np.concatenate(answers), return_inverse=True)
+    answer_first, answer_second = np.split(place, 2)
+    return {
+        "alone": lone.counts(models),
+        "first": rest.first,
+        "second": rest.second,
+        "outcome": rest.outcome,
+        "answer_first": answer_first,
+        "answer_second": answer_second,
+        "answers": np.array(distinct.size),
+        "shown": np.array(int(known)),
+    }
+
+
+def _smallest(
+    draws: Mapping[str, np.ndarray],
+    data: Mapping[str, np.ndarray],
+    better: np.ndarray,
+    worse: np.ndarray,
+) -> np.ndarray:
+    """Draws of the smallest win probability: that of the smallest difference in strength."""
+    gap = (draws["theta"][:, better] - draws["theta"][:, worse]).min(axis=1)
+    position, spread = draws["position"] * data["shown"], np.sqrt(2) * draws["sd"]
+    return davidson.win_probability(gap, position, draws["log_tie"], spread)
+
+
+def _units(judged: Judgements) -> pd.Series:
+    """Mean over a prompt's judgements of what the model won that the claim names earlier."""
+    won = np.where(judged.first < judged.second, judged.outcome, 2 - judged.outcome) / 2
+    share = np.bincount(judged.prompt, won) / np.bincount(judged.prompt)
+    return pd.Series(share, index=list(judged.prompts))
+
+
+def _wald(fit: davidson.Strengths) -> dict:
+    """Test that all models are equally strong."""
+    contrasts = davidson.basis(fit.theta.size) @ fit.theta
+    own = fit.cov[: contrasts.size, : contrasts.size]
+    statistic = float(contrasts @ np.linalg.solve(own, contrasts))
+    p = float(stats.chi2.sf(statistic, contrasts.size))
+    test = {"name": "Wald, all models equally strong", "statistic": statistic,
+            "dof": contrasts.size, "p_value": p}  # fmt: skip
+    return {"p_value": p, "tests": [test]}
+
+
+def _alternatives(
+    test: designs.PairRanking, judged: Judgements, dof: np.ndarray, alpha: float
+) -> list[dict]:
+    """Ties left out, no order effect, judgements of a prompt as independent, direct ones alone."""
+    models, known = len(test.models), test.first_shown == "known"
+    decided = Judgements(*(c[judged.outcome != 1] for c in judged[:4]), judged.prompts)
+    trials = {"ties left out": (decided, known, True)}
+    if known:
+        trials["order effect left out"] = judged, False, True
+    if len(judged.prompts) < judged.outcome.size:
+        trials["judgements as independent"] = judged, known, False
+    found = []
+    for label, (rows, order, clustered) in trials.items():
+        prompts = np.unique(rows.prompt, return_inverse=True)[1], rows.cell(models)
+        fit = davidson.strengths(rows.counts(models), order, prompts if clustered else None)
+        found.append(
+            specification(label, *davidson.smallest(*davidson.gaps(fit, test.gaps), dof, alpha)[:3])
+        )
+    direct = [_direct(judged, pair, known, alpha) for pair in test.gaps]
+    if None not in direct:
+        logits = np.array([special.logit(fit.estimate) for fit in direct])
+        errors = np.array([fit.se / (fit.estimate * (1 - fit.estimate)) for fit in direct])
+        found.append(
+            specification(
+                "direct comparisons alone", *davidson.smallest(logits, errors, dof, alpha)[:3]
+            )
+        )
+    return found
+
+
+def _direct(
+    judged: Judgements, pair: tuple[int, int], known: bool, alpha: float
+) -> intervals.Fit | None:
+    """Win probability of a pair from its own comparisons, both orders alike; None with too few."""
+    scores = [
+        np.where(judged.first == first, judged.outcome, 2 - judged.outcome)[
+            (judged.first == shown[0]) & (judged.second == shown[1])
+        ]
+        / 2
+        for first in pair[:1]
+        for shown in (pair, pair[::-1])
+    ]
+    if not known:
+        scores = [np.concatenate(scores)]
+    if min(part.size for part in scores) < 2:
+        return None
+    fits = [intervals.share(part, alpha) for part in scores]
+    fit = intervals.combined(fits, [1 / len(fits)] * len(fits))
+    return fit if 0 < fit.estimate < 1 else None
