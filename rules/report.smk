@@ -1,20 +1,29 @@
 # The validation report: one file that works offline.
 
 
-rule report:
-    """Claim cards, forest plot, curves, tables, links to the raw observations."""
-    input:
-        summary=lambda w: SUMMARIES[w.report],
-        evaluation="results/evaluation/intervals.csv",
-        steps=[
+def ran():
+    """What the report shows of the run itself, beside its verdicts."""
+    return {
+        "evaluation": "results/evaluation/intervals.csv",
+        "loss": [
             f"results/train/{arm}/seed{seed}/steps.csv"
             for arm in ARMS
             if arm in PLAN["arms"]
             for seed in seeds(arm)
         ],
-        drops="results/data/drops.csv",
-        augmentation="results/data/augmentation.csv",
-        kv_cache=observation_files("kv_cache", experiment_arms("kv_cache") + ["transformers-mla"]),
+        "drops": "results/data/drops.csv",
+        "augmentation": "results/data/augmentation.csv",
+        "kv_grid": observation_files(
+            "kv_cache", experiment_arms("kv_cache") + ["transformers-mla"]
+        ),
+    }
+
+
+rule report:
+    """Claim cards, forest plot, curves, tables, links to the raw observations."""
+    input:
+        unpack(lambda w: {} if w.report == "own" else ran()),
+        summary=lambda w: SUMMARIES[w.report],
     output:
         html=report(
             "results/{report}_report.html",
