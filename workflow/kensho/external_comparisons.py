@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kensho import external
-from kensho.claims.designs import OVER, ExternalTable
+from kensho.claims.designs import ExternalTable
+from kensho.claims.rankings import OVER
 
 
 def comparisons(table: ExternalTable, levels: Sequence[str]) -> Iterator[dict]:

@@ -17,7 +17,7 @@ from scipy import linalg, special
 
 from kensho.stats import intervals
 
-_GHOST = 0.5  # comparisons won and lost by each model against one of mean strength
+_ADDED = 0.5  # weight of the comparisons that are added, see `strengths`
 _STEPS = 100
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(20)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
@@ -68,30 +68,35 @@ def _design(models: int, shown: bool) -> np.ndarray:
 
 
 def strengths(
-    counts: np.ndarray, shown: bool, prompts: tuple[np.ndarray, np.ndarray] | None = None
+    counts: np.ndarray,
+    shown: bool,
+    prompts: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
 ) -> Strengths:
     """Fit of judgements in cells, counts (..., M, M, 3), with a covariance robust to prompts.
 
     Args:
         shown: whether the order of showing is known; if not, it has no effect in the model.
-        prompts: prompt and cell (index into the flattened counts) of each judgement, of one data
-            set. The covariance is the sandwich over prompts. None: each has a prompt of its own.
+        prompts: prompt, cell (index into the flattened counts) and weight of each judgement, of one
+            data set. The covariance is the sandwich over prompts. None: each has its own prompt.
 
-    Half a comparison won and half a one lost against a model of mean strength are added for each
-    model, and half a tie and half a decision between equals, as if they were prompts: so a model
-    that wins everything has a finite strength, and an uncertain one.
+    Half a comparison won and half a one lost are added as if they were prompts: by each model
+    against one of mean strength, and by the first shown of two equals; and half a tie and half a
+    decision of equals. So a model that wins everything has a finite strength, and an uncertain one.
 
     Raises ValueError where the maximum is not found.
     """
     models = counts.shape[-2]
     design, contrasts = _design(models, shown), basis(models).T
-    padded = np.zeros((models, design.shape[-1]))
-    padded[:, : models - 1] = contrasts  # of the ghosts, whom no order favours
-    tie = np.zeros(design.shape[-1])
+    parameters = design.shape[-1]
+    added = np.zeros((models + shown, parameters))  # what the added comparisons turn on
+    added[:models, : models - 1] = contrasts
+    if shown:
+        added[models, models - 1] = 1
+    tie = np.zeros(parameters)
     tie[-1] = 1
-    beta = np.zeros((*counts.shape[:-3], design.shape[-1]))
+    beta = np.zeros((*counts.shape[:-3], parameters))
     for _ in range(_STEPS):
-        score, info, *_ = _slopes(beta, counts, design, padded, tie)
+        score, info, *_ = _slopes(beta, counts, design, added, tie)
         step = np.linalg.solve(info, score[..., None])[..., 0]
         longest = np.abs(step).max(axis=-1, keepdims=True)
         beta = beta + step / np.maximum(1, longest / 2)
@@ -99,25 +104,25 @@ def strengths(
             break
     else:
         raise ValueError("the strengths of the models have no maximum of their likelihood")
-    _, info, each, ghosts = _slopes(beta, counts, design, padded, tie)
+    _, info, each, missed = _slopes(beta, counts, design, added, tie)
     if prompts is None:
         meat = np.einsum("...abo,...abop,...aboq->...pq", counts, each, each)
         groups = counts.sum(axis=(-3, -2, -1))
     else:
-        prompt, cell = prompts
-        flat = each.reshape(-1, each.shape[-1])[cell]
+        prompt, cell, weight = prompts
+        flat = each.reshape(-1, each.shape[-1])[cell] * weight[:, None]
         groups = int(prompt.max()) + 1
         sums = np.stack([np.bincount(prompt, column, groups) for column in flat.T], axis=-1)
         meat = sums.T @ sums
-    meat = meat * np.asarray(groups / (groups - 1))[..., None, None] + ghosts
+    meat = meat * np.asarray(groups / (groups - 1))[..., None, None] + missed
     bread = np.linalg.inv(info)
     theta = beta[..., : models - 1] @ contrasts.T
     position = beta[..., models - 1] if shown else np.zeros(beta.shape[:-1])
     return Strengths(theta, position, beta[..., -1], bread @ meat @ bread, shown)
 
 
-def _slopes(beta, counts, design, padded, tie):
-    """Score, information, the scores of one judgement in each cell, and the ghosts' meat."""
+def _slopes(beta, counts, design, added, tie):
+    """Score, information, scores of one judgement in each cell, and the meat of what is added."""
     eta, log_tie = np.einsum("abp,...p->...ab", design, beta), beta[..., -1, None, None]
     shares = np.exp(log_shares(eta, log_tie))
     points, tied = np.array([0, 0.5, 1]), np.array([0.0, 1, 0])
@@ -127,13 +132,13 @@ def _slopes(beta, counts, design, padded, tie):
     each = each + (tied - ties[..., None])[..., None] * tie
     score = np.einsum("...abo,...abop->...p", counts, each)
     info = np.einsum("...ab,...abo,...abop,...aboq->...pq", counts.sum(-1), shares, each, each)
-    win = special.expit(beta @ padded.T)
+    win = special.expit(beta @ added.T)
     level = np.exp(beta[..., -1]) / (2 + np.exp(beta[..., -1]))  # P(tie) between equals
-    score = score + _GHOST * ((1 - 2 * win) @ padded + (1 - 2 * level)[..., None] * tie)
+    score = score + _ADDED * ((1 - 2 * win) @ added + (1 - 2 * level)[..., None] * tie)
     spread, missed = (
-        _GHOST
+        _ADDED
         * (
-            np.einsum("...m,mp,mq->...pq", of_wins, padded, padded)
+            np.einsum("...m,mp,mq->...pq", of_wins, added, added)
             + np.multiply.outer(of_ties, np.outer(tie, tie))
         )
         for of_wins, of_ties in (

@@ -104,7 +104,9 @@ def swap_arms(test: Test, tables: Tables, rng: np.random.Generator) -> Changed |
         "region": [None if end is None else turned(end) for end in (high, low)],
         "direction": {"greater": "less", "less": "greater", None: None}[test.direction],
     }
-    if test.scale == "share":
+    if test.design == "pair_ranking":
+        swapped["models"] = test.models[::-1]
+    elif test.scale == "share":
         other = {"preference.first": "preference.second", "preference.second": "preference.first"}
         tables = _each(
             tables, lambda t: t.assign(value=1 - t["value"], metric=t["metric"].replace(other))
@@ -263,6 +265,16 @@ def _drawn_orders(truth: float, rng: np.random.Generator) -> Tables:
     return {"a": table[drawn].reset_index(drop=True)}
 
 
+def _comparisons(truth: float, rng: np.random.Generator) -> Tables:
+    """Both orders of 60 prompts; whoever is shown first gains 10 points."""
+    orders = {"a over b": truth + 0.1, "b over a": 1 - truth + 0.1}
+    tables = [
+        _table("c", metric, _names(60), rng.binomial(2, share, (60, 1)) / 2)
+        for metric, share in orders.items()
+    ]
+    return {"c": pd.concat(tables, ignore_index=True)}
+
+
 _DOSES = {f"d{dose}": float(dose) for dose in (500, 1000, 2000, 4000, 8000, 16000)}
 
 
@@ -317,4 +329,8 @@ def subjects() -> tuple[Subject, ...]:
             design="win_rate", orders="random", experiment="e", comparison="a",
             region=[0.6, 0.9], direction="greater", sesoi=0.05),
             _drawn_orders, (0.75, 0.6, 0.4)),
+        Subject("order by comparisons", designs.PairRanking(
+            design="pair_ranking", experiment="e", comparison="c", models=["a", "b"],
+            order="whole", region=[0.6, 0.9], direction="greater", sesoi=0.05),
+            _comparisons, (0.75, 0.6, 0.4)),
     )  # fmt: skip

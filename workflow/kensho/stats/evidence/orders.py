@@ -24,14 +24,17 @@ def one_order(test: designs.WinRate, tables: Tables) -> Evidence:
     first, second = _by_order(test, tables)
     cells = pd.concat([first, second])
     y = [order.map(np.mean).to_numpy() for order in (first, second)]
-    rows = [  # the system is model 0; outcomes are those of the first shown
-        (0, 1, round(2 * value), prompt)
-        if prompt < len(first)
-        else (1, 0, round(2 - 2 * value), prompt)
-        for prompt, cell in enumerate(cells)
-        for value in cell
-    ]
-    judged = Judgements(*np.array(rows).T, list(cells.index))
+    judgements = [(prompt, 2 * value) for prompt, cell in enumerate(cells) for value in cell]
+    prompt, outcome = np.array(judgements).T.astype(int)
+    second_shown = prompt >= len(first)  # the system is model 0; outcomes are of the first shown
+    judged = Judgements(
+        first=second_shown.astype(int),
+        second=1 - second_shown,
+        outcome=np.where(second_shown, 2 - outcome, outcome),
+        prompt=prompt,
+        weight=np.ones(prompt.size),
+        prompts=list(cells.index),
+    )
     units = cells.map(np.mean)
     fit = _both(y, 0.05)
     varies = frequentist.varies(units.to_numpy(), 2)

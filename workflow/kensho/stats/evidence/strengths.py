@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from kensho.claims import designs
+from kensho.claims.rankings import OVER
 from kensho.stats import davidson, intervals
 from kensho.stats.evidence.base import Evidence, Undefined, specification
 from kensho.stats.evidence.tasks import rank_probabilities
@@ -23,18 +24,32 @@ from kensho.validation import suggestion
 class Judgements(NamedTuple):
     """One entry for each judgement: models by their place, outcome 0 loss, 1 tie, 2 win of first.
 
-    prompt is an index into `prompts`.
+    prompt is an index into `prompts`; the judgements of a prompt by several judges of the same pair
+    in the same order share a weight of 1.
     """
 
     first: np.ndarray
     second: np.ndarray
     outcome: np.ndarray
     prompt: np.ndarray
+    weight: np.ndarray
     prompts: Sequence[str]
 
     def counts(self, models: int) -> np.ndarray:
-        """Judgements by first, second and outcome: (M, M, 3)."""
-        return np.bincount(self.cell(models), minlength=models**2 * 3).reshape(models, models, 3)
+        """Weight of the judgements by first, second and outcome: (M, M, 3)."""
+        size = models, models, 3
+        return np.bincount(self.cell(models), self.weight, np.prod(size)).reshape(size)
+
+    def fit(self, models: int, known: bool) -> davidson.Strengths:
+        """Strengths with errors robust to prompts."""
+        prompt = np.unique(self.prompt, return_inverse=True)[1]
+        return davidson.strengths(
+            self.counts(models), known, (prompt, self.cell(models), self.weight)
+        )
+
+    def chosen(self, rows: np.ndarray) -> Judgements:
+        """Some of the judgements."""
+        return Judgements(*(column[rows] for column in self[:5]), self.prompts)
 
     def cell(self, models: int) -> np.ndarray:
         return (self.first * models + self.second) * 3 + self.outcome
@@ -51,13 +66,13 @@ def pair_ranking(test: designs.PairRanking, reading: None, tables: Tables, seed:
     counts, known = judged.counts(models), test.first_shown == "known"
     prompts = _prompts(judged, models)
     _comparable(test, counts, prompts, where)
-    fit = davidson.strengths(counts, known, (judged.prompt, judged.cell(models)))
+    fit = judged.fit(models, known)
     logits, errors = davidson.gaps(fit, test.gaps)
     dof = np.array([min(prompts[i], prompts[j]) - 1 for i, j in test.gaps])
     n, k = int(prompts.min()), len(test.gaps)
     found = davidson.smallest(logits, errors, dof, 0.05)
     better, worse = np.array(test.gaps).T
-    varies = np.unique(judged.outcome).size > 1
+    varies = (judged.outcome != 1).any()  # nothing but ties says nothing
     return Evidence(
         scale=SHARE,
         units=_units(judged),
@@ -91,18 +106,18 @@ def _judgements(test: designs.PairRanking, table: pd.DataFrame, where: str) -> J
             side = designs.Side(arm=test.comparison, metric=metric)
             found = preferences(values(side, table, test.experiment), where)
             cells += [(first, second, block, cell) for block, cell in found.items()]
-    known = {model for metric in held for model in metric.split(designs.OVER)}
+    known = {model for metric in held for model in metric.split(OVER)}
     for model in test.models:
         if model not in known:
             raise ValueError(f"{where}: '{model}' is in no comparison, {suggestion(model, known)}")
     names = {block: place for place, block in enumerate(dict.fromkeys(row[2] for row in cells))}
     rows = [
-        (first, second, round(2 * value), names[block])
+        (first, second, round(2 * value), names[block], 1 / len(cell))
         for first, second, block, cell in cells
         for value in cell
     ]
-    columns = np.array(rows, dtype=int).reshape(-1, 4).T
-    return Judgements(*columns, list(names))
+    *columns, weight = np.array(rows, dtype=float).reshape(-1, 5).T
+    return Judgements(*(column.astype(int) for column in columns), weight, list(names))
 
 
 def _prompts(judged: Judgements, models: int) -> np.ndarray:
@@ -147,15 +162,12 @@ def _comparable(
 def apart(judged: Judgements, models: int, known: bool) -> dict[str, np.ndarray]:
     """Data of the model: judgements alone on their prompt as counts, the others one by one."""
     alone = np.bincount(judged.prompt)[judged.prompt] == 1
-    lone, rest = (
-        Judgements(*(column[chosen] for column in judged[:4]), judged.prompts)
-        for chosen in (alone, ~alone)
-    )
+    lone, rest = judged.chosen(alone), judged.chosen(~alone)
     answers = [rest.prompt * models + side for side in (rest.first, rest.second)]
     distinct, place = np.unique(np.concatenate(answers), return_inverse=True)
     answer_first, answer_second = np.split(place, 2)
     return {
-        "alone": lone.counts(models),
+        "alone": lone.counts(models).astype(int),
         "first": rest.first,
         "second": rest.second,
         "outcome": rest.outcome,
@@ -201,19 +213,16 @@ def _alternatives(
 ) -> list[dict]:
     """Ties left out, no order effect, judgements of a prompt as independent, direct ones alone."""
     models, known = len(test.models), test.first_shown == "known"
-    decided = Judgements(*(c[judged.outcome != 1] for c in judged[:4]), judged.prompts)
-    trials = {"ties left out": (decided, known, True)}
+    decided = judged.chosen(judged.outcome != 1)
+    fits = {"ties left out": decided.fit(models, known)}
     if known:
-        trials["order effect left out"] = judged, False, True
+        fits["order effect left out"] = judged.fit(models, False)
     if len(judged.prompts) < judged.outcome.size:
-        trials["judgements as independent"] = judged, known, False
-    found = []
-    for label, (rows, order, clustered) in trials.items():
-        prompts = np.unique(rows.prompt, return_inverse=True)[1], rows.cell(models)
-        fit = davidson.strengths(rows.counts(models), order, prompts if clustered else None)
-        found.append(
-            specification(label, *davidson.smallest(*davidson.gaps(fit, test.gaps), dof, alpha)[:3])
-        )
+        fits["judgements as independent"] = davidson.strengths(judged.counts(models), known)
+    found = [
+        specification(label, *davidson.smallest(*davidson.gaps(fit, test.gaps), dof, alpha)[:3])
+        for label, fit in fits.items()
+    ]
     direct = [_direct(judged, pair, known, alpha) for pair in test.gaps]
     if None not in direct:
         logits = np.array([special.logit(fit.estimate) for fit in direct])
