@@ -7,6 +7,7 @@ rule augment_technique:
         train="results/data/train.csv",
         attested="results/data/attested.csv",
         dictionary="results/sources/sudachidict-core/record.json",
+        verbs="resources/linguistics/lexical_verbs.csv",
     output:
         variants="results/data/augmented/{technique}.csv",
     log:

@@ -2,7 +2,7 @@ import json
 
 import pandas as pd
 import pytest
-from kensho.augment.politeness import conjugate, transform, variants
+from kensho.augment.politeness import conjugate, lexical_verbs, transform, variants
 
 BOTH_WAYS = [
     ("学校へ行く。", "学校へ行きます。"),
@@ -56,6 +56,41 @@ BOTH_WAYS = [
     ("犬を怖がらせた。", "犬を怖がらせました。"),
     ("彼は笑われた。", "彼は笑われました。"),
 ]
+BOTH_WAYS += [
+    ("恐れを感じる。", "恐れを感じます。"),
+    ("彼を信じない。", "彼を信じません。"),
+    ("喫煙を禁じた。", "喫煙を禁じました。"),
+    ("未来を論じよう。", "未来を論じましょう。"),
+    ("先輩がくれた。", "先輩がくれました。"),
+    ("友がまた来よう。", "友がまた来ましょう。"),
+    ("社長が本を読まれた。", "社長が本を読まれました。"),
+    ("本を読んでくれない。", "本を読んでくれません。"),
+    ("それはありえる。", "それはありえます。"),
+    ("この歌は覚えやすい。", "この歌は覚えやすいです。"),
+    ("その色は名状し難い。", "その色は名状し難いです。"),
+    ("弟を励ました。", "弟を励ましました。"),
+]
+TO_PLAIN = [  # the other way leads to another spelling
+    ("本が有りません。", "本がない。"),
+    ("職に在りません。", "職にない。"),
+    ("嬉しいとは感ずる。", "嬉しいとは感じます。"),
+    ("悪くなりうる。", "悪くなりえます。"),
+]
+HUMBLE = (
+    "嬉しく存じます。|嬉しく存ずる。|ありがたくぞんじます。|何も存じません。|"
+    "よく存じ上げております。|心よりお詫び申し上げます。|私は田中と申します。|"
+    "田中と申しました。|明日参ります。|すぐにまいりましょう。|私が致します。|"
+    "失礼いたしました。|お待ちしております。|部屋におります。|先生がおられます。|"
+    "本を頂きます。|ご飯をいただきました。|来ていただけますか。|賞を戴きました。|"
+    "先生が下さいました。|教えてくださいます。|ご覧なさいます。|先生が来なさいました。|"
+    "駅がございます。|何もございません。|本が御座います。|そうおっしゃいました。|"
+    "先生が仰います。|先生がいらっしゃった。|本をお読みあそばします。|"
+    "お召し上がりになって召し上がります。|お話を伺います。|お手紙を承りました。|"
+    "お金を賜りました。|粗品を差し上げます。|粗品を差上げます。|世話をつかまつります。|"
+    "先生が参る。|私がいたす。|茶をいただく。|彼を存じる。|先生が下さる。|"
+    "先生がなさる。|庭にござる。|彼に問いました。|許しを請いました。|海へゆきました。|"
+    "犬が死んどります。"
+)
 POLITE_ONLY = [
     ("これは何ですか?", "これは何?"),
     ("彼は学生ですか。", "彼は学生なのか。"),
@@ -92,6 +127,38 @@ def test_polite_questions_lose_their_particle(polite, plain):
     assert transform(polite)[0] == plain
 
 
+@pytest.mark.parametrize(("given", "turned"), TO_PLAIN)
+def test_other_spellings_turn_into_the_usual_one(given, turned):
+    assert transform(given)[0] == turned
+
+
+@pytest.mark.parametrize("text", HUMBLE.split("|"))
+def test_a_verb_whose_style_is_lexical_is_left_alone(text):
+    assert transform(text) is None
+
+
+def test_every_lexical_verb_is_left_alone_in_all_its_forms():
+    for verb in lexical_verbs():
+        for kind in ("五段-ラ行", "下一段-ラ行", "サ行変格"):
+            if verb not in ("とる", "どる"):  # which are verbs of their own too
+                assert conjugate(verb, kind, "nonpast") is None, verb
+        assert transform(f"本を{verb}。") is None or verb in ("とる", "どる"), verb
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "その箱は重たくて運べません。",
+        "成し遂げれない。",
+        "髪をつくろった。",
+        "車は混んでなかった。",
+        "感動してないた。",
+    ],
+)
+def test_what_is_analysed_as_another_verb_is_left_alone(text):
+    assert transform(text) is None
+
+
 @pytest.mark.parametrize("text", LEFT_ALONE)
 def test_unsure_sentences_are_left_alone(text):
     assert transform(text) is None
@@ -111,6 +178,9 @@ def test_unsure_sentences_are_left_alone(text):
         ("する", "サ行変格", ["し", "した", "しな", "しよう"]),
         ("愛する", "サ行変格", ["愛し", "愛した", None, None]),
         ("いただく", "五段-カ行", [None] * 4),
+        ("論ずる", "サ行変格", ["論じ", "論じた", "論じな", "論じよう"]),
+        ("有る", "五段-ラ行", ["有り", "有った", "な", "有ろう"]),
+        ("うる", "下一段-ア行", ["え", "えた", "えな", "えよう"]),
     ],
 )
 def test_conjugation(lemma, kind, forms):

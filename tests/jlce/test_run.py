@@ -143,6 +143,22 @@ def test_a_log_becomes_rows():
     assert found["replicate"].unique().tolist() == [7]
 
 
+@pytest.mark.parametrize(
+    ("names", "blocks"),
+    [
+        ([("c", "x/1"), ("c", "x-2")], ["style/c/x-1", "style/c/x-2"]),
+        ([("c", "x/1"), ("c", "x-1")], ["style/c/x%2F1", "style/c/x-1"]),
+        ([("c/d", "e"), ("c-d", "e")], ["style/c%2Fd/e", "style/c-d/e"]),
+    ],
+)
+def test_blocks_of_two_items_are_two(names, blocks):
+    logs = [
+        {"doc": {"cluster": cluster, "id": name}, "metrics": [], "joint": 1.0}
+        for cluster, name in names
+    ]
+    assert run.observations("arm", {1: {"jlce_style": logs}})["block"].tolist() == blocks
+
+
 @pytest.mark.slow
 def test_a_task_of_ones_own_runs_from_the_command_line(tiny_model, tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "jlce.md").read_text()

@@ -19,6 +19,7 @@ from spacy.tokens import Doc, Span
 from thinc.api import NumpyOps
 
 from kensho.augment import hash_order, sample_rng, variant_rows, variant_table
+from kensho.linguistics.sudachi import check, pieces
 
 TECHNIQUE = "bunsetsu"
 BATCH = 64
@@ -63,7 +64,7 @@ def parser() -> Language:
 def worth_parsing(text: str) -> bool:
     """Whether a text may have two movable blocks: one sentence, no brackets, two candidates."""
     inner = text.rstrip(SENTENCE_END)
-    if not MARKS.isdisjoint(inner):
+    if not MARKS.isdisjoint(inner) or len(pieces(inner)) > 1:
         return False
     tags = [(m.surface(), m.part_of_speech()) for m in parser().tokenizer.tokenizer.tokenize(inner)]
     candidates = [
@@ -189,6 +190,7 @@ def variants(
     ``probability`` is the chance that a sample is taken at all. Samples are visited in a seeded
     order and parsing stops once there are ``limit`` variants.
     """
+    check(samples["ja"], "samples")
     table = list(samples.itertuples())
 
     def visited() -> Iterator[tuple[str, tuple]]:

@@ -2,20 +2,24 @@
 
 The predicate is read off Sudachi's analysis and rebuilt by rule: 行った ⇄ 行きました, 食べない ⇄
 食べません, 学生だ ⇄ 学生です, ないだろう ⇄ ないでしょう, 見つけたの? ⇄ 見つけたのですか?. What is
-not surely handled (requests, imperatives, honorific and humble verbs, particles of one style
-only, homographs in kana) is left alone.
+not surely handled (requests, imperatives, particles of one style only, homographs in kana) is left
+alone. So is every verb of resources/linguistics/lexical_verbs.csv: the dictionary form of a humble
+or honorific verb is not its plain counterpart, and some others inflect by themselves.
 """
 
+import csv
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from sudachipy import Morpheme
 
 from kensho.augment import sample_rng, variant_rows, variant_table
-from kensho.augment.synonyms import tokenizer
+from kensho.linguistics.sudachi import check, pieces, tokenizer
 
 TECHNIQUE = "politeness"
 
@@ -30,13 +34,11 @@ ROWS = {
     "ラ": ("らりろ", "った"),
     "ワア": ("わいお", "った"),
 }  # 五段 rows: 未然形, 連用形 and 意志形 vowels, past ending
-# Honorific and humble verbs (their style is lexical) and irregular ones.
-UNHANDLED = re.compile(
-    "くださる|下さる|なさる|いらっしゃる|おっしゃる|仰る|ござる|ご座る|いたす|"
-    "致す|申す|申し上げる|参る|まいる|おる|居る|いただく|頂く|いただける|頂ける|"
-    "伺う|うかがう|存じる|召し上がる|問う|請う|乞う|ゆく|逝く|てく|てらっしゃる"
-)
+# Verbs whose style is lexical (humble, honorific), and irregular ones; by dictionary form.
+LEXICAL = Path(__file__).parents[3] / "resources/linguistics/lexical_verbs.csv"
 ROUGH = {"俺", "おれ", "オレ", "お前", "おまえ", "貴様", "てめえ", "やがる", "くそ", "クソ"}
+OTHER_FORMS = ("命令形", "仮定形", "意志推量形", "終止形", "連体形")  # 運べます: not of 運ぶ
+EXISTS = {"ある", "有る", "在る"}  # ない, not あらない
 FINITE = {"終止形-一般", "連体形-一般"}
 ADJECTIVES = {"形容詞", "助動詞-タイ", "助動詞-ラシイ"}
 COPULA_HOSTS = {"名詞", "代名詞", "形状詞", "接尾辞", "副詞"}
@@ -45,25 +47,52 @@ TAILS = {"", "よ", "ね", "よね", "か"}
 KANA = re.compile("[ぁ-ん]+")
 
 
+@cache
+def lexical_verbs() -> frozenset[str]:
+    """Dictionary forms of the verbs that are left alone."""
+    with open(LEXICAL, encoding="utf-8", newline="") as table:
+        return frozenset(row["verb"] for row in csv.DictReader(table))
+
+
+def is_lexical(words: Sequence[Morpheme], head: int) -> bool:
+    """Whether a verb, or the one under its passive or causative, is one of :func:`lexical_verbs`.
+
+    Its spelling does not matter (戴く: 頂く), but いる is spelt 居る only by Sudachi. とる and どる
+    are contractions of ておる behind another verb alone.
+    """
+    while head and kind_of(words[head]) == "助動詞-レル":
+        head -= 1
+    lemma = words[head].dictionary_form()
+    if lemma in {"とる", "どる"}:
+        return head > 0 and is_verb(words[head - 1])
+    spelt = {lemma} if lemma in {"いる", "居る"} else {lemma, words[head].normalized_form()}
+    return bool(spelt & lexical_verbs())
+
+
 def conjugate(lemma: str, kind: str, form: str) -> str | None:
     """Plain form of a verb in modern inflection, None for a verb not surely handled.
 
     ``kind`` is Sudachi's conjugation type; ``form`` one of ``stem`` (before ます), ``nonpast``,
-    ``past``, ``negative`` (before い/かった) and ``volitional``.
+    ``past``, ``negative`` (before い/かった) and ``volitional``. Verbs in ずる (感ずる) are given
+    their modern form in じる.
     """
-    if UNHANDLED.fullmatch(lemma):
+    if lemma in lexical_verbs() - {"とる", "どる"}:
         return None
+    if kind == "サ行変格" and lemma.endswith("ずる"):
+        lemma, kind = lemma[:-2] + "じる", "上一段-ザ行"
     if form == "nonpast":
         return lemma
     if kind.startswith("五段-") and (row := ROWS.get(kind[3:-1])):
         (a, i, o), past = row
-        if lemma == "ある" and form == "negative":
+        if lemma in EXISTS and form == "negative":
             return "な"
         if lemma.endswith(("行く", "いく")):
             past = "った"
         ending = {"stem": i, "past": past, "negative": a + "な", "volitional": o + "う"}[form]
         return lemma[:-1] + ending
     ending = {"stem": "", "past": "た", "negative": "な", "volitional": "よう"}[form]
+    if kind == "下一段-ア行" and lemma == "うる":  # ありうる, but ありえます
+        return "え" + ending
     if kind.startswith(("上一段-", "下一段-")) or kind == "助動詞-レル":
         return lemma[:-1] + ending
     if kind == "サ行変格" and lemma.endswith("する"):
@@ -105,7 +134,7 @@ def hosts_copula(word: Morpheme) -> bool:
     """Whether だ and です can follow a word."""
     pos = word.part_of_speech()
     return (
-        pos[0] in COPULA_HOSTS
+        (pos[0] in COPULA_HOSTS and kind_of(word) == "*")  # no 覚えやすい
         or word.surface() == "べき"
         or (pos[0] == "助詞" and word.surface() in COPULA_PARTICLES)
     )
@@ -158,7 +187,11 @@ def plain_ending(words: Sequence[Morpheme]) -> Ending | None:
     word, form = words[head], "past" if past else "nonpast"
     before = words[head - 1] if head else None
     if word.dictionary_form() in {"ない", "無い"}:
+        if past and not word.surface().endswith("かっ"):  # 感動してないた: 泣いた
+            return None
         if kind_of(word) == "形容詞":
+            if before is not None and before.part_of_speech()[1] == "接続助詞":
+                return None  # 混んで(い)なかった
             return Ending(False, head, "negative-past" if past else "negative", "nai")
         if before is not None and is_verb(before):
             return Ending(False, head - 1, "negative-past" if past else "negative", "verb")
@@ -197,7 +230,8 @@ def predicate(words: Sequence[Morpheme], ending: Ending) -> str | None:
         courteous = {"nonpast": "です", "past": "でした", "presumptive": "でしょう"}
         return (plain if polite else courteous)[form]
     verb = words[head]
-    if ambiguous(words, head):
+    other = head + 1 < len(words) and form_of(verb).startswith(OTHER_FORMS)
+    if ambiguous(words, head) or is_lexical(words, head) or other:
         return None
     lemma = verb.dictionary_form()
     if not polite:
@@ -245,6 +279,8 @@ def particles_after(ending: Ending, particles: str, question: bool) -> str | Non
 
 def transform(text: str) -> tuple[str, dict] | None:
     """The sentence in the other style and what was done, None if it is not surely convertible."""
+    if len(pieces(text)) > 1:
+        return None
     words = list(tokenizer().tokenize(text))
     while words and words[-1].part_of_speech()[1] == "句点":
         words.pop()
@@ -287,6 +323,7 @@ def variants(
 
     ``probability`` is the chance that a sample is taken.
     """
+    check(samples["ja"], "samples")
     rows = []
     for sample in samples.itertuples():
         taken = sample_rng(seed, TECHNIQUE, sample.id).random() < probability

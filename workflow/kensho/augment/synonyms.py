@@ -8,15 +8,15 @@ a replacement is thus always a form that somebody has written.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from functools import cache
 from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sudachipy import Dictionary, Morpheme, SplitMode, Tokenizer
+from sudachipy import Morpheme
 
 from kensho.augment import sample_rng, variant_rows, variant_table
+from kensho.linguistics.sudachi import check, pieces, tokenizer
 
 TECHNIQUE = "synonyms"
 INVENTORY_COLUMNS = ["lemma", "pos", "form", "context", "groups", "surface", "count"]
@@ -28,12 +28,6 @@ COMPOUNDING = {"名詞", "接尾辞", "接頭辞"}
 ICHIDAN_STEMS = set("いきぎしじちにひびみりえけげせぜてでねへべめれ見着居似煮出寝経得診射")
 ATTEMPTS = 3  # draws per wanted variant, for draws may repeat each other
 SHARED_GROUPS = 0.5  # Jaccard index of the two words' synonym groups: keeps homonyms apart
-
-
-@cache
-def tokenizer() -> Tokenizer:
-    """Sudachi with named entities and compounds kept whole (split mode C)."""
-    return Dictionary().create(mode=SplitMode.C)
 
 
 def is_content(word: Morpheme, before: Morpheme | None) -> bool:
@@ -88,11 +82,15 @@ def in_compound(words: list[Morpheme], i: int) -> bool:
 
 def occurrences(text: str) -> list[dict]:
     """Content words of a text with their span, synonym groups and the slot they fill."""
+    return [word for place, part in pieces(text) for word in _occurrences(part, place)]
+
+
+def _occurrences(text: str, place: int) -> list[dict]:
     words = list(tokenizer().tokenize(text))
     return [
         {
-            "begin": word.begin(),
-            "end": word.end(),
+            "begin": place + word.begin(),
+            "end": place + word.end(),
             "surface": word.surface(),
             "lemma": word.normalized_form(),
             "groups": frozenset(word.synonym_group_ids()),
@@ -112,6 +110,7 @@ def inventory(texts: Iterable[str]) -> pd.DataFrame:
 
     ``groups`` are Sudachi's synonym groups, space-separated; ``count`` counts occurrences.
     """
+    check(texts := list(texts), "texts")
     slots = itemgetter(*INVENTORY_COLUMNS[:-1])
     counts = Counter(slots(word) for text in texts for word in occurrences(text))
     rows = [(*slot, count) for slot, count in counts.items()]
@@ -187,6 +186,7 @@ def variants(
     ``words`` is an :func:`inventory`; ``probability`` is the chance that a word with synonyms is
     replaced. Samples without such a word give nothing.
     """
+    check(samples["ja"], "samples")
     thesaurus = index(words, minimum_count)
     rows = []
     for sample in samples.itertuples():

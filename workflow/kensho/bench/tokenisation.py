@@ -72,6 +72,7 @@ def prepare(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.bin").write_bytes(kytea_format.dumps(model))
     (folder / "text.txt").write_text("\n".join(lines).strip(), encoding="utf-8")
+    read_lines(folder)  # refuses what a program cannot read
     record = {
         "sentences": len(taught),
         "characters": sum(len(word) for line in taught for word in line),

@@ -14,6 +14,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from kensho.files import write_lines
+from kensho.jlce.thinking import counted, without_thinking
 
 TASKS = Path(__file__).parent / "tasks"
 LOGGED = ("doc_id", "arguments", "filtered_resps", "target")
@@ -77,8 +78,8 @@ def items(samples: Mapping[str, list]) -> pd.DataFrame:
     """Observed numbers per item: columns task, block, metric, value, unit.
 
     tatoeba_nll gives ``nll`` (nats, the whole Japanese side) and ``characters``; tatoeba_en_ja
-    gives sentence ``chrf`` (chrF2 of Popović 2015, sacrebleu's default, 0-100); the others
-    ``accuracy`` (0 or 1).
+    gives sentence ``chrf`` (chrF2 of Popović 2015, sacrebleu's default, 0-100) of the answer
+    without thinking; the others ``accuracy`` (0 or 1).
     """
     rows = []
     for name, logs in samples.items():
@@ -90,9 +91,8 @@ def items(samples: Mapping[str, list]) -> pd.DataFrame:
                     ("characters", float(len(log["doc"]["ja"])), "characters"),
                 ]
             elif name == "tatoeba_en_ja":
-                score = sacrebleu.sentence_chrf(
-                    log["filtered_resps"][0].strip(), [log["doc"]["ja"]]
-                )
+                answer, _ = without_thinking(log["filtered_resps"][0])
+                score = sacrebleu.sentence_chrf(answer, [log["doc"]["ja"]])
                 found = [("chrf", score.score, "points")]
             else:
                 found = [("accuracy", float(log["acc"]), "share")]
@@ -110,12 +110,20 @@ def totals(samples: Mapping[str, list]) -> list[tuple[str, float, str]]:
             value = total["nll"] / total["characters"]
             found.append(("nll_per_character", value, "nats/character"))
         elif name == "tatoeba_en_ja":
-            answers = [log["filtered_resps"][0].strip() for log in logs]
+            answers = [without_thinking(log["filtered_resps"][0])[0] for log in logs]
             references = [[log["doc"]["ja"] for log in logs]]
             found.append(("chrf", sacrebleu.corpus_chrf(answers, references).score, "points"))
         else:
             found.append((f"accuracy_{name}", total["accuracy"] / len(logs), "share"))
     return found
+
+
+def thinking(samples: Mapping[int, Mapping[str, list]]) -> dict[str, int]:
+    """What was cut from the written answers of all seeds (:func:`kensho.jlce.thinking.counted`)."""
+    logs = (log for tasks in samples.values() for found in tasks.values() for log in found)
+    return counted(
+        log["filtered_resps"][0] for log in logs if isinstance(log["filtered_resps"][0], str)
+    )
 
 
 def write_logs(path: Path | str, samples: Mapping[int, Mapping[str, list]]) -> None:

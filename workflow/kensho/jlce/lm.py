@@ -13,7 +13,7 @@ from lm_eval.models.utils import (
     postprocess_generated_text,
 )
 
-from kensho.jlce import fast
+from kensho.jlce import fast, thinking
 from kensho.jlce.journal import Journal, digest
 from kensho.models.loading import probe_logits
 
@@ -24,6 +24,8 @@ NODES = {"cpu": 512, "cuda": 4096}
 class KenshoLM(HFLM):
     """The same scores and greedy answers as ``hf`` gives, from fewer operations.
 
+    But for thinking (:mod:`kensho.jlce.thinking`): a stop sequence within it ends no answer, as the
+    first line of a thought would, and where the prompt has opened it the answer shows that.
     Sampling, beam search and models that are not causal go the way of ``hf``.
     """
 
@@ -52,23 +54,24 @@ class KenshoLM(HFLM):
 
     def generate_until(self, requests, disable_tqdm=False):
         answers: dict[int, str] = {}
-        groups: dict[str, list[int]] = {}
+        groups: dict[tuple[str, str], list[int]] = {}
         for place, request in enumerate(requests):
-            groups.setdefault(repr(request.args[1]), []).append(place)
-        for places in groups.values():
+            key = repr(request.args[1]), thinking.opened(request.args[0])
+            groups.setdefault(key, []).append(place)
+        for (_, opened), places in groups.items():
             chosen = [requests[place] for place in places]
             kwargs = normalize_gen_kwargs(chosen[0].args[1], self.max_gen_toks)
             plain = set(kwargs) <= {"until", "max_gen_toks", "do_sample", "temperature"}
             if kwargs.get("do_sample") or not plain or self.backend != "causal":
                 found = super().generate_until(chosen, disable_tqdm=disable_tqdm)
             else:
-                found = self._greedy([r.args[0] for r in chosen], kwargs)
+                found = self._greedy([r.args[0] for r in chosen], kwargs, opened)
                 for request, text in zip(chosen, found, strict=True):
                     self.cache_hook.add_partial("generate_until", request.args, text)
             answers |= dict(zip(places, found, strict=True))
         return [answers[place] for place in range(len(requests))]
 
-    def _greedy(self, contexts: list[str], kwargs: dict) -> list[str]:
+    def _greedy(self, contexts: list[str], kwargs: dict, opened: str) -> list[str]:
         most = kwargs["max_gen_toks"]
         stops = handle_stop_sequences(
             kwargs.get("until"), eos=self.tok_decode([self.eot_token_id], skip_special_tokens=False)
@@ -78,8 +81,13 @@ class KenshoLM(HFLM):
         ends = self._end_tokens()
 
         def ended(tokens: list[int]) -> bool:
+            if tokens[-1] in ends:
+                return True
             text = self.tok_decode(tokens[-tail:], skip_special_tokens=False)
-            return tokens[-1] in ends or any(stop in text for stop in stops)
+            if not any(stop in text for stop in stops):
+                return False
+            _, said = self._divided(tokens, opened)
+            return any(stop in said for stop in stops)
 
         encoded = [
             self.tok_encode(context, left_truncate_len=self.max_length - most)
@@ -94,17 +102,26 @@ class KenshoLM(HFLM):
             nodes=self.nodes,
             ended=ended,
             journal=self.journal,
-            salt=digest([self.salt, stops]),
+            salt=digest([self.salt, stops, opened]),
         )
-        return [self._text(tokens, stops) for tokens in found]
+        return [self._text(tokens, stops, opened) for tokens in found]
 
-    def _text(self, tokens: list[int], stops: list[str]) -> str:
+    def _text(self, tokens: list[int], stops: list[str], opened: str) -> str:
         think = self.think_end_token
         if isinstance(think, int) and think in tokens:
             tokens = tokens[len(tokens) - tokens[::-1].index(think) :]
             return postprocess_generated_text(self.tok_decode(tokens).lstrip(), stops, None)
-        mark = think if isinstance(think, str) else None
-        return postprocess_generated_text(self.tok_decode(tokens), stops, mark)
+        if isinstance(think, str):
+            return postprocess_generated_text(self.tok_decode(tokens), stops, think)
+        thought, said = self._divided(tokens, opened)
+        said = said if thought else self.tok_decode(tokens)
+        return thought + postprocess_generated_text(said, stops, None)
+
+    def _divided(self, tokens: list[int], opened: str) -> tuple[str, str]:
+        """The thinking at the beginning of an answer with its marks, and what is said after it."""
+        text = opened + self.tok_decode(tokens, skip_special_tokens=False)
+        end = thinking.end(text)
+        return text[:end], text[end:].lstrip() if end else text
 
     def _end_tokens(self) -> set[int]:
         given = self.model.generation_config.eos_token_id

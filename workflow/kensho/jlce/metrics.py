@@ -6,6 +6,7 @@ gives values by metric. ``parsed`` says whether the answer had the form that was
 aggregation needs.
 """
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -13,12 +14,15 @@ import numpy as np
 from sklearn.metrics import matthews_corrcoef
 
 from kensho.jlce import scoring
+from kensho.jlce.choice import named
+from kensho.jlce.number import last_number
+from kensho.jlce.style import is_polite
+from kensho.jlce.thinking import without_thinking
 
-POLITE = re.compile(
-    r"(?:です|でした|ます|ました|ません|ましょう|でしょう|ください|下さい|くださいませ)"
-    r"(?:か|ね|よ|が|けど|から|ので|のに|わ|し)*[。.!?！？…」』）)]*$"
-)
-ARC = re.compile(r"^\s*(\d+)\s+\S+\s+(\d+)(?:\s+(\S+))?\s*$", re.MULTILINE)
+TAGGED = re.compile(r"\s?(.*?)/([^\s/]+)(?=\s|\Z)", re.DOTALL)  # 庭/NOUN, 1/2/NUM, //SYM
+NUMBERED = re.compile(r"\s*(\d+)\s+(.*)")
+DIGITS = 9  # of a number that is a place in a sentence
+ARC = re.compile(r"\s+(\d+)(?:\s+(\S+))?\s*")
 Results = Sequence
 
 
@@ -28,15 +32,16 @@ def choice(doc: dict, results: Results) -> dict:
 
 
 def labelled_answer(doc: dict, results: Results) -> dict:
-    """The choice that a written answer names last, which is where reasoning ends."""
-    answer, thinking = _cleaned(results)
-    places = {index: answer.rfind(choice) for index, choice in enumerate(doc["choices"])}
-    # of choices that end at one place the longer holds the shorter: 不自然 and 自然
-    ends = {
-        i: (place + len(doc["choices"][i]), -place) for i, place in places.items() if place >= 0
+    """The choice that a written answer names (:func:`kensho.jlce.choice.named`)."""
+    answer, thinking = without_thinking(results[0])
+    chosen, gold = named(answer, doc["choices"]), doc["gold"]
+    if chosen is not None and doc["choices"][chosen] == doc["choices"][gold]:
+        chosen = gold  # choices may repeat each other
+    return {
+        **_chosen(doc, chosen),
+        "parsed": float(chosen is not None),
+        "thinking": float(thinking),
     }
-    chosen = max(ends, key=ends.get) if ends else None
-    return {**_chosen(doc, chosen), "parsed": float(chosen is not None), "thinking": thinking}
 
 
 def _chosen(doc: dict, chosen: int | None) -> dict:
@@ -56,45 +61,58 @@ def reading(doc: dict, results: Results) -> dict:
 
 
 def number(doc: dict, results: Results) -> dict:
-    answer, thinking = _cleaned(results)
-    found = scoring.last_number(answer)
+    """The number that an answer gives (:func:`kensho.jlce.number.last_number`)."""
+    answer, thinking = without_thinking(results[0])
+    found = last_number(answer)
+    right = found is not None and math.isclose(found, doc["answer"], rel_tol=1e-9)
     return {
-        "exact_match": float(found == doc["answer"]),
+        "exact_match": float(right),
         "parsed": float(found is not None),
-        "thinking": thinking,
+        "thinking": float(thinking),
     }
 
 
 def tags(doc: dict, results: Results) -> dict:
     """Words and UPOS written as 庭/NOUN で/ADP: F1 of both, and of the words alone."""
     answer, thinking = _cleaned(results)
-    cut = [token.rpartition("/") for token in answer.split()]
-    found = [(word, tag) for word, slash, tag in cut if slash]
-    gold = list(zip(doc["words"], doc["upos"], strict=True))
+    true = list(map(scoring.normalised, doc["words"]))
+    found = [(_word(word, true), tag) for word, tag in TAGGED.findall(answer)]
+    gold = list(zip(true, doc["upos"], strict=True))
     words = set(scoring.spans([word for word, _ in found]))
     return {
         "upos_f1": scoring.labelled_f1(found, gold),
-        "word_f1": scoring.f1(words, set(scoring.spans(doc["words"]))),
-        "parsed": float("".join(word for word, _ in found) == doc["text"]),
+        "word_f1": scoring.f1(words, set(scoring.spans(true))),
+        "parsed": _copied([word for word, _ in found], true),
         "thinking": thinking,
     }
+
+
+def _word(written: str, true: Sequence[str]) -> str:
+    """What was written before a tag; of several words only one of the text's holds a space."""
+    return written if written.strip() in true else written.split()[-1] if written.split() else ""
 
 
 def chunks(doc: dict, results: Results) -> dict:
     """Bunsetsu divided by /: F1 of their spans."""
     answer, thinking = _cleaned(results)
-    found = [piece for piece in answer.split("/") if piece.strip()]
+    true = list(map(scoring.normalised, doc["bunsetsu"]))
+    found = scoring.divided(answer, true, "/")
     return {
-        "span_f1": scoring.f1(set(scoring.spans(found)), set(scoring.spans(doc["bunsetsu"]))),
-        "parsed": float("".join(found) == doc["text"]),
+        "span_f1": scoring.f1(set(scoring.spans(found)), set(scoring.spans(true))),
+        "parsed": _copied(found, true),
         "thinking": thinking,
     }
+
+
+def _copied(found: Sequence[str], true: Sequence[str]) -> float:
+    """Whether the pieces are those of the text, space aside."""
+    return float("".join("".join(found).split()) == "".join("".join(true).split()))
 
 
 def arcs(doc: dict, results: Results) -> dict:
     """A line for each word, number word head relation: UAS and LAS."""
     answer, thinking = _cleaned(results)
-    found = {int(word): (int(head), relation) for word, head, relation in ARC.findall(answer)}
+    found = dict(filter(None, (_arc(line, doc["words"]) for line in answer.splitlines())))
     numbers = range(1, len(doc["words"]) + 1)
     heads, relations = zip(*(found.get(n, (-1, "")) for n in numbers), strict=True)
     uas, las = scoring.attachment(heads, relations, (doc["heads"], doc["deprels"]))
@@ -104,6 +122,18 @@ def arcs(doc: dict, results: Results) -> dict:
         "parsed": float(set(found) == set(numbers)),
         "thinking": thinking,
     }
+
+
+def _arc(line: str, words: Sequence[str]) -> tuple[int, tuple[int, str]] | None:
+    """Number, head and relation of a line; its word may hold spaces, as it does in the text."""
+    numbered = NUMBERED.fullmatch(line)
+    if not numbered or len(numbered[1]) > DIGITS:
+        return None
+    number, rest = int(numbered[1]), numbered[2]
+    word = scoring.normalised(words[number - 1]) if 0 < number <= len(words) else ""
+    known = len(word) if rest.startswith(f"{word} ") else 0
+    arc = ARC.fullmatch(rest, known or len(rest.split(maxsplit=1)[0]))
+    return arc and (number, (int(arc[1]), arc[2] or ""))
 
 
 def summary(doc: dict, results: Results) -> dict:
@@ -140,11 +170,6 @@ def translation(doc: dict, results: Results) -> dict:
     }
 
 
-def is_polite(text: str) -> bool:
-    """Whether a text ends in the polite style (丁寧体)."""
-    return bool(POLITE.search(scoring.normalised(text)))
-
-
 def _text(results: Results, golds: list[str]) -> dict:
     answer, thinking = _cleaned(results)
     return {
@@ -156,7 +181,7 @@ def _text(results: Results, golds: list[str]) -> dict:
 
 
 def _cleaned(results: Results) -> tuple[str, float]:
-    answer, thinking = scoring.without_thinking(results[0])
+    answer, thinking = without_thinking(results[0])
     return scoring.normalised(answer), float(thinking)
 
 

@@ -63,7 +63,8 @@ def evaluate(
 def observations(arm: str, samples: Mapping[int, Mapping[str, list]]) -> pd.DataFrame:
     """Observed numbers per item, from the logs by training seed and task name.
 
-    Blocks are task/cluster/item. Metrics of the prompts 2 and 3 end in @2 and @3. ``score`` is the
+    Blocks are task/cluster/item; a slash of their own is "-", or "%2F" in a task where that makes
+    one block of two. Metrics of the prompts 2 and 3 end in @2 and @3. ``score`` is the
     number that stands for an item in rankings: the task's main metric, or whether its label is
     right.
     """
@@ -72,9 +73,8 @@ def observations(arm: str, samples: Mapping[int, Mapping[str, list]]) -> pd.Data
         for name, logs in found.items():
             task, template = _split(name)
             end = "" if template == 1 else f"@{template}"
-            for log in logs:
-                parts = task, log["doc"]["cluster"], log["doc"]["id"]
-                block = "/".join(str(part).replace("/", "-") for part in parts)
+            blocks = _blocks(task, [log["doc"] for log in logs])
+            for block, log in zip(blocks, logs, strict=True):
                 rows += [
                     {
                         **{"experiment": EXPERIMENT, "arm": arm, "block": block},
@@ -84,6 +84,15 @@ def observations(arm: str, samples: Mapping[int, Mapping[str, list]]) -> pd.Data
                     for metric, value in _metrics(task, log)
                 ]
     return pd.DataFrame(rows)
+
+
+def _blocks(task: str, documents: Sequence[Mapping]) -> list[str]:
+    parts = [(task, str(one["cluster"]), str(one["id"])) for one in documents]
+    for slash in ("-", "%2F"):
+        found = ["/".join(part.replace("/", slash) for part in three) for three in parts]
+        if len(set(found)) == len(set(parts)):
+            break
+    return found
 
 
 def _metrics(task: str, log: Mapping) -> Iterator[tuple[str, float]]:

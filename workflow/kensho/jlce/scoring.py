@@ -6,30 +6,33 @@ Text is compared after Unicode's compatibility normalisation (NFKC) without surr
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
 from functools import cache
 
 import numpy as np
 import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 
-THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+from kensho.jlce.number import last_number  # noqa: F401
+from kensho.jlce.thinking import without_thinking  # noqa: F401
+
 LONGEST = 20_000  # characters of an answer that are scored; alignment costs their square
+# What NFKC would join to a digit beside it stays as it is: 10² is not 102, ①12 not 112.
+NUMERALS = "¹²³¼-¾⁰⁴-⁹₀-₉⅐-⅟↉①-⑳⒈-⒛⓪㉑-㉟㊱-㊿\U0001f100-\U0001f10a"
+DATES, UNITS = "㋀-㋋㍘-㍰㏠-㏾", "㍸㍹㎟-㎦㎨㎯"  # 1月 begins with a digit, m2 ends in one
+BESIDE_DIGITS = re.compile(
+    rf"(?<=[\d{NUMERALS}{UNITS}])[{NUMERALS}{DATES}]+|[{NUMERALS}{UNITS}](?=\d)"
+)
 
 
 def normalised(text: str) -> str:
-    """Comparable form of a text."""
-    return unicodedata.normalize("NFKC", text).strip()
-
-
-def without_thinking(answer: str) -> tuple[str, int]:
-    """The answer without its ``<think>`` blocks, and how many characters they held.
-
-    A block that is never closed runs to the end: what was not concluded is no answer.
-    """
-    kept = THINKING.sub("", answer)
-    return kept.strip(), len(answer) - len(kept)
+    """Comparable form of a text: NFKC without surrounding space, and without making numbers."""
+    folded, end = [], 0
+    for kept in BESIDE_DIGITS.finditer(text):
+        folded += [unicodedata.normalize("NFKC", text[end : kept.start()]), kept.group()]
+        end = kept.end()
+    return "".join([*folded, unicodedata.normalize("NFKC", text[end:])]).strip()
 
 
 def exact_match(answer: str, golds: Iterable[str]) -> float:
@@ -71,10 +74,43 @@ def _distance(first: str, second: str) -> int:
     return int(row[-1])
 
 
-def last_number(answer: str) -> float | None:
-    """The last number of an answer (MGSM's rule, Shi et al. 2022), commas left out; or None."""
-    found = NUMBER.findall(normalised(answer))
-    return float(found[-1].replace(",", "")) if found else None
+def divided(answer: str, pieces: Sequence[str], mark: str) -> list[str]:
+    """An answer that divides a text by a mark, as its pieces.
+
+    The mark may stand in the text too (1/2の/水を): as long as the answer copies the text, the
+    text tells which marks divide; else those count that the text's own marks do not account for,
+    by the closest match of both (difflib). ``pieces`` are those of the text, which decide where a
+    mark of the text and one that divides it stand side by side.
+    """
+    answer = "".join(answer.split())
+    pieces = ["".join(piece.split()) for piece in pieces]
+    if answer == mark.join(pieces):
+        return pieces
+    own = _own_marks(answer, "".join(pieces), mark)
+    cut = "".join(
+        "\n" if character == mark and place not in own else character
+        for place, character in enumerate(answer)
+    )
+    return [piece for piece in cut.split("\n") if piece]
+
+
+def _own_marks(answer: str, text: str, mark: str) -> set[int]:
+    """Places in an answer at which a mark of the text stands."""
+    if mark not in text:
+        return set()
+    reached, own = 0, set()
+    for place, character in enumerate(answer):
+        if reached < len(text) and character == text[reached]:
+            reached += 1
+            own |= {place} if character == mark else set()
+        elif character != mark:
+            break
+    else:
+        if reached == len(text):
+            return own
+    blocks = SequenceMatcher(None, text, answer[:LONGEST], autojunk=False).get_matching_blocks()
+    matched = (range(block.b, block.b + block.size) for block in blocks)
+    return {place for block in matched for place in block if answer[place] == mark}
 
 
 def spans(pieces: Sequence[str]) -> list[tuple[int, str]]:
@@ -144,7 +180,7 @@ def rouge(answer: str, golds: Sequence[str]) -> dict[str, float]:
 
 def words(text: str) -> str:
     """The text in words of MeCab with UniDic, space between them."""
-    return _tagger()(normalised(text)[:LONGEST])
+    return _tagger("-Owakati").parse(normalised(text)[:LONGEST]).strip()
 
 
 class _Words:
@@ -154,12 +190,15 @@ class _Words:
         return words(text).split()
 
 
+def morphemes(text: str) -> list:
+    """Words of a text with their features (UniDic): pos1, pos2, lemma, cType, cForm."""
+    return _tagger("")(text)
+
+
 @cache
-def _tagger() -> Callable[[str], str]:
+def _tagger(form: str):
     import fugashi
     import unidic_lite
 
-    tagger = fugashi.GenericTagger(
-        f'-d "{unidic_lite.DICDIR}" -r "{unidic_lite.DICDIR}/mecabrc" -Owakati'
-    )
-    return lambda text: tagger.parse(text).strip()
+    kind = fugashi.GenericTagger if form else fugashi.Tagger
+    return kind(f'-d "{unidic_lite.DICDIR}" -r "{unidic_lite.DICDIR}/mecabrc" {form}')

@@ -58,6 +58,7 @@ with job(snakemake) as fallbacks:
         not_tested=unavailable,
     )
     described = lowered(described, fallbacks, "reference")
+    described |= {"thinking": harness.thinking(samples)}
     trainings = [read_json(path).get("registered", {}) for path in records]
     claims["adaptation"] = oldest(trainings, claims["adaptation"])
     for name, found in {"evaluation": per_item, "adaptation": per_seed}.items():

@@ -3,7 +3,7 @@ from pathlib import Path
 import torch
 from kensho.fallback import lowered
 from kensho.files import read_json, write_lines
-from kensho.jlce import run
+from kensho.jlce import harness, run
 from kensho.jlce.arms import conditions, models
 from kensho.models.loading import compute_dtype
 from kensho.observations import write
@@ -45,6 +45,7 @@ with job(snakemake) as fallbacks:
     described = conditions(base, records, dtype=dtype, threads=snakemake.threads, not_tested=[])
     described = lowered(described, fallbacks, "reference")
     described |= {"registered": claims, "items": kinds, **given}
+    described |= {"thinking": harness.thinking(samples)}
     write(f"results/benchmark_data/{run.EXPERIMENT}", run.observations(arm, samples), described)
     for journal in journals.glob(f"{arm}-seed*.jsonl"):
         journal.unlink()

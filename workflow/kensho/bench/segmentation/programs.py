@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from kensho.linguistics.sudachi import LIMIT, size
+
 Split = Callable[[str], object]
 
 
@@ -136,8 +138,19 @@ PROGRAMS = {
 
 
 def read_lines(folder: Path, share: float = 1.0) -> list[str]:
-    """The text that is timed, or the first lines of it."""
-    lines = (folder / "text.txt").read_text(encoding="utf-8").split("\n")
+    """The text that is timed, or the first lines of it.
+
+    Raises ValueError naming file and line for a line that Sudachi and GiNZA could not read whole:
+    programs are compared on the same calls.
+    """
+    path = folder / "text.txt"
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if (long := size(line)) > LIMIT:
+            raise ValueError(
+                f"{path}:{number}: {long:,} bytes, where Sudachi reads at most {LIMIT:,} at once; "
+                "lower bench.tokenisation.line_characters, or leave the sentence out"
+            )
     return lines[: max(1, round(share * len(lines)))]
 
 

@@ -1,0 +1,121 @@
+"""The number that a written answer gives.
+
+Digits are read as they stand (ASCII, full-width, any decimal digit of Unicode); nothing is folded
+first, for folding makes digits of what is none: ㎡ would be m2, ①12 be 112, 10² be 102.
+"""
+
+import re
+import unicodedata
+
+LONGEST = 20_000  # characters at the end of an answer that are read
+NEAR = 8  # characters before a sign that decide on it
+FIGURE = r"(?:\d{1,3}(?:(?:[,，]|\{,\})\d{3})+(?!\d)|\d+)(?:[.．]\d+)?"
+AMOUNT = rf"(?:(?:{FIGURE}[百千]?[万億兆]|{FIGURE}[百千])+(?:{FIGURE})?|{FIGURE})"
+TERM = re.compile(rf"({FIGURE})([百千]?)([万億兆]?)")
+TIMES = {"": 1, "百": 1e2, "千": 1e3, "万": 1e4, "億": 1e8, "兆": 1e12}
+RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+NUMBER = re.compile(
+    r"(?P<sign>マイナス|[-−－‐‑–ー▲△])?"
+    r"(?<![A-Za-zＡ-Ｚａ-ｚ\d_^])(?<!\d[.．])"  # m2, CO2, x_1 and the tail of 3.14 are no numbers
+    rf"(?:(?:(?P<whole>{FIGURE})と)?(?P<under>{AMOUNT})分の(?P<over>{AMOUNT})"
+    rf"|\\[dt]?frac\{{(?P<top>{FIGURE})\}}\{{(?P<bottom>{FIGURE})\}}"
+    rf"|(?<![/／⁄])(?P<left>{FIGURE})\s?[/／⁄]\s?(?P<right>{FIGURE})(?!\s?[/／⁄\d])"
+    rf"|(?P<units>{FIGURE})?(?P<vulgar>[¼-¾⅐-⅞↉])"
+    rf"|(?P<base>{FIGURE})(?:\^\{{?(?P<exponent>\d{{1,3}})\}}?|(?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,3}}))"
+    rf"|(?P<amount>{AMOUNT}))"
+)
+KEYCAP = re.compile("\\d\ufe0f?\u20e3")
+ASIDE = re.compile(r"[(（][^()（）]*[)）]")
+# what a minus sign cannot follow: there it takes away, or means a range
+LEFT = re.compile(r"(?:[\d)）\]}%％A-Za-z²³㎜-㏄]|\d\s?(?:[^\W\d_ぁ-ん]{1,3}|つ))$")
+LONG_VOWEL = re.compile(r"[ァ-ヺーぁ-ん]$")  # コーヒー3杯; but 答えはー3
+DENIED = re.compile(
+    r"[^\d、。\s]{0,4}?[」』]?(?:では|じゃ)(?:な[いくか]|ありません)(?!で?しょう|だろう|か)"
+)
+STATED = re.compile(
+    r"(?:(?:答え?|解答|回答|正解)(?:(?:となる|になる)のは|としては|は|が|\s*[:：=＝→]|\s+)"
+    r"|(?i:answer)(?:\s+is|\s*[:：])|####)"
+)
+CALCULATES = re.compile(r"を|足[しす]|引[いきく]|掛け|かけ|割[っりる]|加え|求め|計算|手順")
+SENTENCE_END = re.compile(r"[。｡！!\n]|[.．](?!\d)")
+
+
+def last_number(answer: str) -> float | None:
+    """The number that an answer gives, or None.
+
+    It is the last number of the last sentence that says 答えは…, 答え：…, Answer: ... or
+    ``\\boxed{...}`` and only states a number; without one, the last number of all (MGSM's rule, Shi
+    et al. 2022). Numbers in brackets count where there are no others, numbers that are denied
+    (3ではなく) never. Read are commas (1,234), 万 and its like behind digits (1万2000), fractions
+    (3分の1, 2/3, ½), powers (10³) and signs (-, −, －, マイナス, ▲; ー where it is no long vowel);
+    of a range or a date the last number, of 50% the 50. No numbers are circled digits, the digits
+    of units and names (㎡, cm2, CO₂), and kanji (十二).
+    """
+    text = KEYCAP.sub(" ", re.sub(r"\\boxed\s*\{", " 答えは ", answer[-LONGEST:]))
+    text = re.sub(r"\\(?![dt]?frac\{)(?:[A-Za-z]+|[()\[\],;!: ])?", _plain, text)
+    for after in reversed(STATED.split(text)[1:]):
+        sentence = SENTENCE_END.split(after, maxsplit=1)[0]
+        found = _numbers(sentence)
+        if found and not CALCULATES.search(ASIDE.sub("", sentence[found[-1][1] :])):
+            return found[-1][0]
+    found = _numbers(text)
+    return found[-1][0] if found else None
+
+
+def _plain(command: re.Match) -> str:
+    """LaTeX's thin spaces join digits (1\\,234); of other commands a space is left."""
+    return "" if command.group() in ("\\", "\\,", "\\!") else " "
+
+
+def _numbers(text: str) -> list[tuple[float, int]]:
+    """Values of a text's numbers, and where each ends; asides only where there is nothing else."""
+    found = [match for match in NUMBER.finditer(text) if not DENIED.match(text, match.end())]
+    blanked = ASIDE.sub(lambda aside: " " * len(aside.group()), text)
+    outside = [match for match in found if blanked[match.start()] != " "]
+    values = [
+        (_value(match, text[max(0, match.start() - NEAR) : match.start()]), match.end())
+        for match in outside or found
+    ]
+    return [(value, end) for value, end in values if value is not None]
+
+
+def _value(match: re.Match, before: str) -> float | None:
+    given = {key: value for key, value in match.groupdict().items() if value is not None}
+    if "under" in given or "top" in given or "left" in given:
+        over, under = next(
+            (_amount(given[a]), _amount(given[b]))
+            for a, b in (("over", "under"), ("top", "bottom"), ("left", "right"))
+            if a in given
+        )
+        if not under:
+            return None
+        value = over / under + (_amount(given["whole"]) if "whole" in given else 0)
+    elif "vulgar" in given:
+        value = unicodedata.numeric(given["vulgar"]) + (
+            _amount(given["units"]) if "units" in given else 0
+        )
+    elif "base" in given:
+        exponent = given.get("exponent") or given["raised"].translate(RAISED)
+        try:
+            value = _amount(given["base"]) ** int(exponent)
+        except OverflowError:
+            return None
+    else:
+        value = _amount(given["amount"])
+    return -value if _negative(given.get("sign"), before) else value
+
+
+def _amount(text: str) -> float:
+    """1万2000 as 12000."""
+    return sum(
+        float(re.sub(r"[,，{}]", "", figure).replace("．", ".")) * TIMES[small] * TIMES[large]
+        for figure, small, large in TERM.findall(text)
+    )
+
+
+def _negative(sign: str | None, before: str) -> bool:
+    if sign is None or LEFT.search(before):
+        return False
+    if sign == "ー" and LONG_VOWEL.search(before):
+        return before.endswith(("は", "が", "を", "も", "と", "で"))
+    return True

@@ -1,0 +1,90 @@
+"""Whether a Japanese text is in the polite style (丁寧体), by morphological analysis."""
+
+import re
+from collections.abc import Sequence
+
+from kensho.jlce.scoring import LONGEST, morphemes, normalised
+
+# ますよ〜, まーす, ですぅ: what a voice drags is no part of the word
+DRAGGED = re.compile(r"(?<=[ぁ-ん])(?:[ーｰ〜~]+|[ぁぃぅぇぉ]+(?=[^ぁ-んァ-ヶー]|\Z))")
+QUOTED = re.compile(r"[「『“](?P<inside>[^「」『』“”]*)[」』”]")
+REMARK = re.compile(r"\([^()]*\)|[\[【<][^\[\]【】<>]*[\]】>]")
+LAUGHTER = re.compile(r"(?<=[^\sA-Za-z])(?:[wW]+|笑+|泣|汗|爆|草|orz)\W*\Z")
+SENTENCE_END = re.compile(r"[。｡!?♪☆★…\n]+|\.(?![0-9A-Za-z])")
+ENDS, BEGINS = "。!?…♪\n」』”:", "「『“"
+GREETING = re.compile(r"(?:ごめん|御免|お休み|おやすみ|お帰り|おかえり|お疲れ)なさい\Z")
+KATAKANA = re.compile(r"[ァ-ヶー]\Z")
+FORMAL = {"こと", "もの", "もん"}  # ですこと, ですもの: at the end they are particles
+
+
+def is_polite(text: str) -> bool:
+    """Whether the last predicate of a text is polite: ends in です, ます, ください or their forms.
+
+    Particles, marks, emoji and remarks in brackets behind it do not count, nor does what a sentence
+    only quotes. A sentence without a predicate (体言止め) leaves it to the one before; a text
+    without any is not polite. なさい is plain but for greetings (おやすみなさい).
+    """
+    text = DRAGGED.sub("", normalised(text)[-LONGEST:])
+    text = REMARK.sub("", text).strip() or text
+    while (plainer := QUOTED.sub(_unquoted, text)) != text:
+        text = plainer
+    for sentence in reversed(SENTENCE_END.split(text)):
+        if (found := _polite(sentence)) is not None:
+            return found
+    return False
+
+
+def _unquoted(quote: re.Match) -> str:
+    """A quotation that stands alone is a sentence; one within a sentence is a noun of it."""
+    before, after = quote.string[: quote.start()].rstrip(), quote.string[quote.end() :].lstrip()
+    alone = (not before or before[-1] in ENDS) and (not after or after[0] in "。!?…♪\n" + BEGINS)
+    return f"{quote['inside']}。" if alone else "これ"
+
+
+def _polite(sentence: str) -> bool | None:
+    """The style of the last predicate; None where the sentence ends in none."""
+    sentence = re.sub(r"\W+\Z", "", LAUGHTER.sub("", sentence))
+    words, plain = morphemes(sentence), False
+    for place in reversed(range(len(words))):
+        word, kind = words[place], words[place].feature
+        if _courteous(words, place):
+            return True
+        if kind.pos1 == "助動詞":
+            plain = True
+        elif kind.pos1 == "動詞" or (kind.pos1 == "形容詞" and not kind.cForm.startswith("連用形")):
+            asked = kind.lemma == "下さる" and kind.cForm == "命令形"
+            return asked or bool(GREETING.search(sentence))
+        elif not (
+            kind.pos1 in {"補助記号", "空白"}
+            or kind.pos2 in {"終助詞", "接続助詞", "副助詞", "準体助詞", "助動詞語幹"}
+            or (word.surface in FORMAL and place and _courteous(words, place - 1))
+        ):
+            break
+    return False if plain else _inverted(sentence)
+
+
+def _courteous(words: Sequence, place: int) -> bool:
+    """Whether a word is です or ます itself, not a name, noun or verb that looks like it."""
+    word, kind = words[place], words[place].feature.cType
+    before = words[place - 1] if place else None
+    after = [one.surface for one in words[place + 1 : place + 3]]
+    if kind == "助動詞-マス":
+        if before is None or (word.surface == "まし" and not after):  # くださいまし, しないよりまし
+            return before is not None and before.feature.cForm == "連用形-イ音便"
+        form = before.feature.cForm or ""  # none in 夕食はます, a trout
+        stem = form.startswith(("連用形", "未然形", "命令形", "仮定形"))  # MeCab's 運べ is the 3rd
+        return stem or before.feature.pos2 == "接続助詞"  # 泳いでます
+    if kind != "助動詞-デス" or after == ["ん", "だ"] or after[:1] == ["ます"]:  # 警告ですんだ
+        return False
+    if word.surface.startswith("デ"):  # 名前はエルデス
+        common = before is not None and before.feature.pos1 != "助詞"
+        return common and not KATAKANA.search(before.surface)
+    return word.surface.startswith("で")  # not っす
+
+
+def _inverted(sentence: str) -> bool | None:
+    """The style before the last comma, if a predicate ends there: 行きます、明日。"""
+    head, comma, _ = sentence.rpartition("、")
+    ended = [w.feature for w in morphemes(head) if w.feature.pos2 != "終助詞"][-1:] if comma else []
+    final = ended and ended[0].cForm.startswith(("終止形", "意志推量形", "命令形"))
+    return _polite(head) if final else None

@@ -1,0 +1,1 @@
+"""Analysis of Japanese that several stages share."""
