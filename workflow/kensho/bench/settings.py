@@ -37,12 +37,16 @@ CACHED = [
 ]  # cards whose cache is weighed
 Precision = Literal["float32", "float16", "bfloat16"]
 Counts = Annotated[list[Count], Field(min_length=1)]
+Blocks = Annotated[int, Field(ge=1, le=1000)]  # of fewer than 10 no time is judged
 
 
 class KVCache(Section):
     lengths: Counts = [512, 1024, 2048, 4096, 8192]
     batches: Counts = [1, 2, 4, 8]
-    dtypes: list[Literal["float16", "bfloat16"]] = ["float16", "bfloat16"]
+    dtypes: Annotated[list[Literal["float16", "bfloat16"]], Field(min_length=1)] = [
+        "float16",
+        "bfloat16",
+    ]
     measured_lengths: Counts = Field([64, 128], description="run through transformers")
     time_limit_s: Annotated[float, Field(gt=0)] | None = Field(
         None, description="what is not measured by then comes from the closed form (tier analytic)"
@@ -54,13 +58,13 @@ class LoraParameters(Section):
 
 
 class QuickMode(Section):
-    blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes (R-8)")
+    blocks: Blocks = Field(10, description="pairs of fresh processes (R-8)")
     items: Count = Field(2, description="multiple-choice items scored by each process")
     shots: Count = Field(4, description="worked examples in the shared prompt")
 
 
 class AnalysisMode(Section):
-    blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes (R-8)")
+    blocks: Blocks = Field(10, description="pairs of fresh processes (R-8)")
     items: Count = Field(8, description="held-out sentences scored by each process")
 
 
@@ -86,7 +90,7 @@ class TrainingMemory(Section):
     cells: list[Cell] = Field(
         [Cell(batch=1, length=128)], description="samples and tokens of each", min_length=1
     )
-    blocks: Annotated[int, Field(ge=2)] = Field(2, description="fresh processes per arm and cell")
+    blocks: Blocks = Field(2, description="fresh processes per arm and cell")
     largest: list[MemoryArm] = Field(
         ["lora-r8-qkvo"], description="arms whose largest batch is searched"
     )
@@ -99,7 +103,7 @@ class Attention(Section):
     lengths: Counts = Field([512], description="cells shown beside it")
     batches: Counts = [1, 4]
     dtypes: list[Precision] = ["float32"]
-    blocks: Annotated[int, Field(ge=10)] = Field(10, description="of the judged cell")
+    blocks: Blocks = Field(10, description="of the judged cell")
     blocks_beside: Count = Field(1, description="of the other cells")
     repetitions: Count = Field(3, description="steps timed in each process and cell, at most")
 
@@ -114,7 +118,7 @@ class MixtureSpeed(Section):
     )
     prompt: Count = Field(128, description="tokens read at once")
     new_tokens: Count = Field(12, description="tokens decoded one by one, batch 1")
-    blocks: Annotated[int, Field(ge=10)] = Field(10, description="fresh processes of each arm")
+    blocks: Blocks = Field(10, description="fresh processes of each arm")
 
 
 class Gemm(Section):
@@ -124,7 +128,7 @@ class Gemm(Section):
     )
     rows: Count = Field(2048, description="tokens in a projection")
     dtypes: list[Literal["float16", "bfloat16", "float8"]] = ["float16", "bfloat16", "float8"]
-    blocks: Annotated[int, Field(ge=10)] = Field(10, description="fresh processes of each arm")
+    blocks: Blocks = Field(10, description="fresh processes of each arm")
     min_seconds: Annotated[float, Field(gt=0)] = Field(
         0.1, description="timed for each shape and precision in each process"
     )
@@ -147,7 +151,7 @@ class Medical(Section):
     )
     items: Count = Field(40, description="questions asked; the training has others")
     max_characters: Count = Field(50, description="longer questions (with choices) are left out")
-    seeds: Annotated[list[Seed], Field(min_length=3)] = Field(
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
         [1, 2, 3], description="replicates: adapter, samples and their order"
     )
     rank: Count = 8
@@ -163,7 +167,7 @@ class Tokenisation(Section):
     dictionary: Count = Field(6000, description="further ones whose words are its dictionary")
     cost: Annotated[float, Field(gt=0)] = Field(1.0, description="liblinear's C")
     line_characters: Count = Field(160, description="the rest and the held-out samples, in lines")
-    blocks: Annotated[int, Field(ge=10)] = Field(10, description="fresh processes of each program")
+    blocks: Blocks = Field(10, description="fresh processes of each program")
     seconds: Annotated[float, Field(gt=0)] = Field(0.1, description="least time of a measurement")
 
 
@@ -194,13 +198,13 @@ class TokenCounts(Section):
 
 class Vocabulary(Section):
     pieces: Count = Field(4_000, description="Japanese tokens added (R-2; Swallow adds 11,176)")
-    blocks: Annotated[int, Field(ge=10)] = Field(10, description="pairs of fresh processes")
+    blocks: Blocks = Field(10, description="pairs of fresh processes")
     new_tokens: Count = Field(24, description="greedy decoding steps timed in each process")
     scored: Count = Field(16, description="held-out sentences scored as one text")
 
 
 class VocabularyTraining(Section):
-    seeds: Annotated[list[Seed], Field(min_length=3)] = Field(
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
         [1, 2, 3], description="replicates: samples and their order (F-8)"
     )
     items: Count = Field(8, description="held-out sentences scored before and after")
@@ -234,7 +238,7 @@ class Inference(Section):
     )
     new_tokens: Annotated[int, Field(ge=8)] = Field(8, description="of each answer, greedy")
     items: Count = Field(20, description="held-out sentences scored in each format (I-4)")
-    blocks: Annotated[int, Field(ge=10)] = Field(10, description="fresh processes of each arm")
+    blocks: Blocks = Field(10, description="fresh processes of each arm")
     blocks_beside: Count = Field(
         1, description="of the cells beside, and of nf4, whose speed no claim reads"
     )
