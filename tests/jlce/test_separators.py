@@ -75,7 +75,17 @@ def test_what_stands_before_a_word_is_not_the_word():
 
 
 @pytest.mark.parametrize(
-    "line", ["1 1/2", "one 1/2 3 nummod", "1 1/2 3 nummod x", "999999999999 a 3"]
+    "answer", ["あ/" * 30_000, "あ " * 30_000, "/ " * 30_000, "1 2 3\n" * 10_000]
+)
+@pytest.mark.parametrize("metric", ["tags", "chunks", "arcs"])
+def test_any_answer_is_read_in_time(metric, answer):
+    doc = {"bunsetsu": BUNSETSU[0], **SYNTAX}
+    found = getattr(metrics, metric)(doc, [answer])
+    assert all(0 <= value < 1 for value in found.values())
+
+
+@pytest.mark.parametrize(
+    "line", ["1 1/2", "one 1/2 3 nummod", "1 1/2 3 nummod x", "1 ", "1" * 5000 + " a 3"]
 )
 def test_a_line_of_another_form_is_no_arc(line):
     doc = {"text": "".join(SYNTAX["words"]), **SYNTAX}

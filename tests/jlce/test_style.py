@@ -23,7 +23,7 @@ POLITE = {
     "questions": "これは何ですか。|行くでしょうか|行きますか？|行きませんか、本当に？",
     "requests": (
         "窓を開けてください|お待ち下さいね！|お召し上がりください|いらっしゃいませ|"
-        "おやすみなさい|ごめんなさい。"
+        "おやすみなさい|ごめんなさいね。"
     ),
     "humble": (
         "先生がいらっしゃいます|私が参ります|学生でございます。|お願いいたします。|"
@@ -91,7 +91,14 @@ def test_the_task_asks_for_one_style(direction, answer, right):
 
 
 @pytest.mark.parametrize(
-    "text", ["あ" * 100_000, "「" * 30_000, "行きます。" * 9000, "行きます、" * 5000]
+    "text",
+    [
+        "あ" * 100_000,
+        "「" * 9000 + "」" * 9000,
+        "行きます、" * 5000,
+        "w" * 30_000 + "a",
+        "・" * 30_000 + "a",
+    ],
 )
 def test_any_text_is_read_in_time(text):
     assert is_polite(text) in (True, False)

@@ -8,7 +8,7 @@ aggregation needs.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from sklearn.metrics import matthews_corrcoef
@@ -19,10 +19,8 @@ from kensho.jlce.number import last_number
 from kensho.jlce.style import is_polite
 from kensho.jlce.thinking import without_thinking
 
-TAGGED = re.compile(r"\s?(.*?)/([^\s/]+)(?=\s|\Z)", re.DOTALL)  # 庭/NOUN, 1/2/NUM, //SYM
-NUMBERED = re.compile(r"\s*(\d+)\s+(.*)")
-DIGITS = 9  # of a number that is a place in a sentence
-ARC = re.compile(r"\s+(\d+)(?:\s+(\S+))?\s*")
+NUMBERED = re.compile(r"\s*(\d{1,9})\s+(\S.*)")
+ARC = re.compile(r"\s+(\d{1,9})(?:\s+(\S+))?\s*")
 Results = Sequence
 
 
@@ -76,7 +74,7 @@ def tags(doc: dict, results: Results) -> dict:
     """Words and UPOS written as 庭/NOUN で/ADP: F1 of both, and of the words alone."""
     answer, thinking = _cleaned(results)
     true = list(map(scoring.normalised, doc["words"]))
-    found = [(_word(word, true), tag) for word, tag in TAGGED.findall(answer)]
+    found = _tagged(answer, set(true))
     gold = list(zip(true, doc["upos"], strict=True))
     words = set(scoring.spans([word for word, _ in found]))
     return {
@@ -87,9 +85,18 @@ def tags(doc: dict, results: Results) -> dict:
     }
 
 
-def _word(written: str, true: Sequence[str]) -> str:
-    """What was written before a tag; of several words only one of the text's holds a space."""
-    return written if written.strip() in true else written.split()[-1] if written.split() else ""
+def _tagged(answer: str, true: Collection[str]) -> list[tuple[str, str]]:
+    """Words and tags: a word may hold slashes, and spaces if it does in the text."""
+    found, before = [], []
+    for token in answer.split():
+        word, slash, tag = token.rpartition("/")
+        if slash and tag:
+            whole = " ".join([*before, word])
+            found.append((whole if whole in true else word, tag))
+            before = []
+        else:
+            before.append(token)
+    return found
 
 
 def chunks(doc: dict, results: Results) -> dict:
@@ -127,7 +134,7 @@ def arcs(doc: dict, results: Results) -> dict:
 def _arc(line: str, words: Sequence[str]) -> tuple[int, tuple[int, str]] | None:
     """Number, head and relation of a line; its word may hold spaces, as it does in the text."""
     numbered = NUMBERED.fullmatch(line)
-    if not numbered or len(numbered[1]) > DIGITS:
+    if not numbered:
         return None
     number, rest = int(numbered[1]), numbered[2]
     word = scoring.normalised(words[number - 1]) if 0 < number <= len(words) else ""

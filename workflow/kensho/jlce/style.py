@@ -9,10 +9,11 @@ from kensho.jlce.scoring import LONGEST, morphemes, normalised
 DRAGGED = re.compile(r"(?<=[ぁ-ん])(?:[ーｰ〜~]+|[ぁぃぅぇぉ]+(?=[^ぁ-んァ-ヶー]|\Z))")
 QUOTED = re.compile(r"[「『“](?P<inside>[^「」『』“”]*)[」』”]")
 REMARK = re.compile(r"\([^()]*\)|[\[【<][^\[\]【】<>]*[\]】>]")
-LAUGHTER = re.compile(r"(?<=[^\sA-Za-z])(?:[wW]+|笑+|泣|汗|爆|草|orz)\W*\Z")
+LAUGHTER = re.compile(r"(?<=[^\sA-Za-z])(?:[wW]{1,20}|笑{1,9}|泣|汗|爆|草|orz)\Z")
+NESTED = 5  # quotations within quotations
 SENTENCE_END = re.compile(r"[。｡!?♪☆★…\n]+|\.(?![0-9A-Za-z])")
 ENDS, BEGINS = "。!?…♪\n」』”:", "「『“"
-GREETING = re.compile(r"(?:ごめん|御免|お休み|おやすみ|お帰り|おかえり|お疲れ)なさい\Z")
+GREETING = re.compile(r"(?:ごめん|御免|お休み|おやすみ|お帰り|おかえり)なさい[ねよ]?\Z")
 KATAKANA = re.compile(r"[ァ-ヶー]\Z")
 FORMAL = {"こと", "もの", "もん"}  # ですこと, ですもの: at the end they are particles
 
@@ -26,8 +27,8 @@ def is_polite(text: str) -> bool:
     """
     text = DRAGGED.sub("", normalised(text)[-LONGEST:])
     text = REMARK.sub("", text).strip() or text
-    while (plainer := QUOTED.sub(_unquoted, text)) != text:
-        text = plainer
+    for _ in range(NESTED):
+        text = QUOTED.sub(_unquoted, text)
     for sentence in reversed(SENTENCE_END.split(text)):
         if (found := _polite(sentence)) is not None:
             return found
@@ -43,7 +44,7 @@ def _unquoted(quote: re.Match) -> str:
 
 def _polite(sentence: str) -> bool | None:
     """The style of the last predicate; None where the sentence ends in none."""
-    sentence = re.sub(r"\W+\Z", "", LAUGHTER.sub("", sentence))
+    sentence = _trimmed(LAUGHTER.sub("", _trimmed(sentence)))
     words, plain = morphemes(sentence), False
     for place in reversed(range(len(words))):
         word, kind = words[place], words[place].feature
@@ -51,7 +52,7 @@ def _polite(sentence: str) -> bool | None:
             return True
         if kind.pos1 == "助動詞":
             plain = True
-        elif kind.pos1 == "動詞" or (kind.pos1 == "形容詞" and not kind.cForm.startswith("連用形")):
+        elif kind.pos1 == "動詞" or (kind.pos1 == "形容詞" and kind.cForm[:3] != "連用形"):
             asked = kind.lemma == "下さる" and kind.cForm == "命令形"
             return asked or bool(GREETING.search(sentence))
         elif not (
@@ -61,6 +62,14 @@ def _polite(sentence: str) -> bool | None:
         ):
             break
     return False if plain else _inverted(sentence)
+
+
+def _trimmed(text: str) -> str:
+    """A text up to its last letter or digit."""
+    end = len(text)
+    while end and not text[end - 1].isalnum():
+        end -= 1
+    return text[:end]
 
 
 def _courteous(words: Sequence, place: int) -> bool:
@@ -86,5 +95,5 @@ def _inverted(sentence: str) -> bool | None:
     """The style before the last comma, if a predicate ends there: 行きます、明日。"""
     head, comma, _ = sentence.rpartition("、")
     ended = [w.feature for w in morphemes(head) if w.feature.pos2 != "終助詞"][-1:] if comma else []
-    final = ended and ended[0].cForm.startswith(("終止形", "意志推量形", "命令形"))
+    final = ended and (ended[0].cForm or "").startswith(("終止形", "意志推量形", "命令形"))
     return _polite(head) if final else None
