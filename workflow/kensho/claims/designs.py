@@ -336,6 +336,8 @@ class RankOrder(_Test):
         return "ability", "spread"
 
 
+from kensho.claims.formula_design import FormulaContrast  # noqa: E402  it builds on the above
+
 Test = Annotated[
     Deterministic
     | PairedRatio
@@ -345,6 +347,7 @@ Test = Annotated[
     | WinRate
     | DoseOptimum
     | Tasks
-    | RankOrder,
+    | RankOrder
+    | FormulaContrast,
     Field(discriminator="design"),
 ]

@@ -197,7 +197,8 @@ def _stochastic(
         from kensho.stats.curves import curves
         from kensho.stats.models import MODELS
 
-        model = MODELS[first.model]
+        model = MODELS[first.model] if isinstance(first.model, str) else first.model
+        draws = min(draws, first.draws or draws)
         summary, diagnostics, idata = bayesian.posterior(
             model,
             first.data,
@@ -214,6 +215,9 @@ def _stochastic(
             in_run = scale.forward(first.units.to_numpy(float))
             diagnostics["autocorrelated"] = bool(intervals.autocorrelated(in_run))
             diagnostics["gates_ok"] &= not diagnostics["autocorrelated"]
+        if first.recover and diagnostics["gates_ok"]:
+            diagnostics["recovery"] = first.recover(bayesian.flat(idata), alpha / m)
+            diagnostics["gates_ok"] = diagnostics["recovery"]["failed"] is None
         if first.rival:
             name, change = first.rival
             prior = {**(first.prior or model.primary), **change}
@@ -258,6 +262,9 @@ def _stochastic(
     others = summary["prior_sensitivity"] if summary else []
     p_region = summary["p_region"] if summary else math.nan
     verdict, reason, sentence = decide(p_region, [row["p_region"] for row in others])
+    failed = ((diagnostics or {}).get("recovery") or {}).get("failed")
+    if reason == "GATE" and failed:
+        sentence = f"{sentence[:-1]}: {failed}."
     for row in others:
         row["verdict"] = decide(row["p_region"], [])[0].value
     p_value = first.found.get("p_value")
