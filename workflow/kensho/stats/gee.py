@@ -51,8 +51,10 @@ def marginal_model(
     estimate, gradient = means[0] - means[1], gradients[0] - gradients[1]
     variance = gradient @ cov @ gradient
     half = stats.t.ppf(1 - alpha / 2, rows.dof) * np.sqrt(max(variance, 0))
-    found = float(estimate), float(estimate - half), float(estimate + half)
-    return found if np.isfinite(found).all() and half > 0 else None
+    found = (estimate, estimate - half, estimate + half)
+    if not (np.isfinite(found).all() and half > 0):
+        return None
+    return tuple(float(f"{x:.5g}") for x in found)  # further digits are those of the machine
 
 
 def _gee(score, x, treated, control, rows: Rows, likelihood: str):

@@ -75,11 +75,11 @@ def _numbers(effect: float, between: float):
 
 
 def _answers(effect: float):
-    """Right or wrong; units differ in their share by up to 0.2 and in their effect by 0.1."""
+    """Right or wrong; units differ in their share by up to 0.15 and in their effect by 0.2."""
 
     def scores(rows, size, rng):
-        own = effect + _varying(rows, size, rng, 0.1)
-        share = 0.6 + _varying(rows, size, rng, 0.2) + own * rows.treated
+        own = effect + _varying(rows, size, rng, 0.2)
+        share = 0.5 + _varying(rows, size, rng, 0.15) + own * rows.treated
         return rng.binomial(1, share).astype(float)
 
     return scores
@@ -110,7 +110,7 @@ def cases() -> tuple[Case, ...]:
         Case("right or wrong, 20 unequal clusters", _clusters(some), _answers(0.1), 0.1),
         Case("points, 20 unequal clusters", _clusters(some), _points(0.5), 0.5),
         Case("ratio of shares, 20 unequal clusters",
-             _clusters(some), _answers(0.1), math.log(0.7 / 0.6), RATIO),
+             _clusters(some), _answers(0.1), math.log(0.6 / 0.5), RATIO),
     )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from kensho.stats.evidence.base import Evidence, Undefined, named, specification
 from kensho.stats.scales import BY_NAME, RATIO, Scale
 from kensho.stats.units import Tables, _same_unit, split, values
 
-MAX_ROWS = 10_000  # the sampler sees every row at every step
-MAX_EFFECTS = 4_000  # of groups, each with a value in every draw
+MAX_ROWS = 5_000  # the sampler sees every row at every step
+MAX_EFFECTS = 2_500  # of groups, each with a value in every draw
 MAX_LEVELS = 15  # of an ordinal score
 DRAWS = 1250  # of each chain: the slowest model still passes the gates with twice the needed ESS
 
@@ -81,9 +81,7 @@ def formula_contrast(test: FormulaContrast, reading: None, tables: Tables, seed:
     return Evidence(
         scale=scale,
         units=pd.Series(scale.back(contributed), pd.Index(names, name=test.unit)),
-        interval=(lambda alpha: marginal.fit(contributed, rows.dof, alpha))
-        if varies
-        else None,
+        interval=(lambda alpha: marginal.fit(contributed, rows.dof, alpha)) if varies else None,
         n=rows.replication,
         sd=float(fit.se * np.sqrt(rows.replication)) if varies else float("nan"),
         model=model,
@@ -102,7 +100,7 @@ def formula_contrast(test: FormulaContrast, reading: None, tables: Tables, seed:
             "group_sd": {
                 name.removesuffix("_sigma"): np.median(draws[name], axis=0).tolist()
                 for name in draws
-                if name.endswith("_sigma")
+                if "|" in name
             }
         },
         draws=DRAWS,

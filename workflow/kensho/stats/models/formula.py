@@ -108,7 +108,7 @@ def model(
     levels = np.unique(frame[RESPONSE].to_numpy(float)) if likelihood == "ordinal" else None
     patterns = {arm: _patterns(in_arm(arm)) for arm in (treatment, control)}
     intercept = () if likelihood == "ordinal" else ("Intercept",)
-    own = {"gaussian": ("sigma",), "beta_binomial": ("kappa",), "ordinal": ("threshold",)}
+    own = {"gaussian": ["sigma"], "beta_binomial": ["kappa"], "ordinal": ["threshold"]}
     offsets = tuple(f"{name}_offset" for name in design.groups)
 
     def prior_draws(data: Data, prior: Prior, rng: np.random.Generator, n: int) -> Draws:
@@ -165,7 +165,8 @@ def model(
         if likelihood == "ordinal":
             ends = np.pad(draws["threshold"], ((0, 0), (1, 1)), constant_values=np.inf)
             ends[:, 0] = -np.inf
-            return np.log(expit(ends[:, y + 1] - mean) - expit(ends[:, y] - mean))
+            share = expit(ends[:, y + 1] - mean) - expit(ends[:, y] - mean)
+            return np.log(np.maximum(share, np.finfo(float).tiny))
         if likelihood == "bernoulli":
             return -np.logaddexp(0, np.where(y == 1, -mean, mean))
         return stats.betabinom.logpmf(y, trials, *_beta(expit(mean), draws["kappa"][:, None]))
@@ -173,8 +174,8 @@ def model(
     def average(draws: Draws, data: Data, arm: str) -> np.ndarray:
         """Mean score (D,) of all rows in an arm, over the population of groups."""
         total = 0.0
-        for row, share in patterns[arm]:
-            location, variance = _at(row, draws, intercept)
+        for at, share in patterns[arm]:
+            location, variance = _at(*at, draws, intercept)
             if likelihood == "gaussian":
                 mean = data.get("centre", 0.0) + data.get("unit", 1.0) * location
             elif levels is None:
@@ -211,7 +212,7 @@ def model(
     return Model(
         name=f"formula_{likelihood}",
         priors=variations(PRIMARY[likelihood], *_SPREADS),
-        parameters=(*intercept, *design.fixed, *spreads, *own.get(likelihood, ())),
+        parameters=(*intercept, *design.fixed, *spreads, *own.get(likelihood, [])),
         effects=offsets,
         estimand=estimand,
         prior_draws=prior_draws,
@@ -247,30 +248,35 @@ def _standardised(data: Data) -> Data:
     return {**data, "y": (y - y.mean()) / y.std(), "centre": y.mean(), "unit": y.std()}
 
 
-def _patterns(design: Columns) -> list[tuple[dict[str, np.ndarray], float]]:
-    """Distinct rows of the matrices, by the names of their draws, with their shares of all rows."""
-    blocks = {**design.fixed, **{f"{k}_sigma": x for k, (x, _, _) in design.groups.items()}}
-    ends = np.cumsum([x.shape[1] for x in blocks.values()])[:-1]
-    rows, counts = np.unique(np.hstack(list(blocks.values())), axis=0, return_counts=True)
-    return [
-        (dict(zip(blocks, np.split(row, ends), strict=True)), count / counts.sum())
-        for row, count in zip(rows, counts, strict=True)
-    ]
+Blocks = dict[str, np.ndarray]  # columns of one row, by the names of their draws
+
+
+def _patterns(design: Columns) -> list[tuple[tuple[Blocks, Blocks], float]]:
+    """Distinct rows of the matrices (fixed, groups) with their shares of all rows."""
+    fixed, spreads = design.fixed, {f"{k}_sigma": x for k, (x, *_) in design.groups.items()}
+    every = [*fixed.values(), *spreads.values()]
+    rows, counts = np.unique(np.hstack(every), axis=0, return_counts=True)
+    found = []
+    for row, count in zip(rows, counts, strict=True):
+        parts = np.split(row, np.cumsum([x.shape[1] for x in every])[:-1])
+        at = (
+            dict(zip(fixed, parts, strict=False)),
+            dict(zip(spreads, parts[len(fixed) :], strict=True)),
+        )
+        found.append((at, count / len(every[0])))
+    return found
 
 
 def _at(
-    row: dict[str, np.ndarray], draws: Draws, intercept: tuple[str, ...]
+    fixed: Blocks, spreads: Blocks, draws: Draws, intercept: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance (D,) over groups of the linear predictor of one row."""
     size = len(next(iter(draws.values())))
     location = sum((draws[name] for name in intercept), np.zeros(size))
-    variance = np.zeros(size)
-    for name, x in row.items():
-        if name.endswith("_sigma"):
-            variance = variance + (draws[name].reshape(size, -1) * x) ** 2 @ np.ones(x.size)
-        else:
-            location = location + draws[name] @ x
-    return location, variance
+    for name, x in fixed.items():
+        location = location + draws[name] @ x
+    terms = (draws[name].reshape(size, -1) * x for name, x in spreads.items())
+    return location, sum(((term**2).sum(axis=1) for term in terms), np.zeros(size))
 
 
 def _by_unit(unit: np.ndarray, treated: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
@@ -332,12 +338,14 @@ def _build(
     if likelihood in _OWN:
         name, hyper = _OWN[likelihood]
         priors[name] = half(hyper)
+    right = formula.text
     if likelihood == "ordinal":
         priors["threshold"] = bambi.Prior("Normal", dist=ordered)
         frame = frame.assign(**{RESPONSE: pd.Categorical(frame[RESPONSE], ordered=True)})
+        right = right.replace("1 +", "0 +", 1)  # the thresholds take its place
     left = f"proportion({RESPONSE}, {TRIALS})" if likelihood == "beta_binomial" else RESPONSE
     spec = bambi.Model(
-        f"{left} ~ {formula.text}",
+        f"{left} ~ {right}",
         frame,
         family=_BAMBI.get(likelihood, likelihood),
         priors=priors,
