@@ -8,6 +8,8 @@ REPLICATIONS = {
         "sbc": 60,
         "coverage": 40,
         "mutants": 100,
+        "formula": 5000,
+        "formula_sbc": 40,
     },
     "full": {
         "characteristics": 60000,
@@ -15,6 +17,8 @@ REPLICATIONS = {
         "sbc": 500,
         "coverage": 500,
         "mutants": 200,
+        "formula": 20000,
+        "formula_sbc": 300,
     },
 }
 STUDIED = "results/calibration/{size}"
@@ -87,6 +91,29 @@ rule posterior_calibration:
         "../workflow/scripts/calibration/posterior_calibration.py"
 
 
+rule formula_calibration:
+    """Contrasts of formulas: errors of the closed form, ranks of the models of a small table."""
+    output:
+        lines=f"{STUDIED}/formula.csv",
+        ranks=f"{STUDIED}/formula_ranks.csv",
+    log:
+        "logs/calibration/{size}-formula.log",
+    benchmark:
+        "logs/benchmarks/calibration/{size}-formula.tsv"
+    conda:
+        "../envs/stats.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(120),
+    params:
+        replications=lambda w: [REPLICATIONS[w.size][key] for key in ("formula", "formula_sbc")],
+        seed=CONFIG.seed,
+        code=code("calibration/formula.py", "stats"),
+    script:
+        "../workflow/scripts/calibration/formula.py"
+
+
 rule mutants:
     """Planted faults, each with the check that must see it."""
     output:
@@ -137,7 +164,7 @@ rule calibration_page:
             f"{STUDIED}/{name}.csv"
             for name in (
                 *("acceptance", "characteristics", "adversarial", "metamorphic"),
-                *("sbc", "ranks", "binary", "coverage", "mutants"),
+                *("sbc", "ranks", "binary", "coverage", "mutants", "formula"),
             )
         ],
     output:

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 from kensho import external, observations
-from kensho.claims.designs import ExternalTable
+from kensho.claims.base import ExternalTable
 from kensho.claims.model import Claim
 from kensho.files import sha256
 

@@ -76,6 +76,10 @@ def tables() -> dict[str, pd.DataFrame]:
             [("drift 6 %", 2000, 0.021, 0.035, True)],
             columns=["case", "replications", "wrong_verified", "limit", "holds"],
         ),
+        "formula": pd.DataFrame(
+            [("coverage", "numbers, 60 items", 0.951, 0.94, 0.985, True)],
+            columns=["check", "subject", "value", "low", "high", "holds"],
+        ),
         "metamorphic": pd.DataFrame(
             [("swap arms", "paired_log_ratio", True), ("swap arms", "win_rate", True)],
             columns=["relation", "design", "holds"],
@@ -100,7 +104,7 @@ def test_the_page_is_whole_and_loads_nothing() -> None:
 
 def test_what_does_not_hold_is_counted_and_named_first() -> None:
     html = calibration.build(tables(), META)
-    assert "9 of 13 lines hold" in text(html)
+    assert "10 of 14 lines hold" in text(html)
     broken = section(html, "broken")
     for line in (
         "VERIFIED at an end: paired ratio, lower · 0.0312 · […, 0.029]",

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from kensho import external
-from kensho.claims.designs import ExternalTable
+from kensho.claims.base import ExternalTable
 from kensho.claims.model import Claim
 from kensho.stats import davidson
 from kensho.stats.evidence import gather

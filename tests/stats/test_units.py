@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from kensho.claims.designs import Contrast, Side
+from kensho.claims.base import Contrast, Side
 from kensho.stats.units import binary, by_unit, grid, paired, split, values
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kensho import external
-from kensho.claims.designs import ExternalTable
+from kensho.claims.base import ExternalTable
 from kensho.claims.model import Claim
 from kensho.stats import bayesian, frequentist, intervals
 from kensho.stats.evidence.unpaired import summary

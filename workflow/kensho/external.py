@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from kensho import external_comparisons
-from kensho.claims.designs import ExternalTable
+from kensho.claims.base import ExternalTable
 from kensho.claims.model import Claim, Tier
 from kensho.claims.registry import tested
 from kensho.files import sha256

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kensho import external
-from kensho.claims.designs import ExternalTable
+from kensho.claims.base import ExternalTable
 from kensho.claims.rankings import OVER
 
 

@@ -11,7 +11,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from kensho.claims import figures
-from kensho.claims.designs import Record, Test, Text
+from kensho.claims.base import Record, Text
+from kensho.claims.designs import Test
 
 
 class Tier(StrEnum):

@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kensho.claims.designs import Contrast, Side, Text, _Test
+from kensho.claims.base import Contrast, Registered, Side, Text
 
 OVER = " over "  # between the models of a comparison, the first one shown first
 
 
-class Tasks(_Test):
+class Tasks(Registered):
     """A beats B on tasks: on all, on average, or on at least so many. Levels begin with `task`.
 
     With `levels: [task]` a task has one score of each arm, enough for the average over tasks.
@@ -44,7 +44,7 @@ class Tasks(_Test):
         return "ability", "spread"
 
 
-class RankOrder(_Test):
+class RankOrder(Registered):
     """Models in the claimed order over tasks: the whole order, or only who is first.
 
     The estimand is the smallest gap between a model and those that the claim puts behind it. With
@@ -82,7 +82,7 @@ class RankOrder(_Test):
         return "ability", "spread"
 
 
-class PairRanking(_Test):
+class PairRanking(Registered):
     """Models in the claimed order by pairwise judgements: the whole order, or only who is first.
 
     The arm is a comparison; its metric "A over B" holds 1 for a win, 0.5 for a tie and 0 for a loss

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -11,9 +12,7 @@ from pathlib import Path
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
-from filelock import FileLock
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
+from requests.adapters import HTTPAdapter, Retry
 
 from kensho.files import sha256
 
@@ -67,7 +66,8 @@ def alone(cache: Path, name: str) -> Iterator[None]:
     """Hold the kernel's lock on one file of the cache; it falls with the process that holds it."""
     folder = cache / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / name):
+    with open(folder / name, "a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         yield
 
 

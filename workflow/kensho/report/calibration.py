@@ -119,6 +119,16 @@ SECTIONS = (
         "holds",
     ),
     Section(
+        "formula",
+        "Contrasts of formulas",
+        "Small awkward tables: how often the interval of a formula's contrast holds the truth and "
+        "the rule errs where the truth is an end of the region, and the ranks of true values "
+        "among posterior draws of the models that bambi builds.",
+        "check",
+        {"Subject": _as(words, "subject"), "Value": _as(number, "value"), "Limits": _limits},
+        "holds",
+    ),
+    Section(
         "mutants",
         "Planted faults",
         "Faults put into the engine on purpose, each with the check that must see it. The "

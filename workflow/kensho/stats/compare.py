@@ -20,6 +20,7 @@ def compare(stored: Mapping, rederived: Mapping) -> list[str]:
 
 _NOT_COMPARED = {
     *("details.rank_probabilities", "diagnostics", "leave_one_out", "observations", "plots"),
+    "details.group_sd",
     "posterior.prior_sensitivity.verdict",
 }
 

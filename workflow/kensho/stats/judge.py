@@ -205,7 +205,8 @@ def _stochastic(
         from kensho.stats.curves import curves
         from kensho.stats.models import MODELS
 
-        model = MODELS[first.model]
+        model = MODELS[first.model] if isinstance(first.model, str) else first.model
+        draws = min(draws, first.draws or draws)
         summary, diagnostics, idata = bayesian.posterior(
             model,
             first.data,
@@ -223,6 +224,11 @@ def _stochastic(
             diagnostics["autocorrelated"] = bool(intervals.autocorrelated(in_run))
             if diagnostics["autocorrelated"]:
                 diagnostics["failed"].append(_AUTOCORRELATED.format(len(in_run)))
+                diagnostics["gates_ok"] = False
+        if first.recover and diagnostics["gates_ok"]:
+            recovery = diagnostics["recovery"] = first.recover(bayesian.flat(idata), alpha / m)
+            if recovery["failed"]:
+                diagnostics["failed"].append(recovery["failed"])
                 diagnostics["gates_ok"] = False
         if first.rival:
             name, change = first.rival

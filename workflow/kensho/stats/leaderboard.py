@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kensho.claims.designs import Side
+from kensho.claims.base import Side
 from kensho.stats import frequentist, intervals
 from kensho.stats.evidence.tasks import by_task, moments, rank_probabilities
 from kensho.stats.scales import DIFFERENCE

@@ -14,7 +14,8 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
-from kensho.claims.designs import Contrast, Level, Reading, Side, Test
+from kensho.claims.base import Contrast, Level, Reading, Side
+from kensho.claims.designs import Test
 
 Tables = Mapping[str, pd.DataFrame]
 Forward = Callable[[np.ndarray], np.ndarray]
@@ -144,12 +145,12 @@ def scores_fit(unit: str, test: Test, tables: Tables) -> None:
         rows = rows.assign(value=pd.to_numeric(rows["value"], errors="coerce"), arm=side.arm)
         parts.append(rows[["arm", "metric", "value", "unit"]])
     table, where = pd.concat(parts), test.experiment
-    for found in sorted(set(map(str, table["unit"])) - {unit, *FREE_UNITS}):
-        if unit not in FREE_UNITS:
-            raise ValueError(
-                f"{where}: the scores are in '{found}', the claim speaks of '{unit}'; write unit: "
-                f"{found} with the figure in it"
-            )
+    found = set(map(str, table["unit"]))  # several are told by whoever pairs them
+    if len(found) == 1 and unit not in FREE_UNITS and not found <= {unit, *FREE_UNITS}:
+        raise ValueError(
+            f"{where}: the scores are in '{found.pop()}', the claim speaks of '{unit}'; write the "
+            "claim's unit and figure as the scores have them"
+        )
     lowest, highest = float(table["value"].min()), float(table["value"].max())
     if test.range is not None:
         ends = zip(test.range, (-math.inf, math.inf), strict=True)

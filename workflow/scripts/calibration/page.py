@@ -4,7 +4,7 @@ from kensho.files import replacing
 from kensho.report import calibration
 from scripts.job import job
 
-VERSIONS = ("numpy", "scipy", "pingouin", "pymc", "nutpie", "arviz")
+VERSIONS = ("numpy", "scipy", "pingouin", "pymc", "nutpie", "arviz", "bambi")
 
 with job(snakemake):
     meta = {

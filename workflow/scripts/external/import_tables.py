@@ -1,4 +1,4 @@
-from kensho.claims.designs import ExternalTable
+from kensho.claims.base import ExternalTable
 from kensho.external import Experiment, observe
 from kensho.observations import write
 from scripts.job import job

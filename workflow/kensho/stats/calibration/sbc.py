@@ -114,8 +114,11 @@ def run(
     tune: int = 400,
     processes: int = 2,
     fit: Fit = fit,
+    design: Design | None = None,
 ) -> pd.DataFrame:
     """Ranks of true values among posterior draws; the same for any number of processes.
+
+    Args: design: None for the one that is listed for the model.
 
     Returns: a row for each replication and quantity: model, replication, quantity, rank (0 to 99),
         p_region (posterior probability of the design's region), in_region (the truth), divergences.
@@ -124,15 +127,16 @@ def run(
         raise ValueError(f"draws: {draws} is not a multiple of {THINNED}")
     seeds = np.random.SeedSequence(seed).spawn(replications)
     found = Parallel(n_jobs=processes)(
-        delayed(_replicate)(model, child, draws, tune, fit) for child in seeds
+        delayed(_replicate)(model, child, draws, tune, fit, design or DESIGNS[model.name])
+        for child in seeds
     )
     return pd.concat(found, keys=range(replications), names=["replication"]).reset_index(level=0)
 
 
 def _replicate(
-    model: Model, seed: np.random.SeedSequence, draws: int, tune: int, fit: Fit
+    model: Model, seed: np.random.SeedSequence, draws: int, tune: int, fit: Fit, design: Design
 ) -> pd.DataFrame:
-    rng, design = np.random.default_rng(seed), DESIGNS[model.name]
+    rng = np.random.default_rng(seed)
     truth = model.prior_draws(design.data, model.primary, rng, 1)
     data = model.simulate(truth, design.data, rng)
     drawn, divergences = fit(model, data, int(rng.integers(2**31)), draws, tune)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kensho.claims import designs
 from kensho.stats.evidence.base import Evidence, Undefined
 from kensho.stats.evidence.dose import dose_optimum
+from kensho.stats.evidence.formula import formula_contrast
 from kensho.stats.evidence.levels import mean_score
 from kensho.stats.evidence.pairs import difference, ratio, ratio_of_means
 from kensho.stats.evidence.shares import proportion, win_rate
@@ -27,6 +28,7 @@ _BY_DESIGN = {
     "dose_optimum": dose_optimum,
     "tasks": tasks,
     "rank_order": rank_order,
+    "formula": formula_contrast,
     "pair_ranking": pair_ranking,
 }
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from kensho.stats.intervals import Fit
 from kensho.stats.scales import Scale
+
+if TYPE_CHECKING:
+    from kensho.stats.models import Model  # takes seconds to import
 
 MANY = 2000  # clusters or prompts beyond which their own effects are not sampled one by one
 AIM_IN_ORDER = 0.96  # power of the t interval at which that of runs in order has 0.8
@@ -30,6 +34,10 @@ class Evidence:
         n, sd: number of units and their standard deviation on the working scale, for power.
         found: tests and effect sizes of the frequentist side.
         model, data, prior, estimand: of the Bayesian side; the last two None for the model's own.
+            The model by its name, or itself where it was built for these rows.
+        draws: of each chain, where fewer than the engine's are enough for a slow model.
+        recover: (draws of the parameters, family's alpha) -> `kensho.stats.recovery.recover`: a
+            check on data of the same shape that must hold before there is a verdict.
         in_order: whether units are runs one after the other, whose autocorrelation is a gate.
         aim: power of the interval at which the whole rule has 0.8: gates and joint posteriors ask
             for more than an interval (measured by the calibration).
@@ -45,7 +53,7 @@ class Evidence:
     interval: Callable[[float], Fit] | None
     n: int
     sd: float
-    model: str
+    model: str | Model
     data: Mapping[str, np.ndarray]
     constant: str = "the units do not vary"
     found: dict = field(default_factory=dict)
@@ -57,6 +65,8 @@ class Evidence:
     specifications: Callable[[float], list[dict]] = lambda alpha: []
     shown: dict = field(default_factory=dict)
     of_posterior: Callable[[Mapping[str, np.ndarray]], dict] = lambda draws: {}
+    draws: int | None = None
+    recover: Callable[[Mapping[str, np.ndarray], float], dict] | None = None
 
 
 def specification(label: str, estimate: float, low: float, high: float) -> dict:

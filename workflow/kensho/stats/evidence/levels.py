@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from kensho.claims import designs
+from kensho.claims import base, designs
 from kensho.stats import frequentist, intervals, multiverse
 from kensho.stats.evidence.base import Evidence, specification
 from kensho.stats.scales import LEVEL, SHARE
 from kensho.stats.units import Tables, by_unit, means, split, values
 
 
-def mean_score(
-    test: designs.MeanScore, reading: designs.Level, tables: Tables, seed: int
-) -> Evidence:
+def mean_score(test: designs.MeanScore, reading: base.Level, tables: Tables, seed: int) -> Evidence:
     """Mean score of one arm over items or clusters, replicates averaged within their item."""
     cells = values(reading.of, tables[reading.of.arm], test.experiment)
     parts = split(cells.index, test.levels, test.experiment)
@@ -41,9 +39,7 @@ def mean_score(
     )
 
 
-def repeats(
-    test: designs.Proportion, reading: designs.Level, tables: Tables, seed: int
-) -> Evidence:
+def repeats(test: designs.Proportion, reading: base.Level, tables: Tables, seed: int) -> Evidence:
     """Share of right answers of items that were answered several times, over items or clusters.
 
     Each item counts with the share of its own answers that are right.

@@ -8,23 +8,21 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from kensho.claims import designs
+from kensho.claims import base, designs
 from kensho.stats import frequentist, intervals, multiverse
 from kensho.stats.evidence.base import AIM_IN_ORDER, MANY, Evidence, Undefined, named
 from kensho.stats.scales import BY_NAME, RATIO, Scale
 from kensho.stats.units import Tables, binary, by_unit, means, paired, split
 
 
-def ratio(
-    test: designs.PairedRatio, reading: designs.Reading, tables: Tables, seed: int
-) -> Evidence:
+def ratio(test: designs.PairedRatio, reading: base.Reading, tables: Tables, seed: int) -> Evidence:
     """Geometric mean of ratios of paired blocks."""
     rows = paired(reading, tables, test.experiment, positive=True)
     return _of_pairs(test, rows, seed, "location", test.prior)
 
 
 def ratio_of_means(
-    test: designs.RatioOfMeans, reading: designs.Reading, tables: Tables, seed: int
+    test: designs.RatioOfMeans, reading: base.Reading, tables: Tables, seed: int
 ) -> Evidence:
     """Ratio of both sides' means over the same units, zeros among them: a gain of accuracy."""
     rows = paired(reading, tables, test.experiment, positive=False)
@@ -72,7 +70,7 @@ def _answered_alike(test: designs.RatioOfMeans, x: np.ndarray, y: np.ndarray) ->
 
 
 def difference(
-    test: designs.PairedDifference, reading: designs.Contrast, tables: Tables, seed: int
+    test: designs.PairedDifference, reading: base.Contrast, tables: Tables, seed: int
 ) -> Evidence:
     """Mean difference of scores or accuracies over units.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kensho.claims import designs
+from kensho.claims import base, designs
 from kensho.stats import frequentist, intervals
 from kensho.stats.evidence.base import MANY, Evidence, specification
 from kensho.stats.evidence.levels import repeats
@@ -16,7 +16,7 @@ from kensho.stats.units import Tables, binary, by_unit, means, preferences, spli
 
 
 def proportion(
-    test: designs.Proportion, reading: designs.Level, tables: Tables, seed: int
+    test: designs.Proportion, reading: base.Level, tables: Tables, seed: int
 ) -> Evidence:
     """Share of right answers of one arm, over independent items or over clusters."""
     if test.outcome == "repeats":

@@ -11,7 +11,7 @@ from scipy import special, stats
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from kensho.claims import designs
+from kensho.claims import base, designs
 from kensho.claims.rankings import OVER
 from kensho.stats import davidson, intervals
 from kensho.stats.evidence.base import Evidence, Undefined, specification
@@ -103,7 +103,7 @@ def _judgements(test: designs.PairRanking, table: pd.DataFrame, where: str) -> J
     for first, second in np.ndindex(len(test.models), len(test.models)):
         metric = test.metric(first, second)
         if metric in held:
-            side = designs.Side(arm=test.comparison, metric=metric)
+            side = base.Side(arm=test.comparison, metric=metric)
             found = preferences(values(side, table, test.experiment), where)
             cells += [(first, second, block, cell) for block, cell in found.items()]
     known = {model for metric in held for model in metric.split(OVER)}

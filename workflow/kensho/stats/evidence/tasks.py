@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from kensho.claims import designs
+from kensho.claims import base, designs
 from kensho.stats import frequentist, intervals, multiverse
 from kensho.stats.evidence.base import Evidence, named, specification
 from kensho.stats.scales import DIFFERENCE
 from kensho.stats.units import Tables, by_unit, grid, split
 
 
-def tasks(test: designs.Tasks, reading: designs.Contrast, tables: Tables, seed: int) -> Evidence:
+def tasks(test: designs.Tasks, reading: base.Contrast, tables: Tables, seed: int) -> Evidence:
     """A minus B on average over tasks, or the k-th largest of the tasks' differences.
 
     On average the tasks are the units, a sample of the tasks that could have been asked. On all
@@ -122,13 +122,13 @@ def _kth(estimate, se, dof, k: int) -> Callable[[float], intervals.Fit]:
 
 
 def _of_claim(
-    test: designs.Tasks | designs.RankOrder, sides: Sequence[designs.Side], tables: Tables
+    test: designs.Tasks | designs.RankOrder, sides: Sequence[base.Side], tables: Tables
 ) -> tuple[list[np.ndarray], pd.DataFrame]:
     return by_task(sides, tables, test.experiment, test.levels, test.prior)
 
 
 def by_task(
-    sides: Sequence[designs.Side],
+    sides: Sequence[base.Side],
     tables: Tables,
     experiment: str,
     levels: Sequence[str],

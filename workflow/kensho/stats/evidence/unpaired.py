@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kensho.claims import designs
+from kensho.claims import base, designs
 from kensho.stats import frequentist, intervals, multiverse
 from kensho.stats.evidence.base import Evidence, named, specification
 from kensho.stats.scales import DIFFERENCE
@@ -20,7 +20,7 @@ _RESAMPLES = 2000
 
 
 def unpaired_difference(
-    test: designs.UnpairedDifference, reading: designs.Contrast, tables: Tables, seed: int
+    test: designs.UnpairedDifference, reading: base.Contrast, tables: Tables, seed: int
 ) -> Evidence:
     """Mean of the treatment's units minus that of the control's; `n` is that of the smaller arm.
 

@@ -1,0 +1,147 @@
+"""Before a model that was built for one claim judges, it recovers what was planted.
+
+Data of the same shape (rows, groups, levels) are simulated and both schools must find the truth:
+the sampler a contrast that was drawn from the prior, everything else as fitted, and the interval
+the contrast as fitted. The first is a short simulation-based calibration: the rank of the truth
+among the posterior draws is uniform if likelihood, design and sampler agree.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy import stats
+
+from kensho.stats import bayesian
+from kensho.stats.calibration import sbc
+from kensho.stats.intervals import Fit
+from kensho.stats.models import Data, Draws, Model, Prior
+
+PLANTED = 40  # contrasts that the sampler must find
+COVERED = 1000  # data sets whose interval must hold the truth
+CHANCE = 0.001  # that a sound check fails
+MISSED = 1.5  # times the allowed share of misses, beyond which an interval is refused
+_BATCH = 100  # data sets held at once
+
+
+def recover(
+    model: Model,
+    data: Data,
+    prior: Prior,
+    fitted: Draws,
+    planted: Sequence[str],
+    interval: Callable[[np.ndarray, float], Fit],
+    alphas: Mapping[str, float],
+    *,
+    seed: int,
+) -> dict:
+    """Whether planted contrasts are recovered from data of this shape.
+
+    Args:
+        data: prepared; fitted: draws of the parameters given the data, without group effects, so
+            that simulated groups are new ones.
+        planted: parameters that are drawn from the prior for the sampler to find.
+        interval: (y (N, rows), alpha) -> intervals of N data sets, working scale.
+        alphas: errors of the interval by name.
+
+    Returns: contrasts, ks_p, z2_p (of the ranks); data_sets, covered and limits ({name: share} of
+        intervals that held the truth, and the least allowed); failed: None, or the check and its
+        figure in words.
+    """
+    rng = np.random.default_rng(seed)
+    ranks = _ranks(model, data, prior, fitted, planted, rng)
+    (tested,) = sbc.test(ranks, alpha=2 * CHANCE, seed=seed).to_dict("records")
+    covered = _covered(model, data, fitted, interval, alphas, rng)
+    limits = {
+        name: 1 - float(stats.binom.ppf(1 - CHANCE, COVERED, MISSED * alpha)) / COVERED
+        for name, alpha in alphas.items()
+    }
+    return {
+        "contrasts": PLANTED,
+        "ks_p": float(tested["ks_p"]),
+        "z2_p": float(tested["z2_p"]),
+        "data_sets": COVERED,
+        "covered": covered,
+        "limits": limits,
+        "failed": _failed(tested, covered, limits),
+    }
+
+
+def _failed(tested: Mapping, covered: Mapping, limits: Mapping) -> str | None:
+    p = min(tested["ks_p"], tested["z2_p"])
+    if not p > CHANCE:
+        return (
+            f"the sampler did not recover {PLANTED} contrasts planted in data of this shape "
+            f"(ranks uniform with p = {p:.1g}, at least {CHANCE:g} needed); register a simpler "
+            "formula"
+        )
+    for name, share in covered.items():
+        if not share >= limits[name]:
+            return (
+                f"the {name} interval held {100 * share:.1f} % of {COVERED} contrasts planted in "
+                f"data of this shape (at least {100 * limits[name]:.1f} % needed); observe more "
+                "units"
+            )
+    return None
+
+
+def _some(draws: Draws, n: int) -> Draws:
+    """So many draws, in even steps; some of them repeated where there are fewer."""
+    size = len(next(iter(draws.values())))
+    at = np.linspace(0, size - 1, n).round().astype(int)
+    return {name: values[at] for name, values in draws.items()}
+
+
+def _ranks(
+    model: Model,
+    data: Data,
+    prior: Prior,
+    fitted: Draws,
+    planted: Sequence[str],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Ranks of the planted contrasts as `sbc.test` takes them, by short runs of one chain each."""
+    truths = _some({name: fitted[name] for name in model.parameters}, PLANTED)
+    anew = model.prior_draws(data, prior, rng, PLANTED)
+    truths |= {name: anew[name] for name in planted}
+    true = model.estimand(truths, data)
+    made = model.replicate(truths, data, rng)
+    draws = 4 * sbc.THINNED
+
+    def found(i: int) -> np.ndarray:
+        simulated = {**data, **{name: values[i] for name, values in made.items()}}
+        trace = bayesian.sample(
+            model, simulated, prior, seed=i, draws=draws, tune=300, chains=1, cores=1
+        )
+        values = model.estimand(bayesian.flat(trace), data)[3::4]
+        return np.where(np.isnan(values), -np.inf, values)
+
+    bayesian.sample(model, data, prior, seed=0, draws=1, tune=1, chains=1, cores=1)  # compiles
+    posteriors = Parallel(n_jobs=len(os.sched_getaffinity(0)), prefer="threads")(
+        delayed(found)(i) for i in range(PLANTED)
+    )
+    ranks = [sbc.rank(t, values, rng) for t, values in zip(true, posteriors, strict=True)]
+    return pd.DataFrame({"model": model.name, "quantity": "estimand", "rank": ranks})
+
+
+def _covered(
+    model: Model,
+    data: Data,
+    fitted: Draws,
+    interval: Callable[[np.ndarray, float], Fit],
+    alphas: Mapping[str, float],
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    held = {name: 0 for name in alphas}
+    every = _some({name: fitted[name] for name in model.parameters}, COVERED)
+    for start in range(0, COVERED, _BATCH):
+        draws = {name: values[start : start + _BATCH] for name, values in every.items()}
+        true, y = model.estimand(draws, data), model.replicate(draws, data, rng)["y"]
+        for name, alpha in alphas.items():
+            fit = interval(y, alpha)
+            held[name] += int(((fit.low <= true) & (true <= fit.high)).sum())
+    return {name: count / COVERED for name, count in held.items()}

@@ -1,0 +1,9 @@
+from kensho.observations import write_table
+from kensho.stats.calibration import formula
+from scripts.job import job
+
+with job(snakemake):
+    given = {"seed": snakemake.params.seed, "processes": snakemake.threads}
+    lines, ranks = formula.run(*snakemake.params.replications, **given)
+    write_table(snakemake.output.lines, lines)
+    write_table(snakemake.output.ranks, ranks)
