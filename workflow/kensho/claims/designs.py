@@ -24,13 +24,22 @@ class ExternalTable(Record):
     """A table of results that the user brings; the column names are those of the file."""
 
     path: Text
-    format: Literal["lm-eval", "pairwise", "csv"]
-    arm: Text | None = None  # of a csv: null takes every arm of the file
+    format: Literal[
+        "lm-eval", "lm-eval-results", "inspect", "helm", "alpaca-eval",
+        "csv", "jsonl", "parquet", "pairwise",
+    ]  # fmt: skip
+    arm: Text | None = None  # where the file names its arms, null takes all of them
     metric: Text | None = None
     item: Text | None = None
     cluster: Text | None = None
     score: Text | None = None
-    filter: Text | None = None  # of lm-eval logs with several
+    filter: Text | None = None  # of lm-eval logs with several; of helm, the split
+    task: Text | None = None  # where neither the file nor its name says it
+    layout: Literal["long", "wide", "pairwise"] | None = None  # of csv, jsonl and parquet
+    # Columns or keys of other names than these; "a.b" is b inside a.
+    fields: dict[Literal["arm", "task", "replicate", "unit", "order", "judge"], Text] = Field({})
+    delimiter: Annotated[str, Field(pattern=r"^([^\"\r\n]|tab)$")] | None = None
+    decimal: Literal[".", ","] | None = None
 
 
 class Side(Record):
@@ -82,6 +91,8 @@ class _Test(Record):
 
     experiment: Text
     external: list[ExternalTable] = Field([])
+    aliases: dict[Text, Text] = Field({})  # name of an arm here: as it stands in the tables
+    incomplete: Literal["refuse", "drop"] = "refuse"  # items that not every arm has
     region: Annotated[list[float | None], Field(min_length=2, max_length=2)]
     direction: Literal["less", "greater"] | None = None
     sesoi: Annotated[float, Field(ge=0)] = 0.0
@@ -134,6 +145,13 @@ class _Test(Record):
             raise ValueError(f"region lies above {null:g} but the direction is 'less'")
         elif self.direction == "greater" and high is not None and high <= null:
             raise ValueError(f"region lies below {null:g} but the direction is 'greater'")
+        return self
+
+    @model_validator(mode="after")
+    def _aliases_differ(self) -> Self:
+        for name in self.aliases.values():
+            if list(self.aliases.values()).count(name) > 1:
+                raise ValueError(f"aliases: '{name}' is given two names; give it one")
         return self
 
     @model_validator(mode="after")
