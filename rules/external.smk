@@ -1,4 +1,7 @@
 # Results that others published or the user brings: one import for each experiment.
+if workflow.is_main_process:
+    for line in external.moved(EXTERNAL, Path("results/benchmark_data")):
+        print(line, file=sys.stderr)
 
 
 for BROUGHT, WANTED in EXTERNAL.items():
@@ -19,10 +22,8 @@ for BROUGHT, WANTED in EXTERNAL.items():
             runtime=minutes(15),
         params:
             experiment=BROUGHT,
-            tables=[table.model_dump() for table in WANTED.tables],
-            contents=[digest_of(table.path) for table in WANTED.tables],  # whatever its time stamp
-            levels=WANTED.levels,
-            arms=WANTED.arms,
+            asked=WANTED.record(),
+            contents=lambda wildcards, asked=WANTED: external.digests(asked),
             code=code("external/import_tables.py", "stats"),
         script:
             "../workflow/scripts/external/import_tables.py"

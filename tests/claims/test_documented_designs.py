@@ -15,6 +15,7 @@ TABLES = [
     {"path": "own/scores.csv", "format": "csv", "arm": arm, "metric": "score"}
     for arm in ("tuned", "base")
 ]
+JUDGED = [{"path": "own/preferences.csv", "format": "pairwise", "arm": "tuned"}]
 COMMON = {"experiment": "own", "external": TABLES, "region": [0.6, None], "sesoi": 0.05}
 
 
@@ -28,7 +29,7 @@ def test_a_documented_design_is_accepted(shown):
         "unit": "as it is",
         "claimed": {"at_least": (COMMON | shown)["region"][0]},
         "scope": {"models": ["tuned"], "hardware": "any"},
-        "test": COMMON | shown,
+        "test": COMMON | ({"external": JUDGED} if shown["design"] == "win_rate" else {}) | shown,
         "not_tested": None,
     }
     claim = Claim.model_validate(record)

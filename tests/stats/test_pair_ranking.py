@@ -360,7 +360,7 @@ def test_columns_of_another_name_are_named(tmp_path):
     [
         (CSV + "p3,a,b,d,x\n", "line 6: 'd' is none of a, b, tie"),
         (CSV + "p3,a,a,a,x\n", "line 6: 'a' is compared with itself"),
-        (CSV + "p3,a,,a,x\n", "line 6: no second"),
+        (CSV + "p3,a,,a,x\n", "line 6: nothing says the second"),
         (CSV + "p3,a over b,c,c,x\n", "line 6: the name 'a over b' holds ' over '"),
         (CSV + "p1,a,b,a,x\n", "line 6: item 'p1' of 'arena' stands there twice"),
         (CSV.replace("second", "other"), "line 1: no column 'second'"),

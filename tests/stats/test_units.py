@@ -80,3 +80,19 @@ def test_grid_names_the_block_that_an_arm_lacks():
         grid([A, B], tables, "e")
     tables["b"] = table("b", GOOD)
     assert grid([A, B], tables, "e").loc["q1"].to_dict() == {"a": 0.5, "b": 0.5}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["問1①", "問2①", "問2②", "問10①"],
+        ["a2", "a10", "a²", "a³"],
+        ["2", "10", "٣"],
+        ["x9", "x" + "1" * 5000, "x" + "2" * 5000],
+        ["01", "1", "02", "2"],
+    ],
+)
+def test_blocks_are_ordered_by_decimal_numbers_and_any_name_is_one(names):
+    for shuffled in (names, names[::-1]):
+        found = values(A, table("a", [(name, 0, 1.0) for name in shuffled]), "e")
+        assert list(found.index) == names

@@ -27,13 +27,25 @@ class ExternalTable(Record):
     """A table of results that the user brings; the column names are those of the file."""
 
     path: Text
-    format: Literal["lm-eval", "pairwise", "comparisons", "csv"]
-    arm: Text | None = None  # of a csv: null takes every arm of the file
+    format: Literal[
+        "lm-eval", "lm-eval-results", "inspect", "helm", "alpaca-eval",
+        "csv", "jsonl", "parquet", "pairwise", "comparisons",
+    ]  # fmt: skip
+    arm: Text | None = None  # where the file names its arms, null takes all of them
     metric: Text | None = None
     item: Text | None = None
     cluster: Text | None = None
     score: Text | None = None
-    filter: Text | None = None  # of lm-eval logs with several
+    filter: Text | None = None  # of lm-eval logs with several; of helm, the split
+    task: Text | None = None  # where neither the file nor its name says it
+    # of csv, jsonl and parquet
+    layout: Literal["long", "wide", "pairwise", "comparisons"] | None = None
+    # Columns or keys of other names than these; "a.b" is b inside a.
+    fields: dict[
+        Literal["arm", "task", "replicate", "unit", "order", "judge", "first", "second"], Text
+    ] = Field({})
+    delimiter: Annotated[str, Field(pattern=r"^([^\"\r\n]|tab)$")] | None = None
+    decimal: Literal[".", ","] | None = None
 
 
 class Side(Record):
@@ -86,6 +98,8 @@ class Registered(Record):
 
     experiment: Text
     external: list[ExternalTable] = Field([])
+    aliases: dict[Text, Text] = Field({})  # name of an arm here: as it stands in the tables
+    incomplete: Literal["refuse", "drop"] = "refuse"  # items that not every arm has
     region: Annotated[list[float | None], Field(min_length=2, max_length=2)]
     direction: Literal["less", "greater"] | None = None
     sesoi: Annotated[float, Field(ge=0)] = 0.0
@@ -121,11 +135,6 @@ class Registered(Record):
     def stochastic(self) -> bool:
         """Whether the test is one of the family over which errors are controlled."""
         return True
-
-    @property
-    def both_orders(self) -> bool:
-        """Whether each prompt must have been judged in both orders of showing the answers."""
-        return False
 
     @property
     def priors(self) -> tuple[str, ...]:
@@ -165,6 +174,13 @@ class Registered(Record):
             raise ValueError(f"region lies above {null:g} but the direction is 'less'")
         elif self.direction == "greater" and high is not None and high <= null:
             raise ValueError(f"region lies below {null:g} but the direction is 'greater'")
+        return self
+
+    @model_validator(mode="after")
+    def _aliases_differ(self) -> Self:
+        for name in self.aliases.values():
+            if list(self.aliases.values()).count(name) > 1:
+                raise ValueError(f"aliases: '{name}' is given two names; give it one")
         return self
 
     @model_validator(mode="after")

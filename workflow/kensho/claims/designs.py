@@ -188,10 +188,6 @@ class WinRate(Registered):
         return self
 
     @property
-    def both_orders(self) -> bool:
-        return self.orders == "both"
-
-    @property
     def sides(self) -> list[Side]:
         orders = ("preference.first", "preference.second")
         return [Side(arm=self.comparison, metric=order) for order in orders]

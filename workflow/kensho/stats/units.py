@@ -112,9 +112,15 @@ def means(cells: Iterable[Sequence[float]], forward: Forward = np.asarray) -> np
     return np.add.reduceat(flat, sizes.cumsum() - sizes) / sizes
 
 
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    parts = re.split(r"(\d+)", name)
-    return [(p.isdigit(), int(p), "") if p.isdigit() else (False, 0, p) for p in parts]
+def _natural(name: str) -> tuple[list[str | tuple[int, str]], str]:
+    """Sorts runs of 0 to 9 by their value, whatever their length, and all else as text.
+
+    Other digits (①, ², ٣) are text. The name itself comes last, since 1 and 01 are one number.
+    """
+    texts = re.split(r"[0-9]+", name)
+    digits = [run.lstrip("0") for run in re.findall(r"[0-9]+", name)]
+    numbers = [(len(run), run) for run in digits] + [(0, "")]
+    return [part for pair in zip(texts, numbers, strict=True) for part in pair], name
 
 
 def _same_unit(sides: Sequence[Side], tables: Tables, experiment: str) -> None:

@@ -1,0 +1,118 @@
+"""Item-level results that others published or the user brings, as observation tables.
+
+`wanted` says what claims ask, `kinds` tells what a file is, `records` reads cells; `tables`,
+`harness` and `suites` make rows of them, `check` holds the rows of all arms against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from kensho.claims.model import Tier
+from kensho.external import check, harness, suites, tables, wanted
+from kensho.external.rows import At, Row, known, shown
+from kensho.external.wanted import Experiment as Experiment
+from kensho.external.wanted import digests as digests
+from kensho.external.wanted import experiments as experiments
+from kensho.external.wanted import missing as missing
+from kensho.external.wanted import moved as moved
+from kensho.external.wanted import problems as problems
+from kensho.files import sha256
+from kensho.observations import COLUMNS, validate
+
+READERS = {
+    "lm-eval": harness.samples,
+    "lm-eval-results": harness.results,
+    "inspect": suites.inspect,
+    "helm": suites.helm,
+    "alpaca-eval": suites.alpaca,
+    **dict.fromkeys(sorted(wanted.PLAIN), tables.rows),
+}
+
+
+def observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame, dict]]:
+    """Observation table and conditions of each arm of an experiment.
+
+    Raises ValueError, one line with file and line, for a table that is missing, of another format,
+    empty, without a needed column or arm; a value that is no finite number; an item that stands
+    there twice; an item that one arm has and another has not (unless the experiment drops these),
+    or that is another document there; a prompt judged in one order only.
+    """
+    try:
+        return _observe(name, experiment)
+    except ValueError as error:  # nothing from a file reaches the terminal as it is
+        raise ValueError(shown(error, most=600)) from None
+
+
+def _observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame, dict]]:
+    rows = _rows(experiment)
+    judges = sorted(rows["judge"].dropna().unique())
+    if judges:
+        numbers = {judge: number for number, judge in enumerate(judges)}
+        rows["replicate"] = rows["judge"].map(numbers).fillna(rows["replicate"]).astype(int)
+
+    def where(row) -> str:
+        return str(At(experiment.tables[row.table], row.place))
+
+    read = rows.groupby(["arm", "table"], observed=True).size()
+    rows, left_out = check.paired(rows, experiment, where)
+    unchecked = check.documents(rows, experiment, where)
+    kept = rows.groupby(["arm", "table"], observed=True).size().reindex(read.index, fill_value=0)
+    described = {
+        "tier": Tier.PUBLISHED.value,
+        "note": "the data existed before the claim was registered here",
+        "asked_sha256": experiment.digest(),
+        **({"judges": judges} if judges else {}),
+        "fallbacks": [],
+    }
+    files = {table.path: sha256(table.path) for table in experiment.tables}
+    return {
+        arm: (
+            _table(of_arm, name),
+            {
+                **described,
+                "deviations": left_out + ([unchecked[arm]] if arm in unchecked else []),
+                "tables": [
+                    {
+                        **experiment.tables[number].model_dump(exclude_defaults=True),
+                        "sha256": files[experiment.tables[number].path],
+                        "rows": int(count),
+                    }
+                    for number, count in kept[arm].items()
+                ],
+            },
+        )
+        for arm, of_arm in rows.groupby("arm", sort=True, observed=True)
+    }
+
+
+def _rows(experiment: Experiment) -> pd.DataFrame:
+    """Rows of all tables that belong to the experiment's arms."""
+    found, held = [], set()
+    for number, table in enumerate(experiment.tables):
+        rows = _of_arms(READERS[table.format](table, experiment), experiment.arms, held)
+        frame = pd.DataFrame(rows, columns=Row._fields).assign(table=number)
+        found.append(frame.astype(dict.fromkeys(("arm", "metric", "unit", "judge"), "category")))
+    for arm in experiment.arms:
+        if not any((frame["arm"] == arm).any() for frame in found):
+            paths = ", ".join(sorted({table.path for table in experiment.tables}))
+            raise ValueError(f"{paths}: no row of the arm '{arm}', {known(arm, held)}")
+    rows = pd.concat(found, ignore_index=True)
+    return rows.astype(dict.fromkeys(("arm", "metric", "unit"), "category"))
+
+
+def _of_arms(rows, arms: Sequence[str], held: set[str]) -> list[Row]:
+    kept = []
+    for row in rows:
+        held.add(row.arm)
+        if row.arm in arms:
+            kept.append(row)
+    return kept
+
+
+def _table(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    texts = dict.fromkeys(("experiment", "arm", "block", "metric", "unit"), str)
+    frame = rows.assign(experiment=name)[COLUMNS].astype(texts).reset_index(drop=True)
+    return validate(frame, "observations")
