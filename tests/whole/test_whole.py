@@ -1,0 +1,168 @@
+"""One of everything: all targets on a few samples, and every rule seen in the execution log."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+from kensho.files import sha256
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "workflow"))
+from planning import copied, jobs, snakemake  # noqa: E402  a module of another folder of tests
+
+# Rules that this run does not reach, each with the reason.
+ELSEWHERE = {
+    "gemm": "needs an accelerator",
+    "rocm_variables": "needs ROCm",
+    "selftest": "times the machine: tests/bench/test_selftest.py",
+    "budget": "tests/test_budget.py, tests/workflow/test_spent_budget.py",
+    "preflight": "tests/test_preflight.py",
+    "token_counts": "needs tokenizers that only a mirror or the hub has",
+    **dict.fromkeys(
+        (
+            "characteristics", "adversarial", "posterior_calibration", "formula_calibration",
+            "mutants", "calibration_tables", "calibration_page",
+        ),
+        "the calibration has a step of its own",
+    ),
+}  # fmt: skip
+TARGETS = {"all", "benchmark", "own", "sources", "jlce", "calibration", "calibration_full"}
+TARGETS_OF_USERS = ("all", "benchmark", "jlce", "own")
+BROUGHT = {
+    "id": "OWN-1",
+    "source": "own",
+    "statement": "tuning helps",
+    "quantity": "score, tuned - base",
+    "unit": "points",
+    "claimed": {"at_least": 0.5},
+    "scope": {"models": ["any"], "hardware": "any"},
+    "required_tier": "published",
+    "test": {
+        "design": "paired_difference",
+        "outcome": "score",
+        "prior": {"location": 1, "spread": 1},
+        "experiment": "own-scores",
+        "external": [{"path": "own/scores.csv", "format": "csv"}],
+        "readings": [
+            {
+                "label": "all",
+                "treatment": {"arm": "tuned", "metric": "score"},
+                "control": {"arm": "base", "metric": "score"},
+            }
+        ],
+        "region": [0.5, None],
+        "direction": "greater",
+        "sesoi": 0.2,
+        "levels": ["item"],
+        "family": "own",
+    },
+    "not_tested": None,
+}
+
+
+class Judge(BaseHTTPRequestHandler):
+    """An OpenAI-compatible endpoint that calls every pair a tie."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        message = {"role": "assistant", "content": "同じです。\n引き分け"}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        body = json.dumps({"model": "tie", "choices": [choice]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def judge():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Judge)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def folder(tmp_path, judge):
+    """The code with the overlay, a brought table and medical questions of the test's own."""
+    copied(tmp_path)
+    overlay = yaml.safe_load((ROOT / "tests/whole/tiny.yaml").read_text(encoding="utf-8"))
+    overlay["jlce"]["judge"] = {"url": judge, "model": "tie", "pairs": [["lora-r8", "base"]]}
+    overlay["bench"]["medical"]["subjects"] = ["jmmlu-anatomy"]
+    overlay["paths"] = {"mirror": str(tmp_path / "mirror")}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    questions = tmp_path / "mirror" / "questions.csv"
+    questions.parent.mkdir()
+    bones = ["大腿骨", "上腕骨", "頭蓋骨", "鎖骨", "尺骨", "脛骨", "肋骨", "仙骨", "腓骨", "橈骨"]
+    rows = [
+        f"{b}がある所はどこか,頭{i},腕{i},脚{i},胴{i},{'ABCD'[i % 4]}" for i, b in enumerate(bones)
+    ]
+    questions.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    sources = yaml.safe_load((tmp_path / "config/sources.yaml").read_text(encoding="utf-8"))
+    sources["jmmlu-anatomy"] |= {
+        "sha256": sha256(questions),
+        "bytes": questions.stat().st_size,
+        "places": [{"mirror": "questions.csv"}],
+    }
+    text = yaml.safe_dump(sources, allow_unicode=True)
+    (tmp_path / "config/sources.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "own").mkdir()
+    scores = [f"{arm},q{i},{5 + i % 3 + (arm == 'tuned') + i / 100 * (arm == 'tuned')}"
+              for arm in ("base", "tuned") for i in range(20)]  # fmt: skip
+    (tmp_path / "own/scores.csv").write_text("arm,item,score\n" + "\n".join(scores) + "\n")
+    (tmp_path / "config/claims/own.yaml").write_text(yaml.safe_dump([BROUGHT]), encoding="utf-8")
+    return tmp_path
+
+
+def run(folder, *targets):
+    command = [sys.executable, "-m", "snakemake", "--profile", "local", "--quiet", "rules"]
+    return subprocess.run(
+        [*command, "--configfile", "tiny.yaml", "--", *targets],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=2400,
+    )  # fmt: skip
+
+
+def rules_of(folder):
+    text = "".join(
+        p.read_text(encoding="utf-8")
+        for p in [
+            *folder.glob("rules/*.smk"),
+        ]
+    )
+    return set(re.findall(r"^rule (\w+):", text, re.M))
+
+
+@pytest.mark.whole
+def test_every_rule_runs_once_for_each_thing_that_it_makes(folder):
+    done = run(folder, *TARGETS_OF_USERS)
+    assert done.returncode == 0, done.stdout[-6000:]
+    events = [
+        line.split("\t") for line in (folder / "logs/execution_log.txt").read_text().splitlines()
+    ]
+    finished = [name for _, event, name, *_ in events if event == "finished"]
+    assert len(finished) == len(set(finished)), "a job ran twice"
+    assert not [name for _, event, name, *_ in events if event == "failed"]
+    ran = {re.sub(r"^import_tables_.*", "import_tables", name.split()[0]) for name in finished}
+    missed = rules_of(folder) - ran - TARGETS - set(ELSEWHERE) - {"verify"}
+    assert not missed, f"rules that never ran: {missed}"
+    assert "import_tables" in ran and not ran & set(ELSEWHERE)
+    verified = run(folder, "verify")
+    assert verified.returncode == 0, verified.stdout[-3000:]
+    again = snakemake(
+        folder, "-n", "--configfile", "tiny.yaml", "--", "all", "benchmark", "jlce", "own"
+    )
+    assert jobs(again.stdout) == {}, again.stdout[-3000:]
+    analysis = json.loads((folder / "results/analysis/OWN-1.json").read_text(encoding="utf-8"))
+    assert analysis["verdict"] == "VERIFIED"
+    shutil.rmtree(folder / "results")
