@@ -24,7 +24,7 @@ def copied(tmp_path):
     return tmp_path
 
 
-def snakemake(folder, *arguments, **environment):
+def snakemake(folder, *arguments, timeout=300, **environment):
     """Run Snakemake there; what it says, on either stream, is in ``stdout``."""
     return subprocess.run(
         [sys.executable, "-m", "snakemake", "--profile", "local", *arguments],
@@ -32,7 +32,7 @@ def snakemake(folder, *arguments, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=timeout,
         env={**os.environ, **environment},
     )
 
