@@ -1,5 +1,6 @@
 # make report: set up, run the main job, write results/validation_report.html
 # make benchmark: every experiment, results/benchmark_report.html
+# make own: claims on tables that you bring, results/own_report.html
 # make jlce: sixteen Japanese tasks, results/jlce.html
 # make why:    what would run now, and because of what (TARGET=benchmark for another target)
 # make test:   the default tests
@@ -8,7 +9,7 @@ PYTHON ?= python3.11
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
 
-.PHONY: report benchmark jlce why verify test test-all lint config clean
+.PHONY: report benchmark own jlce why verify test test-all lint config clean
 
 report: .venv/installed
 	@$(SNAKEMAKE) --quiet rules
@@ -17,6 +18,10 @@ report: .venv/installed
 benchmark: .venv/installed
 	@$(SNAKEMAKE) benchmark --quiet rules
 	@echo "report: results/benchmark_report.html"
+
+own: .venv/installed
+	@$(SNAKEMAKE) own --quiet rules
+	@echo "report: results/own_report.html"
 
 jlce: .venv/installed
 	@$(SNAKEMAKE) jlce --quiet rules

@@ -37,6 +37,7 @@ from kensho.data import sources as source_registry
 from kensho.digest import code_digest
 from kensho.files import sha256
 from kensho.models import cards, rocm
+from kensho.validation import misread
 from scripts import job as jobs
 
 SOURCES, CLAIMS, CARDS, VARIABLES, problems = {}, [], {}, {}, []
@@ -55,6 +56,7 @@ except ValueError as error:
 SOURCES, found = source_registry.load("config/sources.yaml")
 CONFIG, faults = settings.check(config, SOURCES, CARDS)
 problems += found + faults
+problems += [line for path in workflow.configfiles for line in misread(Path(path))]
 CACHE, MIRROR = paths.folders(CONFIG.paths)
 if workflow.is_main_process:  # jobs on a cluster are not told of --retries; they inherit this
     os.environ.update(KENSHO_RETRIES=str(getattr(workflow.execution_settings, "retries", 0)))
@@ -145,6 +147,7 @@ UNSOURCED = {
     "with `snakemake --profile local sources`, or set paths.mirror to a folder that holds them"
 }
 EXTERNAL = external.experiments(CLAIMS)
+BRINGING = [claim.id for claim in CLAIMS if claim.test and claim.test.external]
 problems += external.problems(CLAIMS, PRODUCED)
 PRODUCED |= {name: brought.arms for name, brought in EXTERNAL.items()}
 
@@ -155,8 +158,11 @@ if workflow.is_main_process:
     except ValueError as error:
         problems.append(str(error))
     problems += external.missing(EXTERNAL, Path("results/benchmark_data"))
+    if "own" in sys.argv and not BRINGING:
+        problems.append("own: no claim brings tables (test.external), see docs/own-results.md")
     missing = [n for n in NEEDED if not Path(f"results/sources/{n}/record.json").exists()]
-    if "preflight" not in sys.argv:  # which lists them beside everything else that it finds
+    # preflight lists them beside everything else that it finds; the others go without
+    if not {"preflight", "own", "verify"} & {*sys.argv}:
         problems += source_registry.all_unreachable(
             {name: SOURCES[name] for name in missing if name in SOURCES}, cache=CACHE, mirror=MIRROR
         )
@@ -232,10 +238,13 @@ LEFT_OUT = {*get_args(Experiment), "jlce", "jlce_preference"} - set(
 JUDGED = {  # claims of each summary
     "statistical": [i for i, c in TESTED.items() if c.test.experiment not in LEFT_OUT],
     "benchmark": list(TESTED),
+    "own": [i for i in TESTED if i in BRINGING],
 }
+SHOWN = {"own": BRINGING}  # claims of a summary that does not show all
 SUMMARIES = {  # of each report
     "validation": "results/statistical_summary.json",
     "benchmark": "results/benchmark_summary.json",
+    "own": "results/own_summary.json",
 }
 STATISTICAL = [i for i, claim in TESTED.items() if claim.test.stochastic]
 DETERMINISTIC = [i for i in TESTED if i not in STATISTICAL]
@@ -245,7 +254,8 @@ def not_judged(wildcards):
     """Why each of the other claims has no verdict in a summary."""
     left = "left to the target `benchmark`, which runs this experiment (bench.main)"
     spent = budget.reason(PLAN["stage"], CONFIG.budget.limit_usd)
-    others = [claim for claim in CLAIMS if claim.id not in JUDGED[wildcards.summary]]
+    shown = SHOWN.get(wildcards.summary, [claim.id for claim in CLAIMS])
+    others = [c for c in CLAIMS if c.id in shown and c.id not in JUDGED[wildcards.summary]]
     return {
         claim.id: untestable(claim) or (spent if claim.id in PLAN["left_out"] else left)
         for claim in others
@@ -321,3 +331,21 @@ def evaluated_models(arm, replicates):
     )
     base = {"base": f"results/models/{CONFIG.train.base}"}
     return base | ({"trained": trained} if arm in ARMS else {})
+
+
+def ran():
+    """What the report shows of the run itself, beside its verdicts."""
+    return {
+        "evaluation": "results/evaluation/intervals.csv",
+        "loss": [
+            f"results/train/{arm}/seed{seed}/steps.csv"
+            for arm in ARMS
+            if arm in PLAN["arms"]
+            for seed in seeds(arm)
+        ],
+        "drops": "results/data/drops.csv",
+        "augmentation": "results/data/augmentation.csv",
+        "kv_grid": observation_files(
+            "kv_cache", experiment_arms("kv_cache") + ["transformers-mla"]
+        ),
+    }

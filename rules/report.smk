@@ -4,17 +4,8 @@
 rule report:
     """Claim cards, forest plot, curves, tables, links to the raw observations."""
     input:
+        unpack(lambda w: {} if w.report == "own" else ran()),
         summary=lambda w: SUMMARIES[w.report],
-        evaluation="results/evaluation/intervals.csv",
-        steps=[
-            f"results/train/{arm}/seed{seed}/steps.csv"
-            for arm in ARMS
-            if arm in PLAN["arms"]
-            for seed in seeds(arm)
-        ],
-        drops="results/data/drops.csv",
-        augmentation="results/data/augmentation.csv",
-        kv_cache=observation_files("kv_cache", experiment_arms("kv_cache") + ["transformers-mla"]),
     output:
         html=report(
             "results/{report}_report.html",

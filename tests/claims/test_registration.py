@@ -85,6 +85,24 @@ def test_a_family_that_shrank_after_the_data_is_told():
     assert found == {"status": "changed after the data", "diff": ["family_size: 12 -> 2"]}
 
 
+@pytest.mark.parametrize(("then", "now"), [(1, 2), (1, 12), (4, 5)])
+def test_claims_that_join_a_family_change_none_that_was_there(then, now):
+    stored = {"quick": {"registered": {"R-8.quick": dump(claim()) | {"family_size": then}}}}
+    found = registration.status(claim(), stored, family_size=now)
+    assert found == {"status": "as registered", "diff": [], "family_then": then}
+    changed = registration.status(claim(("test.sesoi", 1.1)), stored, family_size=now)
+    assert changed["status"] == "changed after the data"
+    assert changed["diff"] == ["test.sesoi: 1.05 -> 1.1"]
+
+
+def test_the_smallest_family_of_all_arms_is_told():
+    stored = {
+        arm: {"registered": {"R-8.quick": dump(claim()) | {"family_size": size}}}
+        for arm, size in (("quick", 3), ("plain", 2), ("other", 5))
+    }
+    assert registration.status(claim(), stored, family_size=5)["family_then"] == 2
+
+
 @pytest.mark.parametrize(
     ("place", "value", "line"),
     [

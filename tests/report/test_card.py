@@ -149,3 +149,22 @@ def test_multiplicity_shows_all_three_p_values_by_size(html: str) -> None:
 def test_an_exact_claim_has_no_doubt_to_show(html: str) -> None:
     seen = card(html, "R-1")
     assert "How sure is this" not in seen and "smallest effect" not in seen
+
+
+@pytest.mark.parametrize(
+    "path", ["own/scores.csv", "お試し/結果 1.jsonl", "../elsewhere/samples_quiz_2026-05-01.jsonl"]
+)
+def test_the_card_names_the_tables_that_were_brought(path: str) -> None:
+    brought = {"path": path, "sha256": "ab" * 32, "rows": 1234}
+    page = render({"claims": [claim("X-1", "PARTIAL", {**paired(), "tables": [brought]})]})
+    seen = card(page, "X-1")
+    assert f"Tables that were brought {path} 1,234 rows" in seen and "ab" * 6 in seen
+    assert "Tables that were brought" not in card(render(), "R-8.quick")
+
+
+def test_a_grown_family_is_told_and_marks_nothing() -> None:
+    kept = {"status": "as registered", "diff": [], "family_then": 2}
+    analysis = {**paired(), "family": "main", "registration": kept}
+    page = render({"claims": [claim("X-1", "PARTIAL", analysis)]})
+    assert "family main, m = 5; 2 when registered" in card(page, "X-1")
+    assert 'class="notice"' not in page and 'class="tag changed"' not in page

@@ -98,6 +98,14 @@ def test_bare_summary_and_empty_tables_still_make_a_page() -> None:
     assert "None" not in seen and "nan" not in seen
 
 
+@pytest.mark.parametrize("left", [{}, empty(), {"drops": tables()["drops"]}])
+def test_what_was_not_run_has_no_section(left: dict) -> None:
+    page = Reader(build(summary(), {}, **left))
+    assert not {"adaptation", "cache"} & {*page.ids}
+    assert ("data" in page.ids) == ("drops" in left and not left["drops"].empty)
+    assert {link[1:] for link in page.links if link.startswith("#")} <= {*page.ids}
+
+
 def test_repeated_ids_and_unknown_verdicts_are_refused_together() -> None:
     given = {"claims": [claim("X-1", "FAILED"), claim("X-1", "MAYBE")]}
     with pytest.raises(ValueError, match="X-1: the id is used twice; claim X-1: verdict 'MAYBE'"):

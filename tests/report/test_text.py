@@ -43,8 +43,8 @@ def test_open_and_missing_bounds() -> None:
 
 
 def test_probabilities_never_round_to_certainty() -> None:
-    values = [0.0, 1e-9, 0.9749, 0.99999, 1.0, None]
-    shown = ["0.000", "< 0.001", "0.975", "> 0.999", "1.000", "–"]
+    values = [0.0, 1e-9, 0.9759, 0.99999, 1.0, None]
+    shown = ["0.000", "< 0.001", "0.976", "> 0.999", "1.000", "–"]
     assert [text.probability(value) for value in values] == shown
     assert [text.p_value(p) for p in (0.0, 0.0004, 0.02)] == [
         "0.000",

@@ -7,10 +7,11 @@ import pytest
 from kensho import observations
 from kensho.claims.model import Claim
 from kensho.files import sha256, write_json
-from kensho.stats.derive import derive, verify
+from kensho.stats.derive import derive, orphans, verify
 from kensho.stats.summary import summarise
 
 NAME = "summary.json"
+KNOWN = ("R-1", "R-2")
 SETTINGS = {"family_size": 1, "alpha": 0.05, "seed": 7, "draws": 500}
 
 
@@ -70,7 +71,7 @@ def results(tmp_path):
 
 
 def verified(results):
-    lines = verify({NAME: json.loads((results / NAME).read_text())}, results)
+    lines = verify({NAME: json.loads((results / NAME).read_text())}, results, KNOWN)
     assert not any("\n" in line for line in lines)
     return lines
 
@@ -166,26 +167,73 @@ def test_an_analysis_that_cannot_be_read_is_named(results, content):
 def test_a_verdict_changed_in_the_summary_is_told(results):
     summary = json.loads((results / "summary.json").read_text())
     summary["claims"][0]["verdict"] = "PARTIAL"
-    [line] = verify({NAME: summary}, results)
-    assert line == f"{results}/analysis/R-1.json: not what summary.json shows of it"
+    [line] = verify({NAME: summary}, results, KNOWN)
+    assert line.startswith(f"{results}/analysis/R-1.json: not what summary.json shows of it")
 
 
 def test_a_verdict_without_an_analysis_is_told(results):
     summary = json.loads((results / "summary.json").read_text())
     summary["claims"][0]["analysis"] = None
-    assert any("but no analysis" in line for line in verify({NAME: summary}, results))
+    assert any("but no analysis" in line for line in verify({NAME: summary}, results, KNOWN))
 
 
 def test_a_claim_changed_after_its_verdict_is_told(results):
     summary = json.loads((results / "summary.json").read_text())
     summary["claims"][0]["record"]["test"]["region"] = [0.01, 0.02]
-    lines = verify({NAME: summary}, results)
+    lines = verify({NAME: summary}, results, KNOWN)
     assert any(line.startswith(f"{results}/analysis/R-1.json: claim_sha256: ") for line in lines)
     assert any("derived anew FAILED" in line for line in lines)
+
+
+def test_a_record_that_is_no_claim_is_told_in_a_line(results):
+    summary = json.loads((results / "summary.json").read_text())
+    summary["claims"][0]["record"]["test"]["regoin"] = 1
+    [line] = verify({NAME: summary}, results, KNOWN)
+    assert line.startswith(f"{results}/analysis/R-1.json: record.test.regoin: unknown key")
+
+
+def test_verdicts_that_no_summary_shows_are_derived_again(results):
+    assert verify({}, results, KNOWN) == []
+    paths = [results / f"analysis/{name}.json" for name in KNOWN]
+    edit(paths[0], '"VERIFIED"', '"FAILED"')
+    reason = json.loads(paths[1].read_text())["reason"]
+    edit(paths[1], f'"reason": "{reason}"', '"reason": "OTHER"')
+    found = "\n".join(verify({}, results, KNOWN))
+    assert f"{paths[0]}: verdict: stored FAILED, derived anew VERIFIED" in found
+    assert f"{paths[1]}: reason: stored OTHER, derived anew {reason}" in found
+    edit(paths[0], '"region": [', '"regoin": [')
+    assert any(
+        line.startswith(f"{paths[0]}: record.test.region: required key is missing")
+        for line in verify({}, results, KNOWN)
+    )
+
+
+@pytest.mark.parametrize("known", [(), ("R-1",), ("R-2", "R-3")])
+def test_the_analysis_of_a_removed_claim_is_an_orphan_and_no_fault(results, known):
+    left = [results / f"analysis/{name}.json" for name in KNOWN if name not in known]
+    assert orphans({}, results, known) == left
+    for path in left:
+        edit(path, '"verdict": "', '"verdict": "UN')
+    assert verify({}, results, known) == []
+    summary = {NAME: json.loads((results / NAME).read_text())}  # of before it was removed
+    assert orphans(summary, results, known) == []
+    assert verify(summary, results, known) != []
+
+
+@pytest.mark.parametrize("names", [["own/a.csv"], ["表.csv", "b c.jsonl"], ["x/1", "x/2", "x/3"]])
+def test_an_analysis_names_the_tables_that_were_brought(results, names):
+    for arm, rows in (("mla", 3), ("mha", 4)):
+        path = results / f"benchmark_data/kv_cache/{arm}.conditions.json"
+        held = [{"path": n, "format": "csv", "sha256": f"{n} hash", "rows": rows} for n in names]
+        path.write_text(json.dumps({**json.loads(path.read_text()), "tables": held}))
+    analysis, _ = derive(claim(), results, **SETTINGS)
+    assert analysis["tables"] == [
+        {"path": name, "sha256": f"{name} hash", "rows": 7} for name in names
+    ]
 
 
 def test_claims_that_were_not_tested_need_no_file(tmp_path):
     record = claim().model_dump(mode="json") | {"test": None, "not_tested": "no machine for it"}
     untested = Claim.model_validate(record)
     summary = summarise([untested], {}, {"R-1": "no machine for it"}, scale="full", alpha=0.05)
-    assert verify({NAME: summary}, Path(tmp_path)) == []
+    assert verify({NAME: summary}, Path(tmp_path), KNOWN) == []

@@ -123,6 +123,21 @@ def test_family_counts_registered_tests_also_those_without_observations():
     assert found["family"] == {"main": 2, "other": 1}
 
 
+@pytest.mark.parametrize("shown", [["X-1"], ["X-1", "X-3"], ["X-3"]])
+def test_a_summary_of_some_claims_counts_the_families_of_all(shown):
+    claims = [claim("X-1"), claim("X-2"), claim("X-3", family="other"), claim("X-4")]
+    some = [c for c in claims if c.id in shown]
+    analyses = {c.id: analysis(0.01, family=c.test.family) for c in some}
+    found = summarise(some, analyses, {}, scale="embedded", alpha=0.05, registry=claims)
+    assert [entry["id"] for entry in found["claims"]] == shown
+    sizes = {"main": 3, "other": 1}
+    assert found["family"] == {c.test.family: sizes[c.test.family] for c in some}
+    for entry in found["claims"]:
+        assert entry["analysis"]["p_holm"] == pytest.approx(
+            0.01 * sizes[entry["analysis"]["family"]]
+        )
+
+
 def test_arithmetic_findings_are_counted_and_stand_with_their_claim():
     right = GAIN | {"given": 45, "text": "16.4 to 23.7 given as +45 %"}
     claims = [

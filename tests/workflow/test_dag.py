@@ -48,6 +48,17 @@ def test_four_faults_are_four_lines_and_no_traceback(copy):
     assert "4 problem(s), nothing was run" in said
 
 
+def test_settings_that_yaml_takes_for_something_else_are_named_by_line(copy):
+    lines = ["data:", "  source: 2026-05-01", "train:", "  base: on", "  steps: 010"]
+    (copy / "mine.yaml").write_text("\n".join(lines))
+    done = snakemake(copy, "-n", "--configfile", "mine.yaml")
+    assert done.returncode != 0 and "Traceback" not in done.stdout
+    for line, said in ((2, "`2026-05-01` is read as a date"), (4, "`on` is read as true"),
+                       (5, "`010` is read as 8")):  # fmt: skip
+        assert f"mine.yaml:{line}: {said}; put it in quotes" in done.stdout
+    assert "train.base: expected text, found true; put it in quotes" in done.stdout
+
+
 def test_a_faulty_claim_names_its_file_and_key(copy):
     path = copy / "config" / "claims" / "main.yaml"
     path.write_text(

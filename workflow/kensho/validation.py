@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -94,7 +95,8 @@ def _say(item: dict[str, Any], model: type[BaseModel]) -> str:
         "attributes_type",
         "number",
     ):
-        return f"expected {_EXPECTED[stem]}, found {_shown(found)}"
+        quote = "; put it in quotes" if stem == "string" and isinstance(found, int | float) else ""
+        return f"expected {_EXPECTED[stem]}, found {_shown(found)}{quote}"
     return f"{item['msg'].replace('Input should', 'should')}, found {_shown(found)}"
 
 
@@ -142,8 +144,14 @@ def _models_in(annotation: object) -> list[type[BaseModel]]:
     return [m for argument in get_args(annotation) for m in _models_in(argument)]
 
 
-class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """PyYAML lets the last of two equal keys win in silence; a registry must not."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """YAML 1.2 as people write it: `on`, `no`, 1:30, 2026-05-01 and 010 are text.
+
+    PyYAML speaks YAML 1.1, where they are true, false, 90, a date and 8. It also lets the last of
+    two equal keys win in silence; a registry must not.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict] = {}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
@@ -156,13 +164,78 @@ class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         return super().construct_mapping(node, deep)
 
 
+_WHOLE = "(?:0|[1-9][0-9]*)"
+for _tag, _pattern, _first in (
+    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", "~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", f"[-+]?{_WHOLE}", "-+0123456789"),
+    (
+        "float",  # 12e4567 is no number: revisions look like that
+        rf"[-+]?(?:{_WHOLE}\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?{_WHOLE}[eE][-+][0-9]+"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+    ("merge", "<<", "<"),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
+    )
+
+
 def read_yaml(path: Path) -> Any:
     """Read a YAML file; a syntax error or a doubled key raises ValueError `file:line: cause`."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         raise ValueError(f"{path}{line}: {error.problem or error.context}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no such date
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {str(error).splitlines()[0]}") from None
+
+
+def misread(path: Path) -> list[str]:
+    """One line for each plain scalar of a YAML file that a reader of YAML 1.1 takes for another.
+
+    Snakemake is one; it reads the configuration before we do. A file that is no YAML has none.
+    """
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return []
+    older, lines = yaml.SafeLoader(""), {}
+    for node in _scalars(root):
+        tag = older.resolve(yaml.ScalarNode, node.value, (True, False))
+        if not node.style and tag != node.tag:  # plain
+            taken, meant = _taken(node.value, yaml.SafeLoader), _taken(node.value, _Loader)
+            where, other = f"{path}:{node.start_mark.line + 1}", meant if taken == "text" else taken
+            mend = "" if other == "a date" else f", or write {other} if that is meant"
+            lines[node.start_mark.index] = (
+                f"{where}: `{node.value}` is read as {taken}; put it in quotes{mend}"
+            )
+    return [lines[place] for place in sorted(lines)]
+
+
+def _taken(text: str, loader: type) -> str:
+    """What a plain scalar is to a loader, as one would write it; a date or text by that word."""
+    value = yaml.load(text, Loader=loader)
+    if isinstance(value, bool):
+        return f"{value}".lower()
+    if isinstance(value, int | float):
+        return f"{value}"
+    return "text" if isinstance(value, str) else "a date"
+
+
+def _scalars(root: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or id(node) in seen:  # an alias is the node itself
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            yield node
+        elif isinstance(node, yaml.MappingNode):
+            waiting += [part for pair in node.value for part in pair]
+        else:
+            waiting += node.value

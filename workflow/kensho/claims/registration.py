@@ -54,15 +54,19 @@ def status(
 
     Returns `status` ("as registered", "changed after the data" or "registered after the data")
     and `diff`, a line for each changed key. One arm that differs is enough. Published data were
-    there before any registration, so they are never "as registered".
+    there before any registration, so they are never "as registered". A family that shrank narrows
+    the interval and changes the claim; one that grew widens it: its size then is `family_then`.
     """
     now = claim.model_dump(mode="json") | {"family_size": family_size}
     judged = dict(_leaves(_judged(now)))
     stored = [(c.get("registered") or {}).get(claim.id) for c in conditions.values()]
-    diff = []
+    diff, smaller = [], []
     for record in filter(None, stored):
         size = record.get("family_size", family_size)
         record = {key: value for key, value in record.items() if key != "family_size"}
+        if family_size is not None and size < family_size:
+            smaller.append(size)
+            size = family_size
         then = dict(_leaves(_judged({**_completed(record), "family_size": size})))
         diff += [
             f"{key}: {_shown(then, key)} -> {_shown(judged, key)}"
@@ -74,6 +78,7 @@ def status(
     return {
         "status": f"{word} after the data" if word else "as registered",
         "diff": list(dict.fromkeys(diff)),
+        **({"family_then": min(smaller)} if smaller else {}),
     }
 
 

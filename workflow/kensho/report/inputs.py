@@ -11,11 +11,15 @@ from kensho.observations import read
 
 
 def summary(path: str | Path) -> dict:
-    """``statistical_summary.json`` with the time when it was written."""
+    """``statistical_summary.json`` with its name and the time when it was written."""
     path = Path(path)
     written = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
     generated = written.isoformat(timespec="minutes")
-    return {"generated": generated, **json.loads(path.read_text(encoding="utf-8"))}
+    return {
+        "generated": generated,
+        "file": path.name,
+        **json.loads(path.read_text(encoding="utf-8")),
+    }
 
 
 def loss(paths: list[str]) -> pd.DataFrame:

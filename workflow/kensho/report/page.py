@@ -8,37 +8,38 @@ from kensho.report.templates import render
 
 def build(
     summary: dict,
-    evaluation: pd.DataFrame,
-    loss: pd.DataFrame,
-    drops: pd.DataFrame,
-    augmentation: pd.DataFrame,
-    kv_grid: pd.DataFrame,
     execution: dict,
     cost: dict | None = None,
+    *,
+    evaluation: pd.DataFrame | None = None,
+    loss: pd.DataFrame | None = None,
+    drops: pd.DataFrame | None = None,
+    augmentation: pd.DataFrame | None = None,
+    kv_grid: pd.DataFrame | None = None,
 ) -> str:
     """The report as HTML: self-contained, byte-equal for equal inputs, nothing computed but layout.
 
     Args:
         summary: content of `statistical_summary.json`; `claims` holds every claim with its
             verdict and its analysis or null, and its registered `region` where there is one.
+        execution: what the run was; `wall_seconds` is shown in the header, the rest as a list,
+            `rules` (rule, jobs, seconds) as a table.
+        cost: spent_usd, limit_usd, rules (rule, attempts, seconds, usd) and left_out (id,
+            reason); no section where it is empty.
         evaluation: arm, seed, metric, n, estimate, low, high, difference, difference_low,
             difference_high, unit; NaN in the differences of the base arm.
         loss: arm, seed, step, loss (nats per token).
         drops: stage, reason, count.
         augmentation: technique, outcome, count.
         kv_grid: arm, length, batch, dtype, cache_bytes, closed_form_bytes, equal.
-        execution: what the run was; `wall_seconds` is shown in the header, the rest as a list,
-            `rules` (rule, jobs, seconds) as a table.
-        cost: spent_usd, limit_usd, rules (rule, attempts, seconds, usd) and left_out (id,
-            reason); no section where it is empty.
+
+    A table that is None or empty has no section.
 
     Raises:
         ValueError: two claims have the same id, or a verdict is not one of the five words.
     """
     claims = [_view(claim) for claim in summary.get("claims", [])]
     _check(claims)
-    arms = list(dict.fromkeys(loss.arm))
-    limits = (float(loss.loss.min()) * 0.95, float(loss.loss.max()) * 1.02) if arms else (0.0, 1.0)
     judged = [claim for claim in claims if claim["verdict"] != "NOT TESTED"]
     return render(
         "template.html.j2",
@@ -50,20 +51,40 @@ def build(
         verdicts=tables.VERDICTS,
         most_units=claim_plots.MOST_UNITS,
         tally={v: sum(claim["verdict"] == v for claim in claims) for v in tables.VERDICTS},
-        seeds=sorted(loss.seed.unique()),
-        losses=[(arm, plots.loss(loss, arm, limits)) for arm in arms],
+        **(_training(loss) if _held(loss) else {}),
+        **(_cache(kv_grid) if _held(kv_grid) else {}),
         evaluation=[
             {**group, "svg": plots.differences(evaluation, group["metric"])}
-            for group in tables.evaluation(evaluation)
+            for group in (tables.evaluation(evaluation) if _held(evaluation) else [])
         ],
-        grid=tables.cache_grid(kv_grid),
-        cells=len(kv_grid),
-        equal=int(kv_grid["equal"].sum()),
-        drops=drops.to_dict("records"),
-        augmentation=tables.counts(augmentation, "technique", "outcome"),
+        drops=drops.to_dict("records") if _held(drops) else [],
+        augmentation=(
+            tables.counts(augmentation, "technique", "outcome") if _held(augmentation) else ()
+        ),
         execution=execution,
         cost=cost,
     )
+
+
+def _held(table: pd.DataFrame | None) -> bool:
+    return table is not None and not table.empty
+
+
+def _training(loss: pd.DataFrame) -> dict:
+    limits = (float(loss.loss.min()) * 0.95, float(loss.loss.max()) * 1.02)
+    arms = dict.fromkeys(loss.arm)
+    return {
+        "seeds": sorted(loss.seed.unique()),
+        "losses": [(arm, plots.loss(loss, arm, limits)) for arm in arms],
+    }
+
+
+def _cache(kv_grid: pd.DataFrame) -> dict:
+    return {
+        "grid": tables.cache_grid(kv_grid),
+        "cells": len(kv_grid),
+        "equal": int(kv_grid["equal"].sum()),
+    }
 
 
 def _view(claim: dict) -> dict:
@@ -73,13 +94,14 @@ def _view(claim: dict) -> dict:
         **claim,
         "analysis": analysis,
         "claimed_text": tables.claimed(claim),
-        "estimate_text": tables.estimate(analysis),
+        "edges": tables.edges(claim),
+        "estimate_text": tables.estimate(claim),
         "axis": "logarithmic" if tables.scale(analysis) in tables.LOGARITHMIC else "linear",
         "sources": tables.sources(claim),
         "registered": tables.registered(claim),
         "changed": (analysis.get("registration") or {}).get("status") or "as registered",
-        "facts": tables.facts(analysis),
-        "posterior_facts": tables.posterior_facts(analysis),
+        "facts": tables.facts(claim),
+        "posterior_facts": tables.posterior_facts(claim),
         "certainty": tables.certainty(analysis),
         "diagnostics": tables.nested(analysis.get("diagnostics")),
         "planning": tables.planning(analysis),

@@ -9,6 +9,7 @@ from kensho.report.text import (
     MISSING,
     absent,
     bounds,
+    in_full,
     label,
     number,
     p_value,
@@ -54,10 +55,10 @@ def claimed(claim: dict) -> str:
     prefixes = {"value": "", "at_least": "at least ", "at_most": "at most "}
     for key, prefix in prefixes.items():
         if not absent(given.get(key)):
-            return f"{prefix}{number(given[key])}{suffix}"
+            return f"{prefix}{in_full(given[key])}{suffix}"
     if absent(given.get("low")) and absent(given.get("high")):
         return MISSING
-    return f"{number(given.get('low'))} to {number(given.get('high'))}{suffix}"
+    return f"{in_full(given.get('low'))} to {in_full(given.get('high'))}{suffix}"
 
 
 def region(claim: dict) -> tuple[float | None, float | None]:
@@ -82,16 +83,29 @@ def region(claim: dict) -> tuple[float | None, float | None]:
     return low, high
 
 
+def edges(claim: dict) -> list[float | None]:
+    """Where the verdict turns: the ends of the region, and the smallest effect of interest."""
+    analysis, test = claim.get("analysis") or {}, (claim.get("record") or {}).get("test") or {}
+    kind, sesoi, direction = scale(analysis), test.get("sesoi"), test.get("direction")
+    ends = list(region(claim))
+    if kind not in NULLS or absent(sesoi) or absent(direction):
+        return ends
+    if kind == "ratio":
+        return [*ends, sesoi if direction == "greater" else 1 / sesoi]
+    return [*ends, NULLS[kind] + (sesoi if direction == "greater" else -sesoi)]
+
+
 def sources(claim: dict) -> list[tuple[str, str | None]]:
     """Title and address of each source that the claim names by its letter."""
     letters = [part.strip() for part in str(claim.get("source") or "").split(",") if part.strip()]
     return [SOURCES.get(letter, (letter, None)) for letter in letters]
 
 
-def estimate(analysis: dict) -> str:
+def estimate(claim: dict) -> str:
     """The estimate with its 95 % interval; differences carry their sign."""
-    signed = scale(analysis) == "difference"
-    return with_bounds(analysis.get("estimate"), analysis.get("interval"), sign=signed)
+    analysis = claim.get("analysis") or {}
+    pair, signed = analysis.get("interval"), scale(analysis) == "difference"
+    return with_bounds(analysis.get("estimate"), pair, sign=signed, edges=edges(claim))
 
 
 def registered(claim: dict) -> list[tuple[str, str]]:
@@ -99,8 +113,10 @@ def registered(claim: dict) -> list[tuple[str, str]]:
     analysis, test = claim.get("analysis") or {}, (claim.get("record") or {}).get("test") or {}
     exact = analysis.get("design") == "deterministic"
     region = claim.get("region") or test.get("region") or ()
-    ends = ["…" if absent(end) else number(end) for end in region]  # as registered, not rounded
+    ends = ["…" if absent(end) else in_full(end) for end in region]
     family = f"{words(analysis.get('family'))}, m = {words(analysis.get('family_size'))}"
+    if then := (analysis.get("registration") or {}).get("family_then"):
+        family += f"; {words(then)} when registered, and more claims only widen the interval"
     rows = [
         ("estimand", words(analysis.get("estimand"))),
         ("design", label(analysis.get("design") or MISSING)),
@@ -114,17 +130,18 @@ def registered(claim: dict) -> list[tuple[str, str]]:
     return [row for row in rows if row[1] != MISSING]
 
 
-def facts(analysis: dict) -> list[tuple[str, str]]:
-    """Frequentist results of one analysis as label and text; what is null is left out."""
+def facts(claim: dict) -> list[tuple[str, str]]:
+    """Frequentist results of a claim as label and text; what is null is left out."""
+    analysis, ends = claim.get("analysis") or {}, edges(claim)
     effect = analysis.get("effect_sizes") or {}
     units = f"{words(analysis.get('n_units'))} of at least {words(analysis.get('min_units'))}"
     rows = [
-        ("95 % interval", bounds(analysis.get("interval"))),
+        ("95 % interval", bounds(analysis.get("interval"), edges=ends)),
         (
             f"corrected, family of {words(analysis.get('family_size'))}",
-            bounds(analysis.get("interval_family")),
+            bounds(analysis.get("interval_family"), edges=ends),
         ),
-        ("bootstrap 95 % interval", bounds(analysis.get("interval_bootstrap"))),
+        ("bootstrap 95 % interval", bounds(analysis.get("interval_bootstrap"), edges=ends)),
         ("units", MISSING if analysis.get("design") == "deterministic" else units),
         ("p", p_value(analysis.get("p_value"))),
         ("p, Bonferroni", p_value(analysis.get("p_bonferroni"))),
@@ -147,9 +164,9 @@ def planning(analysis: dict) -> list[tuple[str, str]]:
     return nested(power) + nested(analysis.get("variance"))
 
 
-def posterior_facts(analysis: dict) -> list[tuple[str, str]]:
-    """Bayesian results of one analysis as label and text; empty where there is no posterior."""
-    posterior = analysis.get("posterior") or {}
+def posterior_facts(claim: dict) -> list[tuple[str, str]]:
+    """Bayesian results of a claim as label and text; empty where there is no posterior."""
+    posterior, ends = (claim.get("analysis") or {}).get("posterior") or {}, edges(claim)
     rows = [
         ("P(below the claimed region)", probability(posterior.get("p_below"))),
         ("P(claimed region)", probability(posterior.get("p_region"))),
@@ -157,8 +174,8 @@ def posterior_facts(analysis: dict) -> list[tuple[str, str]]:
         ("P(no relevant effect)", probability(posterior.get("p_rope"))),
         ("P(claimed direction)", probability(posterior.get("p_direction"))),
         ("P(a new unit in the region)", probability(posterior.get("p_new_unit"))),
-        ("equal-tailed interval", bounds(posterior.get("eti"))),
-        ("highest-density interval", bounds(posterior.get("hdi"))),
+        ("equal-tailed interval", bounds(posterior.get("eti"), edges=ends)),
+        ("highest-density interval", bounds(posterior.get("hdi"), edges=ends)),
     ]
     return [row for row in rows if row[1] != MISSING]
 
@@ -226,7 +243,7 @@ def schools(claims: list[dict]) -> list[dict]:
     return [
         {
             "claim": claim,
-            "interval": bounds(analysis.get("interval_family")),
+            "interval": bounds(analysis.get("interval_family"), edges=edges(claim)),
             "place": place_of(analysis.get("interval_family"), region(claim)),
             "agree": analysis.get("schools_agree"),
             **{key: probability(posterior.get(key)) for key in ("p_region", "p_direction")},

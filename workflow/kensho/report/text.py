@@ -2,9 +2,13 @@
 
 import math
 import re
+from collections.abc import Sequence
 from numbers import Number
 
+from kensho.digits import as_written, significant, telling
+
 MISSING = "–"
+LIMITS = (0.01, 0.025, 0.05, 0.95, 0.975, 0.99)  # of probabilities, at which the rule decides
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LABELS = {
     "rhat": "R-hat",
@@ -29,12 +33,20 @@ def absent(value: object) -> bool:
     return not math.isfinite(value) if isinstance(value, Number) else not value
 
 
-def number(value: float | None, decimals: int | None = None) -> str:
-    """Four significant digits, or fixed `decimals`; a true minus sign; absent values as a dash."""
+def number(
+    value: float | None, decimals: int | None = None, edges: Sequence[float | None] = ()
+) -> str:
+    """Four significant digits and what tells the value from the edges, or fixed `decimals`.
+
+    A true minus sign; absent values as a dash.
+    """
     if absent(value):
         return MISSING
     if isinstance(value, str):
         return value
+    least = significant(value, 4 if abs(value) >= 1e-3 else 3)
+    if decimals is None and (needed := telling([value], edges, least)) > least:
+        decimals = needed
     if decimals is not None:
         text = f"{value:,.{decimals}f}"
     elif isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15):
@@ -49,40 +61,54 @@ def number(value: float | None, decimals: int | None = None) -> str:
     return text.replace("-", "−")
 
 
+def in_full(value: float | None) -> str:
+    """A registered number in full; absent values as a dash."""
+    return MISSING if absent(value) else as_written(value).replace("-", "−")
+
+
 def decimals_for(low: float, high: float) -> int:
     """Decimals that show two digits of the width of an interval, 6 at most."""
-    width = high - low
-    return min(6, max(0, 1 - math.floor(math.log10(width)))) if width > 0 else 3
+    return min(6, significant(high - low, 2)) if high > low else 3
 
 
-def bounds(pair: list | tuple | None, decimals: int | None = None) -> str:
+def bounds(
+    pair: list | tuple | None,
+    decimals: int | None = None,
+    edges: Sequence[float | None] = (),
+) -> str:
     """`[low, high]`, with an open end as an ellipsis; a dash where there is no interval."""
     if absent(pair) or all(absent(end) for end in pair):
         return MISSING
     if decimals is None and not any(absent(end) for end in pair):
-        decimals = decimals_for(*pair)
-    return "[{}, {}]".format(*("…" if absent(end) else number(end, decimals) for end in pair))
+        decimals = telling(pair, edges, decimals_for(*pair))
+    shown = ("…" if absent(end) else number(end, decimals, edges) for end in pair)
+    return "[{}, {}]".format(*shown)
 
 
-def with_bounds(value: float | None, pair: list | tuple | None, sign: bool = False) -> str:
-    """An estimate and its interval at the same number of decimals."""
+def with_bounds(
+    value: float | None,
+    pair: list | tuple | None,
+    sign: bool = False,
+    edges: Sequence[float | None] = (),
+) -> str:
+    """An estimate and its interval at the same number of decimals, told from the edges."""
     if absent(value) or absent(pair):
-        text = number(value)
+        text = number(value, edges=edges)
     elif any(absent(end) for end in pair):
-        text = f"{number(value)} {bounds(pair)}"
+        text = f"{number(value, edges=edges)} {bounds(pair, edges=edges)}"
     else:
-        decimals = decimals_for(*pair)
+        decimals = telling([value, *pair], edges, decimals_for(*pair))
         text = f"{number(value, decimals)} {bounds(pair, decimals)}"
     return f"+{text}" if sign and not absent(value) and value > 0 else text
 
 
 def probability(value: float | None) -> str:
-    """A probability to three decimals, never shown as exactly 0 or 1 unless it is."""
+    """A probability to three decimals, told from the limits of the rule and from 0 and 1."""
     if absent(value):
         return MISSING
     if 0 < value < 0.001:
         return "< 0.001"
-    return "> 0.999" if 0.999 < value < 1 else f"{value:.3f}"
+    return "> 0.999" if 0.999 < value < 1 else f"{value:.{telling([value], LIMITS, 3)}f}"
 
 
 def p_value(value: float | None) -> str:

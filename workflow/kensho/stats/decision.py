@@ -27,6 +27,7 @@ from fractions import Fraction
 
 from kensho.claims.designs import Test
 from kensho.claims.model import Tier, Verdict
+from kensho.digits import as_written, significant, telling
 from kensho.stats.scales import RATIO, Interval, Region, Scale
 
 _WHOLLY = 0.975  # posterior probability that settles a question under the primary prior
@@ -130,7 +131,8 @@ def decide(
     verdict, reason = cap(verdict, reason, tier, required_tier)
     shown = number(estimate) if math.isfinite(estimate) else "no estimate"
     if interval is not None and math.isfinite(estimate) and all(map(math.isfinite, interval)):
-        decimals = _decimals(*interval)
+        edges = [*region, *scale.beyond(direction, sesoi)]
+        decimals = telling([estimate, *interval], edges, _decimals(*interval))
         low, high = (number(end, decimals) for end in interval)
         shown = f"{number(estimate, decimals)} ({level} interval {low} to {high})"
     said = _said(verdict, reason, region, scope)
@@ -176,13 +178,13 @@ def decide_deterministic(
     if reason == "READINGS":
         said = (
             f"The claimed {region_words(region)} holds for {len(holding)} of {len(readings)} "
-            f"readings: {_listed(holding)}; not for {_listed(others)}"
+            f"readings: {_listed(holding, bounds)}; not for {_listed(others, bounds)}"
         )
         shown = quantity
     else:
-        shown = f"{quantity}: {_listed(readings[:1])}"
+        shown = f"{quantity}: {_listed(readings[:1], bounds)}"
         if readings[1:]:
-            shown += f"; other readings: {_listed(readings[1:])}"
+            shown += f"; other readings: {_listed(readings[1:], bounds)}"
     shown = shown[:1].upper() + shown[1:]
     return verdict, reason, f"{shown}. {said}{_tier_note(reason, tier, required_tier)}."
 
@@ -297,41 +299,41 @@ def _tier_note(reason: str, tier: Tier, required_tier: Tier) -> str:
 
 
 def region_words(region: Region) -> str:
-    """A region in words: `0.05 to 0.13`, `at least 0.95`, `at most 0.25`."""
+    """A region in words, as registered: `0.05 to 0.13`, `at least 0.95`, `at most 0.25`."""
     low, high = region
     if low is None or high is None:
-        return f"at least {number(low)}" if high is None else f"at most {number(high)}"
-    return f"{number(low)} to {number(high)}"
+        return f"at least {as_written(low)}" if high is None else f"at most {as_written(high)}"
+    return f"{as_written(low)} to {as_written(high)}"
 
 
-def number(value: float | Fraction, decimals: int | None = None) -> str:
-    """Four significant digits, or so many decimals."""
+def number(
+    value: float | Fraction, decimals: int | None = None, edges: Sequence[float | None] = ()
+) -> str:
+    """So many decimals, or four significant digits and what tells the value from the edges."""
     value = float(value)
-    if decimals is None:
-        decimals = _significant(value, 4)
-        text = f"{value:,.{decimals}f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    return f"{value:,.{decimals}f}"
-
-
-def _significant(value: float, digits: int) -> int:
-    """Decimals that show so many significant digits of a value."""
-    if not value or not math.isfinite(value):
-        return 0
-    return max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    if decimals is not None:
+        return f"{value:,.{decimals}f}"
+    text = f"{value:,.{telling([value], edges, significant(value, 4))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _decimals(low: float, high: float) -> int:
     """Decimals that show two digits of the width of an interval."""
-    return min(_significant(high - low, 2), 9)
+    return min(significant(high - low, 2), 9)
 
 
-def _listed(readings: Sequence[tuple[str, Fraction, Fraction]], most: int = 3) -> str:
+def _listed(
+    readings: Sequence[tuple[str, Fraction, Fraction]], region: Region, most: int = 3
+) -> str:
     """Readings with their values; of more than ``most`` only their number and range."""
+
+    def between(low: Fraction, high: Fraction) -> str:
+        return f"{number(low, edges=region)} to {number(high, edges=region)}"
+
     if len(readings) > most:
         low, high = min(row[1] for row in readings), max(row[2] for row in readings)
-        return f"{len(readings)} readings from {number(low)} to {number(high)}"
+        return f"{len(readings)} readings from {between(low, high)}"
     return ", ".join(
-        f"{label} {number(low)}" if low == high else f"{label} {number(low)} to {number(high)}"
+        f"{label} {number(low, edges=region) if low == high else between(low, high)}"
         for label, low, high in readings
     )

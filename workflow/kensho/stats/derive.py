@@ -1,14 +1,17 @@
 """From observation files to an analysis, and the check that a stored analysis still follows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 from kensho.claims.model import Claim, Verdict
 from kensho.files import read_json, sha256
 from kensho.observations import read
 from kensho.stats.compare import compare
 from kensho.stats.judge import judge
+from kensho.validation import problems
 
 if TYPE_CHECKING:
     from arviz import InferenceData
@@ -22,7 +25,8 @@ def derive(
 ) -> tuple[dict, "InferenceData | None"]:
     """Judge a claim on the observation files under ``results``.
 
-    The analysis names every file with its sha256 and the settings that it was made with.
+    The analysis holds the claim's record and names every file with its sha256, the tables that the
+    user brought, and the settings that it was made with.
     Raises ValueError naming the file for observations that are missing, malformed or changed.
     """
     tables, conditions, files = {}, {}, []
@@ -34,65 +38,127 @@ def derive(
         )
     settings = {"family_size": family_size, "alpha": alpha, "seed": seed, "draws": draws}
     analysis, posterior = judge(claim, tables, conditions, **settings)
-    return {**analysis, "observations": files, "settings": settings}, posterior
+    return {
+        **analysis,
+        "observations": files,
+        "tables": _brought(conditions.values()),
+        "settings": settings,
+        "record": claim.model_dump(mode="json"),
+    }, posterior
 
 
-def verify(summaries: Mapping[str, Mapping], results: Path) -> list[str]:
+def _brought(conditions: Iterable[Mapping]) -> list[dict]:
+    """Path (as the claim has it), sha256 and rows of each table that observations come from."""
+    found: dict[str, dict] = {}
+    for table in (table for held in conditions for table in held.get("tables") or []):
+        before = found.get(table["path"], {"rows": 0})["rows"]
+        found[table["path"]] = {
+            "path": table["path"],
+            "sha256": table["sha256"],
+            "rows": before + table["rows"],
+        }
+    return list(found.values())
+
+
+def orphans(summaries: Mapping[str, Mapping], results: Path, claims: Collection[str]) -> list[Path]:
+    """Stored analyses of claims that neither the registry (their ids) nor a summary has."""
+    known = {*claims, *(entry["id"] for entry in _judged(summaries))}
+    return [path for path in _analyses(results) if path.stem not in known]
+
+
+def verify(summaries: Mapping[str, Mapping], results: Path, claims: Collection[str]) -> list[str]:
     """Everything in which the stored analyses differ from what the observations say now.
 
-    ``summaries`` by file name. One line each: observation files that changed or are missing (those
-    behind no claim included), analyses that do not follow from them or that no summary shows,
-    entries of a summary that are not their analysis.
+    ``summaries`` by file name, ``claims`` the ids of the registry. One line each: observation files
+    that changed or are missing (those behind no claim included), analyses that do not follow from
+    them, shown by a summary or not, entries of a summary that are not their analysis. Orphans are
+    passed over.
     """
-    found = []
+    found, derived = [], {}
     for path in sorted((results / BENCHMARK_DATA).glob("*/*.csv")):
         try:
             read(path)
         except ValueError as error:
             found.append(str(error))
-    entries = [entry for summary in summaries.values() for entry in summary["claims"]]
-    judged = {entry["id"] for entry in entries if entry["analysis"] is not None}
-    for path in sorted((results / "analysis").glob("*.json")):
-        if path.stem not in judged:
-            found.append(f"{path}: an analysis that no summary shows ({', '.join(summaries)})")
-    derived: dict[str, dict] = {}
     for name, summary in summaries.items():
-        for entry in summary["claims"]:
-            if entry["analysis"] is None:
-                if entry["verdict"] != Verdict.NOT_TESTED:
-                    found.append(f"{entry['id']}: {entry['verdict']} in {name}, but no analysis")
-                continue
+        found += [
+            f"{entry['id']}: {entry['verdict']} in {name}, but no analysis"
+            for entry in summary["claims"]
+            if entry["analysis"] is None and entry["verdict"] != Verdict.NOT_TESTED
+        ]
+        for entry in _judged({name: summary}):
             try:
                 found += _differences(entry, summary, name, results, derived)
             except ValueError as error:
                 found.append(str(error))
+    shown = {entry["id"] for entry in _judged(summaries)}
+    for path in _analyses(results):
+        if path.stem in shown or path.stem not in claims:
+            continue
+        try:
+            analysis = _stored(path)
+            claim = _claim(analysis["record"], path)
+            found += _unlike(path, analysis, claim, results, derived)
+        except ValueError as error:
+            found.append(str(error))
     return list(dict.fromkeys(found))
+
+
+def _judged(summaries: Mapping[str, Mapping]) -> list[Mapping]:
+    entries = [entry for summary in summaries.values() for entry in summary["claims"]]
+    return [entry for entry in entries if entry["analysis"] is not None]
+
+
+def _analyses(results: Path) -> list[Path]:
+    return sorted((results / "analysis").glob("*.json"))
+
+
+def _stored(path: Path) -> dict:
+    analysis = read_json(path)
+    if not {"settings", "record"} <= analysis.keys():
+        raise ValueError(f"{path}: holds no analysis; run the workflow again")
+    return analysis
+
+
+def _claim(record: Mapping, path: Path) -> Claim:
+    try:
+        return Claim.model_validate(record)
+    except ValidationError as error:
+        [first, *_] = problems(error, str(path), Claim, under="record")
+        raise ValueError(f"{first}; run the workflow again") from None
 
 
 def _differences(
     entry: Mapping, summary: Mapping, name: str, results: Path, derived: dict[str, dict]
 ) -> list[str]:
     """Lines about one judged claim of a summary; ``derived`` keeps analyses made anew, by claim."""
-    stored = results / "analysis" / f"{entry['id']}.json"
-    analysis = read_json(stored)
-    if "settings" not in analysis:
-        raise ValueError(f"{stored}: holds no analysis; run the workflow again")
-    claim = Claim.model_validate(entry["record"])
+    path = results / "analysis" / f"{entry['id']}.json"
+    analysis, claim = _stored(path), _claim(entry["record"], path)
     expected = {"alpha": summary["alpha"], "family_size": summary["family"][claim.test.family]}
     for key, value in expected.items() if claim.test.stochastic else ():
         if analysis["settings"][key] != value:
             raise ValueError(
-                f"{stored}: judged with {key} {analysis['settings'][key]}, {name} says {value}; "
+                f"{path}: judged with {key} {analysis['settings'][key]}, {name} says {value}; "
                 "run the workflow again"
             )
+    found = _unlike(path, analysis, claim, results, derived)
+    shown = {key: value for key, value in entry["analysis"].items() if key != "p_holm"}
+    if shown | {"record": entry["record"]} != analysis or any(
+        entry[key] != analysis[key] for key in COPIED
+    ):
+        found.append(f"{path}: not what {name} shows of it; make the report again")
+    return found
+
+
+def _unlike(
+    path: Path, analysis: Mapping, claim: Claim, results: Path, derived: dict[str, dict]
+) -> list[str]:
+    """Where a stored analysis is not what the claim and the observations give."""
     identity = f"{claim.id} {claim.digest()}"
     if identity not in derived:
         derived[identity], _ = derive(claim, results, **analysis["settings"])
     again = derived[identity]
-    differences = compare(analysis, again)
+    found = compare(analysis, again)
     if analysis["observations"] != again["observations"]:
-        differences.append("made from other observation files than those here now")
-    shown = {key: value for key, value in entry["analysis"].items() if key != "p_holm"}
-    if shown != analysis or any(entry[key] != analysis[key] for key in COPIED):
-        differences.append(f"not what {name} shows of it")
-    return [f"{stored}: {difference}" for difference in differences]
+        found.append("made from other observation files than those here now")
+    return [f"{path}: {difference}" for difference in found]

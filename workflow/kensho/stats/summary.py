@@ -17,22 +17,25 @@ def summarise(
     *,
     scale: str,
     alpha: float,
+    registry: list[Claim] | None = None,
 ) -> dict:
     """Content of ``statistical_summary.json``.
 
     ``analyses`` by claim id, ``untested`` the reasons of the others. Holm's adjustment runs over
-    all p-values of a family and stands beside Bonferroni's, which decides.
+    all p-values of a family and stands beside Bonferroni's, which decides. Families are counted
+    over the ``registry``, where ``claims`` are not all of it.
     """
     findings = lint(claims)
     families = sorted({claim.test.family for claim in claims if claim.test})
-    sizes = {name: family_size(claims, name) for name in families}
+    sizes = {name: family_size(registry or claims, name) for name in families}
     adjusted = _holm_by_family(analyses, sizes)
     entries = []
     for claim in claims:
         analysis = analyses.get(claim.id)
         judged = analysis is not None
         if judged:
-            analysis = {**analysis, "p_holm": adjusted.get(claim.id)}
+            analysis = {k: v for k, v in analysis.items() if k != "record"}  # the entry has it
+            analysis["p_holm"] = adjusted.get(claim.id)
         own = findings[findings["claim"] == claim.id].drop(columns="claim")
         entries.append(
             {

@@ -7,17 +7,23 @@ from kensho.report import build
 from kensho.report.inputs import cost, execution, kv_grid, loss, summary
 from scripts.job import LEDGER, job
 
+READERS = {
+    "evaluation": pd.read_csv,
+    "loss": loss,
+    "drops": pd.read_csv,
+    "augmentation": pd.read_csv,
+    "kv_grid": lambda paths: kv_grid([path for path in paths if path.endswith(".csv")]),
+}
+
 with job(snakemake):
     judged = summary(snakemake.input.summary)
     page = build(
         judged,
-        pd.read_csv(snakemake.input.evaluation),
-        loss(snakemake.input.steps),
-        pd.read_csv(snakemake.input.drops),
-        pd.read_csv(snakemake.input.augmentation),
-        kv_grid([path for path in snakemake.input.kv_cache if path.endswith(".csv")]),
         execution("logs/execution_log.txt"),
         cost(LEDGER, Budget.model_validate(snakemake.params.budget), judged),
+        **{
+            name: READERS[name](given) for name, given in snakemake.input.items() if name in READERS
+        },
     )
     with replacing(snakemake.output.html) as temporary:
         Path(temporary).write_text(page, encoding="utf-8")

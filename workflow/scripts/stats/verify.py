@@ -2,16 +2,26 @@ import json
 import sys
 from pathlib import Path
 
-from kensho.stats.derive import verify
+from kensho.stats.derive import orphans, verify
 from scripts.job import job
 
 with job(snakemake):
-    paths = sorted(Path("results").glob("*_summary.json"))
-    if not paths:
-        raise ValueError("results/statistical_summary.json: missing; run the workflow first")
-    summaries = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
-    if differences := verify(summaries, Path("results")):
+    results, claims = Path("results"), snakemake.params.claims
+    summaries = {
+        path.name: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(results.glob("*_summary.json"))
+    }
+    left = orphans(summaries, results, claims)
+    for path in left:
+        print(
+            f"{path}: an orphan, since no claim in config/claims has this id; it is passed over. "
+            f"Put the claim back, or remove it: rm -f {path} {path.with_suffix('.nc')}",
+            file=sys.stderr,
+        )
+    count = len({*results.glob("analysis/*.json")} - {*left})
+    if not count:
+        raise ValueError("results/analysis: no verdict to verify; run the workflow first")
+    if differences := verify(summaries, results, claims):
         print(*differences, sep="\n", file=sys.stderr)
         raise ValueError(f"{len(differences)} difference(s), the first: {differences[0]}")
-    judged = {e["id"] for summary in summaries.values() for e in summary["claims"] if e["analysis"]}
-    print(f"verified: {len(judged)} verdicts follow from their observations", file=sys.stderr)
+    print(f"verified: {count} verdicts follow from their observations", file=sys.stderr)
