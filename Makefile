@@ -50,6 +50,7 @@ config: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
 	command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it or give PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) workflow/kensho/place.py
 	$(PYTHON) -m venv .venv
 	$(PIP) install --quiet --requirement requirements.lock
 	$(PIP) install --quiet --no-deps --editable .

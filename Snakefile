@@ -1,7 +1,18 @@
 # Kenshō: published claims in, verdicts out. See README.md and docs/.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.0")
+sys.path.insert(0, f"{workflow.basedir}/workflow")
+
+from kensho import place
+
+place.in_utf8()
+if refused := place.refusal(Path(workflow.basedir)):
+    raise WorkflowError(refused)
 
 
 configfile: "config/config.yaml"

@@ -11,10 +11,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 LIBRARY = Path(workflow.basedir) / "workflow"
-sys.path.insert(0, str(LIBRARY))
 # Scripts find the library, stay off the network and keep their output to what matters.
 os.environ.update(PYTHONPATH=os.pathsep.join([str(LIBRARY), os.environ.get("PYTHONPATH", "")]))
 for variable, value in {
+    "PYTHONUTF8": "1",  # whatever the locale
     "HF_HUB_OFFLINE": "1",
     "TQDM_DISABLE": "1",
     "TRANSFORMERS_VERBOSITY": "error",
@@ -58,6 +58,15 @@ CONFIG, faults = settings.check(config, SOURCES, CARDS)
 problems += found + faults
 problems += [line for path in workflow.configfiles for line in misread(Path(path))]
 CACHE, MIRROR = paths.folders(CONFIG.paths)
+# What libraries compile and cache lies beside, for the home may be closed to jobs; an image sees
+# for certain, and a run can write for certain, this folder alone.
+COMPILED = CACHE / "libraries"
+if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method or not (
+    paths.writable(CACHE)
+):
+    COMPILED = Path(".snakemake/libraries")
+if workflow.is_main_process:  # jobs inherit it
+    os.environ.update(paths.of_libraries(COMPILED))
 if workflow.is_main_process:  # jobs on a cluster are not told of --retries; they inherit this
     os.environ.update(KENSHO_RETRIES=str(getattr(workflow.execution_settings, "retries", 0)))
 if DeploymentMethod.ENV_MODULES in workflow.deployment_settings.deployment_method:
@@ -162,7 +171,8 @@ if workflow.is_main_process:
         problems.append("own: no claim brings tables (test.external), see docs/own-results.md")
     missing = [n for n in NEEDED if not Path(f"results/sources/{n}/record.json").exists()]
     # preflight lists them beside everything else that it finds; the others go without
-    if not {"preflight", "own", "verify"} & {*sys.argv}:
+    light = ["preflight", "own", "verify", *(f"results/analysis/{name}.json" for name in BRINGING)]
+    if not {*light} & {*sys.argv}:
         problems += source_registry.all_unreachable(
             {name: SOURCES[name] for name in missing if name in SOURCES}, cache=CACHE, mirror=MIRROR
         )
@@ -331,3 +341,21 @@ def evaluated_models(arm, replicates):
     )
     base = {"base": f"results/models/{CONFIG.train.base}"}
     return base | ({"trained": trained} if arm in ARMS else {})
+
+
+def ran():
+    """What the report shows of the run itself, beside its verdicts."""
+    return {
+        "evaluation": "results/evaluation/intervals.csv",
+        "loss": [
+            f"results/train/{arm}/seed{seed}/steps.csv"
+            for arm in ARMS
+            if arm in PLAN["arms"]
+            for seed in seeds(arm)
+        ],
+        "drops": "results/data/drops.csv",
+        "augmentation": "results/data/augmentation.csv",
+        "kv_grid": observation_files(
+            "kv_cache", experiment_arms("kv_cache") + ["transformers-mla"]
+        ),
+    }

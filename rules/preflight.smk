@@ -18,6 +18,7 @@ rule preflight:
         sources={name: source.model_dump(exclude_none=True) for name, source in SOURCES.items()},
         needed=NEEDED,
         cache=str(CACHE),
+        compiled=str(COMPILED),
         mirror=str(MIRROR) if MIRROR else None,
         largest_mb=max(MEMORY),
     script:

@@ -1,24 +1,6 @@
 # The validation report: one file that works offline.
 
 
-def ran():
-    """What the report shows of the run itself, beside its verdicts."""
-    return {
-        "evaluation": "results/evaluation/intervals.csv",
-        "loss": [
-            f"results/train/{arm}/seed{seed}/steps.csv"
-            for arm in ARMS
-            if arm in PLAN["arms"]
-            for seed in seeds(arm)
-        ],
-        "drops": "results/data/drops.csv",
-        "augmentation": "results/data/augmentation.csv",
-        "kv_grid": observation_files(
-            "kv_cache", experiment_arms("kv_cache") + ["transformers-mla"]
-        ),
-    }
-
-
 rule report:
     """Claim cards, forest plot, curves, tables, links to the raw observations."""
     input:

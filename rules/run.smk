@@ -31,7 +31,7 @@ def begin():
 
 def last_failure():
     """What the failed rules said, as the last lines of a run."""
-    said = jobs.FAILURES.read_text().splitlines() if jobs.FAILURES.exists() else []
+    said = jobs.lines(jobs.FAILURES)
     said += [
         f"job {name} was killed before it could say why (interrupted, memory, time limit or node) "
         "(its log is under logs/, SLURM's under logs/slurm)"

@@ -3,6 +3,8 @@
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -46,6 +48,25 @@ def test_needs_on_one_file_system_are_added_up(tmp_path):
     assert states(one) == ["ok"]
     assert states(both) == ["problem"] and "free " in both[0].mend
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("below", ["", "libraries", "libraries/pytensor/compiled"])
+def test_a_cache_that_cannot_be_written_is_a_problem(tmp_path, below):
+    cache = tmp_path / "cache"
+    cache.mkdir(mode=0o555)
+    code = (
+        "from pathlib import Path; from kensho.preflight import disk; "
+        f"[f] = disk({{Path({str(cache / below)!r}): 1}}); print(f.state, f.seen, f.mend, sep='|')"
+    )
+    command = [sys.executable, "-c", code]
+    if os.geteuid() == 0:  # to whom nothing is closed
+        if not shutil.which("setpriv"):
+            pytest.skip("root without setpriv can write everywhere")
+        command = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-all", *command]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8")
+    state, seen, mend = done.stdout.strip().split("|")
+    assert (state, seen) == ("problem", f"{cache} is not writable") and "KENSHO_CACHE" in mend
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system")

@@ -136,7 +136,7 @@ def test_verdicts_without_a_report_and_of_removed_claims_are_no_fault(example):
         "status": "registered after the data", "diff": [], "family_then": 1
     }  # fmt: skip
     page = (example / "results/own_report.html").read_text(encoding="utf-8")
-    assert "own, m = 2; 1 when registered" in page and "changed after" not in page
+    assert "own, m = 2; 1 when registered" in page and "changed after the data" not in page
     assert "verified: 2 verdicts" in snakemake(example, "verify").stdout
 
     only(example, "OWN-1")

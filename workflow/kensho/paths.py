@@ -21,3 +21,34 @@ def folders(given: Paths, environment: Mapping[str, str] = os.environ) -> tuple[
     cache = Path(environment.get("KENSHO_CACHE") or given.cache).expanduser()
     mirror = environment.get("KENSHO_MIRROR") or given.mirror
     return cache, Path(mirror).expanduser() if mirror else None
+
+
+def of_libraries(folder: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Variables under which libraries compile and cache in a folder, and leave the home alone.
+
+    What the user has set stays.
+    """
+    folder = folder.absolute()
+    kept = {
+        "XDG_CACHE_HOME": folder,
+        "MPLCONFIGDIR": folder / "matplotlib",
+        "NUMBA_CACHE_DIR": folder / "numba",
+        "TRITON_CACHE_DIR": folder / "triton",
+    }
+    flags = environment.get("PYTENSOR_FLAGS")  # the last of two equal flags wins
+    compiled = f'base_compiledir="{folder / "pytensor"}"'
+    return {
+        **{name: str(path) for name, path in kept.items() if name not in environment},
+        "PYTENSOR_FLAGS": f"{compiled},{flags}" if flags else compiled,
+    }
+
+
+def writable(folder: Path) -> bool:
+    """Whether a folder, or the nearest one above it that is there, takes new files."""
+    return os.access(existing(folder), os.W_OK)
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    folder = folder.absolute()
+    return next(place for place in (folder, *folder.parents) if place.exists())

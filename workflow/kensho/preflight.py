@@ -20,9 +20,11 @@ import psutil
 from kensho.data.sources import Source, all_unreachable, fetched
 from kensho.files import sha256
 from kensho.models.rocm import Variable
+from kensho.paths import existing
 
 # Bytes of results/ when a scale is through: embedded as measured (3.5 GB), the others allowances.
 RESULTS_BYTES = {"embedded": 4 * 10**9, "standard": 10 * 10**9, "full": 2 * 10**12}
+COMPILED_BYTES = 2 * 10**8  # what libraries compile and cache
 HASHED_BYTES = 5 * 10**8  # larger cached files are checked by their size: seconds count here
 # Name to install, and what is left out without it, by module.
 OPTIONAL_PACKAGES = {
@@ -45,12 +47,12 @@ def disk(needs: Mapping[Path, int]) -> list[Finding]:
     """
     together: dict[int, list[Path]] = {}
     for folder in needs:
-        together.setdefault(_existing(folder).stat().st_dev, []).append(folder)
+        together.setdefault(existing(folder).stat().st_dev, []).append(folder)
     return [_disk(folders, sum(needs[f] for f in folders)) for folders in together.values()]
 
 
 def _disk(folders: list[Path], need: int) -> Finding:
-    places = [_existing(folder) for folder in folders]
+    places = [existing(folder) for folder in folders]
     free = shutil.disk_usage(places[0]).free
     named = " and ".join(map(str, folders))
     closed = [place for place in places if not os.access(place, os.W_OK)]
@@ -77,7 +79,7 @@ def memory(need: int, limit: Path = Path("/sys/fs/cgroup/memory.max")) -> Findin
     """Memory of this machine, or of its control group, against the largest job's bytes."""
     here = psutil.virtual_memory()
     total = here.total
-    if limit.is_file() and (text := limit.read_text().strip()) != "max":
+    if limit.is_file() and (text := limit.read_text(encoding="utf-8").strip()) != "max":
         total = min(total, int(text))
     free = min(here.available, total)
     seen = f"{_gb(total)}, of which {_gb(free)} free; the largest job asks {_gb(need)}"
@@ -265,16 +267,12 @@ def as_table(findings: Iterable[Finding]) -> str:
     return "\n".join(lines)
 
 
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
-    folder = folder.absolute()
-    return next(place for place in (folder, *folder.parents) if place.exists())
-
-
 def _said(*command: str) -> str | None:
     """What a program prints, or None if it is missing, fails or hangs."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=5, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None

@@ -22,12 +22,12 @@ TAIL = 5  # lines of a failed job's log that are repeated
 def job(snakemake):
     """Run a script's body: output goes to the rule's log and the terminal, failures to one line."""
     name = " ".join([snakemake.rule, *map(str, snakemake.wildcards)])
-    if name in _lines(GIVEN_UP):  # a retry of what cannot pass
+    if name in lines(GIVEN_UP):  # a retry of what cannot pass
         sys.exit(1)
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
     began = time.time()
-    with open(path, "w", encoding="utf-8") as log, at_work(name):
+    with open(path, "w", encoding="utf-8", errors="backslashreplace") as log, at_work(name):
         sys.stderr = _Both(log, sys.__stderr__)
         try:
             record("started", name)
@@ -41,7 +41,7 @@ def job(snakemake):
             with suppress(OSError):  # where the disk is full, each of these says what it can
                 traceback.print_exc(file=log)
                 log.close()
-            said += [f"  | {line}" for line in _lines(path)[-TAIL:]]
+            said += [f"  | {line}" for line in lines(path)[-TAIL:]]
             with suppress(OSError):
                 record("failed", name, time.time() - began)
             with suppress(OSError):
@@ -118,8 +118,8 @@ def finished(name: str) -> bool:
 def _last_events() -> dict[str, str]:
     """What each job of the last run said last."""
     said: dict[str, str] = {}
-    for line in _lines(EXECUTION_LOG):
-        _, event, name, *_ = [*line.split("\t"), "", ""]  # a kill may have torn it
+    for line in lines(EXECUTION_LOG):
+        _, event, name, *_ = [*line.split("\t"), "", ""]
         if event == "run":
             said = {}
         else:
@@ -127,13 +127,16 @@ def _last_events() -> dict[str, str]:
     return said
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+def lines(path: Path) -> list[str]:
+    """Lines of a text file that a kill may have torn; none where there is no such file."""
+    if not path.is_file():
+        return []
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 def _append(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a", encoding="utf-8") as file:
+    with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text + "\n")
 
 

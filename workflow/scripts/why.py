@@ -7,6 +7,7 @@ seeks no reason of its own. It records parameters without names: values are pair
 """
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -140,7 +141,14 @@ def told(dry_run: str) -> str:
 def main(arguments: list[str]) -> None:
     profile = [] if "--profile" in arguments else ["--profile", "local"]
     command = [sys.executable, "-m", "snakemake", *profile, "--dry-run", *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"},
+    )
+    sys.stdout.reconfigure(errors="backslashreplace")
     print(told(done.stdout) if done.returncode == 0 else done.stdout)
     sys.exit(done.returncode)
 

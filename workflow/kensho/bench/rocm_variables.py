@@ -60,7 +60,7 @@ def conditions(root: Path, libraries: Iterable[Path]) -> dict:
         "warmup": "none: names do not depend on time",
         "fallbacks": [],
         "stack": {
-            "rocm": version.read_text().strip() if version.is_file() else None,
+            "rocm": version.read_text(encoding="utf-8").strip() if version.is_file() else None,
             "torch": torch_build(),
             "libraries": len(list(libraries)),
         },

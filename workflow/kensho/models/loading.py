@@ -31,7 +31,9 @@ def compute_dtype(asked: str) -> torch.dtype:
         return getattr(torch, asked)
     if torch.cuda.is_available():
         return torch.bfloat16
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    flags = (
+        Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
+    )
     fast = "avx512_bf16" in flags or "amx_bf16" in flags
     return torch.bfloat16 if fast else torch.float32
 

@@ -10,7 +10,7 @@ STATUS = Path("/proc/self/status")
 
 def resident_bytes(field: str = "VmRSS") -> int:
     """A memory line of /proc/self/status in bytes (VmRSS: now, VmHWM: peak)."""
-    return int(re.search(rf"{field}:\s+(\d+) kB", STATUS.read_text())[1]) * 1024
+    return int(re.search(rf"{field}:\s+(\d+) kB", STATUS.read_text(encoding="utf-8"))[1]) * 1024
 
 
 def reset_peak() -> bool:
@@ -19,7 +19,7 @@ def reset_peak() -> bool:
         torch.cuda.reset_peak_memory_stats()
         return True
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
         return True
     except OSError:
         return False

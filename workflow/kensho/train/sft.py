@@ -166,10 +166,11 @@ class Observer(TrainerCallback):
 
     def keep(self, step: int) -> None:
         """Take over the steps up to the checkpoint from an interrupted run, drop later ones."""
-        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
         rows = [json.loads(line) for line in lines if line.endswith("}")]
         self.rows = [row for row in rows if row["step"] <= step]
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in self.rows))
+        lines = "".join(json.dumps(row) + "\n" for row in self.rows)
+        self.path.write_text(lines, encoding="utf-8")
 
     def on_train_begin(self, args, state, control, **_):
         reset_peak()
@@ -193,7 +194,7 @@ class Observer(TrainerCallback):
             "peak_bytes": peak_bytes() - self.baseline,
         }
         self.rows.append(row)
-        with open(self.path, "a") as file:
+        with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         left = (self.steps - row["step"]) * np.mean([r["seconds"] for r in self.rows])
         print(
@@ -208,7 +209,7 @@ class Observer(TrainerCallback):
 def _exclusive(folder: Path):
     """Hold the folder's lock; a run that survived its killed parent is waited for."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as file:
+    with open(folder / "lock", "w", encoding="utf-8") as file:
         if not lock(file):
             print(f"{folder}: another process still trains here; waiting", file=sys.stderr)
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,5 +1,6 @@
 """The jobs that Snakemake would run, from the table that a dry run prints."""
 
+import os
 import re
 import subprocess
 import sys
@@ -19,7 +20,11 @@ def dry_run(command: Sequence[str], target: str) -> list[str]:
 def planned(command: Sequence[str], target: str) -> dict[str, int]:
     """Planned jobs of a target by rule. Raises ValueError if Snakemake cannot plan it."""
     done = subprocess.run(
-        dry_run(command, target), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        dry_run(command, target),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
     if done.returncode:
         print(done.stdout, file=sys.stderr)

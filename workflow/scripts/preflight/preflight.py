@@ -15,6 +15,7 @@ with job(snakemake):
     absent = (s for s in accepted.values() if not (cache / s.sha256).is_file())
     needs = {
         results: preflight.still_to_come(results, preflight.RESULTS_BYTES[given.scale]),
+        Path(given.compiled): preflight.COMPILED_BYTES,
         cache: sum(2 * source.bytes for source in absent),  # the file and the package it is in
     }
     partitions, instead = os.environ.get("KENSHO_PARTITIONS"), given.accelerator_fallback

@@ -39,7 +39,7 @@ with job(snakemake) as fallbacks:
         "corpus": corpus,
         "samples": kept,
         "samples_sha256": sha256(snakemake.input.samples),
-        "base": json.loads(Path(snakemake.input.record).read_text()),
+        "base": json.loads(Path(snakemake.input.record).read_text(encoding="utf-8")),
         "dtype": str(dtype).removeprefix("torch."),
         "threads": snakemake.threads,
         "fallbacks": fallbacks,
