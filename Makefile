@@ -4,6 +4,7 @@
 # make jlce: sixteen Japanese tasks, results/jlce.html
 # make why:    what would run now, and because of what (TARGET=benchmark for another target)
 # make test:   the default tests
+# make test-all: all others, and the calibration
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PIP := .venv/bin/python -m pip --disable-pip-version-check
@@ -37,7 +38,8 @@ test: .venv/installed
 	.venv/bin/python -m pytest
 
 test-all: .venv/installed
-	.venv/bin/python -m pytest -m "slow or slurm or browser or gpu"
+	.venv/bin/python -m pytest -m "slow or slurm or browser or whole or gpu"
+	@$(SNAKEMAKE) calibration --quiet rules
 
 lint: .venv/installed
 	.venv/bin/ruff check .
