@@ -163,6 +163,17 @@ def test_the_ranking_shows_ability_ranks_and_tests(given):
     assert 'style="--share:34.1%">0.710' in found
 
 
+def test_thinking_that_was_cut_is_counted_for_the_arms_that_thought(given):
+    assert "Thinking" not in text(part(jlce.build(**given), "details"))
+    for arm, answers in zip(given["arms"], (1200, 0)):
+        counts = {"answers": answers, "characters": 45_000, "without_answer": 7}
+        arm["thinking"] = counts if answers else dict.fromkeys(counts, 0)
+    seen, first = text(part(jlce.build(**given), "details")), given["arms"][0]["arm"]
+    assert seen.count("Thinking was cut") == 1
+    assert f"from 1,200 written answers of {first} (45,000 characters)" in seen
+    assert "7 of them held nothing else and failed" in seen
+
+
 def test_models_that_differ_are_named(given):
     given["ranking"]["nemenyi"]["critical_difference"] = 1.2
     seen = text(part(jlce.build(**given), "ranking"))

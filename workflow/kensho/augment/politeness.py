@@ -57,8 +57,8 @@ def lexical_verbs() -> frozenset[str]:
 def is_lexical(words: Sequence[Morpheme], head: int) -> bool:
     """Whether a verb, or the one under its passive or causative, is one of :func:`lexical_verbs`.
 
-    Its spelling does not matter (戴く: 頂く), but いる is spelt 居る only by Sudachi. とる and どる
-    are contractions of ておる behind another verb alone.
+    Its spelling does not matter (戴く: 頂く), but いる is spelt 居る only by Sudachi. Behind a verb
+    とる and どる are ておる.
     """
     while head and kind_of(words[head]) == "助動詞-レル":
         head -= 1
@@ -76,7 +76,7 @@ def conjugate(lemma: str, kind: str, form: str) -> str | None:
     ``past``, ``negative`` (before い/かった) and ``volitional``. Verbs in ずる (感ずる) are given
     their modern form in じる.
     """
-    if lemma in lexical_verbs() - {"とる", "どる"}:
+    if lemma in lexical_verbs():
         return None
     if kind == "サ行変格" and lemma.endswith("ずる"):
         lemma, kind = lemma[:-2] + "じる", "上一段-ザ行"
