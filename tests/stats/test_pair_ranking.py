@@ -28,7 +28,7 @@ def claim(**test):
         "source": "own",
         "statement": "a is better than b, b than c",
         "quantity": "win probability",
-        "unit": "share",
+        "unit": "win probability",
         "claimed": {"at_least": 0.5},
         "scope": {"models": ["any"]},
         "test": common | test,
@@ -102,7 +102,7 @@ def test_an_order_by_comparisons_is_registered_whole(change, said):
 @pytest.mark.slow
 @pytest.mark.parametrize("every", [False, True], ids=["arena", "every pair on each prompt"])
 def test_a_true_order_is_verified(every):
-    found = judged(arena(150, every=True) if every else arena(1500))
+    found = judged(arena(150, every=True, seed=1) if every else arena(1500))
     assert (found["verdict"], found["reason"]) == ("VERIFIED", "HOLDS"), found["sentence"]
     assert found["diagnostics"]["gates_ok"], found["diagnostics"]
     assert found["posterior"]["eti"][0] == pytest.approx(found["interval"][0], abs=0.02)
@@ -125,7 +125,7 @@ def test_a_model_that_wins_everything_is_strong_and_not_infinitely_so():
     rows = both_ways([("a", "b"), ("a", "c")], 40, 0) + both_ways([("b", "c")], 30, 10)
     found = judged(rows)
     assert (found["verdict"], found["reason"]) == ("VERIFIED", "HOLDS"), found["sentence"]
-    first = judged(rows, order="first", region=[0.9, None], claimed={"at_least": 0.9})
+    first = judged(rows, order="first", region=[0.9, None])
     assert first["verdict"] == "VERIFIED", first["sentence"]
     assert 0.9 < first["interval"][0] < first["interval"][1] < 1
     exact = stats.beta.ppf(0.025, 80 + 0.5, 0.5)  # Jeffreys of 80 wins in 80

@@ -10,6 +10,7 @@ are worth, whatever the share of ties, and the scale of a win rate.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,22 @@ def win_probability(
         eta = (gap + sign * position)[..., None] + np.asarray(sd)[..., None] * _NODES
         scores = scores + np.exp(log_shares(eta, log_tie[..., None])) @ [0, 0.5, 1] @ _WEIGHTS / 2
     return scores
+
+
+def weakest_win(
+    draws: Mapping[str, np.ndarray],
+    data: Mapping[str, np.ndarray],
+    better: Sequence[int],
+    worse: Sequence[int],
+) -> np.ndarray:
+    """Draws of the smallest win probability of several pairs of models, in new prompts.
+
+    That is the pair with the smallest difference in strength: draws and data as in
+    `models.strengths`.
+    """
+    gap = (draws["theta"][:, better] - draws["theta"][:, worse]).min(axis=1)
+    position = draws["position"] * data.get("shown", 1)
+    return win_probability(gap, position, draws["log_tie"], np.sqrt(2) * draws["sd"])
 
 
 def _design(models: int, shown: bool) -> np.ndarray:
@@ -149,7 +166,7 @@ def _slopes(beta, counts, design, added, tie):
     return score, info + spread, each, missed
 
 
-def gaps(fit: Strengths, pairs: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+def gaps(fit: Strengths, pairs: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     """Win probability of each pair (better, worse) on the logit scale, and its standard error."""
     contrasts = basis(fit.theta.shape[-1])
     logits, errors = [], []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -83,7 +83,7 @@ def pair_ranking(test: designs.PairRanking, reading: None, tables: Tables, seed:
         data=apart(judged, models, known),
         found=_wald(fit),
         prior=test.prior,
-        estimand=lambda draws, data: _smallest(draws, data, better, worse),
+        estimand=lambda draws, data: davidson.weakest_win(draws, data, better, worse),
         aim=0.9 ** (1 / k),
         specifications=lambda alpha: _alternatives(test, judged, dof, alpha),
         shown={
@@ -178,18 +178,6 @@ def apart(judged: Judgements, models: int, known: bool) -> dict[str, np.ndarray]
     }
 
 
-def _smallest(
-    draws: Mapping[str, np.ndarray],
-    data: Mapping[str, np.ndarray],
-    better: np.ndarray,
-    worse: np.ndarray,
-) -> np.ndarray:
-    """Draws of the smallest win probability: that of the smallest difference in strength."""
-    gap = (draws["theta"][:, better] - draws["theta"][:, worse]).min(axis=1)
-    position, spread = draws["position"] * data["shown"], np.sqrt(2) * draws["sd"]
-    return davidson.win_probability(gap, position, draws["log_tie"], spread)
-
-
 def _units(judged: Judgements) -> pd.Series:
     """Mean over a prompt's judgements of what the model won that the claim names earlier."""
     won = np.where(judged.first < judged.second, judged.outcome, 2 - judged.outcome) / 2
@@ -239,13 +227,10 @@ def _direct(
     judged: Judgements, pair: tuple[int, int], known: bool, alpha: float
 ) -> intervals.Fit | None:
     """Win probability of a pair from its own comparisons, both orders alike; None with too few."""
+    won = np.where(judged.first == pair[0], judged.outcome, 2 - judged.outcome) / 2
     scores = [
-        np.where(judged.first == first, judged.outcome, 2 - judged.outcome)[
-            (judged.first == shown[0]) & (judged.second == shown[1])
-        ]
-        / 2
-        for first in pair[:1]
-        for shown in (pair, pair[::-1])
+        won[(judged.first == first) & (judged.second == second)]
+        for first, second in (pair, pair[::-1])
     ]
     if not known:
         scores = [np.concatenate(scores)]

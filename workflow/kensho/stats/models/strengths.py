@@ -20,7 +20,7 @@ import numpy as np
 import pymc as pm
 from scipy.special import logsumexp
 
-from kensho.stats.davidson import log_shares, win_probability
+from kensho.stats.davidson import log_shares, weakest_win
 from kensho.stats.models.base import (
     Data,
     Draws,
@@ -135,36 +135,23 @@ def _log_likelihood(draws: Draws, data: Data) -> np.ndarray:
 
 def _circularity(data: Data) -> np.ndarray:
     """Spread of the pairs' scores that no difference of the models' strengths accounts for."""
-    models = data["alone"].shape[-2]
-    alone = data["alone"]
-    points, number = alone @ [0, 0.5, 1], alone.sum(axis=-1)
+    alone, models = data["alone"], data["alone"].shape[-2]
+    points = alone @ [0, 0.5, 1]
+    number = alone.sum(axis=-1).reshape(-1, models, models)[0]  # the same in every replicate
     if data["first"].size:
-        pair = data["first"] * models + data["second"]
-        order = np.argsort(pair, kind="stable")
-        pairs, start = np.unique(pair[order], return_index=True)
-        at = np.unravel_index(pairs, (models, models))
-        counted = np.diff([*start, pair.size])
-        points, number = points.astype(float), number.copy()
+        cell = data["first"] * models + data["second"]
+        order = np.argsort(cell, kind="stable")
+        held, start, count = np.unique(cell[order], return_index=True, return_counts=True)
+        at = np.unravel_index(held, number.shape)
         points[..., at[0], at[1]] += np.add.reduceat(data["outcome"][..., order], start, -1) / 2
-        number[..., at[0], at[1]] += counted
-    i, j = np.triu_indices(models, 1)
-    n = (number + np.swapaxes(number, -1, -2))[..., i, j]
-    held = np.flatnonzero(n.reshape(-1, n.shape[-1])[0])
-    won = points - np.swapaxes(points, -1, -2) + np.swapaxes(number, -1, -2)
-    score = won[..., i[held], j[held]] / n[..., held] - 0.5
-    root = np.sqrt(n.reshape(-1, n.shape[-1])[0][held])
-    sides = root[:, None] * (np.eye(models)[i[held]] - np.eye(models)[j[held]])
-    left = np.eye(held.size) - sides @ np.linalg.pinv(sides)
-    return np.round((((score * root) @ left) ** 2).sum(axis=-1), 12)
-
-
-def _pair(draws: Draws, data: Data, better: int, worse: int) -> np.ndarray:
-    """Draws of the win probability of one model against another."""
-    gap = draws["theta"][:, better] - draws["theta"][:, worse]
-    shown = data.get("shown", 1)
-    return win_probability(
-        gap, draws["position"] * shown, draws["log_tie"], np.sqrt(2) * draws["sd"]
-    )
+        number = number + np.bincount(held, count, number.size).reshape(number.shape)
+    won = points + np.swapaxes(number - points, -1, -2)
+    i, j = np.nonzero(np.triu(number + number.T, 1))
+    n = (number + number.T)[i, j]
+    score = (won[..., i, j] / n - 0.5) * np.sqrt(n)
+    sides = np.sqrt(n)[:, None] * (np.eye(models)[i] - np.eye(models)[j])
+    left = np.eye(n.size) - sides @ np.linalg.pinv(sides)
+    return np.round(((score @ left) ** 2).sum(axis=-1), 12)
 
 
 STRENGTHS = Model(
@@ -178,7 +165,7 @@ STRENGTHS = Model(
     ),
     parameters=("theta", "position", "log_tie", "sd"),
     effects=("z",),
-    estimand=lambda draws, data: _pair(draws, data, 0, 1),
+    estimand=lambda draws, data: weakest_win(draws, data, [0], [1]),
     prior_draws=_prior_draws,
     replicate=_replicate,
     log_likelihood=_log_likelihood,
