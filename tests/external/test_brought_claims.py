@@ -56,6 +56,14 @@ FAULTS = {
         whole(fields={"judge": "who"}),
         "[0].fields.judge: layout long does not read it; leave it out",
     ),
+    "a score of another layout": (
+        whole(layout="wide", score="points"),
+        "[0].score: layout wide does not read it; leave it out",
+    ),
+    "clusters of a format without": (
+        {"levels": ["topic", "item"], "external": [one(format="helm", metric="score")]},
+        "[0].format: helm says no level 'topic'; leave it out",
+    ),
     "means for items": (
         {"external": [one(a, format="lm-eval-results", metric="score") for a in ("base", "tuned")]},
         "scores.csv holds one mean for each task and no items, so levels must be [task]; for "
@@ -259,3 +267,32 @@ def test_nothing_left_is_refused():
     put("scores.csv", "arm,item,score\nbase,a,\n")
     with pytest.raises(ValueError, match=r"no item has score in every arm"):
         observe(CSV, arms=["base"], incomplete="drop")
+
+
+def test_a_metric_that_only_the_log_could_tell_is_missed_at_the_import():
+    """A log of one metric needs no `metric:`, so that the claim alone does not show the fault."""
+    tables = [
+        {"path": path, "format": "lm-eval", "arm": arm}
+        for path, arm in ((BASE, "base"), (TUNED, "tuned"))
+    ]
+    for path in (BASE, TUNED):
+        put(path, log([1.0, 0.0], metrics=["exact_match"], exact_match=1.0))
+    for metric, said in (
+        ("exact_mach", "did you mean 'exact_match'?"),
+        ("acc", "known: exact_match"),
+        ("f1", "known: exact_match"),
+    ):
+        readings = [claim().test.readings[0].model_dump()]
+        for side in ("treatment", "control"):
+            readings[0][side]["metric"] = metric
+        asked = claim(external=tables, readings=readings)
+        assert external.problems([asked], []) == []
+        brought = external.observe("brought", external.experiments([asked])["brought"])
+        registered = {"OWN-1": {**asked.model_dump(mode="json"), "family_size": 3}}
+        with pytest.raises(ValueError) as error:
+            external.check_metrics(registered, brought)
+        line = f"claim OWN-1: test.metric: the tables of 'tuned' give no '{metric}', {said}"
+        assert str(error.value) == line
+        readings[0]["treatment"]["metric"] = readings[0]["control"]["metric"] = "exact_match"
+        asked = claim(external=tables, readings=readings)
+        external.check_metrics({"OWN-1": asked.model_dump(mode="json")}, brought)

@@ -4,11 +4,14 @@ import gzip
 import json
 import re
 from pathlib import Path
+from random import Random
 
+import pandas as pd
 import pytest
 from brought import BASE, SCORES, TUNED, WINS, lines, log, logs, observe, put, values
 from kensho import observations
 from kensho.stats import units
+from test_suites import QUIZ
 
 CSV = {"path": "scores.csv", "format": "csv"}
 
@@ -392,3 +395,65 @@ def test_a_line_of_ten_megabytes_is_read():
         ),
     ):
         assert values(observe(*make())["base"][0]) == {"a": 1}
+
+
+PIECES = [
+    b'"',
+    b"\n",
+    b"\r",
+    b"\0",
+    b",",
+    b"\xff",
+    b"\xed\xa0\x80",
+    b"\x1b[31m",
+    b"\xef\xbb\xbf",
+    b"{",
+    b"[",
+]
+PIECES += [
+    b"NaN",
+    b"1e999",
+    b"null",
+    b"'",
+    "あ".encode(),
+    "\u2028".encode(),
+    b"\\ud800",
+    b"\x1f\x8b",
+]
+
+
+def spoilt(content, random):
+    """The content with a few pieces put in, cut out or written over."""
+    found = bytearray(content)
+    for _ in range(random.randint(1, 3)):
+        place, piece = random.randrange(len(found) + 1), random.choice(PIECES)
+        kept = place + random.choice([0, len(piece), random.randint(1, 30)])
+        found[place:kept] = random.choice([piece, b""])
+    return bytes(found)
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "parquet", "pairwise", "inspect", "lm-eval"])
+def test_no_other_error_escapes_from_a_spoilt_file(format, tmp_path):
+    """Each is read as it is written, or refused in one printable line that names the file."""
+    pd.DataFrame(ROWS).to_parquet("scores.parquet")
+    content = {
+        **{"csv": SCORES.encode(), "jsonl": lines(ROWS).encode(), "pairwise": WINS.encode()},
+        **{"lm-eval": GOOD.encode(), "inspect": QUIZ.read_bytes()},
+        "parquet": Path("scores.parquet").read_bytes(),
+    }[format]
+    metric = {"lm-eval": "acc", "inspect": "match"}.get(format)
+    named = ["base", "tuned"] if metric else ["tuned"] if format == "pairwise" else [None]
+    tables = [{"path": "spoilt", "format": format, "arm": arm, "metric": metric} for arm in named]
+    random = Random(format)
+    for number in range(120):
+        put("spoilt", spoilt(content, random))
+        arms = ["tuned"] if format == "pairwise" else ["base", "tuned"]
+        try:
+            found = observe(*tables, arms=arms, incomplete=random.choice(["refuse", "drop"]))
+        except ValueError as error:
+            assert str(error).isprintable() and len(str(error)) < 700
+            assert str(error).startswith("spoilt")
+        else:
+            for frame, conditions in found.values():
+                (path,) = observations.write(tmp_path / str(number), frame, conditions)
+                assert observations.read(path)[0].equals(frame)

@@ -43,7 +43,7 @@ def test_a_table_may_be_moved_away_once_it_was_read(example):
     assert done.returncode != 0 and "own/scores.csv: missing; put it there" in done.stdout
     (example / "own/away.csv").rename(scores)
     done = snakemake(example, "-n", "results/analysis/OWN-2.json")
-    assert jobs(done.stdout)["import_tables_own-scores"] == 1
+    assert done.returncode == 0 and "rule import_tables_own-scores:" in done.stdout
 
 
 FAULTS = {

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from kensho.claims.model import Tier
+from kensho.claims.model import Claim, Tier
 from kensho.external import check, harness, suites, tables, wanted
 from kensho.external.rows import At, Row, known, shown
 from kensho.external.wanted import Experiment as Experiment
@@ -44,6 +44,22 @@ def observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame, 
         return _observe(name, experiment)
     except ValueError as error:  # nothing from a file reaches the terminal as it is
         raise ValueError(shown(error, most=600)) from None
+
+
+def check_metrics(claims: Mapping[str, Mapping], brought: Mapping[str, tuple]) -> None:
+    """Raise ValueError for a registered claim of whose metrics an arm's table has none."""
+    for name, record in claims.items():
+        test = Claim.model_validate({k: v for k, v in record.items() if k != "family_size"}).test
+        asked: dict[str, list[str]] = {}
+        for side in test.sides:
+            asked.setdefault(side.arm, []).append(side.metric)
+        for arm, metrics in asked.items():
+            held = brought[arm][0]["metric"].unique()
+            if not set(metrics) & set(held):
+                raise ValueError(
+                    f"claim {name}: test.metric: the tables of '{arm}' give no '{metrics[0]}', "
+                    f"{known(metrics[0], held)}"
+                )
 
 
 def _observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame, dict]]:

@@ -86,7 +86,10 @@ def _complete(
             )
         lack = ", ".join(f"{arm} {len(blocks)}" for arm, blocks in without.items())
         if experiment.paired and len(left) == total:
-            raise ValueError(f"no item has {measure} in every arm (items that lack it: {lack})")
+            paths = ", ".join(sorted({table.path for table in experiment.tables}))
+            raise ValueError(
+                f"{paths}: no item has {measure} in every arm (items that lack it: {lack})"
+            )
         said.append(
             f"{len(left)} of {total} items left out, which not every arm has ({measure}; items "
             f"that an arm lacks: {lack})"

@@ -14,7 +14,7 @@ from pathlib import Path
 from kensho.claims.base import ExternalTable
 from kensho.external.kinds import expect
 from kensho.external.records import document, objects
-from kensho.external.rows import At, Evidence, Row, block, choice, dig, known, need, number
+from kensho.external.rows import At, Evidence, Row, block, choice, dig, known, need, number, text
 from kensho.external.wanted import Experiment
 
 LOG_NAME = re.compile(r"samples_(.+)_\d{4}-\d{2}-\d{2}T.*\.jsonl(\.gz)?")
@@ -35,6 +35,7 @@ def samples(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
         if table.filter not in (None, name):
             continue
         metric = table.metric or choice("metric", None, _metrics(line), where)
+        text(metric, "metric", where)
         doc = line.get("doc") if isinstance(line.get("doc"), dict) else {}
         item = need(doc, table.item, where) if table.item else need(line, "doc_id", where)
         cluster = need(doc, table.cluster, where) if table.cluster else None
@@ -123,11 +124,13 @@ def results(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
     means = whole.get("results") if isinstance(whole, dict) else None
     if not isinstance(means, dict) or not all(isinstance(m, dict) for m in means.values()):
         raise ValueError(f"{table.path}: holds no results of tasks")
-    groups = {name for name, tasks in (whole.get("group_subtasks") or {}).items() if tasks}
-    groups |= set(whole.get("groups") or {})
-    versions, place = whole.get("versions") or {}, 0
+    groups, tasks_of, versions = (
+        found if isinstance(found := whole.get(key), dict) else {}
+        for key in ("groups", "group_subtasks", "versions")
+    )
+    place = 0
     for task, scores in means.items():
-        if task in groups:
+        if task in groups or tasks_of.get(task):
             continue
         place += 1
         where = At(table, place)

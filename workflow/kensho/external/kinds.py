@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -12,6 +13,16 @@ from typing import BinaryIO
 
 MISSING = "missing; put it there or mend the path in the claim"
 FOLDER = "is a folder; name the file in it"
+# What reading a damaged zip archive can raise.
+DAMAGED = (
+    ValueError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
 HEAD = 65_536  # bytes by which a file is told
 GZIP = b"\x1f\x8b"
 EXCEL = "an Excel workbook; save the sheet as CSV"
@@ -121,7 +132,7 @@ def _archive(path: str) -> tuple[str | None, str | None]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError):
+    except DAMAGED:
         return None, "a damaged zip archive; bring it again"
     if any(name.startswith("xl/") for name in names):
         return None, EXCEL

@@ -15,8 +15,6 @@ ORDERS = ("preference.first", "preference.second")  # the arm was shown first, o
 # A slash parts the levels of a block, and control characters survive neither CSV nor terminal. A
 # percent sign is written so only where it would read as one of these.
 ESCAPED = re.compile(r"[/\x00-\x1f\x7f-\x9f]|%(?=2[5F]|[0189][0-9A-F]|7F)")
-
-
 # What a place counts, where it is not always a line.
 KINDS = {"parquet": "row", "inspect": "sample", "lm-eval-results": "task"}
 
@@ -116,6 +114,13 @@ def number(value: object, name: str, where: At, decimal: str | None = None) -> f
     if not hint and re.fullmatch(r"\s*[-+]?[0-9]+,[0-9]+\s*", str(value)):
         hint = "; if this is a decimal comma, say decimal: ','"
     raise ValueError(f"{where}: {name} is '{shown(value, 40)}', not a finite number{hint}")
+
+
+def whole(value: object, name: str, where: At) -> int:
+    """A cell's whole number. Raises ValueError for anything else."""
+    if not re.fullmatch(r"-?[0-9]{1,9}(\.0)?", str(value)):  # 1.0 where a column has blanks
+        raise ValueError(f"{where}: {name} '{shown(value)}' is not a whole number")
+    return int(float(value))
 
 
 def block(levels: Sequence[str], item: object, cluster: object, task: object, where: At) -> str:

@@ -8,11 +8,11 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from kensho.claims.base import ExternalTable
 from kensho.external.harness import digest
-from kensho.external.kinds import expect
+from kensho.external.kinds import DAMAGED, expect
 from kensho.external.records import document, objects
 from kensho.external.rows import (
     At,
@@ -25,6 +25,7 @@ from kensho.external.rows import (
     number,
     shown,
     text,
+    whole,
 )
 from kensho.external.wanted import Experiment
 
@@ -41,16 +42,18 @@ def inspect(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
     `metric` names a scorer, "scorer.key" one that gives several values.
     """
     expect(table.path, table.format)
-    header, found = _log(table)
+    found = _log(table)
+    header = next(found)
     status = "invalidated" if header.get("invalidated") else header.get("status")
     if status != "success":
         raise ValueError(
             f"{table.path}: the run's status is '{shown(status)}', not success; finish it first "
             "(inspect eval-retry)"
         )
-    task, where = table.task or need(header, "eval.task", At(table, 0)), None
-    for number_, sample in enumerate(found, start=1):
-        where = At(table, number_)
+    about, where = header.get("eval"), None
+    task = table.task or (about.get("task") if isinstance(about, dict) else None)
+    for place, sample in enumerate(found, start=1):
+        where = At(table, place)
         metric, value = _score(table, sample.get("scores"), where)
         metadata = sample.get("metadata") or {}
         item = need(metadata, table.item, where) if table.item else need(sample, "id", where)
@@ -61,49 +64,66 @@ def inspect(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
             metric,
             block(experiment.levels, item, cluster, task, where),
             number(LETTERS.get(value, value) if isinstance(value, str) else value, metric, where),
-            where.place,
-            replicate=int(need(sample, "epoch", where)) - 1,
+            place,
+            replicate=whole(need(sample, "epoch", where), "epoch", where) - 1,
             evidence=Evidence(asked, told=bool(asked)),
         )
     if where is None:
         raise ValueError(f"{table.path}: holds no samples; run with samples in the log")
 
 
-def _log(table: ExternalTable) -> tuple[dict, Iterable[dict]]:
-    """Header and samples of a log."""
+def _log(table: ExternalTable) -> Iterator[dict]:
+    """Header of a log, then its samples."""
     if not zipfile.is_zipfile(table.path):
-        whole = document(table)
-        samples = (whole.get("samples") or []) if isinstance(whole, dict) else None
+        log = document(table)
+        samples = (log.get("samples") or []) if isinstance(log, dict) else None
         if not isinstance(samples, list) or not all(isinstance(s, dict) for s in samples):
             raise ValueError(f"{table.path}: no log of Inspect")
-        return whole, samples
-    archive = zipfile.ZipFile(table.path)
-    if "header.json" not in archive.namelist():
-        raise ValueError(f"{table.path}: the run was not finished; finish it (inspect eval-retry)")
-    entries = sorted(filter(SAMPLE.fullmatch, archive.namelist()))
-    return _entry(table, archive, "header.json"), (_entry(table, archive, e) for e in entries)
+        yield log
+        yield from samples
+        return
+    with zipfile.ZipFile(table.path) as archive:
+        names = archive.namelist()
+        if "header.json" not in names:
+            raise ValueError(
+                f"{table.path}: the run was not finished; finish it (inspect eval-retry)"
+            )
+        yield _entry(table, archive, "header.json")
+        for name in sorted(filter(SAMPLE.fullmatch, names)):
+            sample = _entry(table, archive, name)
+            beside = name.removesuffix("sample.json") + "metadata.json"  # of a sample in parts
+            if beside in names:
+                sample["metadata"] = _entry(table, archive, beside)
+            yield sample
 
 
 def _entry(table: ExternalTable, archive: zipfile.ZipFile, name: str) -> dict:
     """One JSON object of a zip archive, also where it is packed with zstd."""
     info = archive.getinfo(name)
     try:
-        if info.compress_type != ZSTD:
-            return json.loads(archive.read(info))
-        import pyarrow
-
-        archive.fp.seek(info.header_offset + 26)
-        lengths = struct.unpack("<2H", archive.fp.read(4))  # of the entry's name and extra field
-        archive.fp.seek(sum(lengths), 1)
-        packed = archive.fp.read(info.compress_size)
-        text = pyarrow.decompress(packed, info.file_size, codec="zstd").to_pybytes()
-        if zlib.crc32(text) != info.CRC:
-            raise ValueError("another checksum")
-        return json.loads(text)
-    except (ValueError, OSError, NotImplementedError, RecursionError, zipfile.BadZipFile) as error:
+        packed = info.compress_type == ZSTD
+        found = json.loads(_unpacked(archive, info) if packed else archive.read(info))
+        if not isinstance(found, dict):
+            raise ValueError("no JSON object")
+        return found
+    except DAMAGED as error:
         raise ValueError(
             f"{table.path}: {shown(name)} is damaged ({shown(error)}); bring the log again"
         ) from None
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Content of an entry that is packed with zstd."""
+    import pyarrow
+
+    archive.fp.seek(info.header_offset + 26)
+    lengths = struct.unpack("<2H", archive.fp.read(4))  # of the entry's name and extra field
+    archive.fp.seek(sum(lengths), 1)
+    packed = archive.fp.read(info.compress_size)
+    content = pyarrow.decompress(packed, info.file_size, codec="zstd").to_pybytes()
+    if zlib.crc32(content) != info.CRC:
+        raise ValueError("another checksum")
+    return content
 
 
 def _score(table: ExternalTable, scores: object, where: At) -> tuple[str, object]:
@@ -111,7 +131,7 @@ def _score(table: ExternalTable, scores: object, where: At) -> tuple[str, object
     if not scores and table.metric:
         return table.metric, None
     values = {}
-    for name, score in (scores or {}).items():
+    for name, score in (scores if isinstance(scores, Mapping) else {}).items():
         value = need(score, "value", where)
         inner = value if isinstance(value, Mapping) else {}
         values |= {f"{name}.{key}": part for key, part in inner.items()} or {name: value}
@@ -138,7 +158,7 @@ def helm(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
         stats = need(entry, "stats", where)
         if entry.get("perturbation") or not isinstance(stats, list):
             continue
-        names = {need(stat, "name.name", where) for stat in stats}
+        names = {text(need(stat, "name.name", where), "metric", where) for stat in stats}
         metrics |= names
         chosen = table.metric or choice("metric", None, names, where)
         for stat in (stat for stat in stats if stat["name"]["name"] == chosen):
@@ -156,7 +176,7 @@ def helm(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
                 ),
                 number(stat.get("mean"), chosen, where),
                 where.place,
-                replicate=int(entry.get("train_trial_index", 0)),
+                replicate=whole(entry.get("train_trial_index", 0), "trial", where),
                 evidence=Evidence(),
             )
     if not metrics:
@@ -205,6 +225,6 @@ def alpaca(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
 
 def _instruction(entry: Mapping, where: At) -> str:
     """Name of an item: its instruction, cut where it is long and told apart by a digest."""
-    whole = text(need(entry, "instruction", where), "instruction", where)
-    brief = " ".join(whole.split())[:BRIEF].strip()
-    return whole if whole == brief else f"{brief}… {digest(whole)[:8]}"
+    asked = text(need(entry, "instruction", where), "instruction", where)
+    brief = " ".join(asked.split())[:BRIEF].strip()
+    return asked if asked == brief else f"{brief}… {digest(asked)[:8]}"

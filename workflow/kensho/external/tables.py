@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 
 from kensho.claims.base import ExternalTable
 from kensho.claims.rankings import OVER
 from kensho.external.records import ABSENT, records
-from kensho.external.rows import ORDERS, At, Row, block, is_blank, known, number, shown, text
+from kensho.external.rows import ORDERS, At, Row, block, is_blank, known, number, shown, text, whole
 from kensho.external.wanted import Experiment, layout_of
 
 TIE = "tie"
@@ -47,12 +46,10 @@ def _wide(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
     """A column of scores for each arm; where there are several tables, each may lack some."""
     arms = [table.arm] if table.arm else experiment.arms
     scores = {f"score of {arm}": experiment.aliases.get(arm, arm) for arm in arms}
-    columns, spare = {"item": table.item or "item"}, ["replicate", "unit"]
+    columns, maybe = {"item": table.item or "item"}, scores
     if table.arm or len(experiment.tables) == 1:
-        columns, scores_spare = columns | scores, {}
-    else:
-        scores_spare = scores
-    for where, cells in _records(table, experiment, columns, spare, scores_spare):
+        columns, maybe = columns | scores, {}
+    for where, cells in _records(table, experiment, columns, ["replicate", "unit"], maybe):
         name = _block(table, experiment, cells, where)
         unit, replicate = _unit(cells, where), _replicate(cells, where)
         for arm, (score, column) in zip(arms, scores.items(), strict=True):
@@ -68,15 +65,12 @@ def _pairwise(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
     """
     winner = table.score or "winner"
     columns = {"item": table.item or "prompt", "order": "order", "winner": winner}
-    found = [
-        (
-            where,
-            cells,
-            _player(cells, "order", experiment, where),
-            _winner(cells, experiment, where),
-        )
-        for where, cells in _records(table, experiment, columns, ["judge"])
-    ]
+    found = []
+    for where, cells in _records(table, experiment, columns, ["judge"]):
+        first = experiment.named(text(cells["order"], "order", where), where)
+        won = cells["winner"]
+        won = None if is_blank(won) else experiment.named(text(won, "winner", where), where)
+        found.append((where, cells, first, won))
     names = dict.fromkeys(name for *_, first, won in found for name in (first, won) if name)
     if table.arm not in names:
         raise ValueError(f"{table.path}: no '{table.arm}' in it, {known(table.arm, names)}")
@@ -111,7 +105,8 @@ def _comparisons(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
     columns |= {"winner": table.score or "winner"}
     for where, cells in _records(table, experiment, columns, ["judge"]):
         first, second = (_player(cells, key, experiment, where) for key in ("first", "second"))
-        won, judge = _winner(cells, experiment, where), cells["judge"]
+        won, judge = cells["winner"], cells["judge"]
+        won = None if is_blank(won) else _player(cells, "winner", experiment, where)
         if first == second:
             raise ValueError(f"{where}: '{shown(first)}' is compared with itself; take the row out")
         for model in (first, second):
@@ -140,18 +135,14 @@ def _player(cells: Mapping, name: str, experiment: Experiment, where: At) -> str
     return experiment.named(text(cells[name], name, where), where)
 
 
-def _winner(cells: Mapping, experiment: Experiment, where: At) -> str | None:
-    return None if is_blank(cells["winner"]) else _player(cells, "winner", experiment, where)
-
-
 def _records(
     table: ExternalTable,
     experiment: Experiment,
     columns: Mapping[str, str],
     spare: list[str],
-    scores: Mapping[str, str] = {},
+    maybe: Mapping[str, str] = {},
 ) -> Iterator[tuple[At, dict]]:
-    """Records with the columns, those of `spare` and `scores` that are there, cluster and task."""
+    """Records with the columns, those of `spare` and `maybe` that are there, cluster and task."""
     needed = columns | {name: table.fields[name] for name in spare if name in table.fields}
     needed |= {name: table.fields[name] for name in columns if name in table.fields}
     needed |= {"cluster": table.cluster} if table.cluster else {}
@@ -160,7 +151,7 @@ def _records(
     if experiment.levels[-1] == "task":  # a task is its own and only item
         del needed["item"]
     optional = {name: name for name in spare if name not in needed}
-    yield from records(table, needed, optional | scores)
+    yield from records(table, needed, optional | maybe)
 
 
 def _block(table: ExternalTable, experiment: Experiment, cells: Mapping, where: At) -> str:
@@ -175,8 +166,4 @@ def _unit(cells: Mapping, where: At) -> str:
 
 def _replicate(cells: Mapping, where: At) -> int:
     cell = cells["replicate"]
-    if cell is ABSENT:
-        return 0
-    if not re.fullmatch(r"-?[0-9]{1,9}(\.0)?", str(cell)):  # 1.0 where a column has blanks
-        raise ValueError(f"{where}: replicate '{shown(cell)}' is not a whole number")
-    return int(float(cell))
+    return 0 if cell is ABSENT else whole(cell, "replicate", where)

@@ -30,14 +30,18 @@ READ_BY = {
     "filter": {"lm-eval", "lm-eval-results", "helm"},
     "item": {*PLAIN, "lm-eval", "inspect", "alpaca-eval"},
     "cluster": {*PLAIN, "lm-eval", "inspect", "alpaca-eval"},
+    "task": {*PLAIN, "lm-eval", "inspect", "helm", "alpaca-eval"},
     "metric": {"csv", "jsonl", "parquet", "lm-eval", "lm-eval-results", "inspect", "helm"},
 }
-READ_BY["task"] = {*PLAIN, "lm-eval", "inspect", "helm", "alpaca-eval"}
-FIELDS = {
-    "long": {"arm", "task", "replicate", "unit"},
-    "wide": {"task", "replicate", "unit"},
-    "pairwise": {"task", "order", "judge"},
-    "comparisons": {"task", "first", "second", "judge"},
+# Keys and fields of a plain table that a layout does not read.
+_SHOWN = {"fields.first", "fields.second"}
+UNREAD = {
+    "long": {"fields.order", "fields.judge", *_SHOWN},
+    "wide": {"score", "fields.arm", "fields.order", "fields.judge", *_SHOWN},
+    "pairwise": {"metric", "decimal", "fields.arm", "fields.replicate", "fields.unit", *_SHOWN},
+    "comparisons": {
+        *("metric", "decimal", "fields.arm", "fields.replicate", "fields.unit", "fields.order"),
+    },
 }
 AGREED = ("external", "levels", "aliases", "incomplete")
 
@@ -118,8 +122,8 @@ def problems(claims: Iterable[Claim], own: Collection[str]) -> list[str]:
             if differ:
                 lines.append(
                     f"{where}.{differ[0]}: {other.id} names the experiment '{test.experiment}' "
-                    f"with other {' and '.join(_WORDS.get(k, k) for k in differ)}; "
-                    "give both the same, or one of them another experiment"
+                    f"with another value of {' and '.join(differ)}; give both the same, or one of "
+                    "them another experiment"
                 )
         if not test.external:
             lines += [
@@ -145,9 +149,6 @@ def problems(claims: Iterable[Claim], own: Collection[str]) -> list[str]:
     return lines
 
 
-_WORDS = {"external": "tables", "incomplete": "`incomplete`"}
-
-
 def layout_of(table: ExternalTable) -> str:
     """How a plain table lays out its results."""
     return table.layout or (table.format if table.format in JUDGED else "long")
@@ -161,11 +162,12 @@ def _table_faults(tables: Sequence[ExternalTable], test) -> Iterator[str]:
         layout = layout_of(table)
         if table.arm is None and (table.format not in PLAIN or layout in JUDGED):
             yield f"[{number}].arm: required key is missing (whose results {table.path} holds)"
-        for key in table.model_dump(exclude_defaults=True):
+        given = table.model_dump(exclude_defaults=True)
+        for key in [*given, *(f"fields.{name}" for name in table.fields)]:
             if table.format not in READ_BY.get(key, {table.format}):
                 yield f"[{number}].{key}: format {table.format} does not read it; leave it out"
-        for name in sorted(table.fields.keys() - FIELDS[layout]):
-            yield f"[{number}].fields.{name}: layout {layout} does not read it; leave it out"
+            elif table.format in PLAIN and key in UNREAD[layout]:
+                yield f"[{number}].{key}: layout {layout} does not read it; leave it out"
         if table.format == "lm-eval-results" and test.levels != ["task"]:
             yield (
                 f"[{number}].format: {table.path} holds one mean for each task and no items, so "
@@ -176,7 +178,9 @@ def _table_faults(tables: Sequence[ExternalTable], test) -> Iterator[str]:
                 f"[{number}].cluster: the test has no level for '{table.cluster}'; "
                 f"give it levels: [{table.cluster}, item]"
             )
-        if clusters and not table.cluster:
+        if clusters and table.format not in READ_BY["cluster"]:
+            yield f"[{number}].format: {table.format} says no level '{clusters[0]}'; leave it out"
+        elif clusters and not table.cluster:
             yield f"[{number}].cluster: name the column of the level '{clusters[0]}'"
     if all(table.arm is not None for table in tables):
         brought = {table.arm for table in tables}

@@ -1,4 +1,4 @@
-from kensho.external import Experiment, observe
+from kensho.external import Experiment, check_metrics, observe
 from kensho.observations import write
 from scripts.job import job
 from scripts.registration import registered
@@ -7,6 +7,7 @@ with job(snakemake):
     given = snakemake.params
     claims = registered(given.experiment)
     brought = observe(given.experiment, Experiment.of(given.asked))
+    check_metrics(claims, brought)
     for rows, conditions in brought.values():
         write(
             f"results/benchmark_data/{given.experiment}",
