@@ -15,7 +15,7 @@ from kensho.stats.scales import Scale
 if TYPE_CHECKING:
     from kensho.stats.models import Model  # takes seconds to import
 
-MANY = 2000  # clusters or prompts beyond which their own effects are not sampled one by one
+MANY = 200  # clusters or prompts beyond which their own effects are not sampled one by one
 AIM_IN_ORDER = 0.96  # power of the t interval at which that of runs in order has 0.8
 
 
