@@ -66,7 +66,7 @@ def alone(cache: Path, name: str) -> Iterator[None]:
     """Hold the kernel's lock on one file of the cache; it falls with the process that holds it."""
     folder = cache / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / name, "a") as held:
+    with open(folder / name, "ab") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
 
