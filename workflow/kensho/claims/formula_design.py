@@ -18,7 +18,7 @@ _PRIORS = {
 # Columns of every table, and what the fitted model calls its own quantities.
 RESERVED = (
     *(RESPONSE, ARM, "replicate", "y", "trials", "level", "effect", "spread", "noise"),
-    *("precision", "Intercept", "mu", "p", "sigma", "kappa", "threshold"),
+    *("precision", "row_variance", "Intercept", "mu", "p", "sigma", "kappa", "threshold"),
 )
 
 

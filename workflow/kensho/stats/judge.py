@@ -206,7 +206,6 @@ def _stochastic(
         from kensho.stats.models import MODELS
 
         model = MODELS[first.model] if isinstance(first.model, str) else first.model
-        draws = min(draws, first.draws or draws)
         summary, diagnostics, idata = bayesian.posterior(
             model,
             first.data,

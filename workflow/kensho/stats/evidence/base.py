@@ -35,7 +35,6 @@ class Evidence:
         found: tests and effect sizes of the frequentist side.
         model, data, prior, estimand: of the Bayesian side; the last two None for the model's own.
             The model by its name, or itself where it was built for these rows.
-        draws: of each chain, where fewer than the engine's are enough for a slow model.
         recover: (draws of the parameters, family's alpha) -> `kensho.stats.recovery.recover`: a
             check on data of the same shape that must hold before there is a verdict.
         in_order: whether units are runs one after the other, whose autocorrelation is a gate.
@@ -65,7 +64,6 @@ class Evidence:
     specifications: Callable[[float], list[dict]] = lambda alpha: []
     shown: dict = field(default_factory=dict)
     of_posterior: Callable[[Mapping[str, np.ndarray]], dict] = lambda draws: {}
-    draws: int | None = None
     recover: Callable[[Mapping[str, np.ndarray], float], dict] | None = None
 
 

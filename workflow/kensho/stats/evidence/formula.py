@@ -18,7 +18,6 @@ from kensho.stats.units import Tables, _same_unit, split, values
 MAX_ROWS = 5_000  # the sampler sees every row at every step
 MAX_EFFECTS = 2_500  # of groups, each with a value in every draw
 MAX_LEVELS = 15  # of an ordinal score
-DRAWS = 1250  # of each chain: the slowest model still passes the gates with twice the needed ESS
 
 
 def formula_contrast(test: FormulaContrast, reading: None, tables: Tables, seed: int) -> Evidence:
@@ -103,7 +102,6 @@ def formula_contrast(test: FormulaContrast, reading: None, tables: Tables, seed:
                 if "|" in name
             }
         },
-        draws=DRAWS,
         recover=recover,
     )
 

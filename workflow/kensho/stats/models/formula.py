@@ -17,7 +17,6 @@ population of groups: group effects are integrated out, not taken as fitted.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -26,6 +25,8 @@ from scipy import stats
 from scipy.special import expit
 
 from kensho.claims.formula import ARM, RESPONSE, Formula
+from kensho.stats.models import bambi_model
+from kensho.stats.models.bambi_model import OWN, TRIALS, Columns
 from kensho.stats.models.base import (
     Data,
     Draws,
@@ -35,7 +36,6 @@ from kensho.stats.models.base import (
     variations,
 )
 
-TRIALS = "trials"
 _SPREADS = ({"effect": 0.5}, {"effect": 2}, {"spread": 0.5}, {"spread": 2})
 PRIMARY = {
     "gaussian": {"level": 1.0, "effect": 1.0, "spread": 1.0, "noise": 1.0},
@@ -43,25 +43,7 @@ PRIMARY = {
     "beta_binomial": {"level": 1.5, "effect": 1.5, "spread": 2.0, "precision": 20.0},
     "ordinal": {"level": 3.0, "effect": 1.5, "spread": 2.0},
 }
-_BAMBI = {"ordinal": "cumulative"}  # bambi's name where it is another
-_OWN = {"gaussian": ("sigma", "noise"), "beta_binomial": ("kappa", "precision")}
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Design matrices of a table of rows; `fixed` by the name of a term, without the intercept.
-
-    groups: by bambi's name of a term ("1|item"): its columns (rows, c), the group of each row and
-        the number of groups.
-    """
-
-    fixed: dict[str, np.ndarray]
-    groups: dict[str, tuple[np.ndarray, np.ndarray, int]]
-
-    @property
-    def effects(self) -> int:
-        """Number of group effects."""
-        return sum(x.shape[1] * count for x, _, count in self.groups.values())
+_OF_LOGITS = 16.0  # 1 / p (1 - p) of items that are rather hard or easy
 
 
 def columns(formula: Formula, frame: pd.DataFrame) -> tuple[Columns, Callable]:
@@ -119,8 +101,8 @@ def model(
             several = () if name.startswith("1|") else (x.shape[1],)
             found[f"{name}_sigma"] = np.abs(rng.normal(0, prior["spread"], (n, *several)))
             found[f"{name}_offset"] = rng.standard_normal((n, count, *several))
-        if likelihood in _OWN:
-            name, scale = _OWN[likelihood]
+        if likelihood in OWN:
+            name, scale = OWN[likelihood]
             found[name] = half_normal(rng, prior[scale], n)
         if levels is not None:
             found["threshold"] = np.sort(rng.normal(0, prior["level"], (n, levels.size - 1)))
@@ -205,8 +187,19 @@ def model(
         y = np.asarray(data["y"])
         return differences(y if trials is None else y / trials).var(axis=-1)
 
+    def row_variance(data: Data) -> np.ndarray:
+        """About what one row says of the linear predictor: a pivot of the sampler, no estimate."""
+        if likelihood != "gaussian":
+            return np.array(_OF_LOGITS / (1 if trials is None else trials.mean()))
+        y = np.asarray(data["y"], dtype=float)
+        for name, (_, group, _) in design.groups.items():
+            if name.startswith("1|"):
+                size = np.maximum(np.bincount(group), 1)
+                y = y - (np.bincount(group, y) / size)[group]
+        return np.array(max(y.var(), 1e-4))
+
     def build(data: Data, prior: Prior) -> pm.Model:
-        return _build(formula, likelihood, frame, data, prior)
+        return bambi_model.build(formula, likelihood, frame, design, data, prior)
 
     spreads = tuple(f"{name}_sigma" for name in design.groups)
     return Model(
@@ -221,7 +214,7 @@ def model(
         statistic=statistic,
         build=build,
         prepare=_standardised if likelihood == "gaussian" else lambda data: data,
-        inputs=lambda data: {"y": data["y"]},
+        inputs=lambda data: {"y": data["y"], "row_variance": row_variance(data)},
     )
 
 
@@ -297,70 +290,3 @@ def _by_unit(unit: np.ndarray, treated: np.ndarray) -> Callable[[np.ndarray], np
         return means[..., paired, 1] - means[..., paired, 0]
 
     return differences
-
-
-def _build(
-    formula: Formula, likelihood: str, frame: pd.DataFrame, data: Data, prior: Prior
-) -> pm.Model:
-    """bambi's PyMC model, with y and the hyperparameters as `pm.Data` and without what it derives.
-
-    bambi holds the scores and the priors as constants: every data set and prior would be compiled
-    anew. Its deterministic quantities are left out, one of which has an entry for each row.
-    """
-    import bambi
-
-    def scale(name: str):
-        context = pm.modelcontext(None)
-        if name not in context.named_vars:
-            pm.Data(name, np.asarray(prior[name], dtype=float))
-        return context[name]
-
-    def normal(hyper: str):
-        make = lambda name, **given: pm.Normal(name, 0, scale(hyper), **given)  # noqa: E731
-        return bambi.Prior("Normal", dist=make)
-
-    def half(hyper: str):
-        make = lambda name, **given: pm.HalfNormal(name, scale(hyper), **given)  # noqa: E731
-        return bambi.Prior("HalfNormal", dist=make)
-
-    def ordered(name: str, **given):
-        steps = len(np.unique(frame[RESPONSE])) - 1
-        return pm.Normal(
-            name, 0, scale("level"), transform=pm.distributions.transforms.ordered,
-            initval=np.linspace(-1, 1, steps) if steps > 1 else np.zeros(1), **given,
-        )  # fmt: skip
-
-    priors = {
-        "Intercept": normal("level"),
-        "common": normal("effect"),
-        "group_specific": bambi.Prior("Normal", mu=0, sigma=half("spread")),
-    }
-    if likelihood in _OWN:
-        name, hyper = _OWN[likelihood]
-        priors[name] = half(hyper)
-    right = formula.text
-    if likelihood == "ordinal":
-        priors["threshold"] = bambi.Prior("Normal", dist=ordered)
-        frame = frame.assign(**{RESPONSE: pd.Categorical(frame[RESPONSE], ordered=True)})
-        right = right.replace("1 +", "0 +", 1)  # the thresholds take its place
-    left = f"proportion({RESPONSE}, {TRIALS})" if likelihood == "beta_binomial" else RESPONSE
-    spec = bambi.Model(
-        f"{left} ~ {right}",
-        frame,
-        family=_BAMBI.get(likelihood, likelihood),
-        priors=priors,
-        auto_scale=False,
-        center_predictors=False,
-    )
-    spec.build()
-    built = spec.backend.model
-    (response,) = built.observed_RVs
-    old = built.rvs_to_values[response]
-    with built:
-        y = pm.Data("y", np.asarray(data["y"], dtype=float if likelihood == "gaussian" else int))
-    built.rvs_to_values[response] = y
-    built.values_to_rvs[y] = built.values_to_rvs.pop(old)
-    for derived in list(built.deterministics):
-        built.deterministics.remove(derived)
-        del built.named_vars[derived.name]
-    return built
