@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from kensho.stats.calibration import characteristics
 
-# Fewer replications than on the calibration page; acceptance() widens its limits accordingly.
-REPLICATIONS = 1000
+# As on the short calibration page; acceptance() widens its limits accordingly.
+REPLICATIONS = 2000
 
 
 def simulated(name, truth, units, replications=4000, seed=1):
