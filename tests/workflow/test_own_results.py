@@ -160,4 +160,6 @@ def only(folder, name, also=None):
     """Leave one claim of the page, and a copy of it under another name if wanted."""
     [claim] = [c for c in yaml.safe_load(FILES["config/claims/own.yaml"]) if c["id"] == name]
     kept = [claim, *([{**claim, "id": also}] if also else [])]
+    for path in CLAIMS:
+        (folder / path).unlink(missing_ok=True)
     (folder / "config/claims/own.yaml").write_text(yaml.safe_dump(kept))
