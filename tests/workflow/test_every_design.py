@@ -64,10 +64,10 @@ def judgements(orders):
 
 
 def arena():
-    pairs = [("b", "a"), ("c", "b"), ("c", "a")]
+    pairs = [("b", "a", 0.85), ("c", "b", 0.85), ("c", "a", 0.97)]  # strengths that add up
     return [
         {"prompt": f"p{i:03d}", "first": pair[i % 2], "second": pair[1 - i % 2],
-         "winner": pair[0] if RNG.random() < 0.85 else pair[1]}
+         "winner": pair[0] if RNG.random() < pair[2] else pair[1]}
         for i in range(180)
         for pair in [pairs[i % 3]]
     ]  # fmt: skip
