@@ -57,7 +57,14 @@ def test_lora_learns_and_counts_its_parameters(tiny_model, tmp_path):
     assert steps["loss"].iloc[-1] < steps["loss"].iloc[0]
     # q: 32 -> 32, v: 32 -> 16 (two key-value heads), two layers, rank 4
     assert record["trainable_parameters"] == 2 * 4 * ((32 + 32) + (32 + 16))
-    assert record["tokens_per_second"] > 0
+    steady = steps[steps["step"] > 2]
+    assert record["tokens_per_second"] == steady["tokens"].sum() / steady["seconds"].sum()
+
+
+def test_steps_of_warm_up_alone_have_no_speed(tiny_model, tmp_path):
+    steps, record = run(tiny_model, tmp_path, steps=2)
+    assert len(steps) == 2 and record["tokens_per_second"] is None
+    json.dumps(record, allow_nan=False)
 
 
 def test_a_process_of_its_own_observes_its_peak(tiny_model, tmp_path):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kensho.bench.memory_arms import DEFAULT, MEASURED
-from kensho.validation import Count, Name, Section, Seed
+from kensho.validation import Count, Name, Section, Seed, Steps
 
 Experiment = Literal[
     "kv_cache",
@@ -156,7 +156,7 @@ class Medical(Section):
     )
     rank: Count = 8
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    steps: Count = Field(3, description="optimiser steps")
+    steps: Steps = Field(3, description="optimiser steps")
     batch_size: Count = 4
     max_length: Count = Field(256, description="tokens per sample; longer samples are cut")
     evaluated_at_once: Count = 8
@@ -208,7 +208,7 @@ class VocabularyTraining(Section):
         [1, 2, 3], description="replicates: samples and their order (F-8)"
     )
     items: Count = Field(8, description="held-out sentences scored before and after")
-    steps: Count = Field(2, description="optimiser steps, equal for base and expanded model")
+    steps: Steps = Field(2, description="optimiser steps, equal for base and expanded model")
     batch_size: Count = 2
     max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4

@@ -68,7 +68,7 @@ def train(
     same call goes on from the last one and gives the same weights as an undisturbed run; a call
     with other settings, samples, base or ``code`` (a digest) starts anew. Returns the steps (step,
     loss, tokens, seconds, peak_bytes above what was resident before the model was loaded) and a
-    record with parameters, peak memory and tokens per second.
+    record with parameters, peak memory and tokens per second (None if no step was beyond warm-up).
     Raises ValueError if training left the logits unchanged.
     """
     drawn = draw(samples, steps * batch_size, seed)
@@ -148,10 +148,11 @@ def train(
         temporary.rename(output)
     table = pd.DataFrame(observer.rows)
     steady = table[table["step"] > WARMUP_STEPS]
+    speed = steady["tokens"].sum() / steady["seconds"].sum() if len(steady) else None
     return table, {
         "trainable_parameters": sum(p.numel() for p in trained.parameters() if p.requires_grad),
         "peak_memory_bytes": int(table["peak_bytes"].max()),
-        "tokens_per_second": float(steady["tokens"].sum() / steady["seconds"].sum()),
+        "tokens_per_second": speed,
         "samples_in_order_sha256": settings["samples"],
     }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kensho.stats.models import Model  # takes seconds to import
 
 MANY = 200  # clusters or prompts beyond which their own effects are not sampled one by one
-AIM_IN_ORDER = 0.96  # power of the t interval at which that of runs in order has 0.8
+AIM_IN_ORDER = 0.97  # power of the t interval at which that of runs in order has 0.8
 
 
 class Undefined(ValueError):
