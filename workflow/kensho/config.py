@@ -18,7 +18,7 @@ from kensho.budget import Budget
 from kensho.data.sources import LicenceClass, Source
 from kensho.paths import Paths
 from kensho.train.plan import ADAPTABLE, PLANNABLE
-from kensho.validation import Count, Name, Section, Seed, Share, Steps, problems, suggestion
+from kensho.validation import Count, Name, Section, Seed, Share, problems, suggestion
 
 
 class Data(Section):
@@ -79,7 +79,9 @@ class Train(Section):
         min_length=1,
     )
     seeds: list[Seed] = Field([1, 2, 3], description="replicates of each arm", min_length=1)
-    steps: Steps = Field(10, description="optimiser steps, equal for all arms")
+    steps: int = Field(
+        10, ge=3, description="optimiser steps, equal for all arms; the speed leaves two out"
+    )
     batch_size: Count = 8
     max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
     checkpoint_every: Count = Field(5, description="steps between checkpoints for resuming")
