@@ -1,32 +1,34 @@
-# Three augmentation techniques and the selection of what they offer.
+# The augmentation techniques, and the selection of what they offer.
 
 
 rule augment_technique:
     """Variants of the training samples by one technique."""
     input:
+        unpack(lambda w: TECHNIQUES[w.technique].inputs),
         train="results/data/train.csv",
-        attested="results/data/attested.csv",
-        dictionary="results/sources/sudachidict-core/record.json",
-        verbs="resources/linguistics/lexical_verbs.csv",
+        records=lambda w: source_records(TECHNIQUES[w.technique].sources),
     output:
         variants="results/data/augmented/{technique}.csv",
     log:
         "logs/augment_technique/{technique}.log",
     benchmark:
         "logs/benchmarks/augment_technique/{technique}.tsv"
+    wildcard_constraints:
+        technique="|".join(TECHNIQUES),
     priority: 10  # one thread each: together, before the jobs that take all cores
     conda:
-        "../envs/data.yaml"
+        lambda w: environment(TECHNIQUES[w.technique])
+    threads: lambda w: threads(TECHNIQUES[w.technique])
     resources:
-        mem_mb=memory(4000),
-        runtime=minutes(30),
+        **of_part(TECHNIQUES, "technique"),
     params:
-        technique=lambda w: getattr(CONFIG.augmentation, w.technique).model_dump(),
-        limit=(CONFIG.augmentation.target - CONFIG.data.train) // 2,
+        code_of=lambda w: TECHNIQUES[w.technique].code,
+        settings=lambda w: getattr(CONFIG.augmentation, w.technique).model_dump(),
+        limit=PLAN.variants_wanted,
         seed=CONFIG.seed,
-        code=code("augment/augment_technique.py", "data"),
+        code=lambda w: digest_of_part("technique.py", TECHNIQUES[w.technique]),
     script:
-        "../workflow/scripts/augment/augment_technique.py"
+        "../workflow/scripts/technique.py"
 
 
 rule augment:
@@ -53,6 +55,7 @@ rule augment:
         target=CONFIG.augmentation.target,
         threshold=CONFIG.data.near_duplicate,
         seed=CONFIG.seed,
+        techniques=[technique.title for technique in TECHNIQUES.values()],
         code=code("augment/augment.py", "data"),
     script:
         "../workflow/scripts/augment/augment.py"

@@ -4,7 +4,6 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import get_args
 
 from snakemake.deployment.env_modules import EnvModules
 from snakemake.exceptions import WorkflowError
@@ -29,33 +28,34 @@ os.environ.update(PATH=os.pathsep.join([BESIDE, os.environ.get("PATH", "")]))
 # What conda environments do not name themselves comes in the lock's versions too.
 os.environ.setdefault("PIP_CONSTRAINT", str(LIBRARY.parent / "requirements.lock"))
 
-from kensho import budget, config as settings, external, paths, running, slurm
-from kensho.bench.settings import CACHED, Experiment
-from kensho.bench import memory_arms
+from kensho import budget, config as settings, digest, external, paths, running, slurm
+from kensho.augment.catalogue import TECHNIQUES
 from kensho.claims import registry
 from kensho.data import sources as source_registry
-from kensho.digest import code_digest
 from kensho.files import sha256
 from kensho.models import cards, rocm
+from kensho.plan import plan as plans
 from kensho.validation import misread
 from scripts import job as jobs
 
-SOURCES, CLAIMS, CARDS, VARIABLES, problems = {}, [], {}, {}, []
-try:
-    CLAIMS = registry.load(Path("config/claims"))
-except ValueError as error:
-    problems += str(error).splitlines()
-try:
-    CARDS = cards.load(Path("resources/architectures.yaml"))
-except ValueError as error:
-    problems += str(error).splitlines()
-try:
-    VARIABLES = rocm.load(Path("resources/rocm_variables.yaml"))
-except ValueError as error:
-    problems += str(error).splitlines()
-SOURCES, found = source_registry.load("config/sources.yaml")
-CONFIG, faults = settings.check(config, SOURCES, CARDS)
-problems += found + faults
+problems = []
+
+
+def loaded(load, path, empty):
+    """What a file holds; its problems join the others."""
+    try:
+        return load(Path(path))
+    except ValueError as error:
+        problems.extend(str(error).splitlines())
+        return empty
+
+
+CLAIMS = loaded(registry.load, "config/claims", [])
+CARDS = loaded(cards.load, "resources/architectures.yaml", {})
+VARIABLES = loaded(rocm.load, "resources/rocm_variables.yaml", {})
+SOURCES, faults = source_registry.load("config/sources.yaml")
+CONFIG, more = settings.check(config, SOURCES, CARDS)
+problems += faults + more
 problems += [line for path in workflow.configfiles for line in misread(Path(path))]
 CACHE, MIRROR = paths.folders(CONFIG.paths)
 # What libraries compile and cache lies beside, for the home may be closed to jobs; an image sees
@@ -77,96 +77,45 @@ if CONFIG.accelerator == "rocm":  # jobs inherit them; what the user has set sta
     for variable, value in rocm.recommended(VARIABLES).items():
         os.environ.setdefault(variable, value)
 
+
+def observation_files(experiment, arms):
+    """Table and conditions of each arm."""
+    folder = f"results/benchmark_data/{experiment}"
+    return expand("{folder}/{arm}.{kind}", folder=folder, arm=arms, kind=["csv", "conditions.json"])
+
+
+HEAD = None
+if not workflow.is_main_process and budget.VARIABLE in os.environ:
+    HEAD = budget.planned(os.environ)
+LEDGER = [] if HEAD else loaded(budget.read, jobs.LEDGER, [])
+PLAN, faults = plans.make(
+    CONFIG,
+    CLAIMS,
+    SOURCES,
+    at_hand=lambda name: source_registry.at_hand(SOURCES[name], CACHE, MIRROR),
+    observed=lambda experiment, arms: all(map(os.path.exists, observation_files(experiment, arms))),
+    spent_usd=budget.spent(LEDGER, CONFIG.budget.prices),
+    head=HEAD,
+)
+problems += faults
+os.environ[budget.VARIABLE] = json.dumps(PLAN.decided())
+
 ACCEPTED_SOURCES = [
     name for name, source in SOURCES.items() if source.licence_class in CONFIG.licences
 ]
-CHOICE_TASKS = [name for name in CONFIG.evaluate.choice_tasks if name in ACCEPTED_SOURCES]
-MODELS = [CONFIG.train.base, *CONFIG.evaluate.references]
-NEEDED = [CONFIG.data.source, *MODELS]  # sources without which nothing runs
+NEEDED = [
+    CONFIG.data.source,
+    CONFIG.train.base,
+    *CONFIG.evaluate.references,
+]  # nothing runs without
 ARMS = {arm.name: arm for arm in CONFIG.train.arms}
-EVALUATED = ["base", *ARMS, *CONFIG.evaluate.references]
-RANKED = CONFIG.jlce.arms or ["base", *list(ARMS)[:1], *CONFIG.evaluate.references]
-JUDGE = CONFIG.jlce.judge
-PREFERENCES = {"-".join(pair): pair for pair in JUDGE.pairs} if JUDGE else {}
-EVALUATION_TASKS = [
-    LIBRARY / f"kensho/jlce/tasks/{name}.yaml"
-    for name in ["tatoeba_nll", "tatoeba_en_ja", *CHOICE_TASKS]
-]
-JLCE_TASKS = [  # the other prompts of a task include the first
-    LIBRARY / f"kensho/jlce/tasks/jlce/{task}{end}.yaml"
-    for task in CONFIG.jlce.tasks
-    for end in ["", *(f"_{prompt}" for prompt in CONFIG.jlce.prompts if prompt > 1)]
-]
-TECHNIQUES = ["synonyms", "bunsetsu", "politeness"]
 GPU = {}  # what a job that uses the accelerator asks of a cluster
 if CONFIG.accelerator != "none":
     GPU = {"gpu": 1} | {k: v for k, v in {"gpu_model": CONFIG.cluster.gpu_model}.items() if v}
-TOKENIZERS = [n for n in CONFIG.bench.token_counts.tokenizers if n in ACCEPTED_SOURCES]
-
-
-def at_hand(name):
-    """Whether an optional source can be had without the network: fetched before, or mirrored."""
-    mirrored = [place.mirror for place in SOURCES[name].places if place.mirror and MIRROR]
-    held = [CACHE / SOURCES[name].sha256, *(MIRROR / path for path in mirrored)]
-    return any(path.is_file() for path in held)
-
-
-SUBJECTS = [n for n in CONFIG.bench.medical.subjects if n in ACCEPTED_SOURCES and at_hand(n)]
-LORA = CONFIG.bench.lora_parameters
-PRODUCED = {
-    "kv_cache": ["mla", "mha", "mha-v2", "gqa-8", "mqa", *CACHED, "transformers-mla"],
-    "lora_parameters": ["full"]
-    + [f"lora-r{rank}-{part}" for rank in LORA.ranks for part in ("qv", "qkvo", "all-linear")],
-    "quick_mode": ["plain", "quick"],
-    "analysis_mode": ["plain", "analysis"],
-    "attention": ["mla-latent", "mla-expanded", "mha", "gqa-8", "mqa"],
-    "training_memory": CONFIG.bench.training_memory.arms
-    + [f"largest-{arm}" for arm in CONFIG.bench.training_memory.largest]
-    + [*memory_arms.PLANNED, "source-shares"],
-    "tokenisation": [
-        *["vaporetto", "vaporetto-words", "kytea", "kytea-words", "mecab", "mecab-features"],
-        *["fugashi", "fugashi-features", "sudachipy-a", "sudachipy-b", "sudachipy-c"],
-        *["budoux", "ginza", "janome", "nagisa", "text"],
-    ],
-    "rocm_variables": ["stack"],
-    "mixture_flops": ["mixture", "dense-total", "dense-active"],
-    "mixture_speed": ["mixture", "dense-total", "dense-active"],
-    "gemm": {  # on CUDA a reference for the harness, which no claim reads
-        "rocm": ["rocblas", "hipblaslt", "rocblas-tuned", "hipblaslt-tuned"],
-        "cuda": ["cublas", "cublaslt"],
-        "none": [],
-    }[CONFIG.accelerator],
-    "medical": ["base", "base-nf4", "qlora"] if SUBJECTS else [],
-    "quantised_bytes": ["fp32", "bf16", "int8", "fp8", "nf4", "nf4-double", "q8_0", "q4_k_m"],
-    "token_counts": TOKENIZERS,
-    "vocabulary": ["base", "expanded"],
-    "vocabulary_training": ["base", "expanded"],
-    "inference": CONFIG.bench.inference.arms,
-    "augmentation": ["original", "augmented"],
-    "adaptation": EVALUATED,
-    "evaluation": EVALUATED,
-    "jlce": RANKED,
-    "jlce_preference": list(PREFERENCES),
-}
-# Accelerator without which no claim is tested on an experiment.
-NEEDS = {"rocm_variables": "rocm", "gemm": "rocm"}
-# Experiments whose sources are not at hand, and what to do about it.
-UNSOURCED = {
-    "medical": "needs questions of JMMLU's medical subjects (bench.medical.subjects): fetch them "
-    "with `snakemake --profile local sources`, or set paths.mirror to a folder that holds them"
-}
-EXTERNAL = external.experiments(CLAIMS)
 BRINGING = [claim.id for claim in CLAIMS if claim.test and claim.test.external]
-problems += external.problems(CLAIMS, PRODUCED)
-PRODUCED |= {name: brought.arms for name, brought in EXTERNAL.items()}
 
-LEDGER = []
 if workflow.is_main_process:
-    try:
-        LEDGER = budget.read(jobs.LEDGER)
-    except ValueError as error:
-        problems.append(str(error))
-    problems += external.missing(EXTERNAL, Path("results/benchmark_data"))
+    problems += external.missing(PLAN.brought, Path("results/benchmark_data"))
     if "own" in sys.argv and not BRINGING:
         problems.append("own: no claim brings tables (test.external), see docs/own-results.md")
     missing = [n for n in NEEDED if not Path(f"results/sources/{n}/record.json").exists()]
@@ -186,7 +135,7 @@ def code(script, environment):
     Computed for the jobs that there are, not for every rule of every process.
     """
     pins = LIBRARY.parent / f"envs/{environment}.yaml"
-    return lambda wildcards: code_digest(LIBRARY / "scripts" / script, pins)
+    return lambda wildcards: digest.code_digest(LIBRARY / "scripts" / script, pins)
 
 
 MEMORY = []  # MB that rules ask for at their first attempt
@@ -220,115 +169,6 @@ def seeds(arm):
     return CONFIG.train.seeds if arm in ARMS else [0]
 
 
-def jlce_seeds(arm):
-    """Replicates of an arm that are asked."""
-    return CONFIG.train.seeds[: CONFIG.jlce.seeds] if arm in ARMS else [0]
-
-
-def untestable(claim):
-    """Why a claim cannot be tested with this configuration, or None."""
-    if claim.test is None:
-        return claim.not_tested
-    accelerator = NEEDS.get(claim.test.experiment, CONFIG.accelerator)
-    if accelerator != CONFIG.accelerator:
-        return f"needs accelerator: {accelerator}; the configuration says {CONFIG.accelerator}"
-    if claim.test.experiment not in PRODUCED:
-        return f"no experiment '{claim.test.experiment}' in this version"
-    produced = PRODUCED[claim.test.experiment]
-    if not produced and claim.test.experiment in UNSOURCED:
-        return UNSOURCED[claim.test.experiment]
-    absent = [arm for arm in claim.test.arms if arm not in produced]
-    return f"the configuration has no arm {', '.join(absent)}" if absent else None
-
-
-TESTED = {claim.id: claim for claim in CLAIMS if untestable(claim) is None}
-LEFT_OUT = {*get_args(Experiment), "jlce", "jlce_preference"} - set(
-    CONFIG.bench.main
-)  # of the main job
-JUDGED = {  # claims of each summary
-    "statistical": [i for i, c in TESTED.items() if c.test.experiment not in LEFT_OUT],
-    "benchmark": list(TESTED),
-    "own": [i for i in TESTED if i in BRINGING],
-}
-SHOWN = {"own": BRINGING}  # claims of a summary that does not show all
-SUMMARIES = {  # of each report
-    "validation": "results/statistical_summary.json",
-    "benchmark": "results/benchmark_summary.json",
-    "own": "results/own_summary.json",
-}
-STATISTICAL = [i for i, claim in TESTED.items() if claim.test.stochastic]
-DETERMINISTIC = [i for i in TESTED if i not in STATISTICAL]
-
-
-def not_judged(wildcards):
-    """Why each of the other claims has no verdict in a summary."""
-    left = "left to the target `benchmark`, which runs this experiment (bench.main)"
-    spent = budget.reason(PLAN["stage"], CONFIG.budget.limit_usd)
-    shown = SHOWN.get(wildcards.summary, [claim.id for claim in CLAIMS])
-    others = [c for c in CLAIMS if c.id in shown and c.id not in JUDGED[wildcards.summary]]
-    return {
-        claim.id: untestable(claim) or (spent if claim.id in PLAN["left_out"] else left)
-        for claim in others
-    }
-
-
-def experiment_arms(experiment):
-    """Arms of an experiment that tested claims read, sorted."""
-    claims = [claim for claim in TESTED.values() if claim.test.experiment == experiment]
-    return sorted({arm for claim in claims for arm in claim.test.arms})
-
-
-def observation_files(experiment, arms):
-    """Table and conditions of each arm."""
-    folder = f"results/benchmark_data/{experiment}"
-    return expand("{folder}/{arm}.{kind}", folder=folder, arm=arms, kind=["csv", "conditions.json"])
-
-
-def observed(experiment, arms):
-    """Whether the tables of these arms are there."""
-    return all(map(os.path.exists, observation_files(experiment, arms)))
-
-
-def within_budget():
-    """What a spent budget leaves of the run: its head decides, its jobs inherit it."""
-    if not workflow.is_main_process and budget.VARIABLE in os.environ:
-        return budget.planned(os.environ)
-    spent = budget.spent(LEDGER, CONFIG.budget.prices)
-    stage = budget.stage(spent, CONFIG.budget.limit_usd)
-    left_out = budget.left_out(
-        TESTED.values(), stage, lambda c: observed(c.test.experiment, c.test.arms)
-    )
-    tests = [claim.test for name, claim in TESTED.items() if name not in left_out]
-    read = [test.arms for test in tests if test.experiment in ("adaptation", "evaluation")]
-    arms = [
-        arm
-        for arm in EVALUATED
-        if stage == "whole" or arm in {"base"}.union(*read) or observed("evaluation", [arm])
-    ]
-    plan = {"stage": stage, "left_out": left_out, "arms": arms}
-    os.environ[budget.VARIABLE] = json.dumps(plan)
-    return plan
-
-
-PLAN = within_budget()
-JUDGED = {
-    summary: [name for name in names if name not in PLAN["left_out"]]
-    for summary, names in JUDGED.items()
-}
-
-
-def observations_of(wildcards):
-    """Files that the claim's verdict rests on."""
-    claim = TESTED[wildcards.claim]
-    return observation_files(claim.test.experiment, claim.test.arms)
-
-
-def training_samples(wildcards):
-    """Training table of an arm."""
-    augmented = ARMS[wildcards.arm].corpus == "augmented"
-    return "results/data/train_augmented.csv" if augmented else "results/data/train.csv"
-
-
 def evaluated_models(arm, replicates):
     """Folders that evaluating an arm reads: base or reference model, and what was trained."""
     if arm in CONFIG.evaluate.references:
@@ -343,19 +183,74 @@ def evaluated_models(arm, replicates):
     return base | ({"trained": trained} if arm in ARMS else {})
 
 
-def ran():
-    """What the report shows of the run itself, beside its verdicts."""
+def any_of(names):
+    """Pattern of a wildcard that is one of these names."""
+    return "|".join(map(re.escape, names)) or "none"
+
+
+def source_records(names):
+    """Records of fetched sources."""
+    return expand("results/sources/{name}/record.json", name=names)
+
+
+# What the rule of a part asks for.
+def environment(part):
+    return f"../envs/{part.needs.environment}.yaml"
+
+
+def threads(part):
+    return 64 if part.needs.cores == "all" else 1
+
+
+def early(part):
+    """Jobs of one thread run together, before those that take all cores."""
+    return 10 if part.needs.cores == "one" else 0
+
+
+def resources(part):
     return {
-        "evaluation": "results/evaluation/intervals.csv",
-        "loss": [
-            f"results/train/{arm}/seed{seed}/steps.csv"
-            for arm in ARMS
-            if arm in PLAN["arms"]
-            for seed in seeds(arm)
-        ],
-        "drops": "results/data/drops.csv",
-        "augmentation": "results/data/augmentation.csv",
-        "kv_grid": observation_files(
-            "kv_cache", experiment_arms("kv_cache") + ["transformers-mla"]
-        ),
+        **(GPU if part.needs.accelerator else {}),
+        "retries_left": retries_left,
+        "mem_mb": memory(part.needs.memory_mb),
+        "runtime": minutes(part.needs.minutes),
+    }
+
+
+def of_part(catalogue, wildcard):
+    """The same for a rule whose wildcard names the part."""
+    asked = {name: resources(part) for name, part in catalogue.items()}
+
+    def one(key):
+        def asked_for(wildcards, attempt):
+            value = asked[getattr(wildcards, wildcard)].get(key, 0)
+            return value(wildcards, attempt) if callable(value) else value
+
+        return asked_for
+
+    return {key: one(key) for key in {*GPU, "mem_mb", "runtime"}}
+
+
+def digest_of_part(script, part):
+    pins = LIBRARY.parent / f"envs/{part.needs.environment}.yaml"
+    return digest.code_digest(LIBRARY / "scripts" / script, pins, part)
+
+
+def params(planned, script):
+    """What reruns the job of an experiment, or of what is prepared for one."""
+    part = planned.part
+    own = {"seed": CONFIG.seed} if part.seeded else {}
+    if part.needs.accelerator:
+        own |= {"device": CONFIG.accelerator}
+        own |= {"fallback": None if part.judged_on else CONFIG.accelerator_fallback}
+    return own | {
+        "code_of": part.code,
+        "settings": planned.settings,
+        "code": lambda wildcards: digest_of_part(script, part),
+    }
+
+
+def outputs(part):
+    return {
+        name: directory(path.rstrip("/")) if path.endswith("/") else path
+        for name, path in part.outputs.items()
     }

@@ -4,6 +4,23 @@ JLCE_KINDS = [  # kensho.jlce.items.KINDS, which takes seconds to import
     *("reading", "summary", "commonsense", "nli", "sentiment", "logic", "acceptability"),
     *("mathematics", "style", "translation", "syntax"),
 ]
+JLCE_TASKS = [  # the other prompts of a task include the first
+    LIBRARY / f"kensho/jlce/tasks/jlce/{task}{end}.yaml"
+    for task in JLCE.tasks
+    for end in ["", *(f"_{prompt}" for prompt in JLCE.prompts if prompt > 1)]
+]
+
+
+def jlce_seeds(arm):
+    """Replicates of an arm that are asked."""
+    return CONFIG.train.seeds[: JLCE.seeds] if arm in ARMS else [0]
+
+
+def preferred(pair):
+    """The two arms whose answers a judge compares."""
+    return next(arms for arms in JLCE.judge.pairs if "-".join(arms) == pair)
+
+
 JLCE_ITEMS = expand("results/jlce/items/{kind}.jsonl", kind=JLCE_KINDS)
 
 
@@ -92,7 +109,7 @@ rule jlce_arm:
 rule jlce_scores:
     """Scores with intervals by cluster, and the ranking by Bayes and by ranks."""
     input:
-        observations=observation_files("jlce", RANKED),
+        observations=observation_files("jlce", PLAN.arms["jlce"]),
         origins="results/jlce/items.json",
     output:
         scores="results/jlce/scores.csv",
@@ -119,7 +136,7 @@ rule jlce_page:
         ranking="results/jlce/ranking.json",
         origins="results/jlce/items.json",
         contamination="results/jlce/contamination.csv",
-        observations=observation_files("jlce", RANKED),
+        observations=observation_files("jlce", PLAN.arms["jlce"]),
     output:
         html="results/jlce.html",
     log:
@@ -139,21 +156,21 @@ rule jlce_page:
 rule jlce_preference:
     """A model as judge of two arms' open answers, each item in both orders (jlce.judge)."""
     input:
-        answers=lambda w: expand("results/jlce/{a}/answers.jsonl", a=PREFERENCES[w.arm]),
+        answers=lambda w: expand("results/jlce/{a}/answers.jsonl", a=preferred(w.arm)),
     output:
         observation_files("jlce_preference", ["{arm}"]),
     log:
         "logs/jlce_preference/{arm}.log",
     wildcard_constraints:
-        arm="|".join(map(re.escape, PREFERENCES)) or "none",
+        arm=any_of(PLAN.arms["jlce_preference"]),
     conda:
         "../envs/models.yaml"
     resources:
         mem_mb=memory(4000),
         runtime=minutes(240),
     params:
-        arms=lambda w: PREFERENCES[w.arm],
-        judge=JUDGE.model_dump(exclude={"pairs"}) if JUDGE else None,
+        arms=lambda w: preferred(w.arm),
+        judge=JLCE.judge.model_dump(exclude={"pairs"}) if JLCE.judge else None,
         journal=lambda w: f"results/jlce/journals/{w.arm}.jsonl",
         seed=CONFIG.seed,
         code=code("jlce/jlce_preference.py", "models"),
@@ -165,4 +182,4 @@ rule jlce:
     """Sixteen Japanese tasks on the models of jlce.arms, and what a judge prefers."""
     input:
         "results/jlce.html",
-        observation_files("jlce_preference", PREFERENCES),
+        observation_files("jlce_preference", PLAN.arms["jlce_preference"]),

@@ -23,3 +23,25 @@ rule preflight:
         largest_mb=max(MEMORY),
     script:
         "../workflow/scripts/preflight/preflight.py"
+
+
+rule selftest:
+    """Does the timing find a planted slowdown of 10 %, and none where there is none?"""
+    output:
+        verdicts="results/selftest.json",
+        observations=observation_files("selftest", ["work", "work-again", "slowed"]),
+    log:
+        "logs/selftest.log",
+    benchmark:
+        "logs/benchmarks/selftest.tsv"
+    conda:
+        "../envs/models.yaml"
+    threads: 64
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(15),
+    params:
+        settings={"blocks": 80, "seed": CONFIG.seed},
+        code=code("bench/selftest.py", "models"),
+    script:
+        "../workflow/scripts/bench/selftest.py"

@@ -1,11 +1,28 @@
 # The validation report: one file that works offline.
+SUMMARIES = {"validation": "statistical", "benchmark": "benchmark", "own": "own"}  # of each report
+
+
+def ran():
+    """What the report shows of the run itself, beside its verdicts."""
+    return {
+        "evaluation": "results/evaluation/intervals.csv",
+        "loss": [
+            f"results/train/{arm}/seed{seed}/steps.csv"
+            for arm in ARMS
+            if arm in PLAN.evaluated
+            for seed in seeds(arm)
+        ],
+        "drops": "results/data/drops.csv",
+        "augmentation": "results/data/augmentation.csv",
+        "kv_grid": observation_files("kv_cache", PLAN.arms["kv_cache"]),
+    }
 
 
 rule report:
     """Claim cards, forest plot, curves, tables, links to the raw observations."""
     input:
         unpack(lambda w: {} if w.report == "own" else ran()),
-        summary=lambda w: SUMMARIES[w.report],
+        summary=lambda w: f"results/{SUMMARIES[w.report]}_summary.json",
     output:
         html=report(
             "results/{report}_report.html",

@@ -1,6 +1,17 @@
 # One verdict per claim, from its observations and its registration alone.
 
 
+def observations_of(wildcards):
+    """Files that the claim's verdict rests on."""
+    test = PLAN.tested[wildcards.claim].test
+    return observation_files(test.experiment, test.arms)
+
+
+def shown_in(summary):
+    """Claims that a summary shows."""
+    return [claim for claim in CLAIMS if summary != "own" or claim.id in BRINGING]
+
+
 rule judge_deterministic:
     """Computed and compared, never tested."""
     input:
@@ -10,12 +21,12 @@ rule judge_deterministic:
     log:
         "logs/judge/{claim}.log",
     wildcard_constraints:
-        claim="|".join(map(re.escape, DETERMINISTIC)) or "none",
+        claim=any_of(name for name, claim in PLAN.tested.items() if not claim.test.stochastic),
     conda:
         "../envs/stats.yaml"
     params:
-        claim=lambda w: TESTED[w.claim].model_dump(mode="json"),
-        family_size=lambda w: registry.family_size(CLAIMS, TESTED[w.claim].test.family),
+        claim=lambda w: PLAN.tested[w.claim].model_dump(mode="json"),
+        family_size=lambda w: registry.family_size(CLAIMS, PLAN.tested[w.claim].test.family),
         stats=CONFIG.stats.model_dump(),
         seed=CONFIG.seed,
         code=code("stats/judge.py", "stats"),
@@ -35,15 +46,15 @@ rule judge_statistical:
     benchmark:
         "logs/benchmarks/judge/{claim}.tsv"
     wildcard_constraints:
-        claim="|".join(map(re.escape, STATISTICAL)) or "none",
+        claim=any_of(name for name, claim in PLAN.tested.items() if claim.test.stochastic),
     conda:
         "../envs/stats.yaml"
     resources:
         mem_mb=memory(4000),
         runtime=minutes(15),
     params:
-        claim=lambda w: TESTED[w.claim].model_dump(mode="json"),
-        family_size=lambda w: registry.family_size(CLAIMS, TESTED[w.claim].test.family),
+        claim=lambda w: PLAN.tested[w.claim].model_dump(mode="json"),
+        family_size=lambda w: registry.family_size(CLAIMS, PLAN.tested[w.claim].test.family),
         stats=CONFIG.stats.model_dump(),
         seed=CONFIG.seed,
         code=code("stats/judge.py", "stats"),
@@ -54,7 +65,7 @@ rule judge_statistical:
 rule describe_evaluation:
     """Intervals of every metric of every evaluated arm, and of its difference from the base."""
     input:
-        observation_files("evaluation", PLAN["arms"]),
+        observation_files("evaluation", PLAN.evaluated),
     output:
         "results/evaluation/intervals.csv",
     log:
@@ -70,7 +81,7 @@ rule describe_evaluation:
 rule summarise:
     """All claims with verdict or reason, Holm beside Bonferroni."""
     input:
-        analyses=lambda w: expand("results/analysis/{claim}.json", claim=JUDGED[w.summary]),
+        analyses=lambda w: expand("results/analysis/{claim}.json", claim=PLAN.judged(w.summary)),
         evaluation=lambda w: (
             [] if w.summary == "own" else "results/benchmark_data/evaluation/base.csv"
         ),
@@ -82,8 +93,8 @@ rule summarise:
         "../envs/stats.yaml"
     params:
         claims=[claim.model_dump(mode="json") for claim in CLAIMS],
-        shown=lambda w: SHOWN.get(w.summary),
-        untested=not_judged,
+        shown=lambda w: BRINGING if w.summary == "own" else None,
+        untested=lambda w: PLAN.not_judged(w.summary, shown_in(w.summary), CONFIG.budget.limit_usd),
         scale=CONFIG.scale,
         alpha=CONFIG.stats.alpha,
         code=code("stats/summarise.py", "stats"),

@@ -1,6 +1,12 @@
 # One training per arm and seed, in a process of its own (the unit of replication).
 
 
+def training_samples(wildcards):
+    """Training table of an arm."""
+    augmented = ARMS[wildcards.arm].corpus == "augmented"
+    return "results/data/train_augmented.csv" if augmented else "results/data/train.csv"
+
+
 rule train:
     """LoRA or full fine-tuning; resumes from its own checkpoints after a kill."""
     input:

@@ -136,8 +136,8 @@ def test_only_an_mi300x_is_at_scope():
         assert gemm.conditions(accelerator, device, **run)["tier"] == tier
 
 
-def test_by_hand_without_an_accelerator_it_says_why_in_one_line():
+def test_by_hand_without_an_accelerator_it_says_why_in_one_line(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("an accelerator is here")
-    done = python("-m", "kensho.bench.gemm")
+    done = python("-m", "kensho.bench", "gemm", "--output", str(tmp_path))
     assert done.returncode == 1 and done.stderr.strip() == gemm.NOT_HERE

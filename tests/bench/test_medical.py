@@ -107,7 +107,7 @@ def test_an_adapter_learns_on_a_quantised_base_as_on_its_values(block_model, tmp
 
 
 def test_every_arm_answers_the_same_items(block_model, tmp_path, files):
-    observed, described = medical.run(
+    observed, described = medical.split_and_observe(
         block_model,
         files,
         work=tmp_path,

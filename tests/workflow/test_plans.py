@@ -29,24 +29,24 @@ CASES = {  # overlay, US dollars spent of 80, whether the medical questions are 
 DUMP = """
 include: "Snakefile"
 
-from types import SimpleNamespace
-
 
 def by_reason(summary):
     reasons = {}
-    for claim, reason in not_judged(SimpleNamespace(summary=summary)).items():
+    shown = shown_in(summary)
+    for claim, reason in PLAN.not_judged(summary, shown, CONFIG.budget.limit_usd).items():
         reasons.setdefault(reason, []).append(claim)
     return reasons
 
 
+SUMMARIES = ("statistical", "benchmark", "own")
 json.dump(
     {
-        "produced": {name: list(arms) for name, arms in PRODUCED.items()},
-        "judged": JUDGED,
-        "not_judged": {s: by_reason(s) for s in JUDGED},
-        "stage": PLAN["stage"],
-        "left_out": list(PLAN["left_out"]),
-        "evaluated": PLAN["arms"],
+        "produced": {name: list(arms) for name, arms in PLAN.arms.items()},
+        "judged": {summary: PLAN.judged(summary) for summary in SUMMARIES},
+        "not_judged": {summary: by_reason(summary) for summary in SUMMARIES},
+        "stage": PLAN.stage,
+        "left_out": list(PLAN.unpaid),
+        "evaluated": PLAN.evaluated,
     },
     open("plan.json", "w"),
     ensure_ascii=False,

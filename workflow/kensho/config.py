@@ -13,7 +13,8 @@ from typing import Annotated, Literal, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from kensho.bench.settings import Bench
+from kensho.augment.catalogue import Augmentation
+from kensho.bench.catalogue import Bench
 from kensho.budget import Budget
 from kensho.data.sources import LicenceClass, Source
 from kensho.paths import Paths
@@ -29,22 +30,6 @@ class Data(Section):
     min_characters: Count = 5
     max_characters: Count = Field(30, description="longer sentences are dropped (and counted)")
     near_duplicate: Share = Field(0.7, description="Jaccard similarity of character bigrams")
-
-
-class Technique(Section):
-    probability: Share = Field(0.5, description="chance that a word or sentence is changed")
-    per_sample: Count = Field(1, description="variants drawn from one sample")
-
-
-class Augmentation(Section):
-    target: Count = Field(45_000, description="samples wanted in all, originals included (F-6)")
-    synonyms: Technique = Field(Technique(per_sample=5), description="Sudachi synonym groups")
-    bunsetsu: Technique = Field(
-        Technique(probability=1.0, per_sample=5), description="order of bunsetsu (GiNZA)"
-    )
-    politeness: Technique = Field(
-        Technique(probability=1.0), description="plain <-> polite predicates"
-    )
 
 
 class Arm(Section):

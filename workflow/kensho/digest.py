@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from kensho.files import read_json, write_json
+from kensho.part import Part
 
 LIBRARY = Path(__file__).parent
 KNOWN = "__pycache__/digests.json"
@@ -92,10 +93,21 @@ def _pins(environment: Path) -> bytes:
     return json.dumps(yaml.safe_load(environment.read_text(encoding="utf-8"))).encode()
 
 
-def code_digest(script: Path | str, environment: Path | None = None) -> str:
-    """Hex sha256 (16 digits) over the reachable code of ``script`` and its environment's pins."""
+def code_digest(
+    script: Path | str, environment: Path | None = None, part: Part | None = None
+) -> str:
+    """Hex sha256 (16 digits) over the reachable code of ``script`` and its environment's pins.
+
+    With what a ``part`` that the script resolves reaches, and the files that it reads.
+    """
     digest = hashlib.sha256(_pins(environment) if environment else b"")
-    for path in reachable(script):
+    roots = {*reachable(script)}
+    if part:
+        [module] = [file for file in _files(part.code.partition(":")[0])][-1:]
+        roots |= {*reachable(module)}
+        for name in part.files:
+            digest.update((LIBRARY / name).read_bytes())
+    for path in sorted(roots):
         digest.update(path.name.encode())
         digest.update(_module(path)[0].encode())
     return digest.hexdigest()[:16]

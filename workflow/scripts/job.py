@@ -96,6 +96,14 @@ def _fallbacks(params) -> list[str]:
     return fallback.accelerator(wanted, detected(), params.get("fallback"))
 
 
+def paths(files) -> dict[str, Path | list[Path]]:
+    """Named inputs or outputs of a rule: a path, or a list of paths, by name."""
+    return {
+        name: Path(value) if isinstance(value, str) else [Path(path) for path in value]
+        for name, value in files.items()
+    }
+
+
 def record(event: str, name: str, seconds: float | None = None) -> None:
     """One line of the execution log: time, event, what, seconds."""
     took = "" if seconds is None else f"{seconds:.1f}"

@@ -8,11 +8,13 @@ table nor its other rows change what becomes of a sample.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+Files = Mapping[str, Path]  # what a technique reads, by name
 COLUMNS = ["id", "parent", "ja", "en", "technique", "operation"]
 
 

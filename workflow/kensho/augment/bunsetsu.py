@@ -7,7 +7,7 @@ clauses, conjunctions, quotations and the like are barriers that nothing crosses
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import chain, combinations, pairwise, permutations, product
 
@@ -18,7 +18,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from thinc.api import NumpyOps
 
-from kensho.augment import hash_order, sample_rng, variant_rows, variant_table
+from kensho.augment import Files, hash_order, sample_rng, variant_rows, variant_table
 from kensho.linguistics.sudachi import check, pieces
 
 TECHNIQUE = "bunsetsu"
@@ -207,3 +207,9 @@ def variants(
         picked = rng.permutation(len(found))[:per_sample]
         rows += variant_rows(sample, TECHNIQUE, [found[i] for i in picked])
     return variant_table(rows[:limit])
+
+
+def technique(samples: pd.DataFrame, inputs: Files, settings: Mapping, *, limit: int, seed: int):
+    """Rearrangements, ``limit`` of them at most."""
+    check(samples["ja"], inputs["train"], first=2)
+    return variants(samples, seed=seed, limit=limit, **settings)

@@ -10,7 +10,7 @@ or honorific verb is not its plain counterpart, and some others inflect by thems
 import csv
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pandas as pd
 from sudachipy import Morpheme
 
-from kensho.augment import sample_rng, variant_rows, variant_table
+from kensho.augment import Files, sample_rng, variant_rows, variant_table
 from kensho.linguistics.sudachi import check, pieces, tokenizer
 
 TECHNIQUE = "politeness"
@@ -330,3 +330,9 @@ def variants(
         if taken and per_sample and (made := transform(sample.ja)):
             rows += variant_rows(sample, TECHNIQUE, [made])
     return variant_table(rows)
+
+
+def technique(samples: pd.DataFrame, inputs: Files, settings: Mapping, *, limit: int, seed: int):
+    """Each convertible sample in the other style; ``limit`` is not reached."""
+    check(samples["ja"], inputs["train"], first=2)
+    return variants(samples, seed=seed, **settings)

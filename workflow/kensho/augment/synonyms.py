@@ -7,7 +7,7 @@ a replacement is thus always a form that somebody has written.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from sudachipy import Morpheme
 
-from kensho.augment import sample_rng, variant_rows, variant_table
+from kensho.augment import Files, sample_rng, variant_rows, variant_table
+from kensho.data.corpus import read_table
 from kensho.linguistics.sudachi import check, pieces, tokenizer
 
 TECHNIQUE = "synonyms"
@@ -201,3 +202,11 @@ def variants(
         )
         rows += variant_rows(sample, TECHNIQUE, list(made.items())[:per_sample])
     return variant_table(rows)
+
+
+def technique(samples: pd.DataFrame, inputs: Files, settings: Mapping, *, limit: int, seed: int):
+    """Variants with words that the attested sentences hold too; ``limit`` is not reached."""
+    check(samples["ja"], inputs["train"], first=2)
+    attested = read_table(inputs["attested"])["ja"]
+    check(attested, inputs["attested"], first=2)
+    return variants(samples, words=inventory(attested), seed=seed, **settings)

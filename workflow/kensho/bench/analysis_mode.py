@@ -6,7 +6,6 @@ analysis mode sorts by length, fills batches of about equal numbers of tokens, a
 only where a translation stands.
 """
 
-import argparse
 import json
 import time
 from functools import partial
@@ -18,8 +17,10 @@ import torch
 from torch.nn.functional import log_softmax
 
 from kensho.bench.quick_mode import timed_forms
+from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
-from kensho.observations import environment, write
+from kensho.files import write_json
 
 EXPERIMENT = "analysis_mode"
 BATCH_TOKENS = 512  # per batch, padding included
@@ -127,24 +128,14 @@ def conditions(work: list[dict], *, blocks: int, threads: int, seed: int) -> dic
             "the source does not say what its analysis mode ran, on which length, batch, precision "
             "and devices; here it is the scoring of held-out sentences by a 135M model"
         ],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="folder of a converted model")
-    parser.add_argument("--work", type=Path, required=True, help="sentences, as JSON")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", default="results/benchmark_data/analysis_mode")
-    given = parser.parse_args()
-    settings = {"blocks": given.blocks, "seed": given.seed, "threads": given.threads}
-    observed = observe(given.model, given.work, **settings)
-    work = json.loads(given.work.read_text(encoding="utf-8"))
-    write(given.output, observed, conditions(work, **settings))
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """Both arms, on held-out sentences."""
+    order = {"blocks": settings["blocks"], "seed": run.seed, "threads": run.threads}
+    drawn = read_table(inputs["test"]).sample(settings["items"], random_state=run.seed)
+    work = drawn[["en", "ja"]].to_dict("records")
+    write_json(run.folder / "work.json", work)
+    observed = observe(inputs["model"], run.folder / "work.json", **order)
+    return [(observed, conditions(work, **order))]

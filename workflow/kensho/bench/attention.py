@@ -6,12 +6,10 @@ on the same weights. One cell (length, batch, dtype) is judged and observed in e
 others stand beside it, in blocks of their own, under metrics that carry the cell's name.
 """
 
-import argparse
 import time
 from collections.abc import Sequence
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -20,10 +18,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.kv_cache import R1, closed_form_elements
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.models.attention import FORMS, Attention, build, hidden_states
 from kensho.models.cards import Card, load
 from kensho.models.loading import LAUNCHED, device
-from kensho.observations import environment, write
 
 EXPERIMENT = "attention"
 JUDGED = 4096, 1  # cached tokens and sequences of the judged cell (R-1.speed)
@@ -265,27 +263,7 @@ def conditions(
             "gqa-8 and mqa project queries and outputs at full rank, as such layers do",
             *([LAUNCHED] if device() == "cuda" else []),
         ],
-        **environment(),
     }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cards", type=Path, default="resources/architectures.yaml")
-    parser.add_argument("--dtype", default="float32", help="of the judged cell")
-    parser.add_argument("--lengths", type=int, nargs="*", default=[512])
-    parser.add_argument("--batches", type=int, nargs="*", default=[1, 4])
-    parser.add_argument("--dtypes", nargs="*", default=["float32"])
-    parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--blocks-beside", type=int, default=1)
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", default="results/benchmark_data/attention")
-    given = vars(parser.parse_args())
-    cards, output = load(given.pop("cards")), given.pop("output")
-    settings = planned(**given)
-    write(output, observe(cards[R1], **settings), conditions(**settings))
 
 
 def planned(*, dtype, lengths, batches, dtypes, **run) -> dict:
@@ -295,5 +273,7 @@ def planned(*, dtype, lengths, batches, dtypes, **run) -> dict:
     return {"cell": Cell(*JUDGED, dtype), "beside": beside, **run}
 
 
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """All arms, in the judged cell and in those beside it."""
+    cells = planned(**settings, seed=run.seed, threads=run.threads)
+    return [(observe(load(inputs["cards"])[R1], **cells), conditions(**cells))]

@@ -14,11 +14,11 @@ import pandas as pd
 from kensho.fallback import OutOfMemory, of_memory
 from kensho.observations import table
 
-Run = Callable[[], dict]
+Work = Callable[[], dict]
 
 
 def interleaved(
-    runs: Mapping[str, Run],
+    runs: Mapping[str, Work],
     *,
     blocks: int,
     seed: int,
@@ -74,7 +74,7 @@ def observed(experiment: str, results: Sequence[Mapping], units: Mapping[str, st
     )
 
 
-def _in_fresh_process(context, run: Run, timeout: float) -> tuple[str, dict | str]:
+def _in_fresh_process(context, run: Work, timeout: float) -> tuple[str, dict | str]:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_report, args=(run, sender))
     with _not_rerunning_the_caller():
@@ -94,7 +94,7 @@ def _in_fresh_process(context, run: Run, timeout: float) -> tuple[str, dict | st
         process.join()
 
 
-def _report(run: Run, sender: Connection) -> None:
+def _report(run: Work, sender: Connection) -> None:
     try:
         sender.send(("done", run()))
     except Exception as error:

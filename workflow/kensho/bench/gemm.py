@@ -5,20 +5,19 @@ process that sets it first: this module imports torch nowhere but inside a run. 
 harness compares cuBLAS with cuBLASLt: a reference for the harness, never evidence on R-4.
 """
 
-import argparse
 import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
 from kensho.bench.blocks import interleaved
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.models import cards as architecture
 from kensho.models import hardware
-from kensho.observations import environment, table, write
+from kensho.observations import environment, table
 
 EXPERIMENT = "gemm"
 NOT_HERE = (
@@ -246,8 +245,8 @@ def _row(result: Mapping, block: str, metric: str, value: float, unit: str) -> d
 def conditions(accelerator: str, device: Mapping, **settings) -> dict:
     """Tier ``at-scope`` on an MI300X with ROCm; any other device is a reference."""
     at_scope = accelerator == "rocm" and device["card"] == "mi300x"
-    surroundings = environment()  # but for the variable that each arm sets
-    surroundings.get("rocm_variables", {}).pop("TORCH_BLAS_PREFER_HIPBLASLT", None)
+    variables = environment().get("rocm_variables", {})  # but for the one that each arm sets
+    variables.pop("TORCH_BLAS_PREFER_HIPBLASLT", None)
     left_out = [] if device["card"] else [f"no card for {device['name']}: no share of the peak"]
     return {
         "tier": "at-scope" if at_scope else "reference",
@@ -263,33 +262,18 @@ def conditions(accelerator: str, device: Mapping, **settings) -> dict:
             "products are timed back to back on the same matrices, small ones from warm caches",
             "float8 runs in arms of the Lt library alone, where the device has it",
         ],
-        **surroundings,
+        "rocm_variables": variables,
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cards", type=Path, default=Path("resources/architectures.yaml"))
-    parser.add_argument("--hardware", type=Path, default=Path("resources/hardware.yaml"))
-    parser.add_argument("--squares", type=int, nargs="+", default=[1024, 2048, 4096])
-    parser.add_argument("--models", nargs="+", default=["llama-3-8b", "llama-2-70b"])
-    parser.add_argument("--rows", type=int, default=2048, help="tokens in a projection")
-    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=DTYPES)
-    parser.add_argument("--min-seconds", type=float, default=0.1, help="timed for each cell")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", default="results/benchmark_data/gemm")
-    given = vars(parser.parse_args())
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """All arms of the accelerator. Raises ValueError where there is none."""
     accelerator = hardware.detected()
     if accelerator == "none":
-        raise SystemExit(NOT_HERE)
-    cards, known = architecture.load(given.pop("cards")), hardware.load(given.pop("hardware"))
-    output = given.pop("output")
-    picked = {key: given.pop(key) for key in ("squares", "models", "rows")}
-    frame, device = observe(accelerator, shapes(cards, **picked), known=known.values(), **given)
-    write(output, frame, conditions(accelerator, device, **given))
-
-
-if __name__ == "__main__":
-    main()
+        raise ValueError(NOT_HERE)
+    timed = {**settings, "seed": run.seed, "threads": run.threads}
+    picked = {key: timed.pop(key) for key in ("squares", "models", "rows")}
+    wanted = shapes(architecture.load(inputs["cards"]), **picked)
+    known = hardware.load(inputs["hardware"]).values()
+    observed, device = observe(accelerator, wanted, known=known, **timed)
+    return [(observed, conditions(accelerator, device, **timed))]

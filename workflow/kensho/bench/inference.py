@@ -5,7 +5,6 @@ with a cached prefix, or with tokens drafted from the prompt. What a format cost
 scored on held-out sentences, one at a time, and paired by sentence.
 """
 
-import argparse
 import gc
 import time
 from collections.abc import Mapping, Sequence
@@ -27,9 +26,11 @@ from transformers import (
 from kensho.bench import inference_gguf
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.inference_gguf import Answer, Cell
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.data.corpus import read_table
+from kensho.data.sources import fetched
 from kensho.models.loading import LAUNCHED, device
-from kensho.observations import environment, table, write
+from kensho.observations import table
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 
 EXPERIMENT = "inference"
@@ -324,32 +325,17 @@ def conditions(*, arms: Sequence[str], beside: Sequence[Cell], **sizes) -> dict:
             "concurrent requests are one batch that starts and ends together",
             *([LAUNCHED] if accelerated else []),
         ],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="folder of a converted model")
-    parser.add_argument("--gguf", type=Path, help="its GGUF file, for arms that llama.cpp runs")
-    parser.add_argument("--test", default="results/data/test.csv", help="held-out sentences")
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=DEFAULT)
-    parser.add_argument("--long", type=int, default=512, help="tokens of the long prompt beside")
-    parser.add_argument("--batch", type=int, default=4, help="prompts of the batch beside")
-    parser.add_argument("--new-tokens", type=int, default=8)
-    parser.add_argument("--items", type=int, default=24)
-    parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--blocks-beside", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--work", type=Path, default=Path("results/bench/inference"))
-    parser.add_argument("--output", default="results/benchmark_data/inference")
-    given = vars(parser.parse_args())
-    model, gguf, work, output = (given.pop(key) for key in ("model", "gguf", "work", "output"))
-    test = read_table(given.pop("test"))
-    given["beside"] = [(given.pop("batch"), LENGTH), (1, given.pop("long"))]
-    write(output, observe(model, test, work, gguf=gguf, **given), conditions(**given))
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """The arms of the settings, on held-out sentences."""
+    beside = [(cell["batch"], cell["length"]) for cell in settings["beside"]]
+    timed = {**settings, "beside": beside, "seed": run.seed, "threads": run.threads}
+    file = None
+    if set(inference_gguf.FORMATS) & set(timed["arms"]):
+        file = fetched(inputs["record"])[0]
+    gguf = file if file and file.suffix == ".gguf" else None
+    test = read_table(inputs["test"])
+    observed = observe(inputs["model"], test, run.folder, gguf=gguf, **timed)
+    return [(observed, conditions(**timed))]

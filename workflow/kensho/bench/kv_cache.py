@@ -4,19 +4,18 @@ Real tensors of each variant's shapes are allocated and their bytes compared wit
 a DeepSeek-V3 layer of R1's attention dimensions is run to see what transformers itself caches.
 """
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from pathlib import Path
 
 import pandas as pd
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from kensho.bench.settings import CACHED
+from kensho.bench.kv_arms import CACHED
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.fallback import lowered, within
 from kensho.models.cards import Card, cache_elements_per_token_layer, load
-from kensho.observations import environment, table, write
+from kensho.observations import table
 
 EXPERIMENT = "kv_cache"
 R1 = "deepseek-r1"
@@ -196,27 +195,15 @@ def conditions(seconds: float | None = None, missing: Sequence[str] = ()) -> dic
         "warmup": "none: bytes do not depend on time",
         "fallbacks": [],
         "deviations": [],
-        **environment(),
     }
     return lowered(described, taken, "analytic")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cards", default="resources/architectures.yaml")
-    parser.add_argument("--output", default="results/benchmark_data/kv_cache")
-    parser.add_argument("--lengths", type=int, nargs="+", default=[512, 1024, 2048, 4096, 8192])
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 2, 4, 8])
-    arguments = parser.parse_args()
-    observed = observe(
-        load(Path(arguments.cards)),
-        lengths=arguments.lengths,
-        batches=arguments.batches,
-        dtypes=["float16", "bfloat16"],
-        measured_lengths=[64, 128],
-    )
-    write(arguments.output, observed, conditions())
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """All arms; those with blocks that the time limit left out say so."""
+    cells = dict(settings)
+    limit = cells.pop("time_limit_s")
+    observed, missing = observe_within(limit, load(inputs["cards"]), **cells)
+    return [
+        (rows, conditions(limit, missing.get(arm, []))) for arm, rows in observed.groupby("arm")
+    ]

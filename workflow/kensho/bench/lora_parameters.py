@@ -1,15 +1,14 @@
 """R-5, first part: trainable parameters of LoRA and of full fine-tuning, on the meta device."""
 
-import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
 from peft import LoraConfig, get_peft_model
 from torch import nn
 
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.models.cards import Card, build_on_meta, load
-from kensho.observations import environment, table, write
+from kensho.observations import table
 
 EXPERIMENT = "lora_parameters"
 ADAPTED = "llama-2-7b"  # the 6.7B model of R-5
@@ -73,20 +72,9 @@ def conditions() -> dict:
         "warmup": "none: a count does not depend on time",
         "fallbacks": [],
         "deviations": ["the source names no 1B model: every candidate is a reading of its own"],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cards", default="resources/architectures.yaml")
-    parser.add_argument("--output", default="results/benchmark_data/lora_parameters")
-    parser.add_argument("--ranks", type=int, nargs="+", default=[4, 8, 16, 32, 64])
-    arguments = parser.parse_args()
-    cards = load(Path(arguments.cards))
-    observed = observe(cards, ranks=arguments.ranks)
-    write(arguments.output, observed, conditions())
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """All arms."""
+    return [(observe(load(inputs["cards"]), **settings), conditions())]

@@ -5,7 +5,6 @@ The medical subjects of JMMLU are split by item. One half trains the adapter (QL
 NF4, and of the adapter of every seed. An answer is the letter with the highest likelihood.
 """
 
-import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +14,14 @@ import pandas as pd
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.data.duplicates import near_pairs
+from kensho.data.sources import fetched
+from kensho.files import read_json
 from kensho.jlce import harness
 from kensho.jlce.arms import models
 from kensho.models.loading import compute_dtype, device
-from kensho.observations import environment, table, write
+from kensho.observations import table
 from kensho.train.sft import train
 
 EXPERIMENT = "medical"
@@ -86,7 +88,7 @@ def quantise(base: Path, folder: Path, dtype: torch.dtype) -> None:
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)
 
 
-def run(
+def split_and_observe(
     base: Path,
     files: Mapping[str, Path],
     *,
@@ -217,33 +219,32 @@ def conditions(
             f"a small model and {schedule['steps'] * schedule['batch_size']} samples for each "
             "adapter stand in for the claim's, which names neither model, text nor benchmark",
         ],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="+", help="SUBJECT=FILE, CSV of JMMLU")
-    parser.add_argument("--base", type=Path, required=True, help="folder of a converted model")
-    parser.add_argument("--work", type=Path, help="for models meanwhile; else a temporary one")
-    parser.add_argument("--items", type=int, default=40)
-    parser.add_argument("--max-characters", type=int, default=50)
-    parser.add_argument("--rank", type=int, default=8)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--max-length", type=int, default=256)
-    parser.add_argument("--evaluated-at-once", type=int, default=8)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--seed", type=int, default=0, help="of the split")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--output", default="results/benchmark_data/medical")
-    given = vars(parser.parse_args())
-    files = {name: Path(file) for name, _, file in (f.partition("=") for f in given.pop("files"))}
-    output, base, work = given.pop("output"), given.pop("base"), given.pop("work")
-    observed, described = run(base, files, work=work, dtype=compute_dtype("auto"), **given)
-    write(output, observed, described)
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """All arms, on the subjects that could be fetched. Raises ValueError where none could."""
+    files, datasets, left_out = {}, {}, dict(run.left_out)
+    for record in inputs["subjects"]:
+        path, source = fetched(record)
+        if path is None:
+            left_out[source["name"]] = source["reason"]
+        else:
+            files[source["name"]], datasets[source["name"]] = path, source
+    lines = [f"{name} left out: {reason}" for name, reason in left_out.items()]
+    if not files:
+        raise ValueError(lines[0])
+    observed, described = split_and_observe(
+        inputs["model"],
+        files,
+        work=run.folder,
+        dtype=compute_dtype("auto"),
+        seed=run.seed,
+        threads=run.threads,
+        left_out=lines,
+        **{key: value for key, value in settings.items() if key != "subjects"},
+    )
+    model = read_json(inputs["record"])
+    return [
+        (observed, described | {"models": {model["source"]["name"]: model}, "datasets": datasets})
+    ]

@@ -4,17 +4,16 @@ The models have their real dimensions but no storage (meta device); torch counts
 every matrix product, and each count must equal the closed form to the operation.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.models.cards import Card, load
-from kensho.observations import environment, table, write
+from kensho.observations import table
 
 EXPERIMENT = "mixture_flops"
 LENGTHS = (1, 512, 2048, 8192)  # tokens of context; the claim reads each
@@ -161,17 +160,9 @@ def conditions() -> dict:
             "logits are counted for every token of the prompt, as if each were decoded",
             "attention is counted over the whole prompt, the masked half included",
         ],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cards", type=Path, default=Path("resources/architectures.yaml"))
-    parser.add_argument("--output", default="results/benchmark_data/mixture_flops")
-    given = parser.parse_args()
-    write(given.output, observe(load(given.cards)[MIXTURE]), conditions())
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """All arms."""
+    return [(observe(load(inputs["cards"])[MIXTURE]), conditions())]

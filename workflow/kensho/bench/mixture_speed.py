@@ -5,20 +5,19 @@ key-value head, its feed-forward width per hidden width, its share of operations
 layer. At the card's own hidden size they are its real layers, only fewer.
 """
 
-import argparse
 import time
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 import torch
 
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.mixture_flops import MIXTURE, build, models
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.models.cards import Card, load
 from kensho.models.loading import LAUNCHED, compute_dtype, device
-from kensho.observations import environment, table, write
+from kensho.observations import table
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 
 EXPERIMENT = "mixture_speed"
@@ -180,27 +179,13 @@ def conditions(card: Card, *, full: Card, **settings) -> dict:
             "random weights: the router spreads tokens by chance, not as a trained one does",
             *([LAUNCHED] if device() == "cuda" else []),
         ],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cards", type=Path, default=Path("resources/architectures.yaml"))
-    parser.add_argument("--hidden-size", type=int, default=512)
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--dtype", choices=["auto", "float32", "bfloat16"], default="auto")
-    parser.add_argument("--prompt", type=int, default=128)
-    parser.add_argument("--new-tokens", type=int, default=16)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", default="results/benchmark_data/mixture_speed")
-    given = vars(parser.parse_args())
-    full, output = load(given.pop("cards"))[MIXTURE], given.pop("output")
-    card = reduced(full, hidden_size=given.pop("hidden_size"), layers=given.pop("layers"))
-    write(output, observe(card, **given), conditions(card, full=full, **given))
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """All arms, in the size of the settings."""
+    timed = {**settings, "seed": run.seed, "threads": run.threads}
+    size = {key: timed.pop(key) for key in ("hidden_size", "layers")}
+    full = load(inputs["cards"])[MIXTURE]
+    card = reduced(full, **size)
+    return [(observe(card, **timed), conditions(card, full=full, **timed))]

@@ -5,7 +5,6 @@ and weighed; random weights serve, since bytes do not depend on values. Q4_K_M i
 the rule that it is computed by is held against a real file.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,9 +14,11 @@ from gguf import GGUFReader, quants
 from gguf.constants import GGMLQuantizationType
 from torch import nn
 
+from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.data.sources import fetched
 from kensho.models.cards import Card, load
 from kensho.models.formats import FORMATS, LINEAR, Weight, kept, model_bytes, weights
-from kensho.observations import environment, table, write
+from kensho.observations import table
 
 EXPERIMENT = "quantised_bytes"
 MODELS = ["llama-2-7b", "llama-3-8b", "qwen2.5-7b", "smollm2-135m"]
@@ -132,7 +133,6 @@ def conditions() -> dict:
             "variant has the same width",
             f"q8_0 stores {SLAB} rows of each matrix; its blocks do not cross rows",
         ],
-        **environment(),
     }
 
 
@@ -149,16 +149,11 @@ def conditions_computed(files: Mapping[str, Path]) -> dict:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cards", type=Path, default="resources/architectures.yaml")
-    parser.add_argument("--gguf", type=Path, help="Gemma-3-270m's file in Q4_K_M")
-    parser.add_argument("--output", default="results/benchmark_data/quantised_bytes")
-    given = parser.parse_args()
-    cards, files = load(given.cards), {"gemma-3-270m": given.gguf} if given.gguf else {}
-    write(given.output, observe_computed(cards, files), conditions_computed(files))
-    write(given.output, observe(cards), conditions())
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """All formats: what is stored, and what is computed."""
+    cards, sources = load(inputs["cards"]), map(fetched, inputs["files"])
+    files = {source["name"]: path for path, source in sources if path is not None}
+    return [
+        (observe_computed(cards, files), conditions_computed(files)),
+        (observe(cards), conditions()),
+    ]

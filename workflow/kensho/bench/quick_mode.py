@@ -6,7 +6,6 @@ examples once, keeps their keys and values, and scores all choices in one batch 
 logits only where a choice stands.
 """
 
-import argparse
 import json
 import math
 import time
@@ -19,10 +18,12 @@ import pandas as pd
 import torch
 from torch.nn.functional import log_softmax
 
-from kensho.bench.blocks import Run, interleaved, observed
+from kensho.bench.blocks import Work, interleaved, observed
+from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
+from kensho.files import write_json
 from kensho.models.loading import PRELOAD
-from kensho.observations import environment, write
 
 EXPERIMENT = "quick_mode"
 CHOICES = 4
@@ -117,7 +118,7 @@ def observe(model: Path, work: Path, *, blocks: int, seed: int, threads: int) ->
     return timed_forms(EXPERIMENT, runs, blocks=blocks, seed=seed, threads=threads)
 
 
-def timed_forms(experiment: str, runs: Mapping[str, Run], **order) -> pd.DataFrame:
+def timed_forms(experiment: str, runs: Mapping[str, Work], **order) -> pd.DataFrame:
     """Metrics ``wall_seconds`` and ``warmup_seconds`` of each form and block, fresh process each.
 
     Each run returns them and ``scores``, log-likelihoods by item and choice. Raises ValueError if
@@ -172,24 +173,15 @@ def conditions(work: dict, *, blocks: int, threads: int, seed: int) -> dict:
             "the source does not say what its quick mode ran, on which length, batch, precision "
             "and devices; here it is the scoring of multiple-choice items by a 135M model"
         ],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="folder of a converted model")
-    parser.add_argument("--work", type=Path, required=True, help="items, as JSON")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", default="results/benchmark_data/quick_mode")
-    given = parser.parse_args()
-    settings = {"blocks": given.blocks, "seed": given.seed, "threads": given.threads}
-    observed = observe(given.model, given.work, **settings)
-    work = json.loads(given.work.read_text(encoding="utf-8"))
-    write(given.output, observed, conditions(work, **settings))
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """Both arms, on items drawn from the corpus."""
+    sizes = dict(settings)
+    order = {"blocks": sizes.pop("blocks"), "seed": run.seed, "threads": run.threads}
+    train, test = (read_table(inputs[name]) for name in ("train", "test"))
+    work = make_items(train, test, seed=run.seed, **sizes)
+    write_json(run.folder / "work.json", work)
+    observed = observe(inputs["model"], run.folder / "work.json", **order)
+    return [(observed, conditions(work, **order))]

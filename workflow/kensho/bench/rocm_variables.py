@@ -4,14 +4,14 @@ A name that stands in none of the stack's libraries cannot change anything. One 
 there is read; whether it makes anything faster is not observed here.
 """
 
-import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.models.rocm import COMPONENTS, known_to, load, stack_libraries, torch_build
-from kensho.observations import environment, table, write
+from kensho.observations import table
 
 EXPERIMENT = "rocm_variables"
 ARM = "stack"
@@ -68,20 +68,11 @@ def conditions(root: Path, libraries: Iterable[Path]) -> dict:
             "the source does not say which ROCm version it means",
             "a name that a compiler stored inside instructions and not as text is not found",
         ],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--variables", type=Path, default=Path("resources/rocm_variables.yaml"))
-    parser.add_argument("--root", type=Path, default=Path("/opt/rocm"))
-    parser.add_argument("--output", default="results/benchmark_data/rocm_variables")
-    given = parser.parse_args()
-    libraries = stack_libraries(given.root)
-    observed = observe(load(given.variables), libraries)
-    write(given.output, observed, conditions(given.root, libraries))
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """The one arm, the installed stack."""
+    root = Path(settings["root"])
+    libraries = stack_libraries(root)
+    return [(observe(load(inputs["variables"]), libraries), conditions(root, libraries))]

@@ -7,34 +7,6 @@ from pydantic import Field
 from kensho.bench.memory_arms import DEFAULT, MEASURED
 from kensho.validation import Count, Name, Section, Seed, Steps
 
-Experiment = Literal[
-    "kv_cache",
-    "lora_parameters",
-    "quick_mode",
-    "tokenisation",
-    "analysis_mode",
-    "training_memory",
-    "attention",
-    "rocm_variables",
-    "mixture_flops",
-    "mixture_speed",
-    "gemm",
-    "medical",
-    "quantised_bytes",
-    "token_counts",
-    "vocabulary",
-    "vocabulary_training",
-    "inference",
-]
-CACHED = [
-    "llama-2-7b",
-    "llama-2-70b",
-    "deepseek-67b",
-    "r1-distill-qwen-1.5b",
-    "r1-distill-qwen-14b",
-    "r1-distill-qwen-32b",
-    "r1-distill-llama-8b",
-]  # cards whose cache is weighed
 Precision = Literal["float32", "float16", "bfloat16"]
 Counts = Annotated[list[Count], Field(min_length=1)]
 Blocks = Annotated[int, Field(ge=1, le=1000)]  # of fewer than 10 no time is judged
@@ -242,25 +214,3 @@ class Inference(Section):
     blocks_beside: Count = Field(
         1, description="of the cells beside, and of nf4, whose speed no claim reads"
     )
-
-
-class Bench(Section):
-    main: list[Experiment] = Field(
-        ["kv_cache", "lora_parameters"],
-        description="part of the main job; the target `benchmark` runs every experiment",
-    )
-    kv_cache: KVCache = KVCache()
-    lora_parameters: LoraParameters = LoraParameters()
-    quick_mode: QuickMode = QuickMode()
-    analysis_mode: AnalysisMode = AnalysisMode()
-    attention: Attention = Attention()
-    training_memory: TrainingMemory = TrainingMemory()
-    tokenisation: Tokenisation = Tokenisation()
-    rocm_variables: RocmVariables = RocmVariables()
-    mixture_speed: MixtureSpeed = MixtureSpeed()
-    gemm: Gemm = Gemm()
-    medical: Medical = Medical()
-    token_counts: TokenCounts = TokenCounts()
-    vocabulary: Vocabulary = Vocabulary()
-    vocabulary_training: VocabularyTraining = VocabularyTraining()
-    inference: Inference = Inference()

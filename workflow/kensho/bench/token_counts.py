@@ -4,14 +4,16 @@ Every tokenizer encodes each sentence of both sides alone and without special to
 deterministic; the ratio belongs to the tokenizer and to the text.
 """
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.data.corpus import read_table
+from kensho.data.sources import fetched
 from kensho.models.tokenizers import TextTokenizer, load
-from kensho.observations import environment, table, write
+from kensho.observations import table
 
 EXPERIMENT = "token_counts"
 CORPUS = "corpus"  # block of the totals
@@ -71,21 +73,16 @@ def conditions(*, sentences: int, left_out: Mapping[str, str]) -> dict:
             "short everyday sentences (Tatoeba), each encoded alone without special tokens; "
             "longer text spends relatively fewer tokens on sentence starts"
         ],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="+", help="NAME=FILE of each tokenizer")
-    parser.add_argument("--pairs", default="results/data/test.csv", help="columns id, ja, en")
-    parser.add_argument("--output", default="results/benchmark_data/token_counts")
-    given = parser.parse_args()
-    pairs = pd.read_csv(given.pairs, dtype=str, keep_default_na=False)
-    files = {name: Path(file) for name, _, file in (text.partition("=") for text in given.files)}
-    observed = observe(files, pairs)
-    write(given.output, observed, conditions(sentences=len(pairs), left_out={}))
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """All tokenizers. Raises ValueError for one that could not be fetched after all."""
+    files = {folder.name: folder / "tokenizer.json" for folder in inputs["models"]}
+    for record in inputs["records"]:
+        path, source = fetched(record)
+        if path is None:
+            raise ValueError(source["reason"])
+        files[source["name"]] = path
+    pairs = read_table(inputs["pairs"])
+    return [(observe(files, pairs), conditions(sentences=len(pairs), left_out=run.left_out))]

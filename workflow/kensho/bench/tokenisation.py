@@ -4,7 +4,6 @@ Vaporetto and KyTea read the same model file, trained here (`segmentation`). Eve
 process of its own; loading and a first pass are recorded apart from the timed passes.
 """
 
-import argparse
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -14,12 +13,14 @@ from pathlib import Path
 import pandas as pd
 
 from kensho.bench.blocks import interleaved, observed
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.bench.segmentation import kytea_format, pointwise
 from kensho.bench.segmentation.characters import analyze_japanese_characteristics
 from kensho.bench.segmentation.programs import PROGRAMS, installed, read_lines, run, unknown
 from kensho.data.corpus import read_table
+from kensho.data.sources import fetched
 from kensho.files import read_json, write_json
-from kensho.observations import environment, table, write
+from kensho.observations import table
 
 EXPERIMENT = "tokenisation"
 MODEL_ARMS = ("vaporetto-words", "kytea-words")
@@ -142,7 +143,6 @@ def conditions(folder: Path, *, blocks: int, seconds: float, seed: int) -> dict[
         "warmup": "one pass over the text, recorded like loading as a metric of its own",
         "fallbacks": [f"{arm}: not installed, left out" for arm in PROGRAMS if arm not in programs],
         "versions": {name: found for name in packages if (found := _version(name))},
-        **environment(),
     }
     deviations = {
         "vaporetto": [
@@ -170,12 +170,6 @@ def conditions(folder: Path, *, blocks: int, seconds: float, seed: int) -> dict[
             **shared,
         }
     return found
-
-
-def save(output: Path | str, observed: pd.DataFrame, described: Mapping[str, dict]) -> None:
-    """Write each arm's observations with its own conditions."""
-    for arm, rows in observed.groupby("arm", sort=True):
-        write(output, rows, described[arm])
 
 
 def _counts(folder: Path, results: Sequence[Mapping]) -> list[tuple]:
@@ -223,37 +217,17 @@ def _version(package: str) -> str | None:
         return None
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train", type=Path, default="results/data/train.csv")
-    parser.add_argument("--test", type=Path, default="results/data/test.csv")
-    parser.add_argument("--gold", type=Path, help="UD_Japanese-GSD's test file, CoNLL-U")
-    parser.add_argument("--folder", type=Path, default="results/bench/tokenisation")
-    parser.add_argument("--sentences", type=int, default=6000)
-    parser.add_argument("--dictionary", type=int, default=6000)
-    parser.add_argument("--line-characters", type=int, default=160)
-    parser.add_argument("--cost", type=float, default=1.0)
-    parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=0.1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", default="results/benchmark_data/tokenisation")
-    given = parser.parse_args()
-    train, test = (read_table(path)["ja"].tolist() for path in (given.train, given.test))
-    prepare(
-        train,
-        test,
-        given.folder,
-        gold=given.gold,
-        sentences=given.sentences,
-        dictionary=given.dictionary,
-        line_characters=given.line_characters,
-        cost=given.cost,
-        seed=given.seed,
-    )
-    settings = {"blocks": given.blocks, "seconds": given.seconds, "seed": given.seed}
-    observed = observe(given.folder, **settings)
-    save(given.output, observed, conditions(given.folder, **settings))
+def prepared(inputs: Inputs, settings: Settings, run: Run, outputs: Mapping[str, Path]) -> None:
+    """The model and the text that all programs cut."""
+    train, test = (read_table(inputs[name])["ja"].tolist() for name in ("train", "test"))
+    gold = [fetched(record)[0] for record in inputs["gold"]]
+    folder = outputs["model"].parent
+    prepare(train, test, folder, gold=gold[0] if gold else None, seed=run.seed, **settings)
 
 
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """All arms whose program is installed, each with conditions of its own."""
+    folder, order = inputs["model"].parent, {**settings, "seed": run.seed}
+    observed = observe(folder, **order)
+    own = conditions(folder, **order)
+    return [(rows, own[arm]) for arm, rows in observed.groupby("arm")]

@@ -6,28 +6,26 @@ plan and peak splits into what the plan leaves out and what allocator and librar
 ``planned-*`` are computed only, at the dimensions of the models of the claim.
 """
 
-import argparse
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 import torch
 
 from kensho.bench.blocks import interleaved
 from kensho.bench.memory_arms import (
-    DEFAULT,
     MAPPED,
     MEASURED,
     PLANNED,
     PLANNED_CELLS,
     SCOPE,
 )
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.fallback import OutOfMemory, lowered, on_smaller
 from kensho.models.cards import Card, load
-from kensho.observations import environment, table, write
+from kensho.observations import table
 from kensho.train.plan import Step, largest_batch, plan, source_plan
 from kensho.train.step import run, trace
 
@@ -235,7 +233,6 @@ def conditions(
             "the source's data sizes (1k to 50k samples) change the number of steps, not the "
             "memory of one: no epoch is run, its time is step_seconds times its steps",
         ],
-        **environment(),
     }
 
 
@@ -251,33 +248,20 @@ def conditions_planned() -> dict:
             "computed from published dimensions; not measured on any hardware",
             "arms that end in checkpointing recompute every layer; no mixed precision by autocast",
         ],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cards", type=Path, default=Path("resources/architectures.yaml"))
-    parser.add_argument("--arms", nargs="+", choices=MEASURED, default=DEFAULT)
-    parser.add_argument("--adapted", default="smollm2-135m")
-    parser.add_argument("--full", default="smollm2-135m")
-    parser.add_argument("--ladder", nargs="*", default=[], help="smaller cards, out of memory")
-    parser.add_argument("--cells", nargs="+", default=["1x128"], help="batch x length")
-    parser.add_argument("--largest", nargs="*", default=["lora-r8-qkvo"], help="arms to search")
-    parser.add_argument("--largest-length", type=int, default=128)
-    parser.add_argument("--limit-bytes", type=int, default=1_200_000_000)
-    parser.add_argument("--blocks", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", default="results/benchmark_data/training_memory")
-    given = vars(parser.parse_args())
-    cards, output = load(given.pop("cards")), given.pop("output")
-    cells = [tuple(map(int, cell.split("x"))) for cell in given.pop("cells")]
-    said = {key: given[key] for key in ("arms", "blocks", "threads", "seed")}
-    write(output, observe_planned(cards), conditions_planned())
-    observed, used, taken = observe_on_ladder(cards, cells=cells, **given)
-    write(output, observed, lowered(conditions(**said, **used), taken, "reduced"))
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """What is planned for the claim's models, and what is measured on those of the settings."""
+    measured = dict(settings)
+    order = {"seed": run.seed, "threads": run.threads}
+    cells = [(cell["batch"], cell["length"]) for cell in measured.pop("cells")]
+    if run.retries_left:
+        measured["ladder"] = []  # a retry with more memory comes before a smaller model
+    cards = load(inputs["cards"])
+    observed, used, taken = observe_on_ladder(cards, cells=cells, **measured, **order)
+    kept = {key: measured[key] for key in ("arms", "blocks")}
+    return [
+        (observe_planned(cards), conditions_planned()),
+        (observed, lowered(conditions(**kept, **used, **order), taken, "reduced")),
+    ]

@@ -5,7 +5,6 @@ second factor and costs a little of the first, since the output layer grows. Bot
 in greedy decoding, one token after the other, and in scoring given text in one pass.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Mapping
@@ -17,10 +16,11 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from kensho.bench.blocks import interleaved, observed
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.data.corpus import read_table
+from kensho.files import read_json, write_json
 from kensho.models.loading import PRELOAD, compute_dtype, load
 from kensho.models.vocabulary import expand_model
-from kensho.observations import environment, write
 
 EXPERIMENT = "vocabulary"
 WARMUP_TOKENS = 4
@@ -155,35 +155,26 @@ def conditions(*, dtype: torch.dtype, blocks: int, threads: int, seed: int, **si
             "characters_per_second of decoding is a product: an untrained model's own output is "
             "no Japanese whose characters could be counted",
         ],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="folder of a converted model")
-    parser.add_argument("--train", default="results/data/train.csv", help="text for the pieces")
-    parser.add_argument("--test", default="results/data/test.csv", help="held-out sentences")
-    parser.add_argument("--pieces", type=int, default=4000)
-    parser.add_argument("--new-tokens", type=int, default=48)
-    parser.add_argument("--scored", type=int, default=16)
-    parser.add_argument("--blocks", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--work", type=Path, default=Path("results/bench/vocabulary"))
-    parser.add_argument("--output", default="results/benchmark_data/vocabulary")
-    given = parser.parse_args()
-    given.work.mkdir(parents=True, exist_ok=True)
-    expanded, sentences = given.work / "expanded", given.work / "sentences.json"
-    done = expand_model(given.model, read_table(given.train)["ja"], given.pieces, expanded)
-    texts = read_table(given.test)["ja"].tolist()
-    sentences.write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
-    order = {"blocks": given.blocks, "seed": given.seed, "threads": given.threads}
-    sizes = {"new_tokens": given.new_tokens, "scored": given.scored}
-    run = {"dtype": compute_dtype("auto"), **order, **sizes}
-    observed = observe({"base": given.model, "expanded": expanded}, sentences, **run)
-    write(given.output, observed, conditions(**run, **done))
+def prepared(inputs: Inputs, settings: Settings, run: Run, outputs: Mapping[str, Path]) -> None:
+    """The model with an expanded vocabulary, and a record of it."""
+    texts = read_table(inputs["train"])["ja"]
+    record = expand_model(inputs["model"], texts, settings["pieces"], outputs["model"])
+    write_json(outputs["record"], record)
 
 
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """Both arms, on held-out sentences."""
+    timed = {
+        **settings,
+        "dtype": compute_dtype("auto"),
+        "seed": run.seed,
+        "threads": run.threads,
+    }
+    sentences = run.folder / "sentences.json"
+    write_json(sentences, read_table(inputs["test"])["ja"].tolist())
+    folders = {arm: inputs[arm] for arm in ("base", "expanded")}
+    observed = observe(folders, sentences, **timed)
+    return [(observed, conditions(**timed, **read_json(inputs["record"])))]

@@ -5,7 +5,6 @@ and expanded model are fully fine-tuned on the same samples in the same order; l
 per character, since tokens differ. A block is a seed: a fresh process for each arm.
 """
 
-import argparse
 import math
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,10 +16,11 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from kensho.bench.blocks import interleaved, observed
+from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
+from kensho.files import read_json
 from kensho.models.loading import PRELOAD, compute_dtype, load
-from kensho.observations import environment, write
 from kensho.train.sft import train
 
 EXPERIMENT = "vocabulary_training"
@@ -145,32 +145,12 @@ def conditions(*, dtype: torch.dtype, seeds: Sequence[int], threads: int, **sche
             "SmolLM2-135M stands for Llama-2-7b, translation pairs for 100 billion tokens of web "
             "text; equal steps see equal samples, of which the expanded model makes fewer tokens",
         ],
-        **environment(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", type=Path, required=True, help="folder of a converted model")
-    parser.add_argument("--expanded", type=Path, default="results/bench/vocabulary/expanded")
-    parser.add_argument("--train", type=Path, default="results/data/train.csv")
-    parser.add_argument("--test", type=Path, default="results/data/test.csv")
-    parser.add_argument("--work", type=Path, default="results/bench")
-    parser.add_argument("--items", type=int, default=24)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--max-length", type=int, default=96)
-    parser.add_argument("--learning-rate", type=float, default=2e-4)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--output", default="results/benchmark_data/vocabulary_training")
-    given = vars(parser.parse_args())
-    folders = {"base": given.pop("base"), "expanded": given.pop("expanded")}
-    files, work = (given.pop("train"), given.pop("test")), given.pop("work")
-    output, settings = given.pop("output"), {**given, "dtype": compute_dtype("auto")}
-    observed = observe(folders, *files, work=work, **settings)
-    write(output, observed, conditions(**settings))
-
-
-if __name__ == "__main__":
-    main()
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """Both arms, before and after training."""
+    trained = {**settings, "dtype": compute_dtype("auto"), "threads": run.threads}
+    folders = {arm: inputs[arm] for arm in ("base", "expanded")}
+    observed = observe(folders, inputs["train"], inputs["test"], work=run.folder, **trained)
+    return [(observed, conditions(**trained, **read_json(inputs["record"])))]

@@ -163,6 +163,12 @@ def fetched(record: Path | str) -> tuple[Path | None, dict]:
     return path, found
 
 
+def at_hand(source: Source, cache: Path, mirror: Path | None) -> bool:
+    """Whether a source can be had without the network: fetched before, or mirrored."""
+    mirrored = [mirror / place.mirror for place in source.places if place.mirror and mirror]
+    return any(path.is_file() for path in (cache / source.sha256, *mirrored))
+
+
 def all_unreachable(sources: Mapping[str, Source], *, cache: Path, mirror: Path | None):
     """One line for each source that no place can provide now. Downloads nothing."""
     with ThreadPoolExecutor() as pool:

@@ -34,7 +34,7 @@ with job(snakemake):
             "warmup": "none: a count does not depend on time",
             "fallbacks": [],
             "deviations": [
-                "synonyms, bunsetsu order and politeness, where the source names EDA, "
+                f"{'; '.join(snakemake.params.techniques)}: the source names EDA, "
                 "back-translation and BERT replacement"
             ],
             **environment(),

@@ -1,0 +1,87 @@
+# Experiments, what is prepared for them, and results that others published or the user brings.
+for NAME, PLANNED in PLAN.preparations.items():
+
+    rule:
+        name:
+            NAME
+        input:
+            **PLANNED.inputs,
+        output:
+            **outputs(PLANNED.part),
+        log:
+            f"logs/{NAME}.log",
+        benchmark:
+            f"logs/benchmarks/{NAME}.tsv"
+        priority: early(PLANNED.part)
+        conda:
+            environment(PLANNED.part)
+        threads: threads(PLANNED.part)
+        resources:
+            **resources(PLANNED.part),
+        params:
+            **params(PLANNED, "prepare.py"),
+        script:
+            "../workflow/scripts/prepare.py"
+
+
+for NAME, PLANNED in PLAN.experiments.items():
+
+    rule:
+        name:
+            NAME
+        input:
+            **PLANNED.inputs,
+        output:
+            observation_files(NAME, PLANNED.arms),
+        log:
+            f"logs/{NAME}.log",
+        benchmark:
+            f"logs/benchmarks/{NAME}.tsv"
+        priority: early(PLANNED.part)
+        conda:
+            environment(PLANNED.part)
+        threads: threads(PLANNED.part)
+        resources:
+            **resources(PLANNED.part),
+        params:
+            **params(PLANNED, "experiment.py"),
+            experiment=NAME,
+            left_out=PLANNED.left_out,
+        script:
+            "../workflow/scripts/experiment.py"
+
+
+if workflow.is_main_process:
+    for line in external.moved(PLAN.brought, Path("results/benchmark_data")):
+        print(line, file=sys.stderr)
+
+
+for NAME, BROUGHT in PLAN.brought.items():
+
+    rule:
+        name:
+            f"import_tables_{NAME}"
+        input:
+            sorted({table.path for table in BROUGHT.tables}),
+        output:
+            observation_files(NAME, BROUGHT.arms),
+        log:
+            f"logs/import_tables/{NAME}.log",
+        conda:
+            "../envs/stats.yaml"
+        resources:
+            mem_mb=memory(4000),
+            runtime=minutes(15),
+        params:
+            experiment=NAME,
+            asked=BROUGHT.record(),
+            contents=lambda wildcards, asked=BROUGHT: external.digests(asked),
+            code=code("external/import_tables.py", "stats"),
+        script:
+            "../workflow/scripts/external/import_tables.py"
+
+
+def whole_run():
+    """Tables of every arm of every experiment, unless a spent budget leaves some out."""
+    experiments = PLAN.experiments.items() if PLAN.stage == "whole" else []
+    return [path for name, planned in experiments for path in observation_files(name, planned.arms)]

@@ -1,0 +1,386 @@
+"""The experiments, and what is prepared for them: one entry here and one module each.
+
+The code of an experiment is called with its inputs, its settings as plain values and a
+:class:`kensho.bench.run.Run`; it returns observation tables with their conditions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field, create_model
+
+from kensho.bench import memory_arms, settings
+from kensho.bench.kv_arms import CACHED
+from kensho.part import Catalogue, Needs, NoSettings, Part
+from kensho.train.plan import TARGETS
+from kensho.validation import Section
+
+
+class Context(NamedTuple):
+    """What arms and inputs depend on beside an experiment's own settings."""
+
+    base: str  # model that is adapted
+    accelerator: str
+    kinds: Mapping[str, str]  # of each source
+    refused: Mapping[str, str]  # sources that are not used, with the reason
+
+
+Inputs = Mapping[str, str | list[str]]
+Names = Callable[[Any, Context], Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Part):
+    """A part that runs by itself. ``reads`` are the keys of its settings (None: all of them)."""
+
+    inputs: Callable[[Any, Context], Inputs] = lambda own, context: {}
+    reads: tuple[str, ...] | None = None
+    seeded: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment(Job):
+    """An experiment: its ``arms``, of which one file each is written; none where it cannot run.
+
+    ``judged_on``: accelerator without which no claim is tested on it; ``absent``: what to do where
+    it has no arms; ``left_out``: sources of its settings that are not used, with the reason.
+    """
+
+    arms: Names
+    judged_on: str | None = None
+    absent: str = ""
+    left_out: Callable[[Any, Context], Mapping[str, str]] = lambda own, context: {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation(Job):
+    """What an experiment needs made first, with the settings ``of`` that experiment.
+
+    ``outputs`` by name; a folder ends in a slash.
+    """
+
+    of: str
+    outputs: Mapping[str, str]
+
+
+def _always(*arms: str) -> Names:
+    return lambda own, context: arms
+
+
+def _record(name: str) -> str:
+    return f"results/sources/{name}/record.json"
+
+
+def _used(names: Sequence[str], context: Context) -> list[str]:
+    return [name for name in names if name not in context.refused]
+
+
+def _refused(key: str) -> Callable[[Any, Context], dict[str, str]]:
+    """Why sources of a setting are left out."""
+    return lambda own, context: {
+        name: context.refused[name] for name in getattr(own, key) if name in context.refused
+    }
+
+
+def _cards(own, context) -> Inputs:
+    return {"cards": "resources/architectures.yaml"}
+
+
+def _model(*tables: str) -> Callable[[Any, Context], Inputs]:
+    """The model that is adapted, and tables of the corpus."""
+    return lambda own, context: {
+        "model": f"results/models/{context.base}",
+        **{name: f"results/data/{name}.csv" for name in tables},
+    }
+
+
+def _medical_inputs(own, context) -> Inputs:
+    return {
+        "model": f"results/models/{context.base}",
+        "record": f"results/models/{context.base}.json",
+        "subjects": [_record(name) for name in _used(own.subjects, context)],
+    }
+
+
+def _tokenizer_inputs(own, context) -> Inputs:
+    used = _used(own.tokenizers, context)
+    models = [name for name in used if context.kinds[name] == "model"]
+    return {
+        "models": [f"results/models/{name}" for name in models],
+        "records": [_record(name) for name in used if name not in models],
+        "pairs": "results/data/test.csv",
+    }
+
+
+def _vocabularies(*tables: str) -> Callable[[Any, Context], Inputs]:
+    return lambda own, context: {
+        "base": f"results/models/{context.base}",
+        "expanded": "results/bench/vocabulary/expanded",
+        "record": "results/bench/vocabulary/expanded.json",
+        **{name: f"results/data/{name}.csv" for name in tables},
+    }
+
+
+PREPARATIONS = Catalogue(
+    "preparation",
+    (
+        Preparation(
+            name="segmentation_model",
+            title="R-7: a pointwise segmenter learnt from UniDic's words, in KyTea's format",
+            code="kensho.bench.tokenisation:prepared",
+            of="tokenisation",
+            reads=("sentences", "dictionary", "cost", "line_characters"),
+            needs=Needs(environment="tokenisation", memory_mb=2000),
+            inputs=lambda own, context: {
+                "train": "results/data/train.csv",
+                "test": "results/data/test.csv",
+                "dictionary": _record("unidic-lite"),
+                "gold": [_record(name) for name in _used(["ud-japanese-gsd"], context)],
+            },
+            outputs={
+                name: f"results/bench/tokenisation/{file}"
+                for name, file in (
+                    *(("model", "model.bin"), ("text", "text.txt"), ("record", "record.json")),
+                )
+            },
+        ),
+        Preparation(
+            name="expand_vocabulary",
+            title="R-2: the base model with Japanese tokens learnt on the training text",
+            code="kensho.bench.vocabulary:prepared",
+            of="vocabulary",
+            reads=("pieces",),
+            seeded=False,
+            inputs=_model("train"),
+            outputs={
+                "model": "results/bench/vocabulary/expanded/",
+                "record": "results/bench/vocabulary/expanded.json",
+            },
+        ),
+    ),
+)
+
+_ALL = {"cores": "all"}
+_TIMED = Needs(**_ALL, accelerator=True, minutes=60)
+
+EXPERIMENTS = Catalogue(
+    "experiment",
+    (
+        Experiment(
+            name="kv_cache",
+            title="R-1: bytes of the key-value cache, allocated, by formula, and in transformers",
+            code="kensho.bench.kv_cache:experiment",
+            settings=settings.KVCache,
+            seeded=False,
+            needs=Needs(memory_mb=8000),
+            inputs=_cards,
+            arms=_always("mla", "mha", "mha-v2", "gqa-8", "mqa", *CACHED, "transformers-mla"),
+        ),
+        Experiment(
+            name="lora_parameters",
+            title="R-5: trainable parameters of the named architectures, on the meta device",
+            code="kensho.bench.lora_parameters:experiment",
+            settings=settings.LoraParameters,
+            seeded=False,
+            inputs=_cards,
+            arms=lambda own, context: [
+                "full",
+                *(f"lora-r{r}-{part}" for r in own.ranks for part in TARGETS),
+            ],
+        ),
+        Experiment(
+            name="quick_mode",
+            title="R-8: an evaluation stage in its plain and its quick form, interleaved",
+            code="kensho.bench.quick_mode:experiment",
+            settings=settings.QuickMode,
+            needs=Needs(**_ALL, minutes=60),
+            inputs=_model("train", "test"),
+            arms=_always("plain", "quick"),
+        ),
+        Experiment(
+            name="analysis_mode",
+            title="R-8: scoring held-out sentences in plain form and in analysis mode, interleaved",
+            code="kensho.bench.analysis_mode:experiment",
+            settings=settings.AnalysisMode,
+            needs=Needs(**_ALL, minutes=60),
+            inputs=_model("test"),
+            arms=_always("plain", "analysis"),
+        ),
+        Experiment(
+            name="attention",
+            title="R-1: one decoding step of a layer of R1's dimensions, by form of attention",
+            code="kensho.bench.attention:experiment",
+            settings=settings.Attention,
+            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=30),
+            inputs=_cards,
+            arms=_always("mla-latent", "mla-expanded", "mha", "gqa-8", "mqa"),
+        ),
+        Experiment(
+            name="training_memory",
+            title="R-5, F-10: memory of training steps, planned, traced and measured",
+            code="kensho.bench.training_memory:experiment",
+            settings=settings.TrainingMemory,
+            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=60),
+            inputs=_cards,
+            arms=lambda own, context: [
+                *own.arms,
+                *(f"largest-{arm}" for arm in own.largest),
+                *memory_arms.PLANNED,
+                "source-shares",
+            ],
+        ),
+        Experiment(
+            name="tokenisation",
+            title="R-7: characters per second of segmenters, one thread, interleaved",
+            code="kensho.bench.tokenisation:experiment",
+            settings=settings.Tokenisation,
+            reads=("blocks", "seconds"),
+            # it uses one core, and wants the others idle
+            needs=Needs(**_ALL, environment="tokenisation", minutes=30),
+            inputs=lambda own, context: {
+                **PREPARATIONS["segmentation_model"].outputs,
+                "dictionary": _record("sudachidict-core"),
+            },
+            arms=_always(
+                *("vaporetto", "vaporetto-words", "kytea", "kytea-words", "mecab"),
+                *("mecab-features", "fugashi", "fugashi-features", "sudachipy-a", "sudachipy-b"),
+                *("sudachipy-c", "budoux", "ginza", "janome", "nagisa", "text"),
+            ),
+        ),
+        Experiment(
+            name="rocm_variables",
+            title="F-11: which of the named ROCm variables the installed libraries know",
+            code="kensho.bench.rocm_variables:experiment",
+            settings=settings.RocmVariables,
+            seeded=False,
+            needs=Needs(memory_mb=2000),
+            inputs=lambda own, context: {"variables": "resources/rocm_variables.yaml"},
+            arms=lambda own, context: ["stack"] if context.accelerator == "rocm" else [],
+            judged_on="rocm",
+        ),
+        Experiment(
+            name="mixture_flops",
+            title="R-3: operations per token of the mixture and of dense models, counted",
+            code="kensho.bench.mixture_flops:experiment",
+            seeded=False,
+            inputs=_cards,
+            arms=_always("mixture", "dense-total", "dense-active"),
+        ),
+        Experiment(
+            name="mixture_speed",
+            title="R-3: tokens per second and memory of a mixture and of dense models, interleaved",
+            code="kensho.bench.mixture_speed:experiment",
+            settings=settings.MixtureSpeed,
+            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=60),
+            inputs=_cards,
+            arms=_always("mixture", "dense-total", "dense-active"),
+        ),
+        Experiment(
+            name="gemm",
+            title="R-4: matrix products with each library and TunableOp setting, interleaved",
+            code="kensho.bench.gemm:experiment",
+            settings=settings.Gemm,
+            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=60),
+            inputs=lambda own, context: {
+                "cards": "resources/architectures.yaml",
+                "hardware": "resources/hardware.yaml",
+            },
+            # on CUDA a reference for the harness, which no claim reads
+            arms=lambda own, context: {
+                "rocm": ["rocblas", "hipblaslt", "rocblas-tuned", "hipblaslt-tuned"],
+                "cuda": ["cublas", "cublaslt"],
+            }.get(context.accelerator, []),
+            judged_on="rocm",
+        ),
+        Experiment(
+            name="medical",
+            title="R-6: medical questions asked of a base, of it in NF4, and of adapters over that",
+            code="kensho.bench.medical:experiment",
+            settings=settings.Medical,
+            files=("jlce/tasks/jmmlu.yaml",),
+            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=60),
+            inputs=_medical_inputs,
+            arms=lambda own, context: (
+                ["base", "base-nf4", "qlora"] if _used(own.subjects, context) else []
+            ),
+            absent="needs questions of JMMLU's medical subjects (bench.medical.subjects): fetch "
+            "them with `snakemake --profile local sources`, or set paths.mirror to a folder that "
+            "holds them",
+            left_out=_refused("subjects"),
+        ),
+        Experiment(
+            name="quantised_bytes",
+            title="F-1, F-2, C-4.size: bytes of the weights in storage formats",
+            code="kensho.bench.quantised_bytes:experiment",
+            seeded=False,
+            needs=Needs(**_ALL, memory_mb=8000),
+            inputs=lambda own, context: {
+                **_cards(own, context),
+                "files": [_record(name) for name in _used(["gemma-3-270m"], context)],
+            },
+            arms=_always("fp32", "bf16", "int8", "fp8", "nf4", "nf4-double", "q8_0", "q4_k_m"),
+        ),
+        Experiment(
+            name="token_counts",
+            title="F-3: tokens of parallel Japanese and English sentences, by tokenizer",
+            code="kensho.bench.token_counts:experiment",
+            settings=settings.TokenCounts,
+            reads=(),
+            seeded=False,
+            inputs=_tokenizer_inputs,
+            arms=lambda own, context: _used(own.tokenizers, context),
+            left_out=_refused("tokenizers"),
+        ),
+        Experiment(
+            name="vocabulary",
+            title="R-2: Japanese characters per second with base and expanded vocabulary",
+            code="kensho.bench.vocabulary:experiment",
+            settings=settings.Vocabulary,
+            reads=("blocks", "new_tokens", "scored"),
+            needs=_TIMED,
+            inputs=_vocabularies("test"),
+            arms=_always("base", "expanded"),
+        ),
+        Experiment(
+            name="vocabulary_training",
+            title="F-8, R-2: likelihood with either vocabulary before and after equal training",
+            code="kensho.bench.vocabulary_training:experiment",
+            settings=settings.VocabularyTraining,
+            seeded=False,  # its seeds are settings
+            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=60),
+            inputs=_vocabularies("train", "test"),
+            arms=_always("base", "expanded"),
+        ),
+        Experiment(
+            name="inference",
+            title="I-1 to I-4: speed, memory and loss of ways to serve one model, interleaved",
+            code="kensho.bench.inference:experiment",
+            settings=settings.Inference,
+            needs=_TIMED,
+            inputs=lambda own, context: {
+                "model": f"results/models/{context.base}",
+                "record": _record(context.base),
+                "test": "results/data/test.csv",
+            },
+            arms=lambda own, context: own.arms,
+        ),
+    ),
+)
+
+Bench = create_model(
+    "Bench",
+    __base__=Section,
+    main=(
+        list[Literal[tuple(EXPERIMENTS)]],
+        Field(
+            ["kv_cache", "lora_parameters"],
+            description="part of the main job; the target `benchmark` runs every experiment",
+        ),
+    ),
+    **{
+        name: (part.settings, Field(part.settings(), description=part.title))
+        for name, part in EXPERIMENTS.items()
+        if part.settings is not NoSettings
+    },
+)
