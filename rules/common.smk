@@ -34,6 +34,7 @@ from kensho.claims import registry
 from kensho.data import sources as source_registry
 from kensho.files import sha256
 from kensho.models import cards, rocm
+from kensho.train.catalogue import METHODS, STAGES
 from kensho.plan import plan as plans
 from kensho.validation import misread
 from scripts import job as jobs
@@ -169,18 +170,27 @@ def seeds(arm):
     return CONFIG.train.seeds if arm in ARMS else [0]
 
 
-def evaluated_models(arm, replicates):
-    """Folders that evaluating an arm reads: base or reference model, and what was trained."""
-    if arm in CONFIG.evaluate.references:
-        return {"base": f"results/models/{arm}"}
-    trained = expand(
-        "results/train/{arm}/seed{seed}/{part}",
+def trained(arm, replicates, part, last=True):
+    """A file of each training of an arm: of its last stage, or of all its stages."""
+    stages = PLAN.stages[arm][-1:] if last else PLAN.stages[arm]
+    return expand(
+        "results/train/{arm}/{stage}/seed{seed}/{part}",
         arm=arm,
+        stage=stages,
         seed=replicates,
-        part=["model", "record.json"],
+        part=part,
     )
-    base = {"base": f"results/models/{CONFIG.train.base}"}
-    return base | ({"trained": trained} if arm in ARMS else {})
+
+
+def evaluated_models(arm, replicates):
+    """What evaluating an arm reads: base or reference model, and what was trained."""
+    name = arm if arm in CONFIG.evaluate.references else CONFIG.train.base
+    found = {"model": f"results/models/{name}", "record": f"results/models/{name}.json"}
+    if arm in ARMS:
+        found["references"] = trained(arm, replicates, "model.json")
+        found["trained"] = trained(arm, replicates, "model", last=False)
+        found["records"] = trained(arm, replicates, "record.json", last=False)
+    return found
 
 
 def any_of(names):
@@ -230,9 +240,9 @@ def of_part(catalogue, wildcard):
     return {key: one(key) for key in {*GPU, "mem_mb", "runtime"}}
 
 
-def digest_of_part(script, part):
+def digest_of_part(script, part, *more):
     pins = LIBRARY.parent / f"envs/{part.needs.environment}.yaml"
-    return digest.code_digest(LIBRARY / "scripts" / script, pins, part)
+    return digest.code_digest(LIBRARY / "scripts" / script, pins, part, *more)
 
 
 def params(planned, script):

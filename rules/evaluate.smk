@@ -28,7 +28,6 @@ rule evaluate:
         mem_mb=memory(8000),
         runtime=minutes(60),
     params:
-        arm=lambda w: ARMS[w.arm].model_dump() if w.arm in ARMS else {"method": "none"},
         seeds=lambda w: seeds(w.arm),
         evaluate=CONFIG.evaluate.model_dump(exclude={"references", "choice_tasks"}),
         dtype=CONFIG.train.dtype,

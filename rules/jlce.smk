@@ -93,7 +93,6 @@ rule jlce_arm:
         mem_mb=memory(8000),
         runtime=minutes(120),
     params:
-        arm=lambda w: ARMS[w.arm].model_dump() if w.arm in ARMS else {"method": "none"},
         seeds=lambda w: jlce_seeds(w.arm),
         settings=JLCE.model_dump(include={"tasks", "prompts", "batch_size", "max_new_tokens"}),
         dtype=CONFIG.train.dtype,

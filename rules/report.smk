@@ -7,10 +7,10 @@ def ran():
     return {
         "evaluation": "results/evaluation/intervals.csv",
         "loss": [
-            f"results/train/{arm}/seed{seed}/steps.csv"
+            path
             for arm in ARMS
             if arm in PLAN.evaluated
-            for seed in seeds(arm)
+            for path in trained(arm, seeds(arm), "steps.csv", last=False)
         ],
         "drops": "results/data/drops.csv",
         "augmentation": "results/data/augmentation.csv",

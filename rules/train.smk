@@ -1,38 +1,77 @@
-# One training per arm and seed, in a process of its own (the unit of replication).
+# One job per arm, stage and seed, in a process of its own (the unit of replication).
+TRAINED = "results/train/{arm}/{number}-{stage}/seed{seed}"
+
+
+def stage_of(wildcards):
+    """What the configuration says of a stage."""
+    return ARMS[wildcards.arm].stages[int(wildcards.number) - 1]
+
+
+def begun_with(wildcards):
+    """The model that a stage begins with: the base, or what the stage before it made."""
+    base = {"model": f"results/models/{CONFIG.train.base}"}
+    number = int(wildcards.number)
+    if number == 1:
+        return base
+    before = PLAN.stages[wildcards.arm][number - 2]
+    folder = f"results/train/{wildcards.arm}/{before}/seed{wildcards.seed}"
+    return base | {"reference": f"{folder}/model.json", "before": f"{folder}/model"}
 
 
 def training_samples(wildcards):
-    """Training table of an arm."""
-    augmented = ARMS[wildcards.arm].corpus == "augmented"
+    """Training table of a stage."""
+    augmented = stage_of(wildcards).corpus == "augmented"
     return "results/data/train_augmented.csv" if augmented else "results/data/train.csv"
 
 
-rule train:
-    """LoRA or full fine-tuning; resumes from its own checkpoints after a kill."""
+rule train_stage:
+    """One stage of an arm by one method; resumes from its own checkpoints after a kill."""
     input:
-        base=f"results/models/{CONFIG.train.base}",
+        unpack(begun_with),
         record=f"results/models/{CONFIG.train.base}.json",
         samples=training_samples,
     output:
-        model=directory("results/train/{arm}/seed{seed}/model"),
-        steps="results/train/{arm}/seed{seed}/steps.csv",
-        record="results/train/{arm}/seed{seed}/record.json",
+        model=directory(f"{TRAINED}/model"),
+        reference=f"{TRAINED}/model.json",
+        steps=f"{TRAINED}/steps.csv",
+        record=f"{TRAINED}/record.json",
     log:
-        "logs/train/{arm}/seed{seed}.log",
+        "logs/train_stage/{arm}/{number}-{stage}/seed{seed}.log",
     benchmark:
-        "logs/benchmarks/train/{arm}/seed{seed}.tsv"
+        "logs/benchmarks/train_stage/{arm}/{number}-{stage}/seed{seed}.tsv"
+    wildcard_constraints:
+        number=r"\d+",
+        stage=any_of(STAGES),
     conda:
-        "../envs/models.yaml"
-    threads: 64
+        lambda w: environment(STAGES[w.stage])
+    threads: lambda w: threads(STAGES[w.stage])
     resources:
-        **GPU,
-        mem_mb=memory(8000),
-        runtime=minutes(60),
+        **of_part(STAGES, "stage"),
     params:
-        arm=lambda w: ARMS[w.arm].model_dump(),
+        stage=lambda w: stage_of(w).model_dump(),
+        code_of=lambda w: STAGES[w.stage].code,
+        method_code=lambda w: METHODS[stage_of(w).method.name].code,
         schedule=CONFIG.train.model_dump(exclude={"base", "arms", "seeds"}),
         device=CONFIG.accelerator,
         fallback=CONFIG.accelerator_fallback,
-        code=code("train/train.py", "models"),
+        code=lambda w: digest_of_part(
+            "train_stage.py", STAGES[w.stage], METHODS[stage_of(w).method.name]
+        ),
     script:
-        "../workflow/scripts/train/train.py"
+        "../workflow/scripts/train_stage.py"
+
+
+rule observe_training:
+    """Memory, speed and parameters of an arm's trainings, which need no evaluation."""
+    input:
+        lambda w: trained(w.arm, seeds(w.arm), "record.json", last=False),
+    output:
+        observation_files("training", ["{arm}"]),
+    log:
+        "logs/observe_training/{arm}.log",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        code=code("observe_training.py", "stats"),
+    script:
+        "../workflow/scripts/observe_training.py"

@@ -19,8 +19,16 @@ from pydantic import ValidationError
 ROOT = Path(__file__).parents[1]
 SOURCES, _ = sources.load(ROOT / "config/sources.yaml")
 CARDS = cards.load(ROOT / "resources/architectures.yaml")
-LORA = {"name": "x", "method": "lora", "rank": 4, "targets": ["q_proj"]}
-FULL = {"name": "x", "method": "full"}
+
+
+def arm(method, name="x", **stage):
+    """One arm of one stage, as a user writes it."""
+    return {"name": name, "stages": [{"stage": "sft", "method": method, **stage}]}
+
+
+ADAPTERS = {"name": "lora", "rank": 4, "targets": ["q_proj"]}
+WHOLE = {"name": "full"}
+LORA, FULL = arm(ADAPTERS), arm(WHOLE)
 JUDGE = {"url": "http://judge/v1", "model": "any"}
 
 
@@ -77,7 +85,27 @@ ONE_LINE = {
     "names for arms": ({"train": {"arms": ["lora-r8"]}}, "train.arms.0: expected a mapping, found"),
     "text in a list": ({"train": {"seeds": [1, "two"]}}, "train.seeds.1: expected a whole number"),
     "key of an arm": ({"train": {"arms": [{**LORA, "rnk": 4}]}}, "train.arms.0.rnk: unknown key"),
-    "no name": ({"train": {"arms": [{"method": "full"}]}}, "train.arms.0.name: required key is"),
+    "key of a method": (
+        {"train": {"arms": [arm({**ADAPTERS, "rnk": 4})]}},
+        "train.arms.0.stages.0.method.rnk: unknown key, did you mean 'rank'?",
+    ),
+    "unknown method": (
+        {"train": {"arms": [arm({**ADAPTERS, "name": "dora"})]}},
+        "train.arms.0.stages.0.method: name: expected 'full', 'lora', 'qlora', found the text",
+    ),
+    "unknown stage": (
+        {"train": {"arms": [{"name": "x", "stages": [{"stage": "dpo", "method": WHOLE}]}]}},
+        "train.arms.0.stages.0.stage: expected 'sft', found the text 'dpo'",
+    ),
+    "no stage": ({"train": {"arms": [{"name": "x", "stages": []}]}}, "train.arms.0.stages: expected at"),
+    "one of the old form": (
+        {"train": {"arms": [{**FULL, "method": "full"}]}},
+        "train.arms.0.method: unknown key",
+    ),
+    "no name": (
+        {"train": {"arms": [{"stages": FULL["stages"]}]}},
+        "train.arms.0.name: required key is",
+    ),
     "no arm": ({"train": {"arms": []}}, "train.arms: expected at least 1 items"),
     "choice": ({"scale": "huge"}, "scale: expected 'embedded', 'standard' or 'full', found"),
     "bound": ({"stats": {"alpha": 0.7}}, "stats.alpha: should be less than 0.5, found 0.7"),
@@ -116,21 +144,20 @@ ONE_LINE = {
         "bench.analysis_mode.items: 501 of only 500 (data.test)",
     ),
     "lora without rank": (
-        {"train": {"arms": [LORA | {"rank": None}]}},
-        "train.arms: 'x': lora needs rank and targets, full has neither",
+        {"train": {"arms": [arm({"name": "lora", "targets": ["q_proj"]})]}},
+        "train.arms.0.stages.0.method.rank: required key is missing",
     ),
     "lora without targets": (
-        {"train": {"arms": [LORA | {"targets": []}]}},
-        "train.arms: 'x': lora",
+        {"train": {"arms": [arm(ADAPTERS | {"targets": []})]}},
+        "train.arms.0.stages.0.method.targets: expected at least 1 items",
     ),
     "more samples than there are": (
-        {"train": {"arms": [FULL | {"samples": 20_000}]}},
+        {"train": {"arms": [arm(WHOLE, samples=20_000)]}},
         "train.arms: 'x': 20000 samples, but data.train is 15000; raise that or lower samples",
     ),
-    "full with a rank": ({"train": {"arms": [FULL | {"rank": 8}]}}, "train.arms: 'x': lora"),
-    "full with targets": (
-        {"train": {"arms": [FULL | {"targets": ["q"]}]}},
-        "train.arms: 'x': lora",
+    "full with a rank": (
+        {"train": {"arms": [arm(WHOLE | {"rank": 8})]}},
+        "train.arms.0.stages.0.method.rank: unknown key",
     ),
     "arm twice": (
         {"train": {"arms": [LORA, FULL]}},

@@ -97,7 +97,7 @@ def test_the_chain_goes_down(accelerator, chain, said):
 
 def test_a_fallback_of_the_training_is_named_by_its_evaluation(tmp_path):
     import torch
-    from kensho.jlce.arms import conditions
+    from kensho.evaluate.arms import conditions
 
     line = "accelerator: rocm -> none (torch sees no ROCm device)"
     (tmp_path / "base.json").write_text('{"source": {"name": "tiny"}, "parameters": 1}')
@@ -106,7 +106,7 @@ def test_a_fallback_of_the_training_is_named_by_its_evaluation(tmp_path):
         (tmp_path / f"{seed}.json").write_text(json.dumps(record))
     records = [tmp_path / "1.json", tmp_path / "2.json"]
     given = {"dtype": torch.float32, "threads": 1, "not_tested": []}
-    found = conditions(str(tmp_path / "base"), records, **given)
+    found = conditions(tmp_path / "base.json", records, **given)
     assert found["fallbacks"] == [f"training: {line}"] and found["seeds"] == [1, 2]
 
 

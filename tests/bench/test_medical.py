@@ -3,7 +3,10 @@ import pytest
 import torch
 from kensho.bench import medical
 from kensho.jlce import harness
-from kensho.train.sft import train
+from kensho.models.reference import Reference
+from kensho.train.methods import lora
+from kensho.train.run import Training
+from kensho.train.sft import stage
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
@@ -91,14 +94,16 @@ def test_an_adapter_learns_on_a_quantised_base_as_on_its_values(block_model, tmp
     AutoTokenizer.from_pretrained(packed).save_pretrained(plain)
     rows = [{"prompt": f"問{i}", "completion": "ABCD"[i % 4]} for i in range(8)]
     losses = [
-        train(
-            base,
+        stage(
+            Reference.of(base),
             pd.DataFrame(rows),
             tmp_path / f"{base.name}-model",
             tmp_path / f"{base.name}-checkpoints",
-            **{"name": "test", "method": "lora", "rank": 4, "targets": ["q_proj", "v_proj"]},
-            **{"learning_rate": 0.1, "steps": 6, "batch_size": 2, "max_length": 32, "seed": 1},
-            **{"checkpoint_every": 6, "dtype": torch.float32},
+            Training(
+                **{"name": "test", "method": lora.METHOD, "rank": 4, "dtype": torch.float32},
+                **{"targets": ["q_proj", "v_proj"], "learning_rate": 0.1, "steps": 6, "seed": 1},
+                **{"batch_size": 2, "max_length": 32, "checkpoint_every": 6},
+            ),
         )[0]["loss"].tolist()
         for base in (packed, plain)
     ]

@@ -5,8 +5,8 @@ import pytest
 import sacrebleu
 import torch
 from kensho.data.prompt import completion, prompt
+from kensho.evaluate.arms import rows
 from kensho.jlce import harness
-from kensho.jlce.arms import rows
 from kensho.models.loading import load
 from transformers import AutoModelForCausalLM
 
@@ -63,15 +63,11 @@ def test_items_and_totals_agree(samples):
     assert totals["chrf"] == sacrebleu.corpus_chrf(answers, [list(TEST["ja"])]).score
 
 
-def test_rows_join_training_records_by_seed(samples, tmp_path):
-    record = {"seed": 7, "trainable_parameters": 10, "peak_memory_bytes": 20}
-    path = tmp_path / "record.json"
-    path.write_text(json.dumps({**record, "tokens_per_second": 3.5}))
-    per_item, per_seed = rows("arm", {7: samples}, [path])
+def test_rows_have_items_and_totals_of_their_seed(samples):
+    per_item, per_seed = rows("arm", {7: samples})
     assert {row["replicate"] for row in per_item} == {7}
     assert {row["block"] for row in per_seed} == {"seed-7"}
-    found = {row["metric"]: row["value"] for row in per_seed}
-    assert found["peak_memory_bytes"] == 20 and "nll_per_character" in found
+    assert "nll_per_character" in {row["metric"] for row in per_seed}
 
 
 def test_logs_keep_what_was_asked_and_answered(samples, tmp_path):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from kensho.models.cards import Card
+from kensho.train.methods import full, lora, qlora
 from kensho.train.plan import Step, largest_batch, plan, saved, sizes, source_plan
 from kensho.train.step import run, trace
 
@@ -22,8 +23,8 @@ QWEN = card("qwen2", **GQA, **HEADS, tie_word_embeddings=False)
 NEOX = card(
     "gpt_neox", **GQA, num_attention_heads=6, max_position_embeddings=64, tie_word_embeddings=False
 )
-FULL = Step("full", "float32", batch=2, length=12)
-LORA = Step("lora", "float32", batch=2, length=12, rank=4, targets="qkvo")
+FULL = Step(full.METHOD, "float32", batch=2, length=12)
+LORA = Step(lora.METHOD, "float32", batch=2, length=12, rank=4, targets="qkvo")
 STEPS = [
     FULL,
     replace(FULL, dtype="bfloat16"),
@@ -69,7 +70,7 @@ def test_tensors_hold_what_was_planned_and_traced(model, step):
 
 
 def test_quantised_weights_take_a_little_over_four_bits():
-    step = replace(LORA, method="qlora", dtype="bfloat16")
+    step = replace(LORA, method=qlora.METHOD, dtype="bfloat16")
     big = card(
         "llama",
         **{**GQA, "hidden_size": 1024, "intermediate_size": 4096, "vocab_size": 2},

@@ -9,7 +9,11 @@ import time
 import pandas as pd
 import pytest
 import torch
-from kensho.train.sft import draw, train
+from kensho.models.loading import load_reference, probe_logits
+from kensho.models.reference import Reference, read, write
+from kensho.train.methods import full, lora, qlora
+from kensho.train.run import Training
+from kensho.train.sft import draw, stage
 from safetensors.torch import load_file
 
 PAIRS = pd.DataFrame(
@@ -19,6 +23,7 @@ PAIRS = pd.DataFrame(
         "ja": [f"私は猫を{i}匹飼っている。" for i in range(12)],
     }
 )
+HELD = {"weights": "float32", "compute": "float32"}
 SCHEDULE = {
     "learning_rate": 1e-2,
     "steps": 6,
@@ -27,20 +32,14 @@ SCHEDULE = {
     "checkpoint_every": 2,
     "dtype": torch.float32,
 }
-LORA = {"method": "lora", "rank": 4, "targets": ["q_proj", "v_proj"]}
-FULL = {"method": "full", "rank": None, "targets": []}
+LORA = {"method": lora.METHOD, "rank": 4, "targets": ["q_proj", "v_proj"]}
+FULL = {"method": full.METHOD, "rank": None, "targets": None}
 
 
-def run(tiny_model, folder, seed=1, **arm):
-    return train(
-        tiny_model,
-        PAIRS,
-        folder / "model",
-        folder / "checkpoints",
-        name="test",
-        seed=seed,
-        **{**SCHEDULE, **LORA, **arm},
-    )
+def run(tiny_model, folder, seed=1, samples=PAIRS, **arm):
+    base = tiny_model if isinstance(tiny_model, Reference) else Reference.of(tiny_model)
+    training = Training(name="test", seed=seed, **{**SCHEDULE, **LORA, **arm})
+    return stage(base, samples, folder / "model", folder / "checkpoints", training)
 
 
 def weights(folder):
@@ -59,6 +58,37 @@ def test_lora_learns_and_counts_its_parameters(tiny_model, tmp_path):
     assert record["trainable_parameters"] == 2 * 4 * ((32 + 32) + (32 + 16))
     steady = steps[steps["step"] > 2]
     assert record["tokens_per_second"] == steady["tokens"].sum() / steady["seconds"].sum()
+
+
+@pytest.mark.parametrize(
+    ("method", "held", "computed"),
+    [(full, "float32", "bfloat16"), (lora, "bfloat16", "bfloat16"), (qlora, "nf4", "bfloat16")],
+)
+def test_the_record_says_how_weights_are_held_and_computed(
+    block_model, tmp_path, method, held, computed
+):
+    arm = FULL if method is full else LORA
+    _, record = run(
+        block_model, tmp_path, **{**arm, "method": method.METHOD, "dtype": torch.bfloat16}
+    )
+    assert (record["weights"], record["dtype"]) == (held, computed)
+
+
+def test_a_second_stage_begins_with_what_the_first_made(tiny_model, tmp_path):
+    base = Reference.of(tiny_model)
+    run(base, tmp_path / "first")
+    write(tmp_path / "model.json", base.trained(tmp_path / "first/model", "lora", **HELD))
+    first = read(tmp_path / "model.json")
+    steps, _ = run(first, tmp_path / "second", **FULL)
+    afresh, _ = run(base, tmp_path / "afresh", **FULL)
+    assert steps["loss"].iloc[0] < afresh["loss"].iloc[0]
+    second = first.trained(tmp_path / "second/model", None, **HELD)
+    assert second.base == str(tmp_path / "second/model") and not second.adapters
+    with_first, tokenizer = load_reference(first, torch.float32)
+    with_second, _ = load_reference(second, torch.float32)
+    assert not torch.equal(
+        probe_logits(with_first, tokenizer), probe_logits(with_second, tokenizer)
+    )
 
 
 def test_steps_of_warm_up_alone_have_no_speed(tiny_model, tmp_path):
@@ -110,16 +140,16 @@ def die_at_step_5(self, args, state, control, **logs):
         os.kill(os.getpid(), signal.SIGKILL)
 sft.Observer.on_log = die_at_step_5
 test_sft.torch.set_num_threads(1)
-test_sft.run(Path({model!r}), Path({folder!r}), **{arm!r})
+test_sft.run(Path({model!r}), Path({folder!r}), **test_sft.{arm})
 """
 
 
-@pytest.mark.parametrize("arm", [LORA, FULL], ids=["lora", "full"])
-def test_killed_and_resumed_equals_undisturbed(tiny_model, tmp_path, arm):
+@pytest.mark.parametrize(("name", "arm"), [("LORA", LORA), ("FULL", FULL)])
+def test_killed_and_resumed_equals_undisturbed(tiny_model, tmp_path, name, arm):
     whole, _ = run(tiny_model, tmp_path / "whole", **arm)
     paths = [os.path.dirname(__file__), *sys.path]
     code = KILLED.format(
-        paths=paths, model=str(tiny_model), folder=str(tmp_path / "killed"), arm=arm
+        paths=paths, model=str(tiny_model), folder=str(tmp_path / "killed"), arm=name
     )
     died = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert died.returncode == -signal.SIGKILL, died.stderr
@@ -140,7 +170,7 @@ def test_checkpoints_of_other_settings_are_not_resumed(tiny_model, tmp_path):
     whole, _ = run(tiny_model, tmp_path / "whole", rank=2)
     paths = [os.path.dirname(__file__), *sys.path]
     code = KILLED.format(
-        paths=paths, model=str(tiny_model), folder=str(tmp_path / "killed"), arm=LORA
+        paths=paths, model=str(tiny_model), folder=str(tmp_path / "killed"), arm="LORA"
     )
     subprocess.run([sys.executable, "-c", code], capture_output=True)
     assert list((tmp_path / "killed" / "checkpoints").glob("checkpoint-*"))

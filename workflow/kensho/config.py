@@ -18,8 +18,9 @@ from kensho.bench.catalogue import Bench
 from kensho.budget import Budget
 from kensho.data.sources import LicenceClass, Source
 from kensho.paths import Paths
+from kensho.train.catalogue import STAGES, choice
 from kensho.train.plan import ADAPTABLE, PLANNABLE
-from kensho.validation import Count, Name, Section, Seed, Share, problems, suggestion
+from kensho.validation import TAGS, Count, Name, Section, Seed, Share, problems, suggestion
 
 
 class Data(Section):
@@ -34,31 +35,25 @@ class Data(Section):
 
 class Arm(Section):
     name: Name
-    method: Literal["lora", "full"]
-    corpus: Literal["original", "augmented"] = "original"
-    samples: Count | None = Field(None, description="the first so many of the corpus; null for all")
-    rank: Count | None = Field(None, description="LoRA rank; null for full fine-tuning")
-    targets: list[str] = Field([], description="modules that get adapters; empty for full")
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    stages: list[choice(STAGES, "stage")] = Field(min_length=1)
 
 
 QKVO = ["q_proj", "k_proj", "v_proj", "o_proj"]
+LORA = {"name": "lora", "rank": 8, "targets": QKVO}
+LORA_STAGE = {"stage": "sft", "learning_rate": 2e-3, "method": LORA}
+
+
+def _arm(name: str, stage: dict) -> Arm:
+    return Arm.model_validate({"name": name, "stages": [stage]})
 
 
 class Train(Section):
     base: Name = Field("smollm2-135m-instruct", description="model that is adapted")
     arms: list[Arm] = Field(
         [
-            Arm(name="lora-r8", method="lora", rank=8, targets=QKVO, learning_rate=2e-3),
-            Arm(name="full", method="full", learning_rate=2e-4),
-            Arm(
-                name="lora-r8-augmented",
-                method="lora",
-                corpus="augmented",
-                rank=8,
-                targets=QKVO,
-                learning_rate=2e-3,
-            ),
+            _arm("lora-r8", LORA_STAGE),
+            _arm("full", {"stage": "sft", "learning_rate": 2e-4, "method": {"name": "full"}}),
+            _arm("lora-r8-augmented", {**LORA_STAGE, "corpus": "augmented"}),
         ],
         description="one training per arm and seed; the base model is an arm of its own",
         min_length=1,
@@ -306,16 +301,12 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
     if config.jlce.seeds > (there := len(config.train.seeds)):
         yield f"{where}: jlce.seeds: {config.jlce.seeds} of only {there} (train.seeds)"
     for arm in config.train.arms:
-        has = {arm.rank is not None, bool(arm.targets)}
-        if has != {arm.method == "lora"}:
-            yield (
-                f"{where}: train.arms: '{arm.name}': lora needs rank and targets, full has neither"
-            )
-        if (arm.samples or 0) > config.data.train:
-            yield (
-                f"{where}: train.arms: '{arm.name}': {arm.samples} samples, but data.train is "
-                f"{config.data.train}; raise that or lower samples"
-            )
+        for stage in arm.stages:
+            if (stage.samples or 0) > config.data.train:
+                yield (
+                    f"{where}: train.arms: '{arm.name}': {stage.samples} samples, but data.train "
+                    f"is {config.data.train}; raise that or lower samples"
+                )
     if config.data.train + config.data.test > config.data.pool:
         yield f"{where}: data.pool: smaller than data.train + data.test; raise it"
     taught = config.bench.tokenisation.sentences + config.bench.tokenisation.dictionary
@@ -350,9 +341,19 @@ def as_yaml(section: BaseModel, depth: int = 0) -> str:
 
 
 def _flow(value) -> str:
-    """A value on one line of YAML."""
+    """A value on one line of YAML, the keys that say what it is first."""
+    value = _tags_first(value)
     line = yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=10**6)
     return line.strip()[1:-1]
+
+
+def _tags_first(value):
+    if isinstance(value, list):
+        return [*map(_tags_first, value)]
+    if not isinstance(value, dict):
+        return value
+    keys = sorted(value, key=lambda key: key not in TAGS)
+    return {key: _tags_first(value[key]) for key in keys}
 
 
 def generated() -> dict[str, str]:

@@ -93,16 +93,14 @@ def _pins(environment: Path) -> bytes:
     return json.dumps(yaml.safe_load(environment.read_text(encoding="utf-8"))).encode()
 
 
-def code_digest(
-    script: Path | str, environment: Path | None = None, part: Part | None = None
-) -> str:
+def code_digest(script: Path | str, environment: Path | None = None, *parts: Part) -> str:
     """Hex sha256 (16 digits) over the reachable code of ``script`` and its environment's pins.
 
-    With what a ``part`` that the script resolves reaches, and the files that it reads.
+    With what the ``parts`` that the script resolves reach, and the files that they read.
     """
     digest = hashlib.sha256(_pins(environment) if environment else b"")
     roots = {*reachable(script)}
-    if part:
+    for part in parts:
         [module] = [file for file in _files(part.code.partition(":")[0])][-1:]
         roots |= {*reachable(module)}
         for name in part.files:

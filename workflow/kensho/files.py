@@ -1,5 +1,6 @@
 """Files that are written completely or not at all, and their hashes."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -55,3 +56,20 @@ def write_json(path: Path | str, value) -> None:
     with replacing(path) as temporary:
         text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def write_table(path: Path | str, table) -> None:
+    """Write a pandas table as CSV completely or not at all."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def lock(file) -> bool:
+    """Whether the open file is ours until it is closed; False where another process has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # no flock on this file system: nothing can be known
+        return True
+    return True

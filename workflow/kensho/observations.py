@@ -16,7 +16,7 @@ import pandas as pd
 import pandera.pandas as pa
 import psutil
 
-from kensho.files import read_json, replacing, sha256, write_json
+from kensho.files import read_json, sha256, write_json, write_table
 
 COLUMNS = ["experiment", "arm", "block", "replicate", "metric", "value", "unit"]
 TEXT = ["experiment", "arm", "block", "metric", "unit"]
@@ -45,12 +45,6 @@ ROCM_VARIABLES = (
     "MIOPEN_DEBUG_DISABLE_FIND_DB",
 )
 PACKAGES = ["torch", "transformers", "peft", "trl", "lm-eval", "numpy", "pandas"]
-
-
-def write_table(path: Path | str, table: pd.DataFrame) -> None:
-    """Write a CSV completely or not at all."""
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False)
 
 
 def table(rows: Iterable[Mapping]) -> pd.DataFrame:

@@ -4,11 +4,12 @@ A lock of the kernel (flock) ends with the process that holds it, however it die
 ever left to clear. File systems of clusters that refuse flock leave the queue as the only witness.
 """
 
-import fcntl
 import os
 import socket
 from contextlib import contextmanager
 from pathlib import Path
+
+from kensho.files import lock
 
 HEAD = Path(".snakemake/kensho.lock")
 JOBS = Path(".snakemake/kensho.jobs")
@@ -88,17 +89,6 @@ def sweep(folder: Path) -> None:
     for path in folder.rglob(".*.*"):
         if path.suffix[1:].isdigit() and path.is_file():
             path.unlink()
-
-
-def lock(file) -> bool:
-    """Whether the open file is ours until it is closed; False where another process has it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # no flock on this file system: nothing can be known
-        return True
-    return True
 
 
 def _me() -> str:

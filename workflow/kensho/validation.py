@@ -33,6 +33,7 @@ class Section(BaseModel):
         return value
 
 
+TAGS = ("design", "stage", "name")  # keys that say which of several models a mapping is
 _EXPECTED = {
     "string": "text",
     "int": "a whole number",
@@ -119,7 +120,7 @@ def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list
 
 
 def _without_tags(location: tuple[int | str, ...], model: type[BaseModel]) -> list[int | str]:
-    """A location as the user wrote it: Pydantic adds the chosen `design` as a part of its own."""
+    """A location as the user wrote it: Pydantic adds the tag of a choice as a part of its own."""
     return [part for part, _ in _walk(location, model) if part is not None]
 
 
@@ -135,8 +136,8 @@ def _walk(location: tuple[int | str, ...], model: type[BaseModel]) -> Iterator[t
 
 
 def _tags(model: type[BaseModel]) -> tuple:
-    field = model.model_fields.get("design")
-    return get_args(field.annotation) if field else ()
+    fields = (model.model_fields.get(key) for key in TAGS)
+    return tuple(tag for field in fields if field for tag in get_args(field.annotation))
 
 
 def _models_in(annotation: object) -> list[type[BaseModel]]:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from peft import LoraConfig, get_peft_model
+from peft import get_peft_model
 from torch import nn
 
 from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.models.cards import Card, build_on_meta, load
 from kensho.observations import table
+from kensho.train.methods import lora
 
 EXPERIMENT = "lora_parameters"
 ADAPTED = "llama-2-7b"  # the 6.7B model of R-5
@@ -41,8 +42,7 @@ def observe(
         for rank in ranks:
             plain = build_on_meta(cards[adapted])
             formula = closed_form(plain, targets, rank)
-            config = LoraConfig(r=rank, target_modules=targets, task_type="CAUSAL_LM")
-            model = get_peft_model(plain, config)
+            model = get_peft_model(plain, lora.adapter(rank, targets))
             count = sum(p.numel() for p in model.parameters() if p.requires_grad)
             if count != formula:
                 raise ValueError(f"lora-r{rank}-{label}: {count} trainable, by formula {formula}")
@@ -56,7 +56,7 @@ def closed_form(model: nn.Module, targets: list[str] | str, rank: int) -> int:
     """r (in + out) over the targeted linear layers; all-linear leaves the output layer out."""
     output = model.get_output_embeddings()
     return sum(
-        rank * (module.in_features + module.out_features)
+        sum(lora.tensors((module.in_features, module.out_features), rank))
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear)
         and module is not output

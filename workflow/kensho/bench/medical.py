@@ -12,17 +12,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoTokenizer
 
 from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.data.duplicates import near_pairs
 from kensho.data.sources import fetched
 from kensho.files import read_json
 from kensho.jlce import harness
-from kensho.jlce.arms import models
-from kensho.models.loading import compute_dtype, device
+from kensho.models.loading import compute_dtype, load, weights
+from kensho.models.reference import Reference
 from kensho.observations import table
-from kensho.train.sft import train
+from kensho.train.methods import lora
+from kensho.train.run import Training
+from kensho.train.sft import stage
 
 EXPERIMENT = "medical"
 LETTERS = list("ABCD")
@@ -75,16 +77,7 @@ def halves(items: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def quantise(base: Path, folder: Path, dtype: torch.dtype) -> None:
     """Save the model of ``base`` with its linear layers in NF4, scales quantised once more."""
-    nf4 = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
-    )
-    model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=dtype, quantization_config=nf4, device_map=device()
-    )
-    model.save_pretrained(folder)
+    weights(base, dtype, quantised=True).save_pretrained(folder)
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)
 
 
@@ -145,15 +138,12 @@ def observe(
     with tempfile.TemporaryDirectory(dir=work) as temporary:
         nf4, adapters = Path(temporary) / "nf4", {}
         quantise(base, nf4, dtype)
+        held = Reference.of(nf4)
         for replicate in seeds:
             adapters[replicate] = Path(temporary) / f"seed{replicate}"
-            steps, record = train(
-                nf4,
-                trained,
-                adapters[replicate],
-                Path(temporary) / "checkpoints",
+            training = Training(
                 name=f"{EXPERIMENT} seed {replicate}",
-                method="lora",
+                method=lora.METHOD,  # the base is in NF4 as it is stored
                 rank=rank,
                 targets=QKVO,
                 checkpoint_every=schedule["steps"],
@@ -161,21 +151,21 @@ def observe(
                 seed=replicate,
                 **schedule,
             )
+            checkpoints = Path(temporary) / "checkpoints"
+            steps, record = stage(held, trained, adapters[replicate], checkpoints, training)
             block, parameters = f"seed-{replicate}", record["trainable_parameters"]
             losses = zip(steps["step"], steps["loss"], strict=True)
             rows += [_row("qlora", block, *loss, "training_loss", "nat/token") for loss in losses]
             rows.append(_row("qlora", block, 0, parameters, "trainable_parameters", "parameters"))
-        for arm, folder, trained, method in (
-            ("base", base, {0: None}, "none"),
-            ("base-nf4", nf4, {0: None}, "none"),
-            ("qlora", nf4, adapters, "lora"),
-        ):
-            for replicate, *loaded in models(folder, trained, method=method, dtype=dtype):
-                found = harness.run(*loaded, tasks, batch_size=evaluated_at_once, seed=seed)
-                rows += [
-                    _row(arm, log["doc"]["id"], replicate, float(log["acc"]), "accuracy", "share")
-                    for log in found["jmmlu"]
-                ]
+        asked_of = [("base", 0, base, ()), ("base-nf4", 0, nf4, ())]
+        asked_of += [("qlora", replicate, nf4, (made,)) for replicate, made in adapters.items()]
+        for arm, replicate, folder, adapted in asked_of:
+            loaded = load(folder, dtype, *adapted)
+            found = harness.run(*loaded, tasks, batch_size=evaluated_at_once, seed=seed)
+            rows += [
+                _row(arm, log["doc"]["id"], replicate, float(log["acc"]), "accuracy", "share")
+                for log in found["jmmlu"]
+            ]
     return table(rows)
 
 

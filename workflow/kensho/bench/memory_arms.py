@@ -1,8 +1,10 @@
-"""Arms of the experiment `training_memory`, as plain data."""
+"""Arms of the experiment `training_memory`."""
 
-_LORA = {"method": "lora", "dtype": "float32", "rank": 8, "targets": "qkvo"}
+from kensho.train.methods import full, lora, qlora
+
+_LORA = {"method": lora.METHOD, "dtype": "float32", "rank": 8, "targets": "qkvo"}
 _QV = {**_LORA, "targets": "qv"}
-_FULL = {"method": "full", "dtype": "float32"}
+_FULL = {"method": full.METHOD, "dtype": "float32"}
 _BF16 = {"dtype": "bfloat16"}
 _AGAIN = {"checkpointing": True}
 
@@ -13,7 +15,7 @@ MEASURED = {
     "lora-r16-all-linear": {**_LORA, "rank": 16, "targets": "all-linear"},
     "lora-r8-qkvo-checkpointing": {**_LORA, **_AGAIN},
     "lora-r8-qkvo-mapped": _LORA,  # the same, with an allocator that gives every tensor back
-    "qlora-r8-qkvo": {**_LORA, "method": "qlora"},
+    "qlora-r8-qkvo": {**_LORA, "method": qlora.METHOD},
     "lora-r8-qkvo-bf16": {**_LORA, **_BF16},
     "full": _FULL,
     "full-checkpointing": {**_FULL, **_AGAIN},
@@ -35,7 +37,7 @@ PLANNED = {
     "planned-lora-r8-qv-fp32": _QV,
     "planned-lora-r8-qv-bf16": {**_QV, **_BF16},
     "planned-lora-r8-qv-bf16-checkpointing": {**_QV, **_BF16, **_AGAIN},
-    "planned-qlora-r8-qv": {**_QV, **_BF16, "method": "qlora"},
+    "planned-qlora-r8-qv": {**_QV, **_BF16, "method": qlora.METHOD},
 }
 PLANNED_CELLS = [(1, 512), (8, 512)]  # batch, length
 SCOPE = {"lora": "llama-2-7b", "qlora": "llama-2-7b", "full": "open-calm-1b"}

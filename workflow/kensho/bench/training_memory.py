@@ -64,7 +64,7 @@ def observe(
     rows = []
     for cell in cells:
         steps = {arm: _step(MEASURED[arm], cell) for arm in arms}
-        chosen = {arm: cards[full if s.method == "full" else adapted] for arm, s in steps.items()}
+        chosen = {arm: cards[full if s.method.whole else adapted] for arm, s in steps.items()}
         watched, plain = (
             {
                 arm: partial(run, chosen[arm], steps[arm], threads, mapped=arm == MAPPED, watched=w)
@@ -85,7 +85,7 @@ def observe(
             rows += _rows(arm, _name(cell), planned_bytes(chosen[arm], steps[arm]))
     for arm in largest:
         step = _step(MEASURED[arm], (1, largest_length))
-        card = cards[full if step.method == "full" else adapted]
+        card = cards[full if step.method.whole else adapted]
         rows += _largest(arm, card, step, limit_bytes, jobs)
     return table(rows)
 
@@ -109,9 +109,9 @@ def observe_planned(cards: Mapping[str, Card]) -> pd.DataFrame:
     rows = []
     for arm, settings in PLANNED.items():
         for cell in PLANNED_CELLS:
-            card, step = cards[SCOPE[settings["method"]]], _step(settings, cell)
+            card, step = cards[SCOPE[settings["method"].name]], _step(settings, cell)
             rows += _rows(arm, _name(cell), planned_bytes(card, step))
-        if step.method != "qlora":  # layers are alike: two show what any number keeps
+        if step.method.weights != "nf4":  # layers are alike: two show what any number keeps
             thin = card.model_copy(update={"config": {**card.config, "num_hidden_layers": 2}})
             compare(arm, cell, trace(thin, step), thin, step)
     shares = {f"{k}_bytes": v for k, v in source_plan(SOURCE_ACCELERATOR).items()}

@@ -21,7 +21,10 @@ from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
 from kensho.files import read_json
 from kensho.models.loading import PRELOAD, compute_dtype, load
-from kensho.train.sft import train
+from kensho.models.reference import Reference
+from kensho.train.methods import full
+from kensho.train.run import Training
+from kensho.train.sft import stage
 
 EXPERIMENT = "vocabulary_training"
 UNITS = {
@@ -86,15 +89,9 @@ def run_arm(
     before = nll_per_character(folder, dtype, pairs)
     scratch = work / "training"  # one run at a time; what a killed one left goes first
     shutil.rmtree(scratch, ignore_errors=True)
-    table, _ = train(
-        folder,
-        read_table(samples),
-        scratch / "model",
-        scratch / "checkpoints",
+    training = Training(
         name=f"{EXPERIMENT} {arm} seed {seed}",
-        method="full",
-        rank=None,
-        targets=[],
+        method=full.METHOD,
         learning_rate=learning_rate,
         steps=steps,
         batch_size=batch_size,
@@ -103,6 +100,8 @@ def run_arm(
         dtype=dtype,
         seed=seed,
     )
+    output, checkpoints = scratch / "model", scratch / "checkpoints"
+    table, _ = stage(Reference.of(folder), read_table(samples), output, checkpoints, training)
     after = nll_per_character(scratch / "model", dtype, pairs)
     shutil.rmtree(scratch)
     return {

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kensho import observations
+from kensho import files
 from kensho.data.duplicates import key, near_pairs
 from kensho.files import replacing, sha256
 
@@ -111,7 +111,7 @@ def _drops(rows: list[tuple[str, str, int]]) -> pd.DataFrame:
 
 def write_table(path: Path | str, samples: pd.DataFrame) -> None:
     """Write a table of samples, and its sha256 beside it as `sha256sum --check` reads it."""
-    observations.write_table(path, samples)
+    files.write_table(path, samples)
     with replacing(f"{path}.sha256") as temporary:
         temporary.write_text(f"{sha256(path)}  {Path(path).name}\n", encoding="utf-8")
 

@@ -7,8 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from kensho.files import sha256
-
-PROBE = "彼は毎朝コーヒーを飲みます。 He drinks coffee every morning."
+from kensho.models.loading import PROBE
 
 
 def gguf_to_safetensors(gguf: Path | str, folder: Path | str) -> dict:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-from kensho.models.convert import PROBE
+from kensho.models.reference import Reference
+
+PROBE = "彼は毎朝コーヒーを飲みます。 He drinks coffee every morning."
 
 # What a process that loads and runs one of our models imports, for a server that forks them.
 PRELOAD = [
@@ -43,16 +45,43 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def load(folder: Path | str, dtype: torch.dtype, adapter: Path | str | None = None):
-    """Model (in eval mode) and tokenizer; the adapter must change the logits.
+def nf4(dtype: torch.dtype) -> BitsAndBytesConfig:
+    """Blocks of 64 weights share a scale, scales are quantised once more (QLoRA, section 3)."""
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
 
-    Raises ValueError if the adapted model answers the probe exactly as its base does, which
-    means that the adapter was ignored.
+
+def weights(folder: Path | str, dtype: torch.dtype, *, quantised: bool = False):
+    """The model of a folder on the device, its linear layers in NF4 if ``quantised``."""
+    if quantised:
+        return AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, quantization_config=nf4(dtype), device_map=device()
+        )
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(device())
+
+
+def load_reference(reference: Reference, dtype: torch.dtype):
+    """:func:`load` of what a reference names."""
+    adapters = [adapter.path for adapter in reference.adapters]
+    quantised = bool(adapters) and reference.weights == "nf4"
+    return load(reference.base, dtype, *adapters, quantised=quantised)
+
+
+def load(folder: Path | str, dtype: torch.dtype, *adapters: Path | str, quantised: bool = False):
+    """Model (in eval mode) and tokenizer; each adapter must change the logits.
+
+    In float32 adapters are added to the weights, otherwise they are applied beside them.
+    Raises ValueError if an adapted model answers the probe exactly as it did without the adapter,
+    which means that it was ignored.
     """
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(device()).eval()
-    if adapter is not None:
-        exact = dtype == torch.float32 and not getattr(model, "is_quantized", False)
+    model = weights(folder, dtype, quantised=quantised).eval()
+    exact = dtype == torch.float32 and not getattr(model, "is_quantized", False)
+    for adapter in adapters:
         before = probe_logits(model, tokenizer)
         model = PeftModel.from_pretrained(model, adapter).eval()
         if torch.equal(before, probe_logits(model, tokenizer)):

@@ -47,6 +47,7 @@ class Plan:
     unpaid: Sequence[str]
     evaluated: Sequence[str]
     at_hand: Sequence[str]
+    stages: Mapping[str, Sequence[str]]  # of each trained arm, as its folders are named
     variants_wanted: int  # of one technique: the others fill up what one of them cannot give
 
     def judged(self, summary: str) -> list[str]:
@@ -109,6 +110,7 @@ def make(
         **{name: planned.arms for name, planned in experiments.items()},
         "augmentation": ["original", "augmented"],
         "adaptation": everyone,
+        "training": [arm.name for arm in config.train.arms],
         "evaluation": everyone,
         "jlce": ranked(config),
         "jlce_preference": ["-".join(pair) for pair in judge.pairs] if judge else [],
@@ -147,6 +149,10 @@ def make(
             if stage == "whole" or arm in {"base"}.union(*read) or observed("evaluation", [arm])
         ],
         at_hand=there,
+        stages={
+            arm.name: [f"{number}-{one.stage}" for number, one in enumerate(arm.stages, start=1)]
+            for arm in config.train.arms
+        },
         variants_wanted=(config.augmentation.target - config.data.train)
         // max(1, len(TECHNIQUES) - 1),
     )

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from kensho.models.cards import Card
+from kensho.train.methods import Method
 
-Method = Literal["full", "lora", "qlora"]
 ADAPTABLE = ("llama", "qwen2")  # model types with the modules of TARGETS
 PLANNABLE = (*ADAPTABLE, "gpt_neox")
 TARGETS = {
@@ -34,8 +34,9 @@ NF4_BLOCK, NF4_NESTED = 64, 256  # weights that share a scale, scales that share
 class Step:
     """One optimiser step: ``batch`` samples of ``length`` tokens, without accumulation.
 
-    ``dtype`` is that of the base weights and of the computation; in ``full`` also that of
-    gradients and moments. ``qlora`` holds the layers' matrices in NF4 with double quantisation.
+    ``dtype`` is that of the base weights and of the computation; where every weight is trained
+    also that of gradients and moments. A method that holds its base in NF4 does so with the layers'
+    matrices, with double quantisation.
     """
 
     method: Method
@@ -130,14 +131,20 @@ def plan(card: Card, step: Step) -> dict[str, int]:
     architecture or an adapter without rank and targets.
     """
     shape = sizes(card)
-    if step.method != "full" and (not step.rank or step.targets not in TARGETS or not shape.gated):
-        raise ValueError(f"{step.method} on '{card.name}' needs a rank, targets and a Llama layer")
-    full = step.method == "full"
+    full = step.method.whole
+    if not full and (not step.rank or step.targets not in TARGETS or not shape.gated):
+        raise ValueError(
+            f"{step.method.name} on '{card.name}' needs a rank, targets and a Llama layer"
+        )
     layer = [a * b for a, b in shape.matrices.values()] + list(shape.layer_vectors)
     table = shape.vocabulary * shape.hidden
     outer = [table] * (1 if shape.tied else 2) + list(shape.final_vectors)
     adapters = [] if full else [shape.matrices[name] for name in TARGETS[step.targets]]
-    trained = layer if full else [step.rank * side for sides in adapters for side in sides]
+    trained = (
+        layer
+        if full
+        else [elements for sides in adapters for elements in step.method.tensors(sides, step.rank)]
+    )
     tensors = trained * shape.layers + (outer if full else [])
     size = step.width if full else FLOAT
     optimizer = 2 * sum(tensors) * size + FLOAT * len(tensors)  # two moments, a step counter each
@@ -184,7 +191,7 @@ def saved(card: Card, step: Step) -> dict[str, int]:
     ``loss``. Weights are not counted: they are kept anyway.
     """
     shape, t, e = sizes(card), step.tokens, step.width
-    full = step.method == "full"
+    full = step.method.whole
     rotary = 2 * step.length * shape.rotary * e
     loss = t * shape.vocabulary * FLOAT + FLOAT  # log-probabilities, number of labels
     if shape.gated:
@@ -203,7 +210,7 @@ def saved(card: Card, step: Step) -> dict[str, int]:
 def _rms_norm(shape: Sizes, step: Step) -> int:
     """Input in float32, one scale per token; the normalised input where the gain is trained."""
     kept = step.tokens * (shape.hidden + 1) * FLOAT
-    return kept + (step.tokens * shape.hidden * step.width if step.method == "full" else 0)
+    return kept + (step.tokens * shape.hidden * step.width if step.method.whole else 0)
 
 
 def _llama_layer(shape: Sizes, step: Step) -> int:
@@ -212,7 +219,7 @@ def _llama_layer(shape: Sizes, step: Step) -> int:
     gate = 3 * t * s.inner * e  # gate, its SiLU, up
     groups = [
         (("q_proj", "k_proj", "v_proj"), t * s.hidden * e),
-        (("o_proj",), 0 if step.method == "full" or e == FLOAT else t * s.query * e),
+        (("o_proj",), 0 if step.method.whole or e == FLOAT else t * s.query * e),
         (("gate_proj", "up_proj"), t * s.hidden * e),
         (("down_proj",), t * s.inner * e),
     ]
@@ -226,7 +233,7 @@ def _inputs(shape: Sizes, step: Step, names: tuple[str, ...], shared: int) -> in
     the attention keeps it already). An adapter needs it too, and its own inner activation; in 16
     bit each adapter makes a copy in float32. A frozen matrix alone keeps nothing.
     """
-    if step.method == "full":
+    if step.method.whole:
         return shared
     adapted = [name for name in names if name in TARGETS[step.targets]]
     inner = len(adapted) * step.tokens * step.rank * FLOAT
@@ -248,10 +255,10 @@ def _neox_layer(shape: Sizes, step: Step) -> int:
 
 
 def _held(shape: Sizes, step: Step) -> int:
-    """Bytes of one layer's weights, in NF4 for ``qlora`` (Dettmers et al. 2023, 2305.14314, 3)."""
+    """Bytes of one layer's weights, in NF4 where the method holds them so (QLoRA, section 3)."""
     vectors = sum(shape.layer_vectors) * step.width
     counts = [a * b for a, b in shape.matrices.values()]
-    if step.method != "qlora":
+    if step.method.weights != "nf4":
         return sum(counts) * step.width + vectors
     scales = [-(-count // NF4_BLOCK) for count in counts]
     nested = [-(-count // NF4_NESTED) * FLOAT + FLOAT for count in scales]  # and an offset

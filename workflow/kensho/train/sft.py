@@ -1,4 +1,4 @@
-"""One training run: LoRA or full fine-tuning on translation pairs, resumable, observed."""
+"""Supervised fine-tuning by any method, resumable, observed step by step."""
 
 import fcntl
 import hashlib
@@ -7,15 +7,15 @@ import shutil
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
-from peft import LoraConfig
+from peft import PeftModel
 from transformers import (
-    AutoModelForCausalLM,
     AutoTokenizer,
     PrinterCallback,
     TrainerCallback,
@@ -25,12 +25,12 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
 from kensho.data.prompt import completion, prompt
-from kensho.files import read_json, sha256, write_json
-from kensho.models.loading import device, probe_logits
-from kensho.running import lock
+from kensho.files import lock, read_json, write_json
+from kensho.models.loading import device, probe_logits, weights
+from kensho.models.reference import Reference
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
+from kensho.train.run import Training
 
-WEIGHTS = "model.safetensors"
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
 
 
@@ -42,92 +42,51 @@ def draw(samples: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     return samples.iloc[order].reset_index(drop=True)
 
 
-def train(
-    base: Path,
-    samples: pd.DataFrame,
-    output: Path,
-    checkpoints: Path,
-    *,
-    name: str,
-    method: str,
-    rank: int | None,
-    targets: list[str],
-    learning_rate: float,
-    steps: int,
-    batch_size: int,
-    max_length: int,
-    checkpoint_every: int,
-    dtype: torch.dtype,
-    seed: int,
-    code: str = "",
+def stage(
+    base: Reference, samples: pd.DataFrame, output: Path, checkpoints: Path, training: Training
 ) -> tuple[pd.DataFrame, dict]:
-    """Train one arm with one seed and save it to ``output``.
+    """Train one arm with one seed on ``samples`` and save it to ``output``.
 
     ``samples`` has columns en and ja (translation) or prompt and completion; a ``base`` stored in
-    NF4 stays so under its adapter. ``checkpoints`` is the caller's to remove when all is kept: the
-    same call goes on from the last one and gives the same weights as an undisturbed run; a call
-    with other settings, samples, base or ``code`` (a digest) starts anew. Returns the steps (step,
-    loss, tokens, seconds, peak_bytes above what was resident before the model was loaded) and a
-    record with parameters, peak memory and tokens per second (None if no step was beyond warm-up).
+    NF4 stays so under its adapter, adapters that it has already become part of it. ``checkpoints``
+    is the caller's to remove when all is kept: the same call goes on from the last one and gives
+    the same weights as an undisturbed run; a call with other settings, samples, base or code starts
+    anew. Returns the steps (step, loss, tokens, seconds, peak_bytes above what was resident before
+    the model was loaded) and a record with parameters, peak memory, tokens per second (None if no
+    step was beyond warm-up), and the dtypes in which the weights were held and computed.
     Raises ValueError if training left the logits unchanged.
     """
-    drawn = draw(samples, steps * batch_size, seed)
+    drawn = draw(samples, training.steps * training.batch_size, training.seed)
     if "prompt" not in drawn:
         drawn = drawn.assign(prompt=drawn["en"].map(prompt), completion=drawn["ja"].map(completion))
     pairs = {side: drawn[side] for side in ("prompt", "completion")}
-    settings = {
-        **{"method": method, "rank": rank, "targets": targets, "learning_rate": learning_rate},
-        **{"steps": steps, "batch_size": batch_size, "max_length": max_length, "seed": seed},
-        **{
-            "dtype": str(dtype),
-            "code": code,
-            "samples": _digest(pairs),
-            "base": sha256(base / WEIGHTS),
-        },
-    }
+    method, name = training.method, training.name
+    made_of = {"samples": _digest(pairs), "base": base.model_dump()}
+    settings = asdict(training) | made_of
+    settings |= {"method": method.name, "dtype": str(training.dtype)}
+    dtype = torch.float32 if method.weights == "float32" else training.dtype
     with _exclusive(checkpoints):
         _discard_foreign(checkpoints, settings)
         baseline = 0 if torch.cuda.is_available() else resident_bytes()
-        set_seed(seed)  # before the adapter is made: its initialisation is part of the seed
-        tokenizer = AutoTokenizer.from_pretrained(base)
-        weights = torch.float32 if method == "full" else dtype
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=weights).to(device())
+        set_seed(training.seed)  # before the adapter is made: its initialisation is of the seed
+        tokenizer = AutoTokenizer.from_pretrained(base.base)
+        model = weights(base.base, dtype, quantised=method.weights == "nf4")
+        for adapter in base.adapters:
+            model = PeftModel.from_pretrained(model, adapter.path).merge_and_unload()
+            model.requires_grad_(True)  # PEFT froze what it adapted
         for layer in model.modules():  # bitsandbytes' product for bf16 processors has no gradient
             if hasattr(layer, "support_avx512bf16_for_cpu"):
                 layer.support_avx512bf16_for_cpu = False
         untrained = probe_logits(model, tokenizer)
-        adapter = (
-            LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, task_type="CAUSAL_LM")
-            if method == "lora"
-            else None
-        )
-        observer = Observer(checkpoints / "steps.jsonl", name, steps, baseline)
+        adapted = None if method.whole else method.adapter(training.rank, training.targets)
+        observer = Observer(checkpoints / "steps.jsonl", name, training.steps, baseline)
         trainer = SFTTrainer(
             model=model,
             processing_class=tokenizer,
             train_dataset=Dataset.from_dict({key: list(text) for key, text in pairs.items()}),
-            peft_config=adapter,
+            peft_config=adapted,
             callbacks=[observer],
-            args=SFTConfig(
-                output_dir=str(checkpoints),
-                max_steps=steps,
-                per_device_train_batch_size=batch_size,
-                learning_rate=learning_rate,
-                lr_scheduler_type="linear",
-                warmup_steps=max(1, steps // 10),
-                max_length=max_length,
-                train_sampling_strategy="sequential",
-                gradient_checkpointing=False,
-                bf16=method == "full" and dtype is torch.bfloat16,
-                use_cpu=device() == "cpu",
-                dataloader_pin_memory=device() != "cpu",
-                save_steps=checkpoint_every,
-                save_total_limit=1,
-                logging_steps=1,
-                disable_tqdm=True,
-                report_to="none",
-                seed=seed,
-            ),
+            args=_arguments(training, checkpoints),
         )
         trainer.remove_callback(PrinterCallback)  # the observer reports progress, with time left
         for path in checkpoints.glob("checkpoint-*"):
@@ -142,7 +101,7 @@ def train(
         temporary = output.with_name(f".{output.name}.partial")
         shutil.rmtree(temporary, ignore_errors=True)
         trained.save_pretrained(temporary)
-        if method == "full":
+        if method.whole:
             tokenizer.save_pretrained(temporary)
         shutil.rmtree(output, ignore_errors=True)
         temporary.rename(output)
@@ -153,8 +112,34 @@ def train(
         "trainable_parameters": sum(p.numel() for p in trained.parameters() if p.requires_grad),
         "peak_memory_bytes": int(table["peak_bytes"].max()),
         "tokens_per_second": speed,
-        "samples_in_order_sha256": settings["samples"],
+        "samples_in_order_sha256": made_of["samples"],
+        "weights": "nf4" if method.weights == "nf4" else str(dtype).removeprefix("torch."),
+        "dtype": str(training.dtype).removeprefix("torch."),
     }
+
+
+def _arguments(training: Training, checkpoints: Path) -> SFTConfig:
+    whole = training.method.whole
+    return SFTConfig(
+        output_dir=str(checkpoints),
+        max_steps=training.steps,
+        per_device_train_batch_size=training.batch_size,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=max(1, training.steps // 10),
+        max_length=training.max_length,
+        train_sampling_strategy="sequential",
+        gradient_checkpointing=False,
+        bf16=whole and training.dtype is torch.bfloat16,
+        use_cpu=device() == "cpu",
+        dataloader_pin_memory=device() != "cpu",
+        save_steps=training.checkpoint_every,
+        save_total_limit=1,
+        logging_steps=1,
+        disable_tqdm=True,
+        report_to="none",
+        seed=training.seed,
+    )
 
 
 class Observer(TrainerCallback):

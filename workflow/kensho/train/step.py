@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import bitsandbytes as bnb
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import get_peft_model
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
@@ -45,13 +45,11 @@ def build(card: Card, step: Step, on: str) -> nn.Module:
     model.tie_weights()
     for weight in model.parameters():
         nn.init.constant_(weight, config.initializer_range)
-    if step.method == "qlora":
+    if step.method.weights == "nf4":
         _to_nf4(model)
         model = model.to(on)
-    if step.method != "full":
-        targets = list(TARGETS[step.targets])
-        adapter = LoraConfig(r=step.rank, target_modules=targets, task_type="CAUSAL_LM")
-        model = get_peft_model(model, adapter)
+    if not step.method.whole:
+        model = get_peft_model(model, step.method.adapter(step.rank, TARGETS[step.targets]))
     if step.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return model.train()

@@ -2,7 +2,8 @@ import pandas as pd
 from kensho.augment.driver import select
 from kensho.data import corpus
 from kensho.data.corpus import read_table
-from kensho.observations import environment, table, write, write_table
+from kensho.files import write_table
+from kensho.observations import environment, table, write
 from scripts.job import job
 from scripts.registration import registered
 

@@ -1,4 +1,4 @@
-from kensho.observations import write_table
+from kensho.files import write_table
 from kensho.stats.calibration import characteristics
 from scripts.job import job
 

@@ -1,5 +1,5 @@
 import pandas as pd
-from kensho.observations import write_table
+from kensho.files import write_table
 from kensho.stats.calibration import coverage, sbc
 from scripts.job import job
 

@@ -1,7 +1,7 @@
 import pandas as pd
 from kensho.data import corpus
 from kensho.data.sources import fetched
-from kensho.observations import write_table
+from kensho.files import write_table
 from scripts.job import job
 
 with job(snakemake):

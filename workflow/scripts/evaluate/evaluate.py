@@ -1,19 +1,17 @@
-from pathlib import Path
-
 import torch
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
+from kensho.evaluate.arms import conditions, replicates, rows
 from kensho.fallback import lowered
-from kensho.files import read_json
 from kensho.jlce import harness
-from kensho.jlce.arms import conditions, models, rows
 from kensho.models.loading import compute_dtype
-from kensho.observations import table, write
+from kensho.observations import environment, table, write
 from scripts.job import job
-from scripts.registration import oldest, registered
+from scripts.registration import registered
 
 with job(snakemake) as fallbacks:
     claims = {name: registered(name) for name in ("evaluation", "adaptation")}
+    files = snakemake.input
     torch.set_num_threads(snakemake.threads)
     given, arm = snakemake.params.evaluate, snakemake.wildcards.arm
     test, dtype = read_table(snakemake.input.test), compute_dtype(snakemake.params.dtype)
@@ -33,34 +31,25 @@ with job(snakemake) as fallbacks:
         else:
             items = harness.read_items(path).head(given["choice_items"])
             tasks.append(harness.task(source["name"], items))
-    trained = [Path(path) for path in snakemake.input.get("trained", [])]
-    records = [path for path in trained if path.suffix == ".json"]
-    folders = [path for path in trained if path.suffix != ".json"] or [None]
-    replicates = models(
-        Path(snakemake.input.base),
-        dict(zip(snakemake.params.seeds, folders, strict=True)),
-        method=snakemake.params.arm["method"],
-        dtype=dtype,
-    )
     samples = {
         seed: harness.run(
             model, tokenizer, tasks, batch_size=given["batch_size"], seed=snakemake.params.seed
         )
-        for seed, model, tokenizer in replicates
+        for seed, model, tokenizer in replicates(
+            files.model, files.get("references", []), snakemake.params.seeds, dtype
+        )
     }
     harness.write_logs(snakemake.output.samples, samples)
-    per_item, per_seed = rows(arm, samples, records)
+    per_item, per_seed = rows(arm, samples)
     described = conditions(
-        snakemake.input.base,
-        records,
+        files.record,
+        files.get("records", []),
         dtype=dtype,
         threads=snakemake.threads,
         not_tested=unavailable,
     )
     described = lowered(described, fallbacks, "reference")
     described |= {"thinking": harness.thinking(samples)}
-    trainings = [read_json(path).get("registered", {}) for path in records]
-    claims["adaptation"] = oldest(trainings, claims["adaptation"])
     for name, found in {"evaluation": per_item, "adaptation": per_seed}.items():
-        conditions_of = {**described, "registered": claims[name]}
-        write(f"results/benchmark_data/{name}", table(found), conditions_of)
+        made = {**described, **environment(), "registered": claims[name]}
+        write(f"results/benchmark_data/{name}", table(found), made)

@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import torch
+from kensho.evaluate.arms import conditions, replicates
 from kensho.fallback import lowered
 from kensho.files import read_json, write_lines
 from kensho.jlce import harness, run
-from kensho.jlce.arms import conditions, models
 from kensho.models.loading import compute_dtype
-from kensho.observations import write
+from kensho.observations import environment, write
 from scripts.job import job
 from scripts.registration import registered
 
@@ -15,10 +15,7 @@ with job(snakemake) as fallbacks:
     torch.set_num_threads(snakemake.threads)
     given, arm = snakemake.params.settings, snakemake.wildcards.arm
     dtype = compute_dtype(snakemake.params.dtype)
-    trained = [Path(path) for path in snakemake.input.get("trained", [])]
-    records = [path for path in trained if path.suffix == ".json"]
-    folders = [path for path in trained if path.suffix != ".json"] or [None]
-    base = Path(snakemake.input.base)
+    files = snakemake.input
     # An interrupted run goes on with what this very code was answered.
     journals = Path("results/jlce/journals", snakemake.params.code)
     limit = given["max_new_tokens"]
@@ -33,18 +30,21 @@ with job(snakemake) as fallbacks:
             journal=journals / f"{arm}-seed{seed}.jsonl",
             generation={"max_gen_toks": limit} if limit else None,
         )
-        for seed, *loaded in models(
-            base,
-            dict(zip(snakemake.params.seeds, folders, strict=True)),
-            method=snakemake.params.arm["method"],
-            dtype=dtype,
+        for seed, *loaded in replicates(
+            files.model, files.get("references", []), snakemake.params.seeds, dtype
         )
     }
     write_lines(snakemake.output.answers, run.answers(samples))
     kinds = read_json(snakemake.input.origins)["kinds"]
-    described = conditions(base, records, dtype=dtype, threads=snakemake.threads, not_tested=[])
+    described = conditions(
+        files.record,
+        files.get("records", []),
+        dtype=dtype,
+        threads=snakemake.threads,
+        not_tested=[],
+    )
     described = lowered(described, fallbacks, "reference")
-    described |= {"registered": claims, "items": kinds, **given}
+    described |= {**environment(), "registered": claims, "items": kinds, **given}
     described |= {"thinking": harness.thinking(samples)}
     write(f"results/benchmark_data/{run.EXPERIMENT}", run.observations(arm, samples), described)
     for journal in journals.glob(f"{arm}-seed*.jsonl"):

@@ -2,8 +2,8 @@ from itertools import chain
 from pathlib import Path
 
 from kensho.data.corpus import read_table
+from kensho.files import write_table
 from kensho.jlce import items, prepare
-from kensho.observations import write_table
 from scripts.job import job
 
 with job(snakemake):

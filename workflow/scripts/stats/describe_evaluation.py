@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from kensho.observations import read, write_table
+from kensho.files import write_table
+from kensho.observations import read
 from kensho.stats.describe import evaluation
 from scripts.job import job
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from kensho.files import read_json, write_json
-from kensho.observations import read, write_table
+from kensho.files import read_json, write_json, write_table
+from kensho.observations import read
 from kensho.stats.leaderboard import ranking, scores
 from scripts.job import job
 

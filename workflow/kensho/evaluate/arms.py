@@ -1,0 +1,75 @@
+"""Evaluating one arm: its seeds one after the other, items and totals as observations."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from kensho.files import read_json
+from kensho.jlce import harness
+from kensho.models import reference
+from kensho.models.loading import load_reference
+from kensho.models.reference import Reference
+
+
+def replicates(
+    model: Path | str, references: Sequence[str], seeds: Sequence[int], dtype: torch.dtype
+) -> Iterator[tuple]:
+    """Training seed, model and tokenizer of each replicate, one after the other.
+
+    ``references`` are the files of the trained models in the order of ``seeds``; without any, the
+    ``model`` itself is the one replicate.
+    """
+    trained = [reference.read(path) for path in references] or [Reference.of(model)]
+    for seed, one in zip(seeds, trained, strict=True):
+        yield seed, *load_reference(one, dtype)
+
+
+def rows(arm: str, samples: Mapping[int, Mapping[str, list]]) -> tuple[list[dict], list[dict]]:
+    """Observation rows per item (experiment evaluation) and per seed (experiment adaptation)."""
+    per_item, per_seed = [], []
+    for seed, logs in samples.items():
+        items = harness.items(logs).drop(columns="task")
+        per_item += items.assign(experiment="evaluation", arm=arm, replicate=seed).to_dict(
+            "records"
+        )
+        per_seed += [
+            {
+                **{"experiment": "adaptation", "arm": arm, "block": f"seed-{seed}"},
+                **{"replicate": 0, "metric": metric, "value": value, "unit": unit},
+            }
+            for metric, value, unit in harness.totals(logs)
+        ]
+    return per_item, per_seed
+
+
+def conditions(
+    model: Path | str,
+    records: Sequence[Path | str],
+    *,
+    dtype: torch.dtype,
+    threads: int,
+    not_tested: Sequence[str],
+) -> dict:
+    """Models, data and settings behind an arm's observations; a small model on any machine.
+
+    ``model`` and ``records`` are the records of the base model and of the arm's trainings.
+    """
+    base, trainings = read_json(model), [read_json(record) for record in records]
+    taken = [f"training: {line}" for record in trainings for line in record["fallbacks"]]
+    return {
+        "tier": "reduced",
+        "dtype": str(dtype).removeprefix("torch."),
+        "threads": threads,
+        "seeds": [record["seed"] for record in trainings],
+        "models": {base["source"]["name"]: base},
+        "trainings": trainings,
+        "warmup": "none: answers do not depend on time",
+        "fallbacks": list(dict.fromkeys(taken)),
+        "not_tested": list(not_tested),
+        "adapters": "added to the weights of their base in float32, applied beside them otherwise",
+        "deviations": [
+            f"a model of {base['parameters'] / 1e6:.0f}M parameters and short sentences stand in "
+            "for the claim's"
+        ],
+    }

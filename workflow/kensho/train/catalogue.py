@@ -1,0 +1,87 @@
+"""Methods and stages of training: one entry here and one module each.
+
+The code of a method is an object :class:`kensho.train.methods.Method`. The code of a stage is
+called with the model that it begins with (:class:`kensho.models.reference.Reference`), its samples,
+the folders of its result and its checkpoints, and a :class:`kensho.train.run.Training`; it returns
+the steps and a record.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import Field, create_model
+
+from kensho.part import Catalogue, Needs, NoSettings, Part
+from kensho.validation import Count, Section
+
+
+def choice(catalogue: Catalogue, key: str) -> Any:
+    """A setting that names one part by ``key`` and holds that part's settings beside it."""
+    models = [
+        create_model(
+            f"{catalogue.kind.title()}_{name}",
+            __base__=part.settings,
+            **{key: (Literal[name], ...)},
+        )
+        for name, part in catalogue.items()
+    ]
+    return Annotated[Union[*models], Field(discriminator=key)] if models[1:] else models[0]
+
+
+class Adapters(Section):
+    rank: Count
+    targets: list[str] = Field(min_length=1, description="modules that get adapters")
+
+
+METHODS = Catalogue(
+    "method",
+    (
+        Part(
+            name="full",
+            title="every weight is trained",
+            code="kensho.train.methods.full:METHOD",
+            settings=NoSettings,
+        ),
+        Part(
+            name="lora",
+            title="low-rank adapters",
+            code="kensho.train.methods.lora:METHOD",
+            settings=Adapters,
+        ),
+        Part(
+            name="qlora",
+            title="low-rank adapters over a base in NF4",
+            code="kensho.train.methods.qlora:METHOD",
+            settings=Adapters,
+        ),
+    ),
+)
+
+
+class Tuned(Section):
+    corpus: Literal["original", "augmented"] = "original"
+    samples: Count | None = Field(None, description="the first so many of the corpus; null for all")
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    method: choice(METHODS, "name")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage(Part):
+    """A stage; ``data`` says what its samples are."""
+
+    data: Literal["pairs", "text", "preferences"]
+
+
+STAGES = Catalogue(
+    "stage",
+    (
+        Stage(
+            name="sft",
+            title="supervised fine-tuning on prompts and completions",
+            code="kensho.train.sft:stage",
+            settings=Tuned,
+            data="pairs",
+            needs=Needs(cores="all", accelerator=True, memory_mb=8000, minutes=60),
+        ),
+    ),
+)
