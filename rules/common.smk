@@ -33,6 +33,7 @@ from kensho.augment.catalogue import TECHNIQUES
 from kensho.claims import registry
 from kensho.data import sources as source_registry
 from kensho.files import sha256
+from kensho.jlce import catalogue as tasks
 from kensho.models import cards, rocm
 from kensho.train.catalogue import METHODS, STAGES
 from kensho.plan import plan as plans

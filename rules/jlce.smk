@@ -1,14 +1,6 @@
 # JLCE: sixteen Japanese tasks on several models, and their Bayesian ranking.
 JLCE = CONFIG.jlce
-JLCE_KINDS = [  # kensho.jlce.items.KINDS, which takes seconds to import
-    *("reading", "summary", "commonsense", "nli", "sentiment", "logic", "acceptability"),
-    *("mathematics", "style", "translation", "syntax"),
-]
-JLCE_TASKS = [  # the other prompts of a task include the first
-    LIBRARY / f"kensho/jlce/tasks/jlce/{task}{end}.yaml"
-    for task in JLCE.tasks
-    for end in ["", *(f"_{prompt}" for prompt in JLCE.prompts if prompt > 1)]
-]
+JLCE_KINDS = tasks.kinds()
 
 
 def jlce_seeds(arm):
@@ -32,7 +24,7 @@ rule jlce_items:
             source=[name for name in JLCE.sources if name in ACCEPTED_SOURCES],
         ),
         corpus=f"results/sources/{CONFIG.data.source}/record.json",
-        ours=[f"resources/jlce/{kind}.jsonl" for kind in JLCE_KINDS if kind != "translation"],
+        ours=sorted(map(str, Path("resources/jlce").glob("*.jsonl"))),
         train="results/data/train.csv",
         test="results/data/test.csv",
     output:
@@ -97,7 +89,7 @@ rule jlce_arm:
         settings=JLCE.model_dump(include={"tasks", "prompts", "batch_size", "max_new_tokens"}),
         dtype=CONFIG.train.dtype,
         seed=CONFIG.seed,
-        pack=[digest_of(path) for path in JLCE_TASKS],
+        pack=tasks.digests({task: JLCE.prompts for task in JLCE.tasks}),
         device=CONFIG.accelerator,
         fallback=CONFIG.accelerator_fallback,
         code=code("jlce/jlce.py", "models"),

@@ -97,7 +97,10 @@ ONE_LINE = {
         {"train": {"arms": [{"name": "x", "stages": [{"stage": "dpo", "method": WHOLE}]}]}},
         "train.arms.0.stages.0.stage: expected 'sft', found the text 'dpo'",
     ),
-    "no stage": ({"train": {"arms": [{"name": "x", "stages": []}]}}, "train.arms.0.stages: expected at"),
+    "no stage": (
+        {"train": {"arms": [{"name": "x", "stages": []}]}},
+        "train.arms.0.stages: expected at",
+    ),
     "one of the old form": (
         {"train": {"arms": [{**FULL, "method": "full"}]}},
         "train.arms.0.method: unknown key",

@@ -243,7 +243,9 @@ def test_the_prompt_shows_task_and_answers_and_no_reference(run, server):
     assert all("引き分け" in prompt for prompt in prompts)
 
 
-@pytest.mark.parametrize("task, kind", [(task, of.kind) for task, of in preference.TASKS.items()])
+@pytest.mark.parametrize(
+    "task, kind", [(task, of.kind) for task, of in preference.open_tasks().items()]
+)
 def test_documents_of_our_items_have_what_the_prompt_shows(task, kind):
     if kind == "translation":  # its items are the corpus's
         pairs_of_corpus = pd.DataFrame([{"id": 1, "en": "It rains.", "ja": "雨だ。"}])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from kensho.jlce import items, readers
+from kensho.jlce.catalogue import PUBLIC
 
 MIRROR = Path(os.environ.get("KENSHO_MIRROR") or Path(__file__).parents[3] / "shared" / "data")
 FILES = {
@@ -26,7 +27,7 @@ def test_the_dataset_is_read_whole(name):
     path, least = MIRROR / FILES[name][0], FILES[name][1]
     if not path.is_file():
         pytest.skip(f"needs {path} (KENSHO_MIRROR)")
-    kind, reader = readers.READERS[name]
+    kind, reader = PUBLIC[name], readers.READERS[name]
     found = list(reader(path))
     assert len(found) >= least
     assert len({item.id for item in found}) == len(found)

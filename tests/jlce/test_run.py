@@ -7,13 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import torch
 import yaml
-from kensho import config
-from kensho.jlce import harness, items, prepare, readers, run
+from kensho.jlce import catalogue, harness, items, prepare, readers, run
 from kensho.jlce.lm import KenshoLM
 from kensho.models.loading import load
 from lm_eval.api.model import LM
@@ -29,12 +27,12 @@ def tiny(tiny_model):
 
 def test_every_task_has_a_metric_and_items():
     files = [path for path in run.PACK.glob("*.yaml") if not path.stem[-1].isdigit()]
-    assert {path.stem for path in files} == set(items.TASKS)
+    assert {path.stem for path in files} == set(catalogue.tasks())
     for path in files:
-        text = re.sub(r"!function ", "", path.read_text())
-        definition, (kind, main) = yaml.safe_load(text), items.TASKS[path.stem]
-        assert definition["dataset_kwargs"]["kind"] == kind
-        assert main in [metric["metric"] for metric in definition["metric_list"]]
+        definition = yaml.safe_load(re.sub(r"!function ", "", path.read_text()))
+        task = catalogue.tasks()[path.stem]
+        assert task.kind in items.KINDS
+        assert task.main in [metric["metric"] for metric in definition["metric_list"]]
 
 
 ASKED = {"tasks": ["nli", "logic", "mathematics", "style"], "limit": 3, "batch_size": 2, "seed": 1}
@@ -107,13 +105,27 @@ def test_a_journal_of_another_model_is_not_taken_for_ours(tiny, samples, tiny_mo
     assert list(run.answers({0: second})) != list(run.answers({0: first}))
 
 
-def test_settings_name_the_tasks_and_datasets_that_there_are():
-    assert set(get_args(config.Task)) == set(items.TASKS)
-    assert set(get_args(config.Public)) == set(readers.READERS)
+def test_every_public_dataset_has_a_reader_of_its_kind():
+    assert set(catalogue.PUBLIC) == set(readers.READERS)
+    assert set(catalogue.PUBLIC.values()) <= set(items.KINDS) == set(catalogue.kinds())
+
+
+def test_a_task_that_does_not_say_what_it_is_is_one_line(tmp_path, monkeypatch):
+    text = (catalogue.PACK / "nli.yaml").read_text(encoding="utf-8")
+    for line, said in (
+        ("group: Semantic", "group: Semantics"),
+        ("  main: balanced_acc", "  mane: x"),
+    ):
+        monkeypatch.setattr(catalogue, "PACK", tmp_path)
+        (tmp_path / "nli.yaml").write_text(text.replace(line, said), encoding="utf-8")
+        catalogue.tasks.cache_clear()
+        with pytest.raises(ValueError, match=r"nli\.yaml: metadata: (group|main|mane)"):
+            catalogue.tasks()
+    catalogue.tasks.cache_clear()
 
 
 def test_a_model_that_knows_nothing_scores_at_chance():
-    names = [run.task_name(task) for task in items.TASKS if task != "translation"]
+    names = [run.task_name(task) for task in catalogue.tasks() if task != "translation"]
     manager = TaskManager(include_path=str(run.PACK), include_defaults=False)
     logs = harness.logs(Chance(), names, manager, seed=1)
     found = run.observations("chance", {0: logs})
@@ -125,7 +137,7 @@ def test_a_model_that_knows_nothing_scores_at_chance():
         if not by_likelihood:
             assert values.max() < 0.2, task
             continue
-        kind = items.TASKS[task][0]
+        kind = catalogue.tasks()[task].kind
         tests = [i for i in items.read(items.OURS / f"{kind}.jsonl", kind) if i.split == "test"]
         chance = prepare.baselines(tests)["chance"]
         low, high = binomtest(int(values.sum()), len(values)).proportion_ci(0.999)

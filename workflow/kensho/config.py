@@ -17,6 +17,7 @@ from kensho.augment.catalogue import Augmentation
 from kensho.bench.catalogue import Bench
 from kensho.budget import Budget
 from kensho.data.sources import LicenceClass, Source
+from kensho.jlce.catalogue import PUBLIC, tasks
 from kensho.paths import Paths
 from kensho.train.catalogue import STAGES, choice
 from kensho.train.plan import ADAPTABLE, PLANNABLE
@@ -82,16 +83,8 @@ class Evaluate(Section):
     batch_size: Count = 16
 
 
-Task = Literal[
-    *("reading", "nli", "commonsense", "sentiment"),
-    *("dependency", "pos", "acceptability", "bunsetsu"),
-    *("commonsense_reasoning", "acceptability_reasoning", "mathematics", "logic"),
-    *("summary", "question", "style", "translation"),
-]
-Public = Literal[
-    *("jsquad", "jnli", "jcommonsenseqa", "jrte-sentiment", "jcola", "mgsm-ja", "neubaroco"),
-    *("bsd", "livedoor-news", "ud-japanese-gsd"),
-]
+Task = Literal[tuple(tasks())]
+Public = Literal[tuple(PUBLIC)]
 
 
 class Judge(Section):

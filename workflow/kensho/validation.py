@@ -7,11 +7,12 @@ from collections.abc import Hashable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+M = TypeVar("M", bound=BaseModel)
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Count = Annotated[int, Field(ge=1)]
 Steps = Annotated[int, Field(ge=2)]  # of a training: the first has a learning rate of 0
@@ -68,6 +69,14 @@ def problems(
         place = ".".join(str(part) for part in parts if part != "")
         lines.append(": ".join(part for part in (where, place, _say(item, model)) if part))
     return lines
+
+
+def validated(model: type[M], value: object, where: str) -> M:
+    """The value as a model. Raises ValueError with a line for each problem, as `problems` does."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise ValueError("\n".join(problems(error, where, model))) from None
 
 
 def _say(item: dict[str, Any], model: type[BaseModel]) -> str:

@@ -159,27 +159,6 @@ KINDS: Mapping[str, type[Item]] = {
 }
 
 
-# Of each task: the kind of its items, and the metric that stands for it by the field's custom.
-TASKS: Mapping[str, tuple[str, str]] = {
-    "reading": ("reading", "character_f1"),
-    "nli": ("nli", "balanced_acc"),
-    "commonsense": ("commonsense", "acc"),
-    "sentiment": ("sentiment", "balanced_acc"),
-    "dependency": ("syntax", "las"),
-    "pos": ("syntax", "upos_f1"),
-    "acceptability": ("acceptability", "mcc"),
-    "bunsetsu": ("syntax", "span_f1"),
-    "commonsense_reasoning": ("commonsense", "acc"),
-    "acceptability_reasoning": ("acceptability", "mcc"),
-    "mathematics": ("mathematics", "exact_match"),
-    "logic": ("logic", "balanced_acc"),
-    "summary": ("summary", "rougeL"),
-    "question": ("reading", "rougeL"),
-    "style": ("style", "joint"),
-    "translation": ("translation", "chrf"),
-}
-
-
 def read(path: Path | str, kind: str) -> list[Item]:
     """Items of a file. Raises ValueError with a line for each fault: file, line, key."""
     path, model = Path(path), KINDS[kind]

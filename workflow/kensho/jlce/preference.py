@@ -18,7 +18,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kensho.files import sha256
-from kensho.jlce import chat
+from kensho.jlce import catalogue, chat
 from kensho.jlce.chat import Endpoint, Reply
 from kensho.jlce.journal import digest
 from kensho.jlce.scoring import normalised, without_thinking
@@ -33,47 +33,6 @@ VERDICTS = {"A": 1.0, "B": 0.0, "引き分け": 0.5}
 VERDICT = re.compile(rf"\W*(?:(?:最終)?(?:判定|判断|結論|答え|回答)\W*)?({'|'.join(VERDICTS)})\W*")
 
 
-class Task(NamedTuple):
-    """What the judge is told of a task; ``document`` takes the item's fields."""
-
-    kind: str  # of items, whose clusters these are
-    instruction: str
-    document: str
-    criterion: str
-
-
-TASKS: Mapping[str, Task] = {
-    "summary": Task(
-        "summary",
-        "文章を一文で要約する。",
-        "【文章】\n{text}",
-        "要点をもらさず、文章にないことを加えず、簡潔で自然な日本語になっていること。",
-    ),
-    "question": Task(
-        "reading",
-        "文章を読み、示された答えになるような質問を作る。",
-        "【文章】\n{passage}\n\n【答え】\n{answers[0]}",
-        "文章を読めば示された答えだけが正解となり、自然な日本語の質問であること。",
-    ),
-    "style": Task(
-        "style",
-        "意味を変えずに、文を指定の文体に書き換える。",
-        "【文】\n{text}\n\n【文体】\n{direction}",
-        "指定の文体に統一され、元の文の意味が保たれ、自然な日本語であること。",
-    ),
-    "translation": Task(
-        "translation",
-        "英語の文を日本語に訳す。",
-        "【英語】\n{text}",
-        "原文の意味が過不足なく伝わり、自然な日本語であること。",
-    ),
-    "reading": Task(
-        "reading",
-        "文章を読み、質問に文章中の語句で答える。",
-        "【文章】\n{passage}\n\n【質問】\n{question}\n\n【正解の例】\n{answers[0]}",
-        "文章に照らして正しく、質問に過不足なく答えていること。",
-    ),
-}
 PROMPT = """\
 同じ課題に対する二つの回答を比べ、どちらが優れているかを判定してください。
 
@@ -99,6 +58,11 @@ PROMPT = """\
 回答の長さや、AとBの並び順に影響されないでください。
 はじめに理由を二、三文で述べ、最後の行には「A」「B」「引き分け」のうち一つだけを書いてください。
 """
+
+
+def open_tasks() -> dict[str, catalogue.Task]:
+    """Tasks whose answers a judge compares."""
+    return {name: task for name, task in catalogue.tasks().items() if task.judged}
 
 
 # Headings of the prompt; an answer that holds one imitates its form.
@@ -176,7 +140,7 @@ def read_answers(path: Path | str) -> list[Answer]:
         try:
             given = json.loads(line)
             asked = _Asked.model_validate(given)
-            if asked.template != 1 or asked.task not in TASKS:
+            if asked.template != 1 or asked.task not in open_tasks():
                 continue
             answer = Answer.model_validate(given)
         except json.JSONDecodeError as error:
@@ -193,9 +157,8 @@ def read_answers(path: Path | str) -> list[Answer]:
             )
         found[key] = answer
     if not found:
-        raise ValueError(
-            f"{path}: no answer to an open task; evaluate the arm on some of {', '.join(TASKS)}"
-        )
+        some = ", ".join(open_tasks())
+        raise ValueError(f"{path}: no answer to an open task; evaluate the arm on some of {some}")
     return list(found.values())
 
 
@@ -236,7 +199,7 @@ def _seeds(arms: Sequence[str], by_seed: Sequence[Mapping]) -> list[tuple[int, i
 
 
 def _pair(arms: Sequence[str], replicate: int, one: Answer, other: Answer) -> Pair:
-    task = TASKS[one.task]
+    task = open_tasks()[one.task].judged
     if (one.document, one.cluster) != (other.document, other.cluster):
         raise ValueError(
             f"{arms[1]}: item '{one.item}' of {one.task} is another document than for {arms[0]}; "
@@ -285,7 +248,8 @@ def _fenced(text: str) -> tuple[str, bool]:
 
 def prompt_sha256() -> str:
     """Digest of everything that the judge is told but the items and answers."""
-    return digest([PROMPT, TASKS, EMPTY, HEADING.pattern])
+    told = {name: task.judged.model_dump() for name, task in open_tasks().items()}
+    return digest([PROMPT, told, EMPTY, HEADING.pattern])
 
 
 def verdict(reply: Reply) -> float | None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kensho.jlce import items, readers
+from kensho.jlce.catalogue import PUBLIC
 from kensho.jlce.items import KINDS, OURS, Item
 
 OWN = {"source": "our own", "licence": "Apache-2.0", "attribution": "the Kenshō authors"}
@@ -49,7 +50,7 @@ def prepare(
             ours = items.read(OURS / f"{kind}.jsonl", kind)
             train, test = ([i for i in ours if i.split == s] for s in ("train", "test"))
             origin = OWN
-        named = next((name for name in public if readers.READERS[name][0] == kind), None)
+        named = next((name for name in public if PUBLIC[name] == kind), None)
         if named is not None:
             test, origin = readers.read(named, public[named]), described[named]
         there = len(test)

@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 import pandas as pd
 
 from kensho.jlce import items
+from kensho.jlce.catalogue import PUBLIC
 
 LABELS = {"entailment": "含意", "contradiction": "矛盾", "neutral": "中立"}
 TRUTH = {"entailment": "真", "contradiction": "偽", "neutral": "不明"}
@@ -160,23 +161,23 @@ FAULTS = (  # of a file that has another form than it was published in
     *(OSError, EOFError, LookupError, StopIteration, ValueError, TypeError, AttributeError),
     *(csv.Error, tarfile.TarError, zlib.error),
 )
-READERS: dict[str, tuple[str, Callable[[Path], Iterator[items.Item]]]] = {  # kind, reader
-    "jsquad": ("reading", jsquad),
-    "jnli": ("nli", jnli),
-    "jcommonsenseqa": ("commonsense", jcommonsenseqa),
-    "jrte-sentiment": ("sentiment", jrte_sentiment),
-    "jcola": ("acceptability", jcola),
-    "mgsm-ja": ("mathematics", mgsm),
-    "neubaroco": ("logic", neubaroco),
-    "bsd": ("translation", bsd),
-    "livedoor-news": ("summary", livedoor),
-    "ud-japanese-gsd": ("syntax", universal_dependencies),
+READERS: dict[str, Callable[[Path], Iterator[items.Item]]] = {
+    "jsquad": jsquad,
+    "jnli": jnli,
+    "jcommonsenseqa": jcommonsenseqa,
+    "jrte-sentiment": jrte_sentiment,
+    "jcola": jcola,
+    "mgsm-ja": mgsm,
+    "neubaroco": neubaroco,
+    "bsd": bsd,
+    "livedoor-news": livedoor,
+    "ud-japanese-gsd": universal_dependencies,
 }
 
 
 def read(name: str, path: Path) -> list[items.Item]:
     """All test items of a dataset. Raises ValueError naming a file that is not as published."""
-    kind, reader = READERS[name]
+    kind, reader = PUBLIC[name], READERS[name]
     try:
         found = list(reader(path))
     except FAULTS as error:

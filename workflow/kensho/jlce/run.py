@@ -12,10 +12,10 @@ from kensho.jlce import (
     items,
     metrics,  # noqa: F401  (the task files name its functions: part of the code digest)
 )
+from kensho.jlce.catalogue import PACK, tasks
 from kensho.jlce.lm import KenshoLM
 
 EXPERIMENT = "jlce"
-PACK = Path(__file__).parent / "tasks" / "jlce"
 CORPUS = ("balanced_acc", "mcc")  # metrics of all items together; an item has its label
 
 
@@ -102,7 +102,8 @@ def _metrics(task: str, log: Mapping) -> Iterator[tuple[str, float]]:
             yield from zip(("gold", "chosen"), map(float, value), strict=True)
         elif isinstance(value, int | float):  # neither labels nor texts
             yield metric, float(value)
-    yield "score", float(log["acc" if items.TASKS[task][1] in CORPUS else items.TASKS[task][1]])
+    main = tasks()[task].main
+    yield "score", float(log["acc" if main in CORPUS else main])
 
 
 def _unit(metric: str) -> str:

@@ -8,25 +8,18 @@ import pandas as pd
 
 from kensho import observations
 from kensho.files import read_json
+from kensho.jlce import catalogue
+from kensho.jlce.catalogue import tasks
 from kensho.report import svg, tables, text
 from kensho.report.templates import render
 from kensho.report.text import absent, number
 
+TASKS = tuple(tasks())
 GROUPS = {
-    "Semantic": ("reading", "nli", "commonsense", "sentiment"),
-    "Syntactic": ("dependency", "pos", "acceptability", "bunsetsu"),
-    "Reasoning": ("commonsense_reasoning", "acceptability_reasoning", "mathematics", "logic"),
-    "Generation": ("summary", "question", "style", "translation"),
+    group: tuple(name for name, task in tasks().items() if task.group == group)
+    for group in catalogue.GROUPS
 }
-TASKS = tuple(task for tasks in GROUPS.values() for task in tasks)
-TITLES = {
-    **{task: text.label(task).capitalize() for task in TASKS},
-    **{"reading": "Reading comprehension", "nli": "Natural language inference"},
-    **{"dependency": "Dependency parsing", "pos": "Part-of-speech tagging"},
-    **{"bunsetsu": "Bunsetsu chunking", "commonsense_reasoning": "Commonsense with reasoning"},
-    **{"acceptability_reasoning": "Acceptability with reasoning"},
-    **{"summary": "Summarisation", "question": "Question generation", "style": "Style transfer"},
-}
+TITLES = {name: task.title for name, task in tasks().items()}
 METRICS = {
     **{"acc": "accuracy", "balanced_acc": "balanced accuracy", "mcc": "Matthews correlation"},
     **{"uas": "UAS", "las": "LAS", "upos_f1": "UPOS F1", "word_f1": "word F1"},

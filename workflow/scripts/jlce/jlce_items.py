@@ -3,7 +3,7 @@ from pathlib import Path
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
 from kensho.files import read_json, write_json
-from kensho.jlce import items, prepare
+from kensho.jlce import catalogue, items, prepare
 from scripts.job import job
 
 
@@ -30,5 +30,5 @@ with job(snakemake):
     )
     for path in snakemake.output.documents:
         items.write(path, found[Path(path).stem])
-    tasks = {name: {"kind": kind, "main": main} for name, (kind, main) in items.TASKS.items()}
+    tasks = {name: {"kind": t.kind, "main": t.main} for name, t in catalogue.tasks().items()}
     write_json(snakemake.output.origins, {"kinds": record, "tasks": tasks, "left_out": left_out})

@@ -1,0 +1,86 @@
+"""The JLCE tasks: each is a file of tasks/jlce, whose ``metadata`` says what it is.
+
+Read without lm-evaluation-harness, so that the head of a run knows the tasks in a moment. The files
+`<task>_2.yaml` and `<task>_3.yaml` hold further prompts of a task.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import Field
+
+from kensho.files import sha256
+from kensho.validation import Count, Section, validated
+
+PACK = Path(__file__).parent / "tasks" / "jlce"
+GROUPS = ("Semantic", "Syntactic", "Reasoning", "Generation")
+# Public items by the name of their source, and the kind of item that they are.
+PUBLIC = {
+    "jsquad": "reading",
+    "jnli": "nli",
+    "jcommonsenseqa": "commonsense",
+    "jrte-sentiment": "sentiment",
+    "jcola": "acceptability",
+    "mgsm-ja": "mathematics",
+    "neubaroco": "logic",
+    "bsd": "translation",
+    "livedoor-news": "summary",
+    "ud-japanese-gsd": "syntax",
+}
+
+
+class Judged(Section):
+    """What a judge of open answers is told of a task; ``document`` takes the item's fields."""
+
+    instruction: str
+    document: str
+    criterion: str
+
+
+class Task(Section):
+    """A task: its place on the page, the kind of its items, and the metric that stands for it."""
+
+    version: float
+    kind: str
+    main: str
+    group: str = Field(pattern="|".join(GROUPS))
+    place: Count
+    title: str
+    judged: Judged | None = None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a function of the harness is its name."""
+
+
+_Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
+
+
+@cache
+def tasks() -> Mapping[str, Task]:
+    """Tasks by name in the order of the page. Raises ValueError naming a file and its key."""
+    found = {}
+    for path in sorted(PACK.glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        definition = yaml.load(text, Loader=_Loader)
+        if "include" not in definition:  # a further prompt
+            metadata = {**definition["metadata"], **definition["dataset_kwargs"]}
+            found[path.stem] = validated(Task, metadata, f"{path}: metadata")
+    ordered = sorted(found, key=lambda name: (GROUPS.index(found[name].group), found[name].place))
+    return {name: found[name] for name in ordered}
+
+
+def kinds() -> list[str]:
+    """Kinds of items that the tasks ask, each once."""
+    return list(dict.fromkeys(task.kind for task in tasks().values()))
+
+
+def digests(asked: Mapping[str, list[int]]) -> list[str]:
+    """Digests of the files of tasks with these prompts; the first belongs to the others too."""
+    return [
+        sha256(PACK / f"{name}{'' if prompt == 1 else f'_{prompt}'}.yaml")[:16]
+        for name, prompts in asked.items()
+        for prompt in sorted({1, *prompts})
+    ]
