@@ -13,13 +13,13 @@ from typing import Annotated, Literal, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from kensho.augment.catalogue import Augmentation
-from kensho.bench.catalogue import Bench
+from kensho.augment.catalogue import TECHNIQUES, Augmentation
+from kensho.bench.catalogue import EXPERIMENTS, Bench
 from kensho.budget import Budget
 from kensho.data.sources import LicenceClass, Source
 from kensho.jlce.catalogue import PUBLIC, tasks
 from kensho.paths import Paths
-from kensho.train.catalogue import STAGES, choice
+from kensho.train.catalogue import METHODS, STAGES, choice
 from kensho.train.plan import ADAPTABLE, PLANNABLE
 from kensho.validation import TAGS, Count, Name, Section, Seed, Share, problems, suggestion
 
@@ -349,6 +349,22 @@ def _tags_first(value):
     return {key: _tags_first(value[key]) for key in keys}
 
 
+def as_tables() -> str:
+    """The parts of every catalogue as a page of tables."""
+    kinds = {
+        "Techniques": {name: part.title for name, part in TECHNIQUES.items()},
+        "Methods": {name: part.title for name, part in METHODS.items()},
+        "Stages": {name: part.title for name, part in STAGES.items()},
+        "Experiments": {name: part.title for name, part in EXPERIMENTS.items()},
+        "JLCE tasks": {name: f"{t.title} ({t.group.lower()})" for name, t in tasks().items()},
+    }
+    lines = ["# Parts", "", "Generated from the catalogues by `make config`; see extending.md."]
+    for kind, parts in kinds.items():
+        lines += ["", f"## {kind}", "| name | what it is |", "|---|---|"]
+        lines += [f"| `{name}` | {title} |" for name, title in parts.items()]
+    return "\n".join(lines) + "\n"
+
+
 def generated() -> dict[str, str]:
     """Texts of the generated files by path."""
     header = (
@@ -360,6 +376,7 @@ def generated() -> dict[str, str]:
     return {
         "config/config.yaml": header + as_yaml(Config()),
         "config/schemas/config.schema.json": schema + "\n",
+        "docs/parts.md": as_tables(),
     }
 
 

@@ -7,9 +7,9 @@ Read without lm-evaluation-harness, so that the head of a run knows the tasks in
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import yaml
-from pydantic import Field
 
 from kensho.files import sha256
 from kensho.validation import Count, Section, validated
@@ -45,7 +45,7 @@ class Task(Section):
     version: float
     kind: str
     main: str
-    group: str = Field(pattern="|".join(GROUPS))
+    group: Literal[*GROUPS]
     place: Count
     title: str
     judged: Judged | None = None
@@ -63,13 +63,19 @@ def tasks() -> Mapping[str, Task]:
     """Tasks by name in the order of the page. Raises ValueError naming a file and its key."""
     found = {}
     for path in sorted(PACK.glob("*.yaml")):
-        text = path.read_text(encoding="utf-8")
-        definition = yaml.load(text, Loader=_Loader)
-        if "include" not in definition:  # a further prompt
+        if path.stem[-2:] not in ("_2", "_3"):  # further prompts
+            definition = _definition(path)
             metadata = {**definition["metadata"], **definition["dataset_kwargs"]}
             found[path.stem] = validated(Task, metadata, f"{path}: metadata")
     ordered = sorted(found, key=lambda name: (GROUPS.index(found[name].group), found[name].place))
     return {name: found[name] for name in ordered}
+
+
+def _definition(path: Path) -> dict:
+    """A task's file, laid over the one that it includes."""
+    own = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    included = own.get("include")
+    return {**_definition(path.with_name(included)), **own} if included else own
 
 
 def kinds() -> list[str]:
