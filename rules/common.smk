@@ -1,4 +1,5 @@
 # Configuration, claims and sources are validated here, before the DAG; all problems at once.
+import hashlib
 import json
 import os
 import re
@@ -213,6 +214,11 @@ def retries_left(wildcards, attempt):
 def digest_of(path):
     """Digest of a file that is not Python, as a rerun trigger."""
     return sha256(path)[:16]
+
+
+def fingerprint(setting):
+    """Digest of a setting that may hold an address: a rerun trigger that records may show."""
+    return hashlib.sha256(json.dumps(setting).encode()).hexdigest()[:16]
 
 
 def seeds(arm):
