@@ -5,12 +5,13 @@
 # make why:    what would run now, and because of what (TARGET=benchmark for another target)
 # make test:   the default tests
 # make test-all: all others, and the calibration
+# make lock:   hashes of what requirements.lock names without
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
 
-.PHONY: report benchmark own jlce why verify test test-all lint config clean
+.PHONY: report benchmark own jlce why verify test test-all lint lock config clean
 
 report: .venv/installed
 	@$(SNAKEMAKE) --quiet rules
@@ -54,9 +55,15 @@ config: .venv/installed
 	command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it or give PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) workflow/kensho/place.py
 	$(PYTHON) -m venv .venv
-	$(PIP) install --quiet --requirement requirements.lock
+	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(PIP) install --quiet "$$(grep -o '^torch==[^ ]*' requirements.lock)" # what its build needs beside
 	$(PIP) install --quiet --no-deps --editable .
 	touch $@
+
+lock: .venv/installed
+	$(PIP) install --quiet uv
+	.venv/bin/uv pip compile --quiet --no-deps --generate-hashes --no-annotate --python-version 3.11 \
+		--custom-compile-command "make lock, see docs/extending.md" requirements.lock -o requirements.lock
 
 clean:
 	rm -rf results logs .snakemake
