@@ -128,7 +128,8 @@ def folder(tmp_path, judge):
     }
     for lost in ("jcommonsenseqa", "jnli", "jcola"):
         address = f"http://user:{TOKEN}@127.0.0.1:9/{TOKEN}?X-Signature={TOKEN}"
-        sources[lost]["places"] = [{"mirror": "none.json"}, {"https": address}]
+        places = [{"mirror": "none.json"}, {"https": address}]
+        sources[lost] |= {"sha256": "0" * 64, "places": places}
     text = yaml.safe_dump(sources, allow_unicode=True)
     (tmp_path / "config/sources.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "own").mkdir()

@@ -44,6 +44,7 @@ class Plain(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(record, "cmd", None) == " ".join(sys.argv):
             record.cmd = " ".join(re.sub("(?s)=.*", "=…", word) for word in sys.argv)
+        record.msg = str(record.msg or "")
         for name, value in list(vars(record).items()):
             if isinstance(value, str):
                 setattr(record, name, plain(value))

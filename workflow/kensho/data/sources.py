@@ -159,7 +159,10 @@ def fetched(record: Path | str) -> tuple[Path | None, dict]:
         return None, found
     path = Path(found["path"])
     if found.get("installed"):
-        path = _local(Place(installed=found["path"]), None)
+        try:
+            path = _local(Place(installed=found["path"]), None)
+        except FAULTS as error:
+            raise ValueError(f"{said(error)}; delete {record} to fetch it again") from None
     if not path.is_file() or path.stat().st_size != found["bytes"]:
         raise ValueError(f"{path}: missing or cut short; delete {record} to fetch it again")
     if sha256(path) != found["sha256"]:
