@@ -55,8 +55,13 @@ config: .venv/installed
 	command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it or give PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) workflow/kensho/place.py
 	$(PYTHON) -m venv .venv
-	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements.lock
-	$(PIP) install --quiet "$$(grep -o '^torch==[^ ]*' requirements.lock)" # what its build needs beside
+	sed '/^torch==/,/[^\\]$$/d' requirements.lock | $(PIP) install --quiet --no-deps --require-hashes --requirement /dev/stdin
+	@# in hash mode pip would pass over a build that lies in a folder (find-links)
+	rm -rf .venv/torch
+	$(PIP) download --quiet --no-deps --dest .venv/torch "$$(grep -o '^torch==[^ ]*' requirements.lock)"
+	@grep -q "$$(sha256sum .venv/torch/*.whl | head -c 64)" requirements.lock || { echo "$$(ls .venv/torch): no hash of this build in requirements.lock; add it under torch if you trust it" >&2; exit 1; }
+	$(PIP) install --quiet .venv/torch/*.whl
+	rm -rf .venv/torch
 	$(PIP) install --quiet --no-deps --editable .
 	touch $@
 
