@@ -1,7 +1,7 @@
 # Results that others published or the user brings: one import for each experiment.
 if workflow.is_main_process:
     for line in external.moved(EXTERNAL, Path("results/benchmark_data")):
-        print(line, file=sys.stderr)
+        print(messages.plain(line), file=sys.stderr)
 
 
 for BROUGHT, WANTED in EXTERNAL.items():

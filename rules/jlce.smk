@@ -153,7 +153,8 @@ rule jlce_preference:
         runtime=minutes(240),
     params:
         arms=lambda w: PREFERENCES[w.arm],
-        judge=JUDGE.model_dump(exclude={"pairs"}) if JUDGE else None,
+        judge=JUDGE.model_dump(exclude={"pairs", "url"}) if JUDGE else None,
+        url=fingerprint(JUDGE.url) if JUDGE else None,
         journal=lambda w: f"results/jlce/journals/{w.arm}.jsonl",
         seed=CONFIG.seed,
         code=code("jlce/jlce_preference.py", "models"),

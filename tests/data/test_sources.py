@@ -151,7 +151,14 @@ def test_resources(tmp_path, get, monkeypatch):
 def test_installed_files_are_checked_where_they_are(tmp_path, get):
     place = {"installed": "pydantic/pydantic/version.py"}
     path = Path(metadata.distribution("pydantic").locate_file("pydantic/version.py"))
-    assert get(source(place, content=path.read_bytes()))["path"] == str(path)
+    record = get(source(place, content=path.read_bytes()))
+    assert record["path"] == place["installed"]  # wherever packages are installed
+    write_json(tmp_path / "record.json", record)
+    assert fetched(tmp_path / "record.json") == (path, record)
+    for gone in ("pydantic/nothing", "no-such-thing/x"):
+        write_json(tmp_path / "record.json", record | {"path": gone})
+        with pytest.raises(ValueError, match=r"record\.json to fetch it again"):
+            fetched(tmp_path / "record.json")
     assert "has sha256" in refused(get, source(place))
     said = refused(get, source({"installed": "no-such-thing/x"}, {"installed": "pydantic/nothing"}))
     assert "no-such-thing" in said
