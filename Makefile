@@ -4,7 +4,7 @@
 # make jlce: sixteen Japanese tasks, results/jlce.html
 # make why:    what would run now, and because of what (TARGET=benchmark for another target)
 # make test:   the default tests
-# make test-all: all others, and the calibration
+# make test-all: the suites of .ci/suites, all others and the calibration
 # make lock:   hashes of what requirements.lock names without
 SHELL := /bin/bash
 PYTHON ?= python3.11
@@ -38,9 +38,8 @@ verify: .venv/installed
 test: .venv/installed
 	.venv/bin/python -m pytest
 
-test-all: .venv/installed
-	.venv/bin/python -m pytest -m "slow or slurm or browser or whole or gpu"
-	@$(SNAKEMAKE) calibration --quiet rules
+test-all: report
+	.ci/suite all
 
 lint: .venv/installed
 	.venv/bin/ruff check .
