@@ -4,13 +4,14 @@
 # make jlce: sixteen Japanese tasks, results/jlce.html
 # make why:    what would run now, and because of what (TARGET=benchmark for another target)
 # make test:   the default tests
-# make test-all: all others, and the calibration
+# make test-all: the suites of .ci/suites, all others and the calibration
+# make lock:   hashes of what requirements.lock names without
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
 
-.PHONY: report benchmark own jlce why verify test test-all lint config clean
+.PHONY: report benchmark own jlce why verify test test-all lint lock config clean
 
 report: .venv/installed
 	@$(SNAKEMAKE) --quiet rules
@@ -37,9 +38,8 @@ verify: .venv/installed
 test: .venv/installed
 	.venv/bin/python -m pytest
 
-test-all: .venv/installed
-	.venv/bin/python -m pytest -m "slow or slurm or browser or whole or gpu"
-	@$(SNAKEMAKE) calibration --quiet rules
+test-all: report
+	.ci/suite all
 
 lint: .venv/installed
 	.venv/bin/ruff check .
@@ -54,9 +54,20 @@ config: .venv/installed
 	command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it or give PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) workflow/kensho/place.py
 	$(PYTHON) -m venv .venv
-	$(PIP) install --quiet --requirement requirements.lock
+	sed '/^torch==/,/[^\\]$$/d' requirements.lock | $(PIP) install --quiet --no-deps --require-hashes --requirement /dev/stdin
+	@# in hash mode pip would pass over a build that lies in a folder (find-links)
+	rm -rf .venv/torch
+	$(PIP) download --quiet --no-deps --dest .venv/torch "$$(grep -o '^torch==[^ ]*' requirements.lock)"
+	@grep -q "$$(sha256sum .venv/torch/*.whl | head -c 64)" requirements.lock || { echo "$$(ls .venv/torch): no hash of this build in requirements.lock; add it under torch if you trust it" >&2; exit 1; }
+	$(PIP) install --quiet .venv/torch/*.whl
+	rm -rf .venv/torch
 	$(PIP) install --quiet --no-deps --editable .
 	touch $@
+
+lock: .venv/installed
+	$(PIP) install --quiet uv
+	.venv/bin/uv pip compile --quiet --no-deps --generate-hashes --no-annotate --python-version 3.11 \
+		--custom-compile-command "make lock, see docs/extending.md" requirements.lock -o requirements.lock
 
 clean:
 	rm -rf results logs .snakemake

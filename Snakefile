@@ -3,14 +3,16 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
 min_version("9.0")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
-from kensho import place
+from kensho import messages, place
 
 place.in_utf8()
+logger.addFilter(messages.Plain())
 if refused := place.refusal(Path(workflow.basedir)):
     raise WorkflowError(refused)
 

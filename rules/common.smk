@@ -1,4 +1,5 @@
 # Configuration, claims and sources are validated here, before the DAG; all problems at once.
+import hashlib
 import json
 import os
 import re
@@ -25,8 +26,16 @@ for variable, value in {
 # With environment modules Snakemake runs scripts with the `python` of PATH's first folder, if any.
 BESIDE = str(Path(sys.executable).parent)
 os.environ.update(PATH=os.pathsep.join([BESIDE, os.environ.get("PATH", "")]))
-# What conda environments do not name themselves comes in the lock's versions too.
-os.environ.setdefault("PIP_CONSTRAINT", str(LIBRARY.parent / "requirements.lock"))
+# What conda environments do not name themselves comes in the lock's versions too; without its
+# hashes, of which pip asks for all or none.
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    LOCKED = re.findall(
+        r"^\S+==\S+", (LIBRARY.parent / "requirements.lock").read_text(encoding="utf-8"), re.M
+    )
+    VERSIONS = Path(".snakemake/versions.txt").absolute()
+    VERSIONS.parent.mkdir(exist_ok=True)
+    VERSIONS.write_text("\n".join(LOCKED), encoding="utf-8")
+    os.environ.setdefault("PIP_CONSTRAINT", str(VERSIONS))
 
 from kensho import budget, config as settings, digest, external, paths, running, slurm
 from kensho.augment.catalogue import TECHNIQUES
@@ -164,6 +173,11 @@ def retries_left(wildcards, attempt):
 def digest_of(path):
     """Digest of a file that is not Python, as a rerun trigger."""
     return sha256(path)[:16]
+
+
+def fingerprint(setting):
+    """Digest of a setting that may hold an address: a rerun trigger that records may show."""
+    return hashlib.sha256(json.dumps(setting).encode()).hexdigest()[:16]
 
 
 def seeds(arm):

@@ -13,8 +13,8 @@ rule fetch:
     container:
         None  # what it fetches from and keeps lies outside what an image sees
     params:
-        source=lambda w: SOURCES[w.source].model_dump(exclude_none=True),
-        mirror=lambda w: str(MIRROR) if SOURCES[w.source].optional else None,
+        source=lambda w: fingerprint(SOURCES[w.source].model_dump()),
+        mirror=lambda w: fingerprint(str(MIRROR)) if SOURCES[w.source].optional else None,
         code=code("data/fetch.py", "data"),
     script:
         "../workflow/scripts/data/fetch.py"

@@ -53,7 +53,7 @@ for NAME, PLANNED in PLAN.experiments.items():
 
 if workflow.is_main_process:
     for line in external.moved(PLAN.brought, Path("results/benchmark_data")):
-        print(line, file=sys.stderr)
+        print(messages.plain(line), file=sys.stderr)
 
 
 for NAME, BROUGHT in PLAN.brought.items():

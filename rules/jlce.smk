@@ -161,7 +161,8 @@ rule jlce_preference:
         runtime=minutes(240),
     params:
         arms=lambda w: preferred(w.arm),
-        judge=JLCE.judge.model_dump(exclude={"pairs"}) if JLCE.judge else None,
+        judge=JLCE.judge.model_dump(exclude={"pairs", "url"}) if JLCE.judge else None,
+        url=fingerprint(JLCE.judge.url) if JLCE.judge else None,
         journal=lambda w: f"results/jlce/journals/{w.arm}.jsonl",
         seed=CONFIG.seed,
         code=code("jlce/jlce_preference.py", "models"),

@@ -22,6 +22,9 @@ def begin():
         os.environ.update(KENSHO_PARTITIONS=str(workflow.executor_settings.partition_config or ""))
     try:
         running.sweep(Path("results"))
+        # Killed jobs leave their scripts, in which the whole configuration stands.
+        for path in Path(".snakemake/scripts").glob("tmp*"):
+            path.unlink()
         for path in (jobs.FAILURES, jobs.GIVEN_UP):
             path.unlink(missing_ok=True)
         jobs.record("run", "started")

@@ -1,10 +1,56 @@
-"""A real but tiny causal language model, for tests that train, evaluate or time one."""
+"""Which skips may pass, how long a test may take, and a real but tiny causal language model."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-ROOT = Path(__file__).parents[1]
+LIMITS = {"slow": 1200, "slurm": 1200, "whole": 3000}  # seconds of a test; 300 without such a mark
+ALLOWED = pytest.StashKey[tuple[str, list[str]]]()  # file of allowed skips, its patterns
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--allowed-skips",
+        metavar="FILE",
+        help="fail on each skip whose reason matches no pattern of this YAML list of pattern, why",
+    )
+
+
+def pytest_configure(config):
+    if file := config.getoption("allowed_skips"):
+        entries = yaml.safe_load((config.rootpath / file).read_text(encoding="utf-8"))
+        config.stash[ALLOWED] = file, [entry["pattern"] for entry in entries]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        limits = [LIMITS[mark.name] for mark in item.iter_markers() if mark.name in LIMITS]
+        if limits and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(max(limits)))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item):
+    return refused(item.config, (yield))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report(collector):
+    return refused(collector.config, (yield))
+
+
+def refused(config, report):
+    """The report, as a failure where it is a skip that the list does not allow."""
+    if ALLOWED not in config.stash or not report.skipped or hasattr(report, "wasxfail"):
+        return report
+    file, patterns = config.stash[ALLOWED]
+    reason = report.longrepr[2].removeprefix("Skipped: ")
+    if not any(re.search(pattern, reason) for pattern in patterns):
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid} was skipped, which {file} does not allow: {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")

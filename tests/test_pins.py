@@ -3,7 +3,7 @@
 import ast
 import re
 import sys
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -31,10 +31,38 @@ def requirements(lines):
     return [Requirement(line) for line in kept if line]
 
 
+def locked():
+    """Requirement of each entry of the lock, and its hashes."""
+    text = re.sub(r"(?m)^#.*\n", "", (ROOT / "requirements.lock").read_text(encoding="utf-8"))
+    entries = [entry.split() for entry in text.replace("\\\n", "").splitlines()]
+    return [(Requirement(name), hashes) for name, *hashes in entries]
+
+
+def test_every_entry_of_the_lock_has_hashes():
+    hashed = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+    for pin, hashes in locked():
+        assert hashes and all(map(hashed.fullmatch, hashes)), f"{pin}: make lock"
+
+
+def test_the_lock_holds_all_that_its_packages_need(lock):
+    """Without it nothing is missing where they are installed without their dependencies."""
+    waiting, seen = [(name, "") for name in lock if name != "torch"], set()
+    while waiting:  # what the build of torch needs, its index says
+        name, extra = waiting.pop()
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        assert name in lock, f"{name} is not in requirements.lock"
+        for text in requires(name) or []:
+            need = Requirement(text)
+            if need.marker is None or need.marker.evaluate({"extra": extra}):
+                waiting += [(canonicalize_name(need.name), more) for more in ("", *need.extras)]
+
+
 @pytest.fixture(scope="module")
 def lock():
     """Version by name."""
-    pins = requirements((ROOT / "requirements.lock").read_text().splitlines())
+    pins = [pin for pin, _ in locked()]
     assert all(len(pin.specifier) == 1 and str(pin.specifier).startswith("==") for pin in pins)
     versions = {canonicalize_name(p.name): str(p.specifier).removeprefix("==") for p in pins}
     assert len(versions) == len(pins), "a name stands in the lock twice"

@@ -96,9 +96,26 @@ RUN = "0b7f1a2e-9c1d-4e0a-8f3b-1234567890ab"
 
 def test_jobs_of_another_folder_or_kind_or_of_this_job_do_not_count(tmp_path, monkeypatch):
     jobs = [(6, "interactive", tmp_path), (7, RUN, tmp_path), (8, RUN, "/else"), (9, RUN, tmp_path)]
-    rows = "".join(f"{number}\\t{name}\\tRUNNING\\t{place}\\n" for number, name, place in jobs)
-    cluster(tmp_path, monkeypatch, squeue=rows)
+    cluster(tmp_path, monkeypatch, squeue=queue(jobs))
     assert slurm.queued(tmp_path, "9", strict=True) == [("7", RUN, "RUNNING")]
+
+
+def queue(jobs):
+    """What squeue prints in the format that it is asked for."""
+    return "".join(f"{number}\\tRUNNING\\t{name}\\t{place}\\n" for number, name, place in jobs)
+
+
+@pytest.mark.parametrize("odd", ["\\t", "\\n", "\\t\\t\\t", "\\033[2J", "\\r", "a\\n7\\tb", "%%"])
+def test_an_odd_name_or_folder_in_the_queue_stops_nothing(tmp_path, monkeypatch, odd):
+    jobs = [
+        (5, f"mine{odd}", tmp_path),
+        (6, f"{odd}{RUN}{odd}", tmp_path),
+        (7, RUN, f"/else{odd}where"),
+        (8, f"{odd}x_{RUN}", "/else"),
+        (9, RUN, tmp_path),
+    ]
+    cluster(tmp_path, monkeypatch, squeue=queue(jobs))
+    assert slurm.queued(tmp_path, None, strict=True) == [("9", RUN, "RUNNING")]
 
 
 def test_a_queue_that_does_not_answer_is_not_an_empty_one(tmp_path, monkeypatch):

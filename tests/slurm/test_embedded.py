@@ -10,7 +10,8 @@ import pytest
 from kensho.claims import registry
 from toy_workflow import ROOT, said_by
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+# An embedded run one job at a time: hours.
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(10_000)]
 
 
 def judged(folder):

@@ -1,5 +1,5 @@
 """The same data in R. The data sets beside figures.R were drawn once from a seed, to look like
-speeds, judge scores and losses; figures.json holds R's answers where there is no R."""
+speeds, judge scores and losses; figures.json holds R's answers for tests without R."""
 
 import json
 import math
@@ -39,7 +39,7 @@ def fresh():
     return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
-@pytest.fixture(scope="module", params=["stored", "fresh"])
+@pytest.fixture(scope="module", params=["stored", pytest.param("fresh", marks=pytest.mark.r)])
 def r(request):
     return request.getfixturevalue(request.param)
 
@@ -50,6 +50,7 @@ def leaves(tree, path=""):
     return {k: v for key, sub in tree.items() for k, v in leaves(sub, f"{path}/{key}").items()}
 
 
+@pytest.mark.r
 def test_the_stored_figures_are_those_of_the_script(stored, fresh):
     expected = leaves(stored)
     assert leaves(fresh).keys() == expected.keys()

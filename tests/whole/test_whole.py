@@ -1,6 +1,8 @@
 """One of everything: all targets on a few samples, and every rule seen in the execution log."""
 
 import json
+import os
+import platform
 import re
 import shutil
 import subprocess
@@ -15,7 +17,8 @@ from kensho.files import sha256
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "workflow"))
-from planning import copied, jobs, snakemake  # noqa: E402  a module of another folder of tests
+from leftovers import TOKEN, holders  # noqa: E402  modules of another folder of tests
+from planning import copied, jobs, snakemake  # noqa: E402
 
 # Rules that this run does not reach, each with the reason.
 ELSEWHERE = {
@@ -33,7 +36,9 @@ ELSEWHERE = {
         "the calibration has a step of its own",
     ),
 }  # fmt: skip
+LEFT = (".snakemake", "logs", "results")
 TARGETS = {"all", "benchmark", "own", "sources", "jlce", "calibration", "calibration_full"}
+USER = "planted-user"
 TARGETS_OF_USERS = ("all", "benchmark", "jlce", "own")
 BROUGHT = {
     "id": "OWN-1",
@@ -98,11 +103,17 @@ def folder(tmp_path, judge):
     """The code with the overlay, a brought table and medical questions of the test's own."""
     copied(tmp_path)
     overlay = yaml.safe_load((ROOT / "tests/whole/tiny.yaml").read_text(encoding="utf-8"))
-    overlay["jlce"]["judge"] = {"url": judge, "model": "tie", "pairs": [["lora-r8", "base"]]}
+    overlay["jlce"]["judge"] = {
+        "url": f"{judge}/{TOKEN}",
+        "model": "tie",
+        "pairs": [["lora-r8", "base"]],
+        "key_variable": "JUDGE_KEY",
+    }
     overlay["bench"]["medical"]["subjects"] = ["jmmlu-anatomy"]
-    overlay["paths"] = {"mirror": str(tmp_path / "mirror")}
+    mirror = tmp_path / f"mirror-{TOKEN}"
+    overlay["paths"] = {"mirror": str(mirror)}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
-    questions = tmp_path / "mirror" / "questions.csv"
+    questions = mirror / "questions.csv"
     questions.parent.mkdir()
     bones = ["大腿骨", "上腕骨", "頭蓋骨", "鎖骨", "尺骨", "脛骨", "肋骨", "仙骨", "腓骨", "橈骨"]
     rows = [
@@ -115,6 +126,10 @@ def folder(tmp_path, judge):
         "bytes": questions.stat().st_size,
         "places": [{"mirror": "questions.csv"}],
     }
+    for lost in ("jcommonsenseqa", "jnli", "jcola"):
+        address = f"http://user:{TOKEN}@127.0.0.1:9/{TOKEN}?X-Signature={TOKEN}"
+        places = [{"mirror": "none.json"}, {"https": address}]
+        sources[lost] |= {"sha256": "0" * 64, "places": places}
     text = yaml.safe_dump(sources, allow_unicode=True)
     (tmp_path / "config/sources.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "own").mkdir()
@@ -130,6 +145,7 @@ def run(folder, *targets):
     return subprocess.run(
         [*command, "--configfile", "tiny.yaml", "--", *targets],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=2400,
+        env={**os.environ, "LOGNAME": USER, "USER": USER, "JUDGE_KEY": TOKEN, "HF_TOKEN": TOKEN},
     )  # fmt: skip
 
 
@@ -165,4 +181,15 @@ def test_every_rule_runs_once_for_each_thing_that_it_makes(folder):
     assert jobs(again.stdout) == {}, again.stdout[-3000:]
     analysis = json.loads((folder / "results/analysis/OWN-1.json").read_text(encoding="utf-8"))
     assert analysis["verdict"] == "VERIFIED"
+    said = done.stdout + verified.stdout + again.stdout
+    assert TOKEN not in said
+    assert not [left for name in LEFT for left in holders(folder / name, [TOKEN])]
+    pages = [*(folder / "results").glob("*.html")]
+    assert len(pages) == 4
+    for page in ("validation_report.html", "jlce.html"):  # why sources were left out stands there
+        text = (folder / "results" / page).read_text(encoding="utf-8")
+        assert "none.json is missing; https: cannot reach http://127.0.0.1:9" in text
+    here = [USER, str(folder), str(ROOT), sys.prefix, f"{Path.home()}/"]
+    host = [platform.node()] if len(platform.node()) > 5 else []  # shorter, it is a word too
+    assert not [*holders(folder / "results", here + host)]
     shutil.rmtree(folder / "results")

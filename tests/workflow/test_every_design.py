@@ -239,6 +239,7 @@ def formats(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3100)  # two runs
 def test_every_design_and_format_is_judged_reported_and_verified(copy):
     (copy / "own").mkdir()
     claims = []

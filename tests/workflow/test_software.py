@@ -103,7 +103,8 @@ def test_jobs_run_in_their_conda_environments(copy, conda):
         environment["dependencies"][-1]["pip"] = ["vowels==1.0"]
         environment["dependencies"].insert(0, "speaker >=1")
         path.write_text(yaml.safe_dump(environment))
-    (copy / "requirements.lock").write_text("consonants==1.0\nvowels==1.0\n")
+    pins = [f"{name}==1.0 \\\n    --hash=sha256:{'0' * 64}\n" for name in ("consonants", "vowels")]
+    (copy / "requirements.lock").write_text("# made by\n" + "".join(pins))
     add_rule(copy, "seen", IN_CONDA, 'conda:\n        "envs/{environment}.yaml"')
     wanted = [f"results/{name}.json" for name in ENVIRONMENTS]
     done = snakemake(copy, *wanted, "--sdm", "conda", **conda)

@@ -5,13 +5,14 @@ mapping into a :class:`Config` or into the list of all its problems.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from kensho.augment.catalogue import TECHNIQUES, Augmentation
 from kensho.bench.catalogue import EXPERIMENTS, Bench
@@ -87,6 +88,16 @@ Task = Literal[tuple(tasks())]
 Public = Literal[tuple(PUBLIC)]
 
 
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+def _variable(name: str) -> str:
+    """Without showing it where it is none: it may be the key itself."""
+    if not re.fullmatch(VARIABLE, name):
+        raise ValueError("not the name of an environment variable; export the key in one")
+    return name
+
+
 class Judge(Section):
     url: str = Field(
         description="base URL of an OpenAI-compatible endpoint, usually ending in /v1",
@@ -96,10 +107,10 @@ class Judge(Section):
     pairs: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = Field(
         description="arms whose answers are compared, in both orders", min_length=1
     )
-    key_variable: str | None = Field(
+    key_variable: Annotated[str, AfterValidator(_variable)] | None = Field(
         None,
         description="name of the environment variable that holds the API key",
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        json_schema_extra={"pattern": VARIABLE},
     )
     max_tokens: Count = Field(1024, description="of one verdict with its reasons")
     timeout: Count = Field(120, description="seconds without a byte of the reply")

@@ -14,7 +14,9 @@ from kensho.preflight import Finding
 POLLS = 3  # checks in a row after which a job that is gone is taken for failed
 GONE = ("PREEMPTED", "NODE_FAIL")  # states of jobs that SLURM may run again, or not
 REMEMBERED = 240  # seconds: the plugin's checks grow to 180 s apart
-RUN = re.compile(r"(^|_)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")  # how the plugin names jobs
+# A row of the queue: id, state, name as the plugin gives it to its jobs, folder. The last two may
+# hold anything, tabs too; what has another form is no job of Snakemake.
+ROW = re.compile(r"(\S+)\t(\w+)\t((?:.*_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\t(.*)")
 
 
 def queued(folder: Path, mine: str | None, strict: bool = False) -> list[tuple[str, str, str]]:
@@ -22,17 +24,17 @@ def queued(folder: Path, mine: str | None, strict: bool = False) -> list[tuple[s
 
     Raises ValueError where strict and squeue is there but does not answer: it is the only witness.
     """
-    said = _said("squeue", "--me", "--noheader", "--format=%i\t%j\t%T\t%Z")
+    said = _said("squeue", "--me", "--noheader", "--format=%i\t%T\t%j\t%Z")
     if said is None and strict and shutil.which("squeue"):
         raise ValueError(
             "squeue does not answer: whether jobs of an earlier run still work in this folder "
             "cannot be known; try again when `squeue --me` does"
         )
-    rows = [line.split("\t") for line in (said or "").splitlines()]
+    rows = [ROW.fullmatch(line) for line in (said or "").split("\n")]
     return [
-        (number, name, state)
-        for number, name, state, place in rows
-        if number != mine and RUN.search(name) and Path(place).resolve() == folder.resolve()
+        (row[1], row[3], row[2])
+        for row in filter(None, rows)
+        if row[1] != mine and Path(row[4]).resolve() == folder.resolve()
     ]
 
 

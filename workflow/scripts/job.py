@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kensho import budget, fallback
+from kensho.messages import escaped, plain
 from kensho.running import at_work
 
 EXECUTION_LOG = Path("logs/execution_log.txt")
@@ -21,25 +22,25 @@ TAIL = 5  # lines of a failed job's log that are repeated
 @contextmanager
 def job(snakemake):
     """Run a script's body: output goes to the rule's log and the terminal, failures to one line."""
-    name = " ".join([snakemake.rule, *map(str, snakemake.wildcards)])
+    name = escaped(" ".join([snakemake.rule, *map(str, snakemake.wildcards)]))
     if name in lines(GIVEN_UP):  # a retry of what cannot pass
         sys.exit(1)
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
     began = time.time()
     with open(path, "w", encoding="utf-8", errors="backslashreplace") as log, at_work(name):
-        sys.stderr = _Both(log, sys.__stderr__)
+        sys.stderr = _Plain(log, sys.__stderr__)
         try:
             record("started", name)
             with _within_budget(snakemake, name):
                 _require_modules()
                 yield _fallbacks(snakemake.params)
         except Exception as error:
-            cause = (str(error).splitlines() or [type(error).__name__])[0]
+            cause = plain(str(error)).partition("\n")[0] or type(error).__name__
             said = [f"rule {name} failed: {cause}", f"  log: {path}"]
             print(said[0], file=sys.__stderr__)
             with suppress(OSError):  # where the disk is full, each of these says what it can
-                traceback.print_exc(file=log)
+                traceback.print_exc(file=_Plain(log))
                 log.close()
             said += [f"  | {line}" for line in lines(path)[-TAIL:]]
             with suppress(OSError):
@@ -109,7 +110,7 @@ def record(event: str, name: str, seconds: float | None = None) -> None:
     took = "" if seconds is None else f"{seconds:.1f}"
     _append(
         EXECUTION_LOG,
-        f"{datetime.now(UTC).isoformat(timespec='seconds')}\t{event}\t{name}\t{took}",
+        f"{datetime.now(UTC).isoformat(timespec='seconds')}\t{event}\t{escaped(name)}\t{took}",
     )
 
 
@@ -120,7 +121,7 @@ def killed() -> list[str]:
 
 def finished(name: str) -> bool:
     """Whether the last run has made a job's outputs, all of them."""
-    return _last_events().get(name) == "finished"
+    return _last_events().get(escaped(name)) == "finished"
 
 
 def _last_events() -> dict[str, str]:
@@ -148,15 +149,15 @@ def _append(path: Path, text: str) -> None:
         file.write(text + "\n")
 
 
-class _Both:
-    """A text stream that writes to a log file and to the terminal."""
+class _Plain:
+    """A text stream that writes what a message may show to others, a log file and the terminal."""
 
     def __init__(self, *streams):
         self.streams = streams
 
     def write(self, text):
         for stream in self.streams:
-            stream.write(text)
+            stream.write(plain(text))
         return len(text)
 
     def flush(self):

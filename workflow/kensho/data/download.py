@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin
 
 import requests
 from requests.adapters import HTTPAdapter, Retry
 
 from kensho.files import sha256
+from kensho.messages import site
 
 TIMEOUT = (5, 60)  # seconds to connect, seconds without a byte
 MOST = 1 << 33  # bytes of a file whose size nobody states
@@ -35,19 +36,6 @@ def session() -> requests.Session:
     for scheme in ("http://", "https://"):
         found.mount(scheme, HTTPAdapter(max_retries=_RETRY))
     return found
-
-
-def site(url: str | None) -> str:
-    """Scheme, host and port of a URL: its path, query and user may hold what is nobody's business.
-
-    What cannot be read as one is "the network".
-    """
-    try:
-        parts = urlsplit(url or "")
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "the network"
-    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else "the network"
 
 
 def said(error: Exception) -> str:

@@ -119,8 +119,9 @@ def fetch(name: str, source: Source, folder: Path, *, cache: Path, mirror: Path 
 
     The record has name, path, sha256, bytes, licence, revision and attribution; ``path`` is null
     and ``reason`` says why if the source is optional and no place has it. Files of installed
-    packages are checked where they are. Raises ValueError, one line with what each place said, if
-    a source that is not optional cannot be had; ConnectionError where the network may be back soon.
+    packages are checked where they are, ``path`` is then package/file. Raises ValueError, one line
+    with what each place said, if a source that is not optional cannot be had; ConnectionError where
+    the network may be back soon.
     """
     record = {"name": name, "path": None, **source.model_dump(exclude={"places", "optional"})}
     faults, failure, target = [], ValueError, folder / source.file
@@ -131,7 +132,8 @@ def fetch(name: str, source: Source, folder: Path, *, cache: Path, mirror: Path 
         for place in source.places if not stored.is_file() else []:
             try:
                 if place.kind == "installed":
-                    return record | {"path": str(_checked(_local(place, mirror), source.sha256))}
+                    _checked(_local(place, mirror), source.sha256)
+                    return record | {"path": place.installed, "installed": True}
                 _obtain(place, source, stored, cache, mirror)
                 break
             except FAULTS as error:
@@ -156,6 +158,11 @@ def fetched(record: Path | str) -> tuple[Path | None, dict]:
     if found["path"] is None:
         return None, found
     path = Path(found["path"])
+    if found.get("installed"):
+        try:
+            path = _local(Place(installed=found["path"]), None)
+        except FAULTS as error:
+            raise ValueError(f"{said(error)}; delete {record} to fetch it again") from None
     if not path.is_file() or path.stat().st_size != found["bytes"]:
         raise ValueError(f"{path}: missing or cut short; delete {record} to fetch it again")
     if sha256(path) != found["sha256"]:

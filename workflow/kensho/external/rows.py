@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from kensho.claims.base import ExternalTable
 from kensho.external.kinds import opened
+from kensho.messages import escaped
 
 ORDERS = ("preference.first", "preference.second")  # the arm was shown first, or second
 # A slash parts the levels of a block, and control characters survive neither CSV nor terminal. A
@@ -60,8 +61,7 @@ class At(NamedTuple):
 def shown(value: object, most: int = 60) -> str:
     """Text from a file as a message may show it: short, on one line, without control characters."""
     text = str(value)
-    text = text if len(text) <= most else text[:most] + "…"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return escaped(text if len(text) <= most else text[:most] + "…")
 
 
 def known(name: str, names: Iterable[object]) -> str:

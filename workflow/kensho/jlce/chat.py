@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from kensho.data.download import site
 from kensho.jlce.journal import digest
+from kensho.messages import site
 
 ATTEMPTS = 5  # of a request that the endpoint puts off
 LONGEST_WAIT = 300  # seconds that are waited before an attempt

@@ -18,6 +18,7 @@ from kensho.jlce import items
 from kensho.jlce.catalogue import PUBLIC
 
 LABELS = {"entailment": "含意", "contradiction": "矛盾", "neutral": "中立"}
+POLARITY = {"1": "肯定", "-1": "否定"}
 TRUTH = {"entailment": "真", "contradiction": "偽", "neutral": "不明"}
 ARTICLE = re.compile(r"[a-z-]+-\d+\.txt")  # the licence and the read-me beside them are none
 TITLE = " [SEP] "  # between title and text of a JSQuAD passage
@@ -68,9 +69,8 @@ def jcommonsenseqa(path: Path) -> Iterator[items.Commonsense]:
 def jrte_sentiment(path: Path) -> Iterator[items.Sentiment]:
     """Hotel reviews of the JRTE corpus (Hayashibe 2020), its test part; neutral ones left out."""
     for name, label, text, _, part in _rows(path):
-        if part == "test" and label in ("1", "-1"):
-            label = "肯定" if label == "1" else "否定"
-            yield items.Sentiment(**_item(name), text=text, label=label)
+        if part == "test" and label != "0":
+            yield items.Sentiment(**_item(name), text=text, label=POLARITY[label])
 
 
 def jcola(path: Path) -> Iterator[items.Acceptability]:
@@ -138,7 +138,7 @@ def universal_dependencies(path: Path) -> Iterator[items.Syntax]:
     """A Japanese treebank in CoNLL-U with bunsetsu in MISC (UD_Japanese-GSD)."""
     for sentence in path.read_text(encoding="utf-8").strip().split("\n\n"):
         lines = sentence.split("\n")
-        name = next(line.split(" = ")[1] for line in lines if line.startswith("# sent_id"))
+        [name] = [line.split(" = ")[1] for line in lines if line.startswith("# sent_id")]
         rows = [line.split("\t") for line in lines if line[:1].isdigit()]
         rows = [row for row in rows if row[0].isdigit()]
         bunsetsu: list[str] = []
@@ -158,7 +158,7 @@ def universal_dependencies(path: Path) -> Iterator[items.Syntax]:
 
 
 FAULTS = (  # of a file that has another form than it was published in
-    *(OSError, EOFError, LookupError, StopIteration, ValueError, TypeError, AttributeError),
+    *(OSError, EOFError, LookupError, ValueError, TypeError, AttributeError),
     *(csv.Error, tarfile.TarError, zlib.error),
 )
 READERS: dict[str, Callable[[Path], Iterator[items.Item]]] = {

@@ -11,7 +11,7 @@ with job(snakemake):
     found, conditions = compare(
         given.arms,
         snakemake.input.answers,
-        Endpoint(**given.judge, seed=given.seed),
+        Endpoint(url=snakemake.config["jlce"]["judge"]["url"], **given.judge, seed=given.seed),
         Journal(given.journal),
     )
     write(f"results/benchmark_data/{EXPERIMENT}", found, {**conditions, "registered": claims})
