@@ -48,7 +48,7 @@ lint: .venv/installed
 	.venv/bin/snakemake --lint
 
 config: .venv/installed
-	PYTHONPATH=workflow .venv/bin/python -m kensho.config
+	PYTHONPATH=workflow .venv/bin/python -m kensho.plan.config
 
 .venv/installed: requirements.lock pyproject.toml
 	command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it or give PYTHON=..." >&2; exit 1; }

@@ -37,7 +37,7 @@ if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
     VERSIONS.write_text("\n".join(LOCKED), encoding="utf-8")
     os.environ.setdefault("PIP_CONSTRAINT", str(VERSIONS))
 
-from kensho import budget, config as settings, digest, external, paths, running, slurm
+from kensho import budget, digest, external, paths, running, slurm
 from kensho.augment.catalogue import TECHNIQUES
 from kensho.claims import registry
 from kensho.data import sources as source_registry
@@ -45,7 +45,7 @@ from kensho.files import sha256
 from kensho.jlce import catalogue as tasks
 from kensho.models import cards, rocm
 from kensho.train.catalogue import METHODS, STAGES
-from kensho.plan import plan as plans
+from kensho.plan import config as settings, plan as plans
 from kensho.validation import misread
 from scripts import job as jobs
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import yaml
 from kensho.claims import registry
-from kensho.config import Arm, Config, check, generated
 from kensho.data import sources
 from kensho.models import cards
 from kensho.paths import Paths, folders
+from kensho.plan.config import Arm, Config, check, generated
 from pydantic import ValidationError
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def nested(depth):
 @pytest.mark.parametrize("name", generated())
 def test_generated_files_are_up_to_date(name):
     current = (ROOT / name).read_text(encoding="utf-8") == generated()[name]
-    assert current, f"{name} differs from workflow/kensho/config.py; repair: make config"
+    assert current, f"{name} differs from workflow/kensho/plan/config.py; repair: make config"
 
 
 def test_the_generated_yaml_is_the_defaults_and_has_no_problem():

@@ -1,9 +1,14 @@
 """The digest sees what changes behaviour, wherever it is imported from, and nothing else."""
 
 import ast
+from dataclasses import replace
 
 import pytest
 from kensho import digest
+from kensho.augment.catalogue import TECHNIQUES
+from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS
+from kensho.part import resolve
+from kensho.train.catalogue import METHODS, STAGES
 
 WORKFLOW = digest.LIBRARY.parent
 LIBRARY = {
@@ -98,7 +103,8 @@ def test_judging_reaches_the_sampler_but_no_experiment():
         ("bench", ("stats/",)),
         ("jlce", ("stats/",)),
         ("train", ("stats/",)),
-        ("", ("config.py",)),
+        ("train", ("plan/", "claims/")),
+        ("augment", ("plan/", "claims/", "train/", "bench/")),
     ],
 )
 def test_dependencies_point_one_way(part, never):
@@ -110,9 +116,33 @@ def test_dependencies_point_one_way(part, never):
         assert not [name for name in names if name.startswith(never)], path
 
 
+CATALOGUES = (TECHNIQUES, METHODS, STAGES, EXPERIMENTS, PREPARATIONS)
+PARTS = [part for catalogue in CATALOGUES for part in catalogue.values()]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_no_part_reaches_a_catalogue_settings_or_the_plan(part):
+    """Else an addition, or another part's setting, would measure everything anew."""
+    names = reached(WORKFLOW / f"{part.code.partition(':')[0].replace('.', '/')}.py")
+    others = {"kensho/bench/settings.py", "kensho/bench/catalogue.py", "kensho/budget.py"}
+    others |= {"kensho/train/catalogue.py", "kensho/augment/catalogue.py", "kensho/running.py"}
+    assert not names & others and not any(name.startswith("kensho/plan") for name in names)
+    assert callable(resolve(part.code)) or part.name in METHODS
+
+
+def test_a_part_counts_with_its_files_and_apart_from_others():
+    script, pins = WORKFLOW / "scripts/technique.py", None
+    digests = [digest.code_digest(script, pins, part) for part in TECHNIQUES.values()]
+    assert len({*digests, digest.code_digest(script, pins)}) == len(TECHNIQUES) + 1
+    medical = EXPERIMENTS["medical"]
+    without = replace(medical, files=())
+    assert digest.code_digest(script, pins, medical) != digest.code_digest(script, pins, without)
+
+
 def test_imports_are_written_so_that_the_digest_sees_them():
     for path in sorted(WORKFLOW.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         nodes = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ImportFrom)]
         assert not [n for n in nodes if n.level or n.names[0].name == "*"], path
-        assert "import_module" not in text and "__import__" not in text, path
+        resolving = path.name == "part.py"  # whose parts the digest is told of
+        assert resolving or ("import_module" not in text and "__import__" not in text), path

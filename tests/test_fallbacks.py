@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from kensho import config, fallback
+from kensho import fallback
 from kensho.bench import kv_cache
 from kensho.bench.blocks import interleaved
 from kensho.claims.model import Tier
 from kensho.models import cards, hardware
+from kensho.plan import config
 
 ROOT = Path(__file__).parents[1]
 CARDS = cards.load(ROOT / "resources" / "architectures.yaml")

@@ -6,8 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from kensho import config, messages
+from kensho import messages
 from kensho.data import sources
+from kensho.plan import config
 from scripts import job as jobs
 
 ODD = {

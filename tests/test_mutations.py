@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 from kensho.claims import registry
-from kensho.config import check
 from kensho.data import sources
 from kensho.models import cards
+from kensho.plan.config import check
 
 ROOT = Path(__file__).parents[1]
 CONFIGS, CLAIM_FILES = 300, 150

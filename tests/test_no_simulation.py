@@ -19,13 +19,13 @@ ALLOWED = {  # selections and their order, never a measured value
     "kensho/augment/bunsetsu.py": {"random", "permutation"},  # which samples, which order
     "kensho/augment/politeness.py": {"random"},  # which samples
     "kensho/augment/synonyms.py": {"integers", "random", "choice"},  # which words, which synonym
+    "kensho/bench/analysis_mode.py": {"sample"},  # texts
     "kensho/bench/blocks.py": {"permutation"},  # order of the arms
     "kensho/bench/medical.py": {"permutation"},  # order of the questions
     "kensho/bench/quick_mode.py": {"permutation", "choice"},  # order of the arms, texts
     "kensho/data/corpus.py": {"permutation"},  # splits
     "kensho/jlce/prepare.py": {"choice"},  # items
     "kensho/train/sft.py": {"permutation"},  # order of the samples
-    "scripts/bench/analysis_mode.py": {"sample"},  # texts
 }
 TORCH = {
     "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal",

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kensho.augment.catalogue import TECHNIQUES
+from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS
 from kensho.digest import reachable
+from kensho.train.catalogue import STAGES
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -20,6 +23,18 @@ SCRIPTED = re.compile(
     r'conda:\s+"\.\./envs/(\w+)\.yaml"(.*?)script:\s+"\.\./workflow/scripts/([\w/]+\.py)"', re.S
 )
 SCRIPTS = [found for text in RULES for found in SCRIPTED.findall(text)]
+# Scripts that run parts, in the environment that a part names.
+OF_PARTS = {
+    "technique.py": TECHNIQUES,
+    "train_stage.py": STAGES,
+    "experiment.py": EXPERIMENTS,
+    "prepare.py": PREPARATIONS,
+}
+PARTS = [
+    (part.needs.environment, script, ROOT / "workflow" / part.code.split(":")[0].replace(".", "/"))
+    for script, catalogue in OF_PARTS.items()
+    for part in catalogue.values()
+]
 # Imported only inside functions that the rules of the other environments do not call (building a
 # model from its card, looking at the device), and what GGUF arms do without.
 TORCH = {"torch", "transformers"}
@@ -76,6 +91,7 @@ def test_there_is_an_environment_for_every_conda_line_of_the_rules():
         for line in rules.read_text().splitlines()
         if '"../envs/' in line
     }
+    named |= {f"envs/{environment}.yaml" for environment, _, _ in PARTS}
     assert named == {f"envs/{path.name}" for path in ENVIRONMENTS}
 
 
@@ -108,7 +124,8 @@ def third_party(script):
 
 
 def test_every_rule_digests_its_own_script_and_the_pins_of_its_environment():
-    assert len(SCRIPTS) == sum(len(re.findall(r"\bscript:", text)) for text in RULES)
+    run = sum(len(re.findall(r"\bscript:", text)) for text in RULES)
+    assert len(SCRIPTS) + len(OF_PARTS) == run
     for environment, between, script in SCRIPTS:
         digested = re.findall(r'\bcode=code\("(.+?)", "(.+?)"\)', between)
         assert digested in ([(script, environment)], []), script  # none where there is no output
@@ -119,7 +136,11 @@ def test_environment_provides_what_its_scripts_import(path):
     *_, last = yaml.safe_load(path.read_text())["dependencies"]
     pins = {canonicalize_name(pin.name) for pin in requirements(last["pip"])}
     scripts = {script for environment, _, script in SCRIPTS if environment == path.stem}
-    names = set.union(*(third_party(ROOT / "workflow/scripts" / script) for script in scripts))
+    files = [ROOT / "workflow/scripts" / script for script in scripts]
+    for environment, script, module in PARTS:
+        if environment == path.stem:
+            files += [ROOT / "workflow/scripts" / script, module.with_suffix(".py")]
+    names = set.union(*map(third_party, files))
     providers = packages_distributions()
     missing = {
         name for name in names if pins.isdisjoint(map(canonicalize_name, providers.get(name, [])))

@@ -60,7 +60,7 @@ def extended(tmp_path_factory):
         else:
             (folder / heading).write_text(text, encoding="utf-8")
     made = subprocess.run(
-        [sys.executable, "-m", "kensho.config"],
+        [sys.executable, "-m", "kensho.plan.config"],
         cwd=folder, env={"PYTHONPATH": str(folder / "workflow"), "PATH": "/usr/bin:/bin"},
         capture_output=True, text=True,
     )  # fmt: skip

@@ -10,8 +10,8 @@ from kensho import budget, external
 from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Context, Job
 from kensho.claims.model import Claim
-from kensho.config import Config
 from kensho.data.sources import Source
+from kensho.plan.config import Config
 
 BEYOND = ("jlce", "jlce_preference")  # observed by other targets than the main job
 

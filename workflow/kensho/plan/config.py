@@ -1,6 +1,6 @@
 """The configuration: the only source of config/config.yaml and its JSON schema.
 
-``python -m kensho.config`` writes both; a test fails when they drift. :func:`check` turns a raw
+``python -m kensho.plan.config`` writes both; a test fails when they drift. :func:`check` turns a raw
 mapping into a :class:`Config` or into the list of all its problems.
 """
 
@@ -380,7 +380,7 @@ def generated() -> dict[str, str]:
     """Texts of the generated files by path."""
     header = (
         "# yaml-language-server: $schema=schemas/config.schema.json\n"
-        "# Generated from workflow/kensho/config.py by `make config`; values may be edited.\n"
+        "# Generated from workflow/kensho/plan/config.py by `make config`; values may be edited.\n"
         "# A scale or your own settings are laid over it: snakemake --configfile FILE\n\n"
     )
     schema = json.dumps(Config.model_json_schema(), indent=1, ensure_ascii=False)
