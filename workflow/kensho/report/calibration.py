@@ -181,8 +181,8 @@ def build(tables: dict[str, pd.DataFrame], meta: dict) -> str:
     Raises:
         ValueError: a table lacks a column.
     """
-    figures = {"sbc": _rank_figures(tables), "binary": _reliability_figures(tables)}
     lines = {section.key: _lines(section, tables.get(section.key)) for section in SECTIONS}
+    figures = {"sbc": _rank_figures(tables), "binary": _reliability_figures(tables)}
     sections = [
         {**vars(section), "figures": figures.get(section.key), **_shown(lines[section.key])}
         for section in SECTIONS
