@@ -84,6 +84,7 @@ SAMPLED = {
         "metric": "acc",
         "region": [0.0, None],
         "direction": "greater",
+        "sesoi": 0.01,
         "levels": ["task", "item"],
     },
     "F-5": {
@@ -93,11 +94,12 @@ SAMPLED = {
         "models": ["a", "b", "c"],
         "region": [0.5, None],
         "direction": "greater",
+        "sesoi": 0.01,
         "first_shown": "known",
     },
     "F-6": {
         "design": "formula",
-        "formula": "arm + (1 | item)",
+        "formula": "score ~ arm + (1 | item)",
         "likelihood": "gaussian",
         "metric": "points",
         "contrast": {"kind": "difference", "treatment": "slow", "control": "fast"},
