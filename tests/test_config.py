@@ -129,7 +129,7 @@ ONE_LINE = {
     ),
     "full with a rank": ({"train": {"arms": [FULL | {"rank": 8}]}}, "train.arms: 'x': lora"),
     "full with targets": (
-        {"train": {"arms": [FULL | {"targets": ["q"]}]}},
+        {"train": {"arms": [FULL | {"targets": ["q_proj"]}]}},
         "train.arms: 'x': lora",
     ),
     "arm twice": (

@@ -13,16 +13,22 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-Count = Annotated[int, Field(ge=1)]
-Steps = Annotated[int, Field(ge=2)]  # of a training: the first has a learning rate of 0
-Seed = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Steps = Annotated[int, Field(ge=2, le=1_000_000)]  # of a training: the first has a rate of 0
+Bytes = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy takes
 Share = Annotated[float, Field(gt=0, le=1)]
+Rank = Annotated[int, Field(ge=1, le=4096)]  # of adapters; no matrix of a card is that narrow
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class Section(BaseModel):
     """Part of the configuration; unknown keys and wrong types are refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, validate_default=True, allow_inf_nan=False
+    )
 
     @field_validator("*")
     @classmethod
