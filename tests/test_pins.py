@@ -89,7 +89,7 @@ def test_there_is_an_environment_for_every_conda_line_of_the_rules():
         line.split('"')[1].removeprefix("../")
         for rules in (ROOT / "rules").glob("*.smk")
         for line in rules.read_text().splitlines()
-        if '"../envs/' in line
+        if '"../envs/' in line and "{" not in line
     }
     named |= {f"envs/{environment}.yaml" for environment, _, _ in PARTS}
     assert named == {f"envs/{path.name}" for path in ENVIRONMENTS}

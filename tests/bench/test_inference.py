@@ -31,7 +31,6 @@ def test_every_way_gives_the_tokens_of_plain_steps(model, arm):
             ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
     found = inference.answer(arm, model, [PROMPT], 12)
     assert found.tokens == [ids[24:]]
-    assert found.first_token_seconds > 0 and found.tokens_per_second > 0
 
 
 def test_a_cached_prefix_is_not_read_again(model, monkeypatch):

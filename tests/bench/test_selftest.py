@@ -1,7 +1,9 @@
 import pandas as pd
 import pytest
+import torch
 from kensho.bench import selftest
 from kensho.stats.selftest import verdicts
+from torch.overrides import TorchFunctionMode
 
 
 def measured(again, slowed, blocks=12):
@@ -34,4 +36,23 @@ def test_the_slowed_arm_really_does_a_tenth_more():
     assert selftest.STEPS["slowed"] == pytest.approx(1.1 * selftest.STEPS["work"])
     table = selftest.observe(blocks=1, seed=3, threads=1)
     assert set(table["arm"]) == set(selftest.STEPS)
-    assert (table[table["metric"].str.endswith("seconds")]["value"] > 0).all()
+    assert set(table["metric"]) >= {"wall_seconds", "warmup_seconds"}
+
+
+class Products(TorchFunctionMode):
+    """Counts matrix products."""
+
+    count = 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.count += function in (torch.Tensor.matmul, torch.Tensor.__matmul__)
+        return function(*args, **(kwargs or {}))
+
+
+def test_so_many_products_are_timed_after_the_warm_up():
+    counts = {}
+    for steps in (3, 8):
+        with Products() as products:
+            selftest.multiply(steps, threads=1)
+        counts[steps] = products.count
+    assert counts[8] - counts[3] == 5 and counts[3] > 3

@@ -44,8 +44,10 @@ def test_observe_times_each_program_in_fresh_processes(folder, few):
     table = tokenisation.observe(folder, blocks=2, seconds=0.01, seed=3)
     speed = table[table["metric"] == "characters_per_second"]
     assert speed.groupby("arm").size().to_dict() == dict.fromkeys(few, 2)
-    assert (speed["value"] > 0).all()
     wall = table[table["metric"] == "wall_seconds"]["value"]
+    text = (folder / "text.txt").read_text(encoding="utf-8").replace("\n", "")
+    passes = speed["value"].to_numpy() * wall.to_numpy() / len(text)
+    assert passes == pytest.approx(passes.round()) and (passes.round() >= 1).all()
     assert (wall >= 0.01).all()
     assert set(table["metric"]) >= {"load_seconds", "warmup_seconds", "position"}
     by = table.set_index(["arm", "metric"])["value"]

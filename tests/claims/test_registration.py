@@ -58,6 +58,10 @@ def dump(one):
     return one.model_dump(mode="json")
 
 
+def status(word, *diff):
+    return {"status": word, "diff": list(diff), "family_then": None}
+
+
 def test_only_the_claims_of_the_experiment_are_registered(tmp_path):
     elsewhere = dump(claim(("id", "R-9"), ("test.experiment", "kv_cache")))
     untested = {**dump(claim(("id", "R-10"))), "test": None, "not_tested": "no such machine here"}
@@ -76,13 +80,13 @@ def test_a_faulty_registry_stops_the_experiment_by_name(tmp_path):
 
 def test_an_unchanged_claim_is_as_registered():
     found = registration.status(claim(), conditions(claim(), claim()))
-    assert found == {"status": "as registered", "diff": []}
+    assert found == status("as registered")
 
 
 def test_a_family_that_shrank_after_the_data_is_told():
     stored = {"R-8.quick": dump(claim()) | {"family_size": 12}}
     found = registration.status(claim(), {"quick": {"registered": stored}}, family_size=2)
-    assert found == {"status": "changed after the data", "diff": ["family_size: 12 -> 2"]}
+    assert found == status("changed after the data", "family_size: 12 -> 2")
 
 
 @pytest.mark.parametrize(("then", "now"), [(1, 2), (1, 12), (4, 5)])
@@ -119,7 +123,7 @@ def test_the_smallest_family_of_all_arms_is_told():
 )
 def test_a_changed_key_marks_the_claim_and_is_shown(place, value, line):
     found = registration.status(claim((place, value)), conditions(claim()))
-    assert found == {"status": "changed after the data", "diff": [line]}
+    assert found == status("changed after the data", line)
 
 
 def test_what_decides_nothing_may_change():
@@ -130,7 +134,7 @@ def test_what_decides_nothing_may_change():
 def test_one_arm_with_another_registration_is_enough():
     older = claim(("test.min_units", 20))
     found = registration.status(claim(), conditions(claim(), older))
-    assert found == {"status": "changed after the data", "diff": ["test.min_units: 20 -> 10"]}
+    assert found == status("changed after the data", "test.min_units: 20 -> 10")
 
 
 def test_a_reading_added_later_is_absent_before():
@@ -143,7 +147,7 @@ def test_a_reading_added_later_is_absent_before():
 @pytest.mark.parametrize("stored", [(None,), (claim(), None)])
 def test_a_claim_that_an_arm_does_not_know_came_after_the_data(stored):
     found = registration.status(claim(), conditions(*stored))
-    assert found == {"status": "registered after the data", "diff": []}
+    assert found == status("registered after the data")
 
 
 def test_observations_of_an_older_version_hold_no_registration():

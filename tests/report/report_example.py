@@ -6,14 +6,37 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
+from kensho.claims.model import Claim, Claimed
 from kensho.report import build
+from kensho.stats.judge import judge
+from kensho.stats.summary import summarise
 
 SHA = "9f2c41d07ab35e8864f0b1c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f506"
-NULLS = dict.fromkeys(
-    ("estimate", "interval", "interval_family", "effect_sizes", "p_value", "p_bonferroni")
-    + ("p_holm", "power", "posterior", "diagnostics", "schools_agree", "readings", "blocks")
-    + ("observations", "deviations")
+CLAIMED = dict.fromkeys(Claimed.model_fields)
+UNTESTED = Claim.model_validate(
+    {
+        "id": "X-0",
+        "source": "A",
+        "statement": "a published sentence",
+        "quantity": "ratio",
+        "unit": "ratio",
+        "claimed": {"value": 2},
+        "scope": {"models": ["deepseek-ai/DeepSeek-R1"]},
+        "test": None,
+        "not_tested": "needs what is not here",
+    }
 )
+# Every key of an analysis as the engine writes it, with those that `derive` and `summarise` add.
+EMPTY = judge(UNTESTED, {}, {}, family_size=1, alpha=0.05, seed=0)[0] | {
+    **{"registration": {"status": "as registered", "diff": [], "family_then": None}},
+    **{"p_holm": None, "tables": [], "settings": {}},
+}
+
+
+def analysis(base: dict = EMPTY, **fields: object) -> dict:
+    """An analysis with some fields of its own; the engine knows every one of them."""
+    assert not fields.keys() - EMPTY.keys(), fields.keys() - EMPTY.keys()
+    return {**base, **fields}
 
 
 def deterministic() -> dict:
@@ -32,88 +55,88 @@ def deterministic() -> dict:
         {"label": label, "value": x, "low": x, "high": x, "holds": 0.05 <= x <= 0.13}
         for label, x in baselines.items()
     ]
-    return {
-        **NULLS,
-        "claim": "R-1",
-        "design": "deterministic",
-        "tier": "at-scope",
-        "unit": "ratio",
-        "estimate": 576 / 40960,
-        "readings": readings,
-        "observations": [
-            {"file": f"results/benchmark_data/kv_cache/{arm}.csv", "sha256": SHA, "rows": 120}
+    return analysis(
+        claim="R-1",
+        design="deterministic",
+        tier="at-scope",
+        scale="ratio",
+        unit="ratio",
+        family="main",
+        estimate=576 / 40960,
+        readings=readings,
+        observations=[
+            {"file": f"benchmark_data/kv_cache/{arm}.csv", "sha256": SHA, "rows": 120}
             for arm in ("mla", "mha", "gqa-8")
         ],
-        "family_size": 1,
-        "n_units": 1,
-        "min_units": 1,
-    }
+        n_units=1,
+        min_units=1,
+    )
 
 
 def paired() -> dict:
     """R-8.quick of the fixture: twelve blocks of a time ratio."""
     ratios = [6.11, 6.42, 5.98, 6.25, 6.31, 6.07, 6.19, 6.55, 6.02, 6.28, 6.15, 6.33]
-    return {
-        "claim": "R-8.quick",
-        "design": "paired_log_ratio",
-        "tier": "at-scope",
-        "estimate": 6.219,
-        "interval": [6.115, 6.325],
-        "interval_family": [6.065, 6.377],
-        "unit": "ratio",
-        "family_size": 5,
-        "n_units": 12,
-        "min_units": 10,
-        "effect_sizes": {
+    return analysis(
+        claim="R-8.quick",
+        design="paired_log_ratio",
+        tier="at-scope",
+        scale="ratio",
+        unit="ratio",
+        family="main",
+        estimate=6.219,
+        interval=[6.115, 6.325],
+        interval_family=[6.065, 6.377],
+        family_size=5,
+        n_units=12,
+        min_units=10,
+        effect_sizes={
+            **EMPTY["effect_sizes"],
             "cohen_dz": 68.1,
             "cohen_dz_interval": [40.2, 96.1],
             "hedges_g": 63.4,
-            "eta_squared": None,
         },
-        "p_value": 2.1e-17,
-        "p_bonferroni": 1.05e-16,
-        "p_holm": 8.4e-17,
-        "power": {"effect_assumed": 10.47, "sd_log": 0.027, "power_at_n": 0.998, "n_required": 9},
-        "posterior": {
+        p_value=2.1e-17,
+        p_bonferroni=1.05e-16,
+        p_holm=8.4e-17,
+        power={"effect_assumed": 10.47, "sd": 0.027, "power_at_n": 0.998, "n_required": 9},
+        posterior={
+            **{"estimate": 6.219, "p_below": 1.0, "p_above": 0.0, "p_new_unit": None},
             "p_region": 0.0,
             "p_rope": 0.0,
             "p_direction": 1.0,
             "eti": [6.11, 6.33],
             "hdi": [6.108, 6.327],
+            "prior": {"location": 1.0, "spread": 0.2},
             "prior_sensitivity": [
                 {"prior": "mu ~ N(0, 0.5)", "estimate": 6.2, "p_region": 0.0, "verdict": "PARTIAL"},
                 {"prior": "mu ~ N(0, 2)", "estimate": 6.22, "p_region": 0.0, "verdict": "PARTIAL"},
             ],
         },
-        "diagnostics": {"rhat": 1.001, "ess_bulk": 3120.0, "divergences": 0, "gates_ok": True},
-        "schools_agree": True,
-        "readings": [
-            {"label": "wall", "value": 6.219, "low": 6.065, "high": 6.377, "holds": False}
-        ],
-        "blocks": [{"block": f"process {i:02d}", "ratio": x} for i, x in enumerate(ratios, 1)],
-        "observations": [
-            {"file": "results/benchmark_data/quick_mode/plain.csv", "sha256": SHA, "rows": 12}
-        ],
-        "deviations": ["one warm-up run for each arm, kept and marked"],
-    }
+        diagnostics={
+            **{"rhat": 1.001, "ess_bulk": 3120.0, "divergences": 0, "ppc_p": 0.4, "gates_ok": True}
+        },
+        schools_agree=True,
+        readings=[{"label": "wall", "value": 6.219, "low": 6.065, "high": 6.377, "holds": False}],
+        blocks=[{"block": f"process {i:02d}", "value": x} for i, x in enumerate(ratios, 1)],
+        observations=[{"file": "benchmark_data/quick_mode/plain.csv", "sha256": SHA, "rows": 12}],
+        deviations=["one warm-up run for each arm, kept and marked"],
+    )
 
 
 def few() -> dict:
     """R-5.memory of the fixture: three seeds."""
-    return {
-        **paired(),
-        "claim": "R-5.memory",
-        "tier": "reduced",
-        "estimate": 1.931,
-        "interval": [1.882, 1.981],
-        "interval_family": [1.801, 2.07],
-        "n_units": 3,
-        "min_units": 3,
-        "readings": [{"label": "peak", "value": 1.931, "low": 1.8, "high": 2.07, "holds": True}],
-        "blocks": [
-            {"block": f"seed {s}", "ratio": x} for s, x in ((1, 1.92), (2, 1.95), (3, 1.923))
-        ],
-    }
+    return analysis(
+        paired(),
+        claim="R-5.memory",
+        tier="reduced",
+        estimate=1.931,
+        interval=[1.882, 1.981],
+        interval_family=[1.801, 2.07],
+        n_units=3,
+        min_units=3,
+        readings=[{"label": "peak", "value": 1.931, "low": 1.8, "high": 2.07, "holds": True}],
+        blocks=[{"block": f"seed {s}", "value": x} for s, x in ((1, 1.92), (2, 1.95), (3, 1.923))],
+    )
 
 
 def on_scale(scale: str, identifier: str = "R-8.quick") -> dict:
@@ -136,23 +159,22 @@ def on_scale(scale: str, identifier: str = "R-8.quick") -> dict:
         {"label": "units beyond 3 MAD left out", "estimate": middle - spread, "low": low,
          "high": middle, "verdict": "VERIFIED"},
     ]  # fmt: skip
-    return {
-        **paired(),
-        "claim": identifier,
-        "scale": scale,
-        "unit": {"dose": "samples", "difference": "points"}.get(scale, scale),
-        "estimand": "what the units estimate",
-        "estimate": middle,
-        "interval": [low, high],
-        "interval_family": wider,
-        "readings": [
+    return analysis(
+        paired(),
+        claim=identifier,
+        scale=scale,
+        unit={"dose": "samples", "difference": "points"}.get(scale, scale),
+        estimate=middle,
+        interval=[low, high],
+        interval_family=wider,
+        readings=[
             {"label": "mean", "value": middle, "low": wider[0], "high": wider[1], "holds": False}
         ],
-        "blocks": [
+        blocks=[
             {"block": f"block-{i:02d}", "value": middle + spread * (-1) ** i * (0.4 + i / 10)}
             for i in range(12)
         ],
-        "posterior": {
+        posterior={
             **paired()["posterior"],
             "estimate": middle,
             "eti": [low, high],
@@ -161,19 +183,19 @@ def on_scale(scale: str, identifier: str = "R-8.quick") -> dict:
             "p_region": 0.95,
             "p_above": 0.038,
             "p_new_unit": 0.41,
-            "prior": {"location": 1.0, "spread": 0.2},
         },
-        "registration": {
+        registration={
             "status": "changed after the data",
             "diff": ["test.region: [1.8, 2.2] -> [1.5, 2.5]"],
+            "family_then": None,
         },
-        "multiverse": {"share": 2 / 3, "specifications": specifications},
-        "tests": [
+        multiverse={"share": 2 / 3, "specifications": specifications},
+        tests=[
             {"name": "TOST", "statistic": 2.31, "dof": 11, "p_value": 0.0206},
             {"name": "Wilcoxon", "statistic": 8.0, "dof": None, "p_value": 0.000488},
         ],
-        "variance": {"between_units": 0.0011, "within_units": 0.0002},
-        "plots": {
+        variance={"between_units": 0.0011, "within_units": 0.0002},
+        plots={
             "posterior": {
                 "x": x.tolist(),
                 "density": density.tolist(),
@@ -188,28 +210,23 @@ def on_scale(scale: str, identifier: str = "R-8.quick") -> dict:
             },
             "power": {"n": [2, 5, 10, 20, 40], "power": [0.05, 0.3, 0.7, 0.95, 1.0]},
         },
-    }
+    )
 
 
 def claim(identifier: str, verdict: str, analysis: dict | None = None, **fields: object) -> dict:
-    return {
+    """An entry of the summary; the engine writes each of its keys."""
+    [empty] = summarise([UNTESTED], {}, {"X-0": ""}, scale="embedded", alpha=0.05)["claims"]
+    test = {"direction": "greater", "sesoi": 1.05, "levels": ["block"]}
+    entry = {
+        **empty,
         "id": identifier,
-        "source": "A",
-        "statement": "a published sentence",
-        "quantity": "ratio",
-        "unit": "ratio",
-        "claimed": {"value": 2},
-        "scope": {"models": ["deepseek-ai/DeepSeek-R1"], "hardware": "any"},
-        "required_tier": "at-scope",
-        "priority": False,
-        "remarks": [],
-        "arithmetic": [],
         "verdict": verdict,
-        "reason": None,
-        "sentence": "",
         "analysis": analysis,
+        **({"region": [1.9, 2.1], "record": {"test": test}} if analysis else {}),
         **fields,
     }
+    assert entry.keys() == empty.keys()
+    return entry | {"claimed": {**CLAIMED, **entry["claimed"]}}
 
 
 def summary() -> dict:
@@ -220,7 +237,8 @@ def summary() -> dict:
             deterministic(),
             statement="MLA cuts the KV cache to 5–13 % of traditional methods",
             quantity="cache bytes per token and layer, MLA / baseline",
-            claimed={"low": 0.05, "high": 0.13},
+            claimed={"low": 0.05, "high": 0.13, "value": None},
+            region=[0.05, 0.13],
             priority=True,
             reason="READINGS",
             sentence="0.0141 for MHA of the same model; 1 of 8 readings lies in the claimed range.",
@@ -241,7 +259,7 @@ def summary() -> dict:
             "R-8.quick",
             "PARTIAL",
             paired(),
-            source="A, B",
+            source="B",
             statement="Quick mode is 10.47x faster",
             quantity="wall time, plain / quick, with identical results",
             claimed={"value": 10.47},
@@ -257,7 +275,7 @@ def summary() -> dict:
             statement="shisa-jp-tl-bench win rate 16.4 to 23.7, +49 %",
             unit="percent",
             claimed={"value": 49},
-            reason="needs the LFM2-350M-ENJP-MT weights and the judged outputs 翻訳結果",
+            sentence="needs the LFM2-350M-ENJP-MT weights and the judged outputs 翻訳結果",
             arithmetic=[
                 {
                     "text": "16.4 to 23.7 given as +49 %",
@@ -268,11 +286,12 @@ def summary() -> dict:
                 }
             ],
         ),
-        claim("R-4", "NOT TESTED", reason="needs ROCm on an MI300X", unit="percent"),
-        claim("C-1", "NOT TESTED", source="C", reason="needs training at five data sizes"),
+        claim("R-4", "NOT TESTED", sentence="needs ROCm on an MI300X", unit="percent"),
+        claim("C-1", "NOT TESTED", source="C", sentence="needs training at five data sizes"),
     ]
     return {
         "title": "Claims about Japanese LLM adaptation",
+        "file": "statistical_summary.json",
         "generated": "2026-11-21T09:12:00Z",
         "scale": "embedded",
         "alpha": 0.05,
@@ -357,13 +376,13 @@ def empty() -> dict[str, pd.DataFrame]:
 
 EXECUTION = {
     "wall_seconds": 1043.0,
-    "command": "snakemake --profile profiles/local quick",
     "rules": [{"rule": "train", "jobs": 9, "seconds": 610.2}],
 }
 
 
 def render(given: dict | None = None, **changed: object) -> str:
-    return build(given or summary(), **{**tables(), **changed}, execution=EXECUTION)
+    """The page of the example, or of another summary; what is not given is the example's."""
+    return build({**summary(), **(given or {})}, **{**tables(), **changed}, execution=EXECUTION)
 
 
 VOID = ("meta", "link", "br", "img", "input")

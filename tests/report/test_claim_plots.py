@@ -5,15 +5,17 @@ from xml.etree import ElementTree
 
 import pytest
 from kensho.report import claim_plots, svg
+from report_example import analysis as analysed
 from report_example import on_scale
 
-ANALYSIS = {
-    "design": "paired_log_ratio",
-    "estimate": 1.93,
-    "interval": [1.88, 1.98],
-    "interval_family": [1.8, 2.07],
-    "blocks": [{"block": f"seed {i}", "ratio": x} for i, x in enumerate((1.9, 1.95, 1.94))],
-}
+ANALYSIS = analysed(
+    design="paired_log_ratio",
+    scale="ratio",
+    estimate=1.93,
+    interval=[1.88, 1.98],
+    interval_family=[1.8, 2.07],
+    blocks=[{"block": f"seed {i}", "value": x} for i, x in enumerate((1.9, 1.95, 1.94))],
+)
 
 
 def labels(svg: str) -> list[str]:
@@ -69,7 +71,7 @@ def test_open_and_single_valued_regions_are_drawn(region: tuple) -> None:
 
 
 def test_names_are_never_read_as_formulas() -> None:
-    rows = [{"block": "$\\frac$", "ratio": 1.9}, {"block": "a$b", "ratio": 1.95}]
+    rows = [{"block": "$\\frac$", "value": 1.9}, {"block": "a$b", "value": 1.95}]
     svg = claim_plots.blocks("x", {**ANALYSIS, "blocks": rows}, (1.82, 2.2))
     assert {"$\\frac$", "a$b"} <= set(labels(svg))
 
@@ -140,10 +142,10 @@ def test_thousands_of_units_become_a_figure_of_bounded_size() -> None:
     assert height < 520
 
 
-def test_units_follow_the_run_where_its_order_is_kept() -> None:
-    rows = [{"block": b, "ratio": 1.9, "order": o} for b, o in (("b", 2), ("c", 0), ("a", 1))]
+def test_units_keep_their_order() -> None:
+    rows = [{"block": block, "value": 1.9} for block in "bca"]
     heads = labels(claim_plots.blocks("x", {**ANALYSIS, "blocks": rows}, (1.82, 2.2)))
-    assert [head for head in heads if head in "abc"] == ["c", "a", "b"]
+    assert [head for head in heads if head in "abc"] == ["b", "c", "a"]
 
 
 def test_specifications_are_sorted_and_told_apart() -> None:
@@ -160,9 +162,13 @@ def test_specifications_are_sorted_and_told_apart() -> None:
     assert "var(--series-1)" not in alike
 
 
-@pytest.mark.parametrize("stored", [None, {}, {"x": [1.0], "density": [1.0]}, {"x": [1.0, 2.0]}])
+POINT = {"x": [1.0], "density": [1.0], "prior": [1.0], "observed": 1.0}
+
+
+@pytest.mark.parametrize("stored", [None, POINT])
 def test_a_curve_that_was_not_stored_is_not_drawn(stored: dict | None) -> None:
-    analysis = {**on_scale("ratio"), "plots": {"posterior": stored, "ppc": stored, "power": None}}
+    plots = {"posterior": stored, "ppc": stored, "power": None, "ranks": None}
+    analysis = {**on_scale("ratio"), "plots": plots}
     assert claim_plots.posterior("x", analysis, (5.9, 6.6)) == ""
     assert claim_plots.predictive("x", analysis) == ""
     assert claim_plots.power("x", analysis) == claim_plots.ranks("x", analysis) == ""

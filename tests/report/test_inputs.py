@@ -113,7 +113,7 @@ def test_a_torn_line_of_the_log_is_left_out(tmp_path):
 
 def test_no_log_and_no_finished_job_are_no_rules(tmp_path):
     path = tmp_path / "execution_log.txt"
-    assert inputs.execution(path) == {}
+    assert inputs.execution(path) == {"wall_seconds": None, "rules": []}
     path.write_text(LOG.splitlines()[0] + "\n")
     nothing = {"wall_seconds": 0.0, "rules": []}
     assert inputs.execution(path) == nothing

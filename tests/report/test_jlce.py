@@ -91,6 +91,7 @@ def observed(folder, arms=ARMS) -> list[str]:
         **{"tier": "reduced", "dtype": "bfloat16", "models": {"smollm2-135m": {}}},
         "deviations": ["a small model stands in"],
         "hardware": {"cpu": "AMD EPYC", "cores": 2, "accelerators": []},
+        "thinking": {"answers": 0, "characters": 0, "without_answer": 0},
     }
     written = observations.write(folder, observations.table(rows), conditions)
     return [str(file) for path in written for file in (path, path.with_suffix(".conditions.json"))]
@@ -261,7 +262,8 @@ def test_names_are_escaped():
         rank[key] = {bad + arm: value for arm, value in rank[key].items()}
     for pair in rank["nemenyi"]["pairs"]:
         pair |= {"a": bad + pair["a"], "b": bad + pair["b"], "difference": 3}
-    rank["diagnostics"] = rank["prior"] = {bad: bad}
+    rank["prior"] = {bad: bad}
+    rank["diagnostics"] |= {bad: bad}
     source = origins()
     source["left_out"] = [bad]
     for kind in source["kinds"].values():
@@ -271,6 +273,7 @@ def test_names_are_escaped():
         told = dict.fromkeys(("tier", "dtype", "observations_sha256"), bad)
         arms.append({**told, "arm": arm, "rows": 4, "models": {bad: {}}, "deviations": [bad]})
         arms[-1]["hardware"] = {"cpu": bad, "cores": 2, "accelerators": [bad]}
+        arms[-1]["thinking"] = {"answers": 0}
     html = jlce.build(changed, rank, source, leaked, arms)
     assert "<script" not in html and "&lt;script&gt;" in html
     assert Reader(html).open == []

@@ -6,6 +6,7 @@ import re
 import pandas as pd
 import pytest
 from kensho.report import build
+from kensho.report.page import OPTIONAL
 from report_example import Reader, claim, empty, on_scale, render, summary, tables, text
 
 
@@ -63,9 +64,10 @@ def test_hostile_text_is_escaped_wherever_it_enters() -> None:
         rows = analysis[kind]["specifications"] if kind == "multiverse" else analysis[kind]
         for row in rows:
             row |= {key: bad for key in ("name", "label", "block", "dof")}
-    analysis["registration"] = {"status": bad, "diff": [bad]}
-    analysis["plots"]["ppc"]["label"] = analysis["estimand"] = analysis["family"] = bad
-    analysis["diagnostics"] = analysis["variance"] = {bad: bad}
+    analysis["registration"] = {"status": bad, "diff": [bad], "family_then": None}
+    analysis["plots"]["ppc"]["label"] = analysis["family"] = bad
+    analysis["variance"] = {bad: bad}
+    analysis["diagnostics"] |= {bad: bad}
     analysis["posterior"]["prior"] = {bad: bad}
     given["title"] = given["scale"] = bad
     for frame, column in (
@@ -87,20 +89,25 @@ def test_untested_claims_give_their_reason_after_the_judged(html: str) -> None:
     seen = text(html)
     for entry in summary()["claims"]:
         if entry["verdict"] == "NOT TESTED":
-            assert entry["reason"] in seen
+            assert entry["sentence"] in seen
     assert html.index('<article class="card partial" id="R-8.quick"') < html.index('id="D-2"')
 
 
-def test_bare_summary_and_empty_tables_still_make_a_page() -> None:
-    given = {"claims": [{"id": "X-1", "verdict": "NOT TESTED"}]}
-    seen = text(build(given, **empty(), execution={}))
+NOTHING_RAN = {"wall_seconds": None, "rules": []}
+
+
+def test_an_untested_claim_and_empty_tables_still_make_a_page() -> None:
+    given = {**summary(), "claims": [claim("X-1", "NOT TESTED")]}
+    for key in OPTIONAL:
+        given.pop(key, None)
+    seen = text(build(given, NOTHING_RAN, **empty()))
     assert "X-1" in seen and "No claim has an estimate yet." in seen
     assert "None" not in seen and "nan" not in seen
 
 
 @pytest.mark.parametrize("left", [{}, empty(), {"drops": tables()["drops"]}])
 def test_what_was_not_run_has_no_section(left: dict) -> None:
-    page = Reader(build(summary(), {}, **left))
+    page = Reader(build(summary(), NOTHING_RAN, **left))
     assert not {"adaptation", "cache"} & {*page.ids}
     assert ("data" in page.ids) == ("drops" in left and not left["drops"].empty)
     assert {link[1:] for link in page.links if link.startswith("#")} <= {*page.ids}

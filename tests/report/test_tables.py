@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from kensho.report import tables
+from report_example import EMPTY, analysis, claim
 
 
 @pytest.mark.parametrize(
@@ -13,34 +14,23 @@ from kensho.report import tables
         ({"value": 78, "low": None}, "percent gain", "78 % gain"),
         ({"at_least": 0}, "points", "at least 0 points"),
         ({"at_most": 0.25}, "gain", "at most 0.25 gain"),
-        (None, None, "–"),
     ],
 )
-def test_claimed(given: dict | None, unit: str | None, shown: str) -> None:
-    assert tables.claimed({"claimed": given, "unit": unit}) == shown
-
-
-def test_region_prefers_the_registered_one_and_never_mixes_units() -> None:
-    bare = {"claimed": {"at_most": 0.25}, "unit": "gain", "analysis": {"unit": "ratio"}}
-    assert tables.region(bare) == (None, None)
-    assert tables.region({**bare, "region": [1.0, 1.25]}) == (1.0, 1.25)
-    assert tables.region({**bare, "test": {"region": [None, 1.25]}}) == (None, 1.25)
-    assert tables.region({"claimed": {"at_least": 0.95}, "unit": "ratio"}) == (
-        0.95,
-        None,
-    )
+def test_claimed(given: dict, unit: str, shown: str) -> None:
+    assert tables.claimed(claim("X-1", "NOT TESTED", claimed=given, unit=unit)) == shown
 
 
 def test_readings_are_placed_on_one_log_axis_with_the_region() -> None:
     rows = [{"label": str(x), "value": x} for x in (1.0, 10.0, 100.0, None)]
-    placed = tables.readings({"region": [10.0, None], "analysis": {"readings": rows}})
+    analysed = analysis(scale="ratio", readings=rows)
+    placed = tables.readings({"region": [10.0, None], "analysis": analysed})
     assert [row["place"] for row in placed] == [4.0, 50.0, 96.0, None]
     assert placed[0]["band"] == (50.0, 100)
 
 
 def test_observation_addresses_are_relative_and_cannot_carry_a_scheme() -> None:
     files = [
-        "results/benchmark_data/a/b.csv",
+        "benchmark_data/a/b.csv",
         "benchmark_data/日本.csv",
         "javascript:x",
     ]
@@ -86,21 +76,21 @@ def test_place_of_an_interval(interval: list | None, region: tuple, place: str) 
 
 
 def test_the_registered_region_is_not_rounded() -> None:
-    rows = dict(tables.registered({"region": [181.8, 220.0], "analysis": {}}))
-    assert rows["claimed region"] == "[181.8, 220]"
-    assert dict(tables.registered({"region": [0.55, None]}))["claimed region"] == "[0.55, …]"
+    for region, shown in (([181.8, 220.0], "[181.8, 220]"), ([0.55, None], "[0.55, …]")):
+        judged = claim("X-1", "PARTIAL", analysis(design="proportion"), region=region)
+        assert dict(tables.registered(judged))["claimed region"] == shown
 
 
 def test_readings_of_a_difference_are_placed_on_a_linear_axis() -> None:
     rows = [{"label": str(x), "value": x} for x in (-1.0, 0.0, 1.0)]
-    analysis = {"scale": "difference", "readings": rows}
-    placed = tables.readings({"region": [-1.0, 0.5], "analysis": analysis})
+    analysed = analysis(scale="difference", readings=rows)
+    placed = tables.readings({"region": [-1.0, 0.5], "analysis": analysed})
     assert [row["place"] for row in placed] == [4.0, 50.0, 96.0]
     assert placed[0]["band"] == (4.0, 73.0)
 
 
 def test_one_line_says_how_sure_a_verdict_is() -> None:
     universe = {"share": 0.9, "specifications": [{}] * 10}
-    analysis = {"diagnostics": {"gates_ok": False}, "multiverse": universe}
-    assert tables.certainty(analysis) == "a check failed · 90 % of 10 specifications agree"
-    assert tables.certainty({}) == tables.certainty({"diagnostics": None, "power": None}) == ""
+    unsure = analysis(diagnostics={"gates_ok": False}, multiverse=universe)
+    assert tables.certainty(unsure) == "a check failed · 90 % of 10 specifications agree"
+    assert tables.certainty(EMPTY) == ""

@@ -7,8 +7,45 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).parents[2]
 CODE = ["Snakefile", "rules", "workflow", "config", "envs", "profiles", "resources", "local"]
+
+
+def _read(path):
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+CONFIG = _read("config/config.yaml")
+ARMS = {arm["name"]: arm for arm in CONFIG["train"]["arms"]}
+SEEDS = len(CONFIG["train"]["seeds"])
+TRAININGS = len(ARMS) * SEEDS
+EVALUATED = ["base", *ARMS, *CONFIG["evaluate"]["references"]]
+ASKED = CONFIG["jlce"]["arms"] or ["base", next(iter(ARMS)), *CONFIG["evaluate"]["references"]]
+TESTED = {
+    claim["id"]: claim
+    for path in sorted((ROOT / "config/claims").glob("*.yaml"))
+    for claim in _read(path.relative_to(ROOT))
+    if claim["test"]
+}
+
+
+def adapted(arm=None):
+    """Ids of the claims on trained arms, or of those that read one of them."""
+    return {
+        name
+        for name, claim in TESTED.items()
+        if claim["test"]["experiment"] == "adaptation"
+        and (arm is None or arm in _arms(claim["test"]))
+    }
+
+
+def _arms(test):
+    return {
+        side["arm"] for reading in test["readings"] for key, side in reading.items()
+        if key != "label"
+    }  # fmt: skip
 
 
 def copied(tmp_path):

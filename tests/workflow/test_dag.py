@@ -4,27 +4,31 @@ import re
 
 import pytest
 import yaml
-from planning import ROOT, jobs, snakemake
+from planning import ARMS, ASKED, EVALUATED, ROOT, SEEDS, TRAININGS, adapted, jobs, snakemake
 
 
 def test_the_default_target_is_the_report(copy):
     done = snakemake(copy, "-n")
     assert done.returncode == 0, done.stdout
     planned = jobs(done.stdout)
-    assert planned["train"] == 9 and planned["evaluate"] == 5 and planned["report"] == 1
+    assert planned["train"] == TRAININGS and planned["evaluate"] == len(EVALUATED)
+    assert planned["judge_statistical"] == len(adapted()) and planned["report"] == 1
 
 
-def test_jlce_asks_three_models_and_trains_one(copy):
+def test_jlce_asks_its_models_and_trains_those_that_are_adapted(copy):
     done = snakemake(copy, "-n", "jlce")
     assert done.returncode == 0, done.stdout
     planned = jobs(done.stdout)
-    assert planned["jlce_arm"] == 3 and planned["train"] == 1 and "evaluate" not in planned
     path = copy / "config" / "config.yaml"
     config = yaml.safe_load(path.read_text())
-    config["jlce"]["judge"] = {"url": "http://judge/v1", "model": "x", "pairs": [["base", "full"]]}
+    trained = [arm for arm in ASKED if arm in ARMS]
+    assert planned["jlce_arm"] == len(ASKED) and "evaluate" not in planned
+    assert planned["train"] == len(trained) * config["jlce"]["seeds"]
+    other = next(arm for arm in ARMS if arm not in ASKED)
+    config["jlce"]["judge"] = {"url": "http://judge/v1", "model": "x", "pairs": [["base", other]]}
     path.write_text(yaml.safe_dump(config))
     planned = jobs(snakemake(copy, "-n", "jlce").stdout)
-    assert planned["jlce_preference"] == 1 and planned["jlce_arm"] == 4
+    assert planned["jlce_preference"] == 1 and planned["jlce_arm"] == len(ASKED) + 1
 
 
 def test_four_faults_are_four_lines_and_no_traceback(copy):
@@ -75,7 +79,8 @@ def test_a_claim_without_its_arm_is_not_tested(copy):
     path.write_text(yaml.safe_dump(config))
     done = snakemake(copy, "-n")
     planned = jobs(done.stdout)
-    assert planned["train"] == 6 and planned["judge_statistical"] == 1
+    assert planned["train"] == TRAININGS - SEEDS
+    assert planned["judge_statistical"] == len(adapted() - adapted("full")) > 0
 
 
 @pytest.mark.slow

@@ -13,10 +13,9 @@ import yaml
 from leftovers import TOKEN, holders
 from planning import snakemake
 
-TEXT = b"a sentence\n"
 PACKED = io.BytesIO()
 with zipfile.ZipFile(PACKED, "w") as archive:
-    archive.writestr("planted.tsv", TEXT)
+    archive.writestr("planted.tsv", "index")
 WHEEL = PACKED.getvalue()
 
 
@@ -45,7 +44,7 @@ class Host(BaseHTTPRequestHandler):
         elif path.endswith("-and-gone"):
             self._answer(403, TOKEN.encode())
         else:
-            self._answer(200, TEXT)
+            self._answer(200, b"redirect" if path.endswith("/store") else b"hub")
 
     def do_HEAD(self):
         self._answer(200, b"")
@@ -71,13 +70,13 @@ def host():
     server.server_close()
 
 
-def entry(*places, optional=False):
-    """A source of the registry with these places."""
+def entry(content, *places, optional=False):
+    """A source of the registry with this content and these places."""
     return {
         "kind": "dataset",
         "file": "planted.tsv",
-        "sha256": hashlib.sha256(TEXT + str(places).encode() if optional else TEXT).hexdigest(),
-        "bytes": len(TEXT),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
         "licence": "CC0",
         "licence_class": "public-domain",
         "revision": "1",
@@ -105,18 +104,18 @@ def planted(copy, host):
         packed("none"),
     ]
     sources = {
-        "from-index": entry(packed("planted")),
-        "from-redirect": entry({"https": f"{address}/signed"}),
-        "from-hub": entry({"hf": "org/name@1/planted.tsv"}),
-        "from-mirror": entry({"mirror": "planted.tsv"}),
-        "lost": entry(*lost) | {"sha256": "0" * 64},
-        "left-out": entry(*lost, optional=True),
+        "from-index": entry(b"index", packed("planted")),
+        "from-redirect": entry(b"redirect", {"https": f"{address}/signed"}),
+        "from-hub": entry(b"hub", {"hf": "org/name@1/planted.tsv"}),
+        "from-mirror": entry(b"mirror", {"mirror": "planted.tsv"}),
+        "lost": entry(b"lost", *lost),
+        "left-out": entry(b"left out", *lost, optional=True),
     }
     path = copy / "config/sources.yaml"
     known = yaml.safe_load(path.read_text(encoding="utf-8"))
     path.write_text(yaml.safe_dump(known | sources, allow_unicode=True), encoding="utf-8")
     (copy / f"mirror-{TOKEN}").mkdir()
-    (copy / f"mirror-{TOKEN}/planted.tsv").write_bytes(TEXT)
+    (copy / f"mirror-{TOKEN}/planted.tsv").write_bytes(b"mirror")
     return copy, [f"results/sources/{name}/record.json" for name in sources]
 
 

@@ -1,7 +1,7 @@
 """Which jobs an edit runs again: those that depend on what was edited, and no others.
 
 The table is derived from what each rule reads (docs/running.md), for the embedded scale with all
-three targets: nine trainings, five evaluated models, three of them in JLCE, two reports.
+three targets and two reports.
 """
 
 import os
@@ -11,14 +11,16 @@ import sys
 
 import pytest
 import yaml
-from planning import jobs, nowhere, snakemake
+from planning import ASKED, EVALUATED, SEEDS, adapted, jobs, nowhere, snakemake
 
 REPORTED = {"summarise": 2, "report": 2}  # the main job's and the benchmark's
-RETRAINED = {  # one arm, and F-4.combined, which reads it
-    **{"train": 3, "evaluate": 1, "describe_evaluation": 1, "judge_statistical": 1},
+AUGMENTED_ARM = "lora-r8-augmented"  # JLCE does not ask it
+RETRAINED = {  # one arm, and the claims that read it
+    **{"train": SEEDS, "evaluate": 1, "describe_evaluation": 1},
+    "judge_statistical": len(adapted(AUGMENTED_ARM)),
     **REPORTED,
 }
-ASKED_AGAIN = {"jlce_arm": 3, "jlce_scores": 1, "jlce_page": 1}
+ASKED_AGAIN = {"jlce_arm": len(ASKED), "jlce_scores": 1, "jlce_page": 1}
 AUGMENTED_TEXT = {**RETRAINED, "jlce_contamination": 1, "jlce_page": 1}
 AUGMENTED = {**AUGMENTED_TEXT, "augment": 1, "judge_deterministic": 1}  # F-6 counts the samples
 JUDGING = {  # rules that use envs/stats.yaml
@@ -70,7 +72,7 @@ EDITS = {
         text("config/claims/main.yaml", "region: [1.818, 2.2]", "region: [1.8, 2.25]"),
         {"judge_statistical": 1, **REPORTED},
     ),
-    "one arm's rank": (setting("train/arms/lora-r8-augmented/rank", 16), RETRAINED),
+    "one arm's rank": (setting(f"train/arms/{AUGMENTED_ARM}/rank", 16), RETRAINED),
     "one technique's probability": (
         setting("augmentation/synonyms/probability", 0.4),
         {"augment_technique": 1, **AUGMENTED},
@@ -78,7 +80,8 @@ EDITS = {
     "one prompt of JLCE": (text(f"{TASKS}/jlce/nli.yaml", "答え：", "答えは"), ASKED_AGAIN),
     "one prompt of the evaluation": (
         text(f"{TASKS}/tatoeba_en_ja.yaml", "Japanese:", "日本語："),
-        {"evaluate": 5, "describe_evaluation": 1, "judge_statistical": 3, **REPORTED},
+        {"evaluate": len(EVALUATED), "describe_evaluation": 1, "judge_statistical": len(adapted())}
+        | REPORTED,
     ),
     "a prompt that is not asked": (text(f"{TASKS}/jlce/nli_2.yaml", "答え：", "答えは"), {}),
     "a prompt of another rule": (text(f"{TASKS}/jmmlu.yaml", '"{{prompt}}"', '"{{prompt}} "'), {}),
@@ -143,12 +146,12 @@ def test_without_an_edit_nothing_runs(plan):
 
 @pytest.mark.slow
 def test_a_rank_retrains_its_arm_alone(finished):
-    setting("train/arms/lora-r8-augmented/rank", 16)(finished)
+    setting(f"train/arms/{AUGMENTED_ARM}/rank", 16)(finished)
     done = snakemake(finished, "-n").stdout
     planned = jobs(done)
-    assert planned["train"] == 3 and planned["evaluate"] == 1
-    assert planned["judge_statistical"] == 1  # F-4.combined reads that arm
-    assert set(re.findall(r"wildcards: arm=([\w.-]+)", done)) == {"lora-r8-augmented"}
+    assert planned["train"] == SEEDS and planned["evaluate"] == 1
+    assert planned["judge_statistical"] == len(adapted(AUGMENTED_ARM))
+    assert set(re.findall(r"wildcards: arm=([\w.-]+)", done)) == {AUGMENTED_ARM}
 
 
 def why(folder, *arguments):
@@ -176,7 +179,7 @@ def test_why_tells_what_changed_and_what_follows(made):
     changed, following = said.split("following from that:\n")
     by_rule = dict(re.findall(r"^  (\w+) \(.*?\)\n((?:    .*\n)+)", said, re.M))
     assert by_rule["kv_cache"] == "    changed: resources/architectures.yaml\n"
-    assert "learning_rate: 0.0002 -> 0.0003 (3 of them)" in by_rule["train"]
+    assert f"learning_rate: 0.0002 -> 0.0003 ({SEEDS} of them)" in by_rule["train"]
     assert "its code, or the versions in its environment" in by_rule["augment"]
     assert by_rule["jlce_scores"] == "    missing: results/jlce/scores.csv\n"
     assert "  jlce_scores (1)" in changed and by_rule["evaluate"] == "    after train\n"

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 from kensho import budget
-from planning import copied, snakemake
+from planning import ARMS, CONFIG, TESTED, TRAININGS, adapted, copied, snakemake
 
 PRICED = ["--configfile", "priced.yaml"]
+LIMIT = CONFIG["budget"]["limit_usd"]
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def copy(tmp_path):
 
 def spend(folder, share):
     """As if so much of the limit was spent on one training."""
-    at, hours = datetime(2026, 3, 11, tzinfo=UTC), share * 80
+    at, hours = datetime(2026, 3, 11, tzinfo=UTC), share * LIMIT
     held = budget.Held(cores=1)
     spent = budget.Line(at, "finished", "a", "train full 1", "17", held, 3600 * hours)
     budget.append(folder / "logs/ledger.tsv", spent)
@@ -31,13 +32,13 @@ def test_a_spent_budget_shrinks_the_plan_to_the_priority_claims(copy, share):
     spend(copy, share)
     done = snakemake(copy, "-n", *PRICED)
     assert done.returncode == 0, done.stdout
-    # R-5.retention reads two arms; the third serves F-4.combined alone
     arms = set(re.findall(r"wildcards: arm=([\w-]+), seed", done.stdout))
-    kept = {0.89: {"lora-r8", "full", "lora-r8-augmented"}, 0.9: {"lora-r8", "full"}, 1.0: set()}
-    assert arms == kept[share]
     judged = {name for name in re.findall(r"results/analysis/([\w.-]+)\.json", done.stdout)}
-    assert ("F-4.combined" in judged) == (share < 0.9)
-    assert ("R-5.retention" in judged) == (share < 1)
+    priority = {name for name in adapted() if TESTED[name].get("priority")}
+    assert adapted() > priority > set()
+    kept = {0.89: adapted(), 0.9: priority, 1.0: set()}[share]
+    assert judged & adapted() == kept
+    assert arms == {arm for arm in ARMS if adapted(arm) & kept}
 
 
 def test_a_job_that_costs_money_is_refused_in_one_line(copy):
@@ -45,7 +46,9 @@ def test_a_job_that_costs_money_is_refused_in_one_line(copy):
     target = "results/sources/tatoeba-japanese-english/record.json"
     done = snakemake(copy, *PRICED, "--", target)
     assert done.returncode != 0
-    assert re.search(r"rule fetch \S+ failed: budget\.limit_usd: 80\.\d\d of 80 USD", done.stdout)
+    assert re.search(
+        rf"rule fetch \S+ failed: budget\.limit_usd: {LIMIT:g}\.\d\d of {LIMIT:g} USD", done.stdout
+    )
     assert not (copy / target).exists()
     assert len(budget.read(copy / "logs/ledger.tsv")) == 1
 
@@ -63,7 +66,10 @@ def test_budget_estimates_every_target_and_runs_none(copy):
     spend(copy, 0.1)
     done = snakemake(copy, *PRICED, "--", "budget")
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^train +9 +28800\.0 +0\.0 +72\.00$", done.stdout, re.M)
+    rows = re.findall(r"^train +(\d+) +(\S+) +(\S+) +(\S+)$", done.stdout, re.M)
+    usd = LIMIT / 10  # each takes as long as the one on record, one core for an hour is a dollar
+    found = [tuple(map(float, row)) for row in rows]
+    assert (TRAININGS, 3600 * usd, 0, TRAININGS * usd) in found
     assert re.search(r"^evaluate +\d+ +unknown", done.stdout, re.M)
     assert {"all", "benchmark", "jlce"} <= set(done.stdout.splitlines())
     assert not list(copy.glob("results/**/*.csv"))

@@ -3,15 +3,20 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from kensho.validation import Section
 
+Folder = Annotated[str, Field(min_length=1)]
+
 
 class Paths(Section):
-    cache: str = Field("~/.cache/kensho", description="fetched files by sha256; KENSHO_CACHE wins")
-    mirror: str | None = Field(
+    cache: Folder = Field(
+        "~/.cache/kensho", description="fetched files by sha256; KENSHO_CACHE wins"
+    )
+    mirror: Folder | None = Field(
         None, description="folder tried before the network; KENSHO_MIRROR wins"
     )
 

@@ -14,16 +14,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 M = TypeVar("M", bound=BaseModel)
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-Count = Annotated[int, Field(ge=1)]
-Steps = Annotated[int, Field(ge=2)]  # of a training: the first has a learning rate of 0
-Seed = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Steps = Annotated[int, Field(ge=2, le=1_000_000)]  # of a training: the first has a rate of 0
+Bytes = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy takes
 Share = Annotated[float, Field(gt=0, le=1)]
+Rank = Annotated[int, Field(ge=1, le=4096)]  # of adapters; no matrix of a card is that narrow
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class Section(BaseModel):
     """Part of the configuration; unknown keys and wrong types are refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, validate_default=True, allow_inf_nan=False
+    )
 
     @field_validator("*")
     @classmethod
@@ -87,7 +93,7 @@ def _say(item: dict[str, Any], model: type[BaseModel]) -> str:
     if kind == "missing":
         return "required key is missing"
     if kind == "union_tag_not_found":
-        return f"{context['discriminator']} is missing"
+        return f"{context['discriminator'].strip(chr(39))}: required key is missing"
     if kind == "union_tag_invalid":
         key = context["discriminator"].strip("'")
         return f"{key}: expected {context['expected_tags']}, found {_shown(found.get(key))}"

@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kensho.bench.memory_arms import DEFAULT, MEASURED
-from kensho.validation import Count, Name, Section, Seed, Steps
+from kensho.validation import (
+    Bytes,
+    Count,
+    LearningRate,
+    Name,
+    Rank,
+    Seconds,
+    Section,
+    Seed,
+    Steps,
+)
 
 Precision = Literal["float32", "float16", "bfloat16"]
 Counts = Annotated[list[Count], Field(min_length=1)]
@@ -20,13 +30,13 @@ class KVCache(Section):
         "bfloat16",
     ]
     measured_lengths: Counts = Field([64, 128], description="run through transformers")
-    time_limit_s: Annotated[float, Field(gt=0)] | None = Field(
+    time_limit_s: Seconds | None = Field(
         None, description="what is not measured by then comes from the closed form (tier analytic)"
     )
 
 
 class LoraParameters(Section):
-    ranks: Counts = [4, 8, 16, 32, 64]
+    ranks: Annotated[list[Rank], Field(min_length=1)] = [4, 8, 16, 32, 64]
 
 
 class QuickMode(Section):
@@ -67,21 +77,21 @@ class TrainingMemory(Section):
         ["lora-r8-qkvo"], description="arms whose largest batch is searched"
     )
     largest_length: Count = 128
-    limit_bytes: Count = Field(1_200_000_000, description="memory that the largest batch may take")
+    limit_bytes: Bytes = Field(1_200_000_000, description="memory that the largest batch may take")
 
 
 class Attention(Section):
     dtype: Precision = Field("float32", description="precision of the judged cell (R-1.speed)")
     lengths: Counts = Field([512], description="cells shown beside it")
     batches: Counts = [1, 4]
-    dtypes: list[Precision] = ["float32"]
+    dtypes: Annotated[list[Precision], Field(min_length=1)] = ["float32"]
     blocks: Blocks = Field(10, description="of the judged cell")
     blocks_beside: Count = Field(1, description="of the other cells")
     repetitions: Count = Field(3, description="steps timed in each process and cell, at most")
 
 
 class MixtureSpeed(Section):
-    hidden_size: Annotated[int, Field(ge=512, multiple_of=512)] = Field(
+    hidden_size: Annotated[int, Field(ge=512, le=16_384, multiple_of=512)] = Field(
         512, description="of the mixture, a multiple of 512; 4096 in the original (R-3.speed)"
     )
     layers: Count = Field(4, description="32 in the original")
@@ -96,12 +106,16 @@ class MixtureSpeed(Section):
 class Gemm(Section):
     squares: Counts = [1024, 2048, 4096]
     models: list[str] = Field(
-        ["llama-3-8b", "llama-2-70b"], description="cards whose projections are timed (R-4)"
+        ["llama-3-8b", "llama-2-70b"],
+        description="cards whose projections are timed (R-4)",
+        min_length=1,
     )
     rows: Count = Field(2048, description="tokens in a projection")
-    dtypes: list[Literal["float16", "bfloat16", "float8"]] = ["float16", "bfloat16", "float8"]
+    dtypes: list[Literal["float16", "bfloat16", "float8"]] = Field(
+        ["float16", "bfloat16", "float8"], min_length=1
+    )
     blocks: Blocks = Field(10, description="fresh processes of each arm")
-    min_seconds: Annotated[float, Field(gt=0)] = Field(
+    min_seconds: Seconds = Field(
         0.1, description="timed for each shape and precision in each process"
     )
 
@@ -126,8 +140,8 @@ class Medical(Section):
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
         [1, 2, 3], description="replicates: adapter, samples and their order"
     )
-    rank: Count = 8
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    rank: Rank = 8
+    learning_rate: LearningRate = 2e-3
     steps: Steps = Field(3, description="optimiser steps")
     batch_size: Count = 4
     max_length: Count = Field(256, description="tokens per sample; longer samples are cut")
@@ -137,14 +151,16 @@ class Medical(Section):
 class Tokenisation(Section):
     sentences: Count = Field(6000, description="training samples that teach the model (R-7)")
     dictionary: Count = Field(6000, description="further ones whose words are its dictionary")
-    cost: Annotated[float, Field(gt=0)] = Field(1.0, description="liblinear's C")
+    cost: Annotated[float, Field(gt=0, le=1_000_000)] = Field(1.0, description="liblinear's C")
     line_characters: Count = Field(160, description="the rest and the held-out samples, in lines")
     blocks: Blocks = Field(10, description="fresh processes of each program")
-    seconds: Annotated[float, Field(gt=0)] = Field(0.1, description="least time of a measurement")
+    seconds: Seconds = Field(0.1, description="least time of a measurement")
 
 
 class RocmVariables(Section):
-    root: str = Field("/opt/rocm", description="where ROCm is installed (F-11)")
+    root: str = Field(
+        "/opt/rocm", description="where ROCm is installed (F-11), from /", pattern="^/"
+    )
 
 
 class TokenCounts(Section):
@@ -183,7 +199,7 @@ class VocabularyTraining(Section):
     steps: Steps = Field(2, description="optimiser steps, equal for base and expanded model")
     batch_size: Count = 2
     max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    learning_rate: LearningRate = 2e-4
 
 
 InferenceArm = Literal[
@@ -208,7 +224,7 @@ class Inference(Section):
     beside: list[Cell] = Field(
         [], description="concurrent requests and long prompts, shown beside one of 128 tokens"
     )
-    new_tokens: Annotated[int, Field(ge=8)] = Field(8, description="of each answer, greedy")
+    new_tokens: Annotated[Count, Field(ge=8)] = Field(8, description="of each answer, greedy")
     items: Count = Field(20, description="held-out sentences scored in each format (I-4)")
     blocks: Blocks = Field(10, description="fresh processes of each arm")
     blocks_beside: Count = Field(

@@ -55,7 +55,8 @@ def status(
     Returns `status` ("as registered", "changed after the data" or "registered after the data")
     and `diff`, a line for each changed key. One arm that differs is enough. Published data were
     there before any registration, so they are never "as registered". A family that shrank narrows
-    the interval and changes the claim; one that grew widens it: its size then is `family_then`.
+    the interval and changes the claim; one that grew widens it: its size then is `family_then`,
+    which is None elsewhere.
     """
     now = claim.model_dump(mode="json") | {"family_size": family_size}
     judged = dict(_leaves(_judged(now)))
@@ -78,7 +79,7 @@ def status(
     return {
         "status": f"{word} after the data" if word else "as registered",
         "diff": list(dict.fromkeys(diff)),
-        **({"family_then": min(smaller)} if smaller else {}),
+        "family_then": min(smaller, default=None),
     }
 
 

@@ -1,13 +1,14 @@
 """The configuration: the only source of config/config.yaml and its JSON schema.
 
-``python -m kensho.plan.config`` writes both; a test fails when they drift. :func:`check` turns a raw
-mapping into a :class:`Config` or into the list of all its problems.
+``python -m kensho.plan.config`` writes both; a test fails when they drift. :func:`check` turns a
+raw mapping into a :class:`Config` or into the list of all its problems.
 """
 
 import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -62,7 +63,10 @@ class Train(Section):
     )
     seeds: list[Seed] = Field([1, 2, 3], description="replicates of each arm", min_length=1)
     steps: int = Field(
-        10, ge=3, description="optimiser steps, equal for all arms; the speed leaves two out"
+        10,
+        ge=3,
+        le=1_000_000,
+        description="optimiser steps, equal for all arms; the speed leaves two out",
     )
     batch_size: Count = 8
     max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
@@ -125,10 +129,12 @@ class Jlce(Section):
     )
     seeds: Count = Field(1, description="trainings of an arm that are asked, of train.seeds")
     tasks: list[Task] = Field(list(get_args(Task)), min_length=1)
-    prompts: list[Literal[1, 2, 3]] = Field(
+    prompts: list[Annotated[int, Field(ge=1, le=3)]] = Field(
         [1], description="1 is ranked, others are shown beside it", min_length=1
     )
-    items: int = Field(6, ge=2, description="of each task, drawn from those at hand")
+    items: Annotated[Count, Field(ge=2)] = Field(
+        6, description="of each task, drawn from those at hand"
+    )
     sources: list[Public] = Field(
         list(get_args(Public)),
         description="public items; where they are not at hand or not accepted (licences), our own",
@@ -142,19 +148,21 @@ class Jlce(Section):
 
 class Stats(Section):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="before correction")
-    draws: Annotated[int, Field(ge=1500)] = Field(2500, description="per chain, 4 chains")
+    draws: Annotated[int, Field(ge=1500, le=100_000)] = Field(
+        2500, description="per chain, 4 chains"
+    )
 
 
 # Words that a job's shell reads as they stand.
 Module = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+/-]*$")]
 Image = Annotated[str, Field(pattern=r"^[\w.:/@+-]+$")]
-
+GpuModel = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 Factor = Annotated[float, Field(gt=0, le=100)]
 
 
 class Cluster(Section):
-    gpu_model: str | None = Field(None, description="as SLURM names it (mi300x); null for any")
+    gpu_model: GpuModel | None = Field(None, description="as SLURM names it (mi300x); null for any")
     modules: list[Module] = Field(
         [], description="environment modules of every job, in this order (--sdm env-modules)"
     )
@@ -193,6 +201,14 @@ class Config(Section):
     stats: Stats = Field(Stats(), description="verdicts")
     budget: Budget = Field(Budget(), description="what a run may cost")
     cluster: Cluster = Field(Cluster(), description="what jobs ask of a cluster")
+
+
+# How many of the held-out sentences an experiment takes.
+HELD_OUT = (
+    *("evaluate.nll_items", "evaluate.translation_items"),
+    *("bench.quick_mode.items", "bench.analysis_mode.items", "bench.vocabulary.scored"),
+    *("bench.vocabulary_training.items", "bench.inference.items"),
+)
 
 
 def check(
@@ -276,9 +292,9 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
             f"{where}: accelerator_fallback: after {config.accelerator} may come, in this order: "
             f"{', '.join(allowed) or 'nothing'}"
         )
-    for key in ("quick_mode", "analysis_mode"):
-        if (items := getattr(config.bench, key).items) > config.data.test:
-            yield f"{where}: bench.{key}.items: {items} of only {config.data.test} (data.test)"
+    for key in HELD_OUT:
+        if (items := attrgetter(key)(config)) > (held := config.data.test):
+            yield f"{where}: {key}: {items} of only {held} (data.test); lower it, or raise that"
     of_kind = [name for name, known in sources.items() if known.kind in ("tokenizer", "model")]
     for name in config.bench.token_counts.tokenizers:
         if name not in of_kind:
@@ -303,7 +319,10 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
     if 1 not in config.jlce.prompts:
         yield f"{where}: jlce.prompts: without 1, the prompt that is ranked; add it"
     if config.jlce.seeds > (there := len(config.train.seeds)):
-        yield f"{where}: jlce.seeds: {config.jlce.seeds} of only {there} (train.seeds)"
+        yield (
+            f"{where}: jlce.seeds: {config.jlce.seeds} of only {there} (train.seeds); lower it, or "
+            "add some there"
+        )
     for arm in config.train.arms:
         for stage in arm.stages:
             if (stage.samples or 0) > config.data.train:

@@ -26,8 +26,7 @@ Row = dict[str, object]
 class Section:
     """One table of the page. `group` heads runs of rows; `columns` maps heads to cell texts.
 
-    `holds` names the column that says whether a line holds, None where lines are only shown; a
-    table without that column is refused where it is `needed`.
+    `holds` names the column that says whether a line holds, None where lines are only shown.
     """
 
     key: str
@@ -36,16 +35,15 @@ class Section:
     group: str
     columns: dict[str, Callable[[Row], str]]
     holds: str | None = None
-    needed: bool = True
     bars: bool = False
 
 
 def _as(show: Callable, key: str) -> Callable[[Row], str]:
-    return lambda row: show(row.get(key))
+    return lambda row: show(row[key])
 
 
 def _limits(row: Row) -> str:
-    return bounds([row.get("low"), row.get("high")])
+    return bounds([row["low"], row["high"]])
 
 
 SECTIONS = (
@@ -101,7 +99,6 @@ SECTIONS = (
             "Agreement": _as(probability, "agreement"),
         },
         "holds",
-        needed=False,
     ),
     Section(
         "binary",
@@ -179,13 +176,13 @@ def build(tables: dict[str, pd.DataFrame], meta: dict) -> str:
     Args:
         tables: by name, with the columns of `SECTIONS`; one that is missing is said not to have
             run. `ranks` (model, quantity, rank of 0 to 99) is drawn beside `sbc`.
-        meta: `size`, `engine` (digest), `versions` (name: version), `seconds`; the rest is listed.
+        meta: `size`, `engine` (digest), `versions` (name: version).
 
     Raises:
-        ValueError: a table lacks the column that says whether its lines hold.
+        ValueError: a table lacks a column.
     """
-    figures = {"sbc": _rank_figures(tables), "binary": _reliability_figures(tables)}
     lines = {section.key: _lines(section, tables.get(section.key)) for section in SECTIONS}
+    figures = {"sbc": _rank_figures(tables), "binary": _reliability_figures(tables)}
     sections = [
         {**vars(section), "figures": figures.get(section.key), **_shown(lines[section.key])}
         for section in SECTIONS
@@ -205,13 +202,12 @@ def _lines(section: Section, table: pd.DataFrame | None) -> list[dict]:
     """Lines of a section as the template shows them; none where it was not run."""
     if table is None or table.empty:
         return []
-    if section.key == "binary":
-        table = table.assign(holds=_within_band(table))
-    if section.holds and section.needed and section.holds not in table:
+    try:
+        return [_line(section, row) for row in table.to_dict("records")]
+    except KeyError as error:
         raise ValueError(
-            f"calibration table {section.key}: column {section.holds} is missing; run it again"
-        )
-    return [_line(section, row) for row in table.to_dict("records")]
+            f"calibration table {section.key}: column {error} is missing; run it again"
+        ) from None
 
 
 def _shown(lines: list[dict]) -> dict:
@@ -227,12 +223,12 @@ def _shown(lines: list[dict]) -> dict:
 
 
 def _line(section: Section, row: Row) -> dict:
-    given = row.get(section.holds)
-    holds = None if section.holds not in row else bool(given) and not absent(given)
-    group = words(row.get(section.group)) if section.group else ""
+    answer = row[section.holds] if section.holds else None
+    holds = not absent(answer) and bool(answer) if section.holds else None
+    group = words(row[section.group]) if section.group else ""
     if section.key == "mutants" and group == "none":  # the engine itself is not to be killed
         holds, group = not holds, "none, the engine as shipped"
-    shares = [row.get(verdict) for verdict in VERDICTS] if section.bars else []
+    shares = [row[verdict] for verdict in VERDICTS] if section.bars else []
     cells = [show(row) for show in section.columns.values()]
     return {
         "section": section.title,
@@ -278,16 +274,12 @@ def _reliability_figures(tables: dict[str, pd.DataFrame]) -> list[tuple[str, Mar
     return [(model, reliability(model, part)) for model, part in groups]
 
 
-def _within_band(bins: pd.DataFrame) -> pd.Series:
-    return bins["share"].between(bins["low"], bins["high"])
-
-
 def reliability(model: str, bins: pd.DataFrame) -> Markup:
     """Share of cases in the region over their posterior probability, with binomial bands."""
     figure, axes = svg.figure(height=PANEL, left=26, bottom=20, right=8, width=PANEL)
     axes.plot([0, 1], [0, 1], ":", color=MUTED, linewidth=1)
     axes.vlines(bins.mean_p, bins.low, bins.high, color=SERIES[0], linewidth=4, alpha=0.3)
-    inside = _within_band(bins)
+    inside = bins["holds"].astype(bool)
     for part, colour, face in ((bins[inside], INK, INK), (bins[~inside], SERIES[1], "none")):
         axes.plot(part.mean_p, part.share, "o", markersize=5, markeredgecolor=colour, color=face)
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))

@@ -1,6 +1,7 @@
 """Figures of one claim, from its analysis. An empty string means that there is nothing to draw."""
 
 import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -9,17 +10,17 @@ from matplotlib.ticker import MaxNLocator
 
 from kensho.report import svg
 from kensho.report.svg import ACCENT, INK, MUTED, RULE, SERIES
-from kensho.report.tables import LOGARITHMIC, scale, unit_values
+from kensho.report.tables import LOGARITHMIC
 from kensho.report.text import absent, number
 
-Region = tuple[float | None, float | None]
+Region = Sequence[float | None]  # low and high, None for an open end
 NOTHING = Markup("")
 MOST_UNITS = 120  # dots of a block plot; more units are shown as means of neighbours
 
 
 def _drawable(analysis: dict) -> bool:
-    value = analysis.get("estimate")
-    return not absent(value) and (value > 0 or scale(analysis) not in LOGARITHMIC)
+    value = analysis["estimate"]
+    return not absent(value) and (value > 0 or analysis["scale"] not in LOGARITHMIC)
 
 
 def _estimate(axes: Axes, analysis: dict, y: float) -> None:
@@ -28,7 +29,7 @@ def _estimate(axes: Axes, analysis: dict, y: float) -> None:
     An open end runs to the edge of the axis.
     """
     for key, width in (("interval_family", 1.0), ("interval", 3.0)):
-        pair = analysis.get(key)
+        pair = analysis[key]
         if absent(pair) or all(absent(end) for end in pair):
             continue
         edges = axes.get_xlim()
@@ -38,7 +39,7 @@ def _estimate(axes: Axes, analysis: dict, y: float) -> None:
 
 
 def _values(analysis: dict, region: Region) -> list[float | None]:
-    pairs = [analysis.get("interval") or (), analysis.get("interval_family") or ()]
+    pairs = [analysis["interval"] or (), analysis["interval_family"] or ()]
     return [analysis["estimate"], *region, *(end for pair in pairs for end in pair)]
 
 
@@ -49,13 +50,13 @@ def strip(name: str, analysis: dict, region: Region) -> Markup:
     """
     if not _drawable(analysis):
         return NOTHING
-    others = [row.get("value") for row in analysis.get("readings") or []]
-    positive = scale(analysis) in LOGARITHMIC
+    others = [row["value"] for row in analysis["readings"]]
+    positive = analysis["scale"] in LOGARITHMIC
     others = [x for x in others if not absent(x) and (x > 0 or not positive)]
     figure, axes = svg.figure(height=46, left=14, bottom=18, right=14, top=4)
-    svg.value_axis(axes, scale(analysis), [*_values(analysis, region), *others])
+    svg.value_axis(axes, analysis["scale"], [*_values(analysis, region), *others])
     svg.band(axes, region)
-    if analysis.get("design") == "deterministic" and len(others) > 1:
+    if analysis["design"] == "deterministic" and len(others) > 1:
         axes.plot([min(others), max(others)], [0, 0], ":", color=MUTED, linewidth=1.2)
     if len(others) > 1:
         at = [0] * len(others)
@@ -71,10 +72,10 @@ def blocks(name: str, analysis: dict, region: Region) -> Markup:
     Beyond `MOST_UNITS` a dot is the mean of neighbouring units. Empty for deterministic results,
     whose blocks are all alike, and for doses, whose units are not on the claim's scale.
     """
-    kind = scale(analysis)
-    units = unit_values(analysis)
-    values = [value for _, value in units]
-    exact = analysis.get("design") == "deterministic" or not _drawable(analysis)
+    kind = analysis["scale"]
+    units = [row for row in analysis["blocks"] if not absent(row["value"])]
+    values = [row["value"] for row in units]
+    exact = analysis["design"] == "deterministic" or not _drawable(analysis)
     if exact or kind == "dose" or len(units) < 2 or (kind in LOGARITHMIC and min(values) <= 0):
         return NOTHING
     if len(values) > MOST_UNITS:
@@ -90,7 +91,7 @@ def blocks(name: str, analysis: dict, region: Region) -> Markup:
     at = len(values) + (1.5 * 17 - pitch) / pitch
     axes.axhline(at - 0.75 * 17 / pitch, color=RULE, linewidth=0.8)
     _estimate(axes, analysis, at)
-    heads = [head for head, _ in units] if named else []
+    heads = [row["block"] for row in units] if named else []
     heads = [svg.plain(head if len(head) <= 13 else f"{head[:12]}…") for head in heads]
     axes.set_yticks(
         [*range(len(heads)), at], [*heads, "geo. mean" if kind == "ratio" else "estimate"]
@@ -100,34 +101,33 @@ def blocks(name: str, analysis: dict, region: Region) -> Markup:
 
 
 def _drawn(analysis: dict, key: str, *columns: str) -> list[np.ndarray] | None:
-    """Columns of one of the stored curves as arrays; None where one is missing or too short."""
-    stored = (analysis.get("plots") or {}).get(key) or {}
-    found = [np.array(stored.get(column) or [], dtype=float) for column in columns]
-    return found if all(len(column) == len(found[0]) > 1 for column in found) else None
+    """Columns of one of the stored curves as arrays; None where it is missing or too short."""
+    stored = analysis["plots"][key]
+    if stored is None:
+        return None
+    arrays = [np.array(stored[column], dtype=float) for column in columns]
+    return arrays if len(arrays[0]) > 1 else None
 
 
 def posterior(name: str, analysis: dict, region: Region) -> Markup:
     """Posterior density (filled) over the prior (dashed), claimed set shaded, ETI and HDI below."""
-    curve = _drawn(analysis, "posterior", "x", "density")
+    curve = _drawn(analysis, "posterior", "x", "density", "prior")
     if curve is None or not np.nanmax(curve[1]) > 0:
         return NOTHING
-    x, density = curve
+    x, density, prior = curve
     top = np.nanmax(density)
-    intervals = analysis.get("posterior") or {}
-    intervals = [(head, intervals.get(head.lower()) or []) for head in ("ETI", "HDI")]
+    intervals = [(head, analysis["posterior"][head.lower()]) for head in ("ETI", "HDI")]
     body = x[density > top / 200]
     figure, axes = svg.figure(height=176, left=36, bottom=20)
     ends = [end for _, pair in intervals for end in pair]
-    svg.value_axis(axes, scale(analysis), [body.min(), body.max(), *region, *ends])
+    svg.value_axis(axes, analysis["scale"], [body.min(), body.max(), *region, *ends])
     svg.band(axes, region)
     axes.fill_between(x, density, color=SERIES[0], alpha=0.25, linewidth=0)
     axes.plot(x, density, color=SERIES[0], linewidth=1.4)
-    prior = _drawn(analysis, "posterior", "x", "prior")
-    if prior is not None:
-        axes.plot(*prior, "--", color=MUTED, linewidth=1.2)
+    axes.plot(x, prior, "--", color=MUTED, linewidth=1.2)
     places = [-0.13 * top, -0.27 * top]
     for y, (_, pair) in zip(places, intervals, strict=True):
-        if len(pair) == 2 and not any(map(absent, pair)):
+        if not any(map(absent, pair)):
             axes.plot(pair, [y, y], color=INK, linewidth=2.5, solid_capstyle="butt")
     axes.set_yticks(places, [head for head, _ in intervals])
     axes.set_ylim(-0.38 * top, 1.06 * top)
@@ -136,8 +136,8 @@ def posterior(name: str, analysis: dict, region: Region) -> Markup:
 
 def ranks(name: str, analysis: dict) -> Markup:
     """Ranks of each chain's draws among all draws: flat where the chains agree."""
-    chains = [list(c) for c in (analysis.get("plots") or {}).get("ranks") or [] if c]
-    if not chains:
+    chains = analysis["plots"]["ranks"]
+    if chains is None:
         return NOTHING
     width = max(map(len, chains)) + 3
     figure, axes = svg.figure(height=112, left=8, bottom=20)
@@ -156,8 +156,7 @@ def ranks(name: str, analysis: dict) -> Markup:
 def predictive(name: str, analysis: dict) -> Markup:
     """Distribution of a statistic over replicated data, a line where the data are."""
     curve = _drawn(analysis, "ppc", "x", "density")
-    observed = analysis["plots"]["ppc"].get("observed") if curve else None
-    if absent(observed):
+    if curve is None or absent(observed := analysis["plots"]["ppc"]["observed"]):
         return NOTHING
     figure, axes = svg.figure(height=112, left=8, bottom=20)
     axes.fill_between(*curve, color=SERIES[0], alpha=0.25, linewidth=0)
@@ -174,15 +173,14 @@ def power(name: str, analysis: dict) -> Markup:
     curve = _drawn(analysis, "power", "n", "power")
     if curve is None:
         return NOTHING
-    n, needed = analysis.get("n_units"), (analysis.get("power") or {}).get("n_required")
-    marks = [x for x in (n, needed) if not absent(x) and x > 0]
+    n, needed = analysis["n_units"], analysis["power"]["n_required"]
+    marks = [n, *([] if needed is None else [needed])]
     figure, axes = svg.figure(height=150, left=30, bottom=36)
     svg.value_axis(axes, "count", [*curve[0][curve[0] > 0], *marks])
     axes.axhline(0.8, color=RULE, linewidth=0.8)
     axes.plot(*curve, color=SERIES[0], linewidth=1.6)
-    if not absent(n):
-        axes.axvline(n, color=INK, linewidth=1.4)
-    if not absent(needed):
+    axes.axvline(n, color=INK, linewidth=1.4)
+    if needed is not None:
         axes.axvline(needed, color=ACCENT, linewidth=1.4, linestyle="--")
     axes.set_ylim(0, 1.02)
     axes.set_yticks([0, 0.5, 0.8, 1], ["0", "0.5", "0.8", "1"])
@@ -195,23 +193,23 @@ def multiverse(name: str, analysis: dict, region: Region, verdict: str) -> Marku
 
     Filled where the verdict is the claim's own, open where it differs.
     """
-    kind = scale(analysis)
-    rows = (analysis.get("multiverse") or {}).get("specifications") or []
-    rows = [r for r in rows if not absent(r.get("estimate"))]
-    rows = sorted(rows, key=lambda r: r["estimate"])
+    if analysis["multiverse"] is None:
+        return NOTHING
+    kind, rows = analysis["scale"], analysis["multiverse"]["specifications"]
+    rows = sorted((r for r in rows if not absent(r["estimate"])), key=lambda r: r["estimate"])
     if not rows or (kind in LOGARITHMIC and rows[0]["estimate"] <= 0):
         return NOTHING
-    heads = [textwrap.wrap(str(row.get("label", "")), 25)[:2] for row in rows]
+    heads = [textwrap.wrap(row["label"], 25)[:2] for row in rows]
     pitch = 28 if any(len(head) > 1 for head in heads) else 18
     figure, axes = svg.figure(height=pitch * len(rows) + 30, left=158, bottom=20)
-    found = [row.get(key) for row in rows for key in ("estimate", "low", "high")]
-    svg.value_axis(axes, kind, [*found, *region])
+    ends = [row[key] for row in rows for key in ("estimate", "low", "high")]
+    svg.value_axis(axes, kind, [*ends, *region])
     svg.band(axes, region)
     edges = axes.get_xlim()
     for y, row in enumerate(rows):
-        same = row.get("verdict") == verdict
+        same = row["verdict"] == verdict
         colour = SERIES[0] if same else SERIES[1]
-        pair = row.get("low"), row.get("high")
+        pair = row["low"], row["high"]
         if not all(map(absent, pair)):
             ends = [edge if absent(end) else end for end, edge in zip(pair, edges, strict=True)]
             axes.plot(ends, [y, y], color=colour, linewidth=1.6)
@@ -219,6 +217,6 @@ def multiverse(name: str, analysis: dict, region: Region, verdict: str) -> Marku
         axes.plot(row["estimate"], y, "o", markersize=5.5, markeredgecolor=colour, color=face)
     axes.set_yticks(range(len(rows)), [svg.plain("\n".join(head)) for head in heads])
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    share = number((analysis.get("multiverse") or {}).get("share"))
+    share = number(analysis["multiverse"]["share"])
     text = f"{name}: {len(rows)} specifications, share with the same verdict {share}"
     return svg.inline(figure, f"multiverse {name}", text)

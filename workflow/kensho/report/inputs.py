@@ -47,11 +47,12 @@ def kv_grid(paths: list[str]) -> pd.DataFrame:
 def execution(path: str | Path) -> dict:
     """From the execution log: the last run of each job, by rule, and the time they took in all.
 
-    ``wall_seconds`` is the time during which at least one of these jobs was running.
+    ``wall_seconds`` is the time during which at least one of these jobs was running, None where
+    there is no log.
     """
     path = Path(path)
     if not path.exists():
-        return {}
+        return {"wall_seconds": None, "rules": []}
     columns = ["time", "event", "job", "seconds"]
     log = pd.read_csv(path, sep="\t", names=columns, on_bad_lines="skip")  # torn by a kill
     done = log[log["event"] == "finished"].drop_duplicates("job", keep="last")

@@ -93,9 +93,23 @@ def build(
         arms: conditions of each arm's observations, with the number of these as `rows`.
 
     Raises:
-        ValueError: a task is unknown, a score is given twice, or an arm is not in every file.
+        ValueError: a task is unknown, a score is given twice, an arm is not in every file, or a
+            key is missing.
     """
     _check(scores, ranking, arms)
+    try:
+        return _page(scores, ranking, origins, contamination, arms)
+    except KeyError as error:
+        raise ValueError(f"page jlce: the key {error} is missing; run the workflow again") from None
+
+
+def _page(
+    scores: pd.DataFrame,
+    ranking: dict,
+    origins: dict,
+    contamination: pd.DataFrame,
+    arms: list[dict],
+) -> str:
     models, kinds = ranking["models"], origins["kinds"]
     asked = {
         kind: ", ".join(TITLES[t] for t, one in origins["tasks"].items() if one["kind"] == kind)
@@ -107,6 +121,7 @@ def build(
         ranking=ranking,
         prompts=scores["template"].nunique(),
         plot=_intervals(ranking),
+        differing=_differing(ranking["nemenyi"]),
         others=[row["first"] for row in ranking["sensitivity"]],
         settled=SETTLED,
         diagnostics=tables.nested(ranking["diagnostics"]),
@@ -133,6 +148,15 @@ def build(
         tint=TINT,
         p_value=text.p_value,
     )
+
+
+def _differing(nemenyi: dict) -> list[str]:
+    """The pairs of models whose average ranks are too far apart for chance."""
+    distances = {
+        f"{pair['a']} and {pair['b']} (p = {text.p_value(pair['p_value'])})": pair["difference"]
+        for pair in nemenyi["pairs"]
+    }
+    return [line for line, x in distances.items() if abs(x) >= nemenyi["critical_difference"]]
 
 
 def _check(scores: pd.DataFrame, ranking: dict, arms: list[dict]) -> None:

@@ -4,6 +4,9 @@ import pandas as pd
 
 from kensho.report import claim_plots, plots, tables
 from kensho.report.templates import render
+from kensho.report.text import MISSING
+
+OPTIONAL = ("hardware", "tasks_not_tested", "versions")  # of runs that evaluated models
 
 
 def build(
@@ -20,12 +23,10 @@ def build(
     """The report as HTML: self-contained, byte-equal for equal inputs, nothing computed but layout.
 
     Args:
-        summary: content of `statistical_summary.json`; `claims` holds every claim with its
-            verdict and its analysis or null, and its registered `region` where there is one.
-        execution: what the run was; `wall_seconds` is shown in the header, the rest as a list,
-            `rules` (rule, jobs, seconds) as a table.
-        cost: spent_usd, limit_usd, rules (rule, attempts, seconds, usd) and left_out (id,
-            reason); no section where it is empty.
+        summary: of `inputs.summary`: every key that `kensho.stats.summary.summarise` writes, with
+            analyses as `kensho.stats.derive.derive` makes them, and the `OPTIONAL` ones.
+        execution: of `inputs.execution`; `wall_seconds` is shown in the header.
+        cost: of `inputs.cost`; no section where it is empty.
         evaluation: arm, seed, metric, n, estimate, low, high, difference, difference_low,
             difference_high, unit; NaN in the differences of the base arm.
         loss: arm, seed, step, loss (nats per token).
@@ -36,14 +37,15 @@ def build(
     A table that is None or empty has no section.
 
     Raises:
-        ValueError: two claims have the same id, or a verdict is not one of the five words.
+        ValueError: two claims have the same id, a verdict is not one of the five words, or a key
+            is missing.
     """
-    claims = [_view(claim) for claim in summary.get("claims", [])]
-    _check(claims)
+    _check(summary["claims"])
+    claims = [_view(claim) for claim in summary["claims"]]
     judged = [claim for claim in claims if claim["verdict"] != "NOT TESTED"]
     return render(
         "template.html.j2",
-        summary=summary,
+        summary={**dict.fromkeys(OPTIONAL), **summary},
         judged=judged,
         untested=[claim for claim in claims if claim["verdict"] == "NOT TESTED"],
         schools=tables.schools(judged),
@@ -51,15 +53,15 @@ def build(
         verdicts=tables.VERDICTS,
         most_units=claim_plots.MOST_UNITS,
         tally={v: sum(claim["verdict"] == v for claim in claims) for v in tables.VERDICTS},
-        **(_training(loss) if _held(loss) else {}),
-        **(_cache(kv_grid) if _held(kv_grid) else {}),
+        **(_training(loss) if _held(loss) else {"losses": []}),
+        **(_cache(kv_grid) if _held(kv_grid) else {"grid": []}),
         evaluation=[
             {**group, "svg": plots.differences(evaluation, group["metric"])}
             for group in (tables.evaluation(evaluation) if _held(evaluation) else [])
         ],
         drops=drops.to_dict("records") if _held(drops) else [],
         augmentation=(
-            tables.counts(augmentation, "technique", "outcome") if _held(augmentation) else ()
+            tables.counts(augmentation, "technique", "outcome") if _held(augmentation) else None
         ),
         execution=execution,
         cost=cost,
@@ -89,21 +91,31 @@ def _cache(kv_grid: pd.DataFrame) -> dict:
 
 def _view(claim: dict) -> dict:
     """A claim with everything that its card and its rows show."""
-    name, analysis, region = claim["id"], claim.get("analysis") or {}, tables.region(claim)
+    try:
+        view = {**claim, "cited": tables.source(claim), "claimed_text": tables.claimed(claim)}
+        return view | (_result(claim) if claim["analysis"] else _NO_RESULT)
+    except KeyError as error:
+        raise ValueError(
+            f"statistical_summary.json: claim {claim['id']}: the key {error} is missing; run the "
+            "workflow again"
+        ) from None
+
+
+_NO_RESULT = {"estimate_text": MISSING, "changed": "as registered"}
+
+
+def _result(claim: dict) -> dict:
+    name, analysis, region = claim["id"], claim["analysis"], claim["region"]
     view = {
-        **claim,
-        "analysis": analysis,
-        "claimed_text": tables.claimed(claim),
         "edges": tables.edges(claim),
         "estimate_text": tables.estimate(claim),
-        "axis": "logarithmic" if tables.scale(analysis) in tables.LOGARITHMIC else "linear",
-        "sources": tables.sources(claim),
+        "axis": "logarithmic" if analysis["scale"] in tables.LOGARITHMIC else "linear",
         "registered": tables.registered(claim),
-        "changed": (analysis.get("registration") or {}).get("status") or "as registered",
+        "changed": analysis["registration"]["status"],
         "facts": tables.facts(claim),
         "posterior_facts": tables.posterior_facts(claim),
         "certainty": tables.certainty(analysis),
-        "diagnostics": tables.nested(analysis.get("diagnostics")),
+        "diagnostics": tables.nested(analysis["diagnostics"]),
         "planning": tables.planning(analysis),
         "priors": tables.priors(claim),
         "tests": tables.tests(analysis),

@@ -12,14 +12,22 @@ FILTERS = ("number", "bounds", "probability", "size", "duration", "words", "labe
 
 
 def render(template: str, **values: object) -> str:
-    """A page from one of the templates beside this file; everything but markup is escaped."""
+    """A page from one of the templates beside this file; everything but markup is escaped.
+
+    Raises:
+        ValueError: a value lacks a key that the template reads.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
-        undefined=jinja2.ChainableUndefined,
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {name: getattr(text, name) for name in FILTERS}
     style = Markup((HERE / "style.css").read_text(encoding="utf-8"))
-    return environment.get_template(template).render(style=style, **values)
+    try:
+        return environment.get_template(template).render(style=style, **values)
+    except jinja2.UndefinedError as error:
+        name = template.removesuffix(".html.j2")
+        raise ValueError(f"page {name}: {error.message}; run the workflow again") from None

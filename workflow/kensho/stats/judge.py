@@ -113,10 +113,11 @@ def _empty(claim: Claim, alpha: float, family_size: int) -> dict:
         "alpha": alpha,
         "warmup_rows": 0,
         "deviations": [],
-        "plots": {},
+        "plots": dict.fromkeys(CURVES),
     }
 
 
+CURVES = ("posterior", "ranks", "ppc", "power")  # of the report, None where there is none
 _EFFECT_SIZES = ("cohen_dz", "cohen_dz_interval", "cohen_d_av", "hedges_g", "eta_squared")
 
 
@@ -198,7 +199,8 @@ def _stochastic(
     details = {key: value for key, value in first.shown.items() if key != "variance"}
     interval = _on_scale(first, alpha)
     family = _on_scale(first, alpha / m)
-    summary, diagnostics, idata, planned, rival, plots = None, None, None, None, None, {}
+    summary, diagnostics, idata, planned, rival = None, None, None, None, None
+    plots = dict.fromkeys(CURVES)
     if family is not None:
         # these take seconds to import, and most claims need none of them
         from kensho.stats import bayesian
@@ -235,7 +237,7 @@ def _stochastic(
             found = bayesian.against(model, first.data, idata, prior, seed=seed, draws=draws)
             rival = {"model": name, **found}
         details |= first.of_posterior(bayesian.flat(idata))
-        plots = curves(idata, model, model.prepare(first.data), scale)
+        plots |= curves(idata, model, model.prepare(first.data), scale)
         if first.sd > 0 and (scale is not DOSE or None not in test.region):
             planned = power.prospective(
                 first.n, first.sd, scale, test.region, test.sesoi, alpha / m, first.aim

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import Field, create_model
 
 from kensho.part import Catalogue, Needs, NoSettings, Part
-from kensho.validation import Count, Section
+from kensho.train.plan import TARGETS
+from kensho.validation import Count, LearningRate, Rank, Section
 
 
 def choice(catalogue: Catalogue, key: str) -> Any:
@@ -29,8 +30,10 @@ def choice(catalogue: Catalogue, key: str) -> Any:
 
 
 class Adapters(Section):
-    rank: Count
-    targets: list[str] = Field(min_length=1, description="modules that get adapters")
+    rank: Rank
+    targets: list[Literal[*TARGETS["all-linear"]]] = Field(
+        min_length=1, description="modules that get adapters"
+    )
 
 
 METHODS = Catalogue(
@@ -61,7 +64,7 @@ METHODS = Catalogue(
 class Tuned(Section):
     corpus: Literal["original", "augmented"] = "original"
     samples: Count | None = Field(None, description="the first so many of the corpus; null for all")
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    learning_rate: LearningRate = 1e-3
     method: choice(METHODS, "name")
 
 

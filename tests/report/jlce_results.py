@@ -1,0 +1,74 @@
+"""The files of the JLCE page, from answers of toy models to our own items."""
+
+import random
+from pathlib import Path
+
+import pandas as pd
+import torch
+from kensho import observations
+from kensho.files import write_json
+from kensho.jlce import arms, harness, items, prepare, run
+from kensho.observations import write_table
+from kensho.report import jlce
+from kensho.stats import leaderboard
+from lm_eval.api.model import LM
+from lm_eval.tasks import TaskManager
+
+TASKS = ("nli", "logic", "mathematics")
+ITEMS = 8
+ORIGIN = {"source": "tatoeba", "licence": "CC BY 2.0 FR", "attribution": "Tatoeba"}
+
+
+class Guesses(LM):
+    """Likelihoods drawn by lot, and one answer to everything that is to be written."""
+
+    def __init__(self, seed: int, answer: str):
+        super().__init__()
+        self.lot, self.answer = random.Random(seed), answer
+
+    def loglikelihood(self, requests):
+        return [(-self.lot.random(), False) for _ in requests]
+
+    def generate_until(self, requests):
+        return [self.answer for _ in requests]
+
+    def loglikelihood_rolling(self, requests):
+        raise NotImplementedError
+
+
+def written(folder: Path) -> dict:
+    """Arguments of `kensho.report.jlce.read`, each file by the code that writes it in a run."""
+    sentences = pd.DataFrame({"id": ["1", "2"], "ja": ["犬。", "猫。"], "en": ["A dog.", "A cat."]})
+    asked, kinds = prepare.prepare(
+        {}, {"pairs": ORIGIN}, (sentences, sentences), count=ITEMS, seed=1
+    )
+    tasks = {name: {"kind": kind, "main": main} for name, (kind, main) in items.TASKS.items()}
+    origins = {"kinds": kinds, "tasks": tasks, "left_out": []}
+    base = folder / "toy"
+    write_json(f"{base}.json", {"source": {"name": "toy"}, "parameters": 1})
+    manager = TaskManager(include_path=str(run.PACK), include_defaults=False)
+    answers = {"base": "答えは3です。", "tuned": "<think>7かも</think>答えは4です。"}
+    files, observed = {}, {}
+    for seed, (arm, answer) in enumerate(answers.items()):
+        names = [run.task_name(task) for task in TASKS]
+        logs = harness.logs(Guesses(seed, answer), names, manager, seed=1, limit=ITEMS)
+        samples = {1: logs}
+        observed[arm] = run.observations(arm, samples)
+        told = arms.conditions(base, [], dtype=torch.float32, threads=1, not_tested=[])
+        told |= {"items": kinds, "thinking": harness.thinking(samples)}
+        observations.write(folder / "benchmark_data" / "jlce", observed[arm], told)
+    main = {task: found["main"] for task, found in tasks.items()}
+    baselines = {task: kinds[found["kind"]] for task, found in tasks.items()}
+    files = {key: folder / f"{key}.csv" for key in ("scores", "contamination")}
+    files |= {key: folder / f"{key}.json" for key in ("ranking", "origins")}
+    write_table(files["scores"], leaderboard.scores(observed, main, baselines, seed=1))
+    write_table(files["contamination"], prepare.contamination(["犬。猫。"], asked))
+    write_json(files["ranking"], leaderboard.ranking(observed, seed=1, draws=200))
+    write_json(files["origins"], origins)
+    files["observed"] = [folder / "benchmark_data" / "jlce" / f"{arm}.csv" for arm in answers]
+    return files
+
+
+def given(folder: Path) -> dict:
+    """Arguments of `kensho.report.jlce.build`."""
+    return jlce.read(**written(folder))
