@@ -187,7 +187,7 @@ def test_the_first_training_fixes_the_registration():
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 OBSERVING = sorted(
     path
-    for path in SCRIPTS.rglob("*/*.py")
+    for path in SCRIPTS.rglob("*.py")
     if "observations import" in path.read_text() and "results/benchmark_data" in path.read_text()
 )
 
@@ -197,7 +197,7 @@ def test_every_script_that_observes_stores_the_registration(path):
     assert '"registered": ' in path.read_text()
 
 
-@pytest.mark.parametrize("stage", ["bench", "train", "evaluate", "augment"])
-def test_a_change_of_the_registry_measures_nothing_again(stage):
-    for script in (SCRIPTS / stage).glob("*.py"):
-        assert not [path for path in reachable(script) if path.parent.name == "claims"]
+@pytest.mark.parametrize("path", OBSERVING, ids=lambda path: path.stem)
+def test_a_change_of_the_registry_measures_nothing_again(path):
+    brought = path.stem == "import_tables"  # reads what claims say of tables
+    assert brought or not [file for file in reachable(path) if file.parent.name == "claims"]

@@ -42,7 +42,7 @@ def test_a_cancelled_job_and_a_killed_head_leave_the_verdicts_of_this_machine(pr
     def at_work(rule):
         return lambda: log.exists() and f"\tstarted\t{rule}" in log.read_text() and project.queue()
 
-    said_by("scancel", *project.until(at_work("train"), "a training", 1800))
+    said_by("scancel", *project.until(at_work("train_stage"), "a training", 1800))
     project.until(at_work("judge_statistical"), "a judgement", 3600)
     head.process.kill()
     project.until_idle(900)

@@ -31,12 +31,12 @@ TESTED = {
 }
 
 
-def adapted(arm=None):
+def adapted(arm=None, experiments=("adaptation", "training")):
     """Ids of the claims on trained arms, or of those that read one of them."""
     return {
         name
         for name, claim in TESTED.items()
-        if claim["test"]["experiment"] == "adaptation"
+        if claim["test"]["experiment"] in experiments
         and (arm is None or arm in _arms(claim["test"]))
     }
 

@@ -11,7 +11,7 @@ def test_the_default_target_is_the_report(copy):
     done = snakemake(copy, "-n")
     assert done.returncode == 0, done.stdout
     planned = jobs(done.stdout)
-    assert planned["train"] == TRAININGS and planned["evaluate"] == len(EVALUATED)
+    assert planned["train_stage"] == TRAININGS and planned["evaluate"] == len(EVALUATED)
     assert planned["judge_statistical"] == len(adapted()) and planned["report"] == 1
 
 
@@ -23,7 +23,7 @@ def test_jlce_asks_its_models_and_trains_those_that_are_adapted(copy):
     config = yaml.safe_load(path.read_text())
     trained = [arm for arm in ASKED if arm in ARMS]
     assert planned["jlce_arm"] == len(ASKED) and "evaluate" not in planned
-    assert planned["train"] == len(trained) * config["jlce"]["seeds"]
+    assert planned["train_stage"] == len(trained) * config["jlce"]["seeds"]
     other = next(arm for arm in ARMS if arm not in ASKED)
     config["jlce"]["judge"] = {"url": "http://judge/v1", "model": "x", "pairs": [["base", other]]}
     path.write_text(yaml.safe_dump(config))
@@ -79,7 +79,7 @@ def test_a_claim_without_its_arm_is_not_tested(copy):
     path.write_text(yaml.safe_dump(config))
     done = snakemake(copy, "-n")
     planned = jobs(done.stdout)
-    assert planned["train"] == TRAININGS - SEEDS
+    assert planned["train_stage"] == TRAININGS - SEEDS
     assert planned["judge_statistical"] == len(adapted() - adapted("full")) > 0
 
 

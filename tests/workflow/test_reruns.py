@@ -16,7 +16,8 @@ from planning import ASKED, EVALUATED, SEEDS, adapted, jobs, nowhere, snakemake
 REPORTED = {"summarise": 2, "report": 2}  # the main job's and the benchmark's
 AUGMENTED_ARM = "lora-r8-augmented"  # JLCE does not ask it
 RETRAINED = {  # one arm, and the claims that read it
-    **{"train": SEEDS, "evaluate": 1, "describe_evaluation": 1},
+    **{"train_stage": SEEDS, "evaluate": 1, "describe_evaluation": 1},
+    **({"observe_training": 1} if adapted(AUGMENTED_ARM, ["training"]) else {}),
     "judge_statistical": len(adapted(AUGMENTED_ARM)),
     **REPORTED,
 }
@@ -45,7 +46,7 @@ def text(path, old, new):
 
 
 def setting(path, value):
-    """An edit of config/config.yaml; the path names its keys, or the name of a list's entry."""
+    """An edit of config/config.yaml; the path names keys, and entries by name or number."""
 
     def edited(folder):
         file = folder / "config/config.yaml"
@@ -53,7 +54,12 @@ def setting(path, value):
         *way, last = path.split("/")
         for key in way:
             named = isinstance(section, list)
-            section = next(e for e in section if e["name"] == key) if named else section[key]
+            if not named:
+                section = section[key]
+            elif key.isdigit():
+                section = section[int(key)]
+            else:
+                section = next(entry for entry in section if entry["name"] == key)
         assert section[last] != value
         section[last] = value
         file.unlink()
@@ -72,7 +78,7 @@ EDITS = {
         text("config/claims/main.yaml", "region: [1.818, 2.2]", "region: [1.8, 2.25]"),
         {"judge_statistical": 1, **REPORTED},
     ),
-    "one arm's rank": (setting(f"train/arms/{AUGMENTED_ARM}/rank", 16), RETRAINED),
+    "one arm's rank": (setting(f"train/arms/{AUGMENTED_ARM}/stages/0/method/rank", 16), RETRAINED),
     "one technique's probability": (
         setting("augmentation/synonyms/probability", 0.4),
         {"augment_technique": 1, **AUGMENTED},
@@ -80,21 +86,34 @@ EDITS = {
     "one prompt of JLCE": (text(f"{TASKS}/jlce/nli.yaml", "答え：", "答えは"), ASKED_AGAIN),
     "one prompt of the evaluation": (
         text(f"{TASKS}/tatoeba_en_ja.yaml", "Japanese:", "日本語："),
-        {"evaluate": len(EVALUATED), "describe_evaluation": 1, "judge_statistical": len(adapted())}
-        | REPORTED,
+        {
+            "evaluate": len(EVALUATED),
+            "describe_evaluation": 1,
+            "judge_statistical": len(adapted(experiments=["adaptation"])),
+            **REPORTED,
+        },
     ),
     "a prompt that is not asked": (text(f"{TASKS}/jlce/nli_2.yaml", "答え：", "答えは"), {}),
     "a prompt of another rule": (text(f"{TASKS}/jmmlu.yaml", '"{{prompt}}"', '"{{prompt}} "'), {}),
-    "a library function": (
+    "one technique's code": (
         text("workflow/kensho/augment/synonyms.py", "ATTEMPTS = 3", "ATTEMPTS = 4"),
-        {"augment_technique": 3, **AUGMENTED},
+        {"augment_technique": 1, **AUGMENTED},
+    ),
+    "the lock of a folder": (text("workflow/kensho/running.py", "HEAD = ", "HERE = HEAD = "), {}),
+    "an experiment's settings": (  # which no configured value meets
+        text("workflow/kensho/bench/settings.py", "le=1000", "le=999"),
+        {},
+    ),
+    "an entry of a catalogue": (
+        text("workflow/kensho/bench/catalogue.py", '"R-8: an evaluation', '"R-8: one evaluation'),
+        {},
     ),
     "a function that only task files name": (
         text("workflow/kensho/jlce/metrics.py", "import re\n", "import re\n\nLIMIT = 1\n"),
         ASKED_AGAIN,
     ),
     "a limit of a setting": (  # which no configured value meets
-        text("workflow/kensho/config.py", "ge=1500", "ge=1600"),
+        text("workflow/kensho/plan/config.py", "ge=1500", "ge=1600"),
         {},
     ),
     "a comment in the library": (
@@ -102,7 +121,7 @@ EDITS = {
         {},
     ),
     "a comment in a script": (
-        text("workflow/scripts/train/train.py", "\nwith job", "\n# a remark\nwith job"),
+        text("workflow/scripts/train_stage.py", "\nwith job", "\n# a remark\nwith job"),
         {},
     ),
     "an env pin": (text("envs/stats.yaml", "pymc==", "pymc==4."), JUDGING),
@@ -146,10 +165,10 @@ def test_without_an_edit_nothing_runs(plan):
 
 @pytest.mark.slow
 def test_a_rank_retrains_its_arm_alone(finished):
-    setting(f"train/arms/{AUGMENTED_ARM}/rank", 16)(finished)
+    setting(f"train/arms/{AUGMENTED_ARM}/stages/0/method/rank", 16)(finished)
     done = snakemake(finished, "-n").stdout
     planned = jobs(done)
-    assert planned["train"] == SEEDS and planned["evaluate"] == 1
+    assert planned["train_stage"] == SEEDS and planned["evaluate"] == 1
     assert planned["judge_statistical"] == len(adapted(AUGMENTED_ARM))
     assert set(re.findall(r"wildcards: arm=([\w.-]+)", done)) == {AUGMENTED_ARM}
 
@@ -170,7 +189,7 @@ def why(folder, *arguments):
 @pytest.mark.slow
 def test_why_tells_what_changed_and_what_follows(made):
     assert why(made) == (0, "nothing: every result is up to date\n")
-    setting("train/arms/full/learning_rate", 3e-4)(made)
+    setting("train/arms/full/stages/0/learning_rate", 3e-4)(made)
     edit(made / "workflow/kensho/augment/driver.py", "import ", "import os\nimport ")
     edit(made / "resources/architectures.yaml", "#", "# by hand,")
     (made / "results/jlce/scores.csv").unlink()
@@ -179,10 +198,10 @@ def test_why_tells_what_changed_and_what_follows(made):
     changed, following = said.split("following from that:\n")
     by_rule = dict(re.findall(r"^  (\w+) \(.*?\)\n((?:    .*\n)+)", said, re.M))
     assert by_rule["kv_cache"] == "    changed: resources/architectures.yaml\n"
-    assert f"learning_rate: 0.0002 -> 0.0003 ({SEEDS} of them)" in by_rule["train"]
+    assert f"learning_rate: 0.0002 -> 0.0003 ({SEEDS} of them)" in by_rule["train_stage"]
     assert "its code, or the versions in its environment" in by_rule["augment"]
     assert by_rule["jlce_scores"] == "    missing: results/jlce/scores.csv\n"
-    assert "  jlce_scores (1)" in changed and by_rule["evaluate"] == "    after train\n"
+    assert "  jlce_scores (1)" in changed and by_rule["evaluate"] == "    after train_stage\n"
     assert "  evaluate (2: full, lora-r8-augmented)" in following
     assert "fetch" not in by_rule and "prepare_corpus" not in by_rule
 

@@ -22,7 +22,7 @@ def spend(folder, share):
     """As if so much of the limit was spent on one training."""
     at, hours = datetime(2026, 3, 11, tzinfo=UTC), share * LIMIT
     held = budget.Held(cores=1)
-    spent = budget.Line(at, "finished", "a", "train full 1", "17", held, 3600 * hours)
+    spent = budget.Line(at, "finished", "a", "train_stage full 1 sft 1", "17", held, 3600 * hours)
     budget.append(folder / "logs/ledger.tsv", spent)
 
 
@@ -32,7 +32,7 @@ def test_a_spent_budget_shrinks_the_plan_to_the_priority_claims(copy, share):
     spend(copy, share)
     done = snakemake(copy, "-n", *PRICED)
     assert done.returncode == 0, done.stdout
-    arms = set(re.findall(r"wildcards: arm=([\w-]+), seed", done.stdout))
+    arms = set(re.findall(r"wildcards: arm=([\w-]+), number", done.stdout))
     judged = {name for name in re.findall(r"results/analysis/([\w.-]+)\.json", done.stdout)}
     priority = {name for name in adapted() if TESTED[name].get("priority")}
     assert adapted() > priority > set()
@@ -66,7 +66,7 @@ def test_budget_estimates_every_target_and_runs_none(copy):
     spend(copy, 0.1)
     done = snakemake(copy, *PRICED, "--", "budget")
     assert done.returncode == 0, done.stdout
-    rows = re.findall(r"^train +(\d+) +(\S+) +(\S+) +(\S+)$", done.stdout, re.M)
+    rows = re.findall(r"^train_stage +(\d+) +(\S+) +(\S+) +(\S+)$", done.stdout, re.M)
     usd = LIMIT / 10  # each takes as long as the one on record, one core for an hour is a dollar
     found = [tuple(map(float, row)) for row in rows]
     assert (TRAININGS, 3600 * usd, 0, TRAININGS * usd) in found
