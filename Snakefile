@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27.1")  # what rules/run.smk patches was read in it
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 from kensho import messages, place

@@ -3,6 +3,8 @@ from snakemake.jobs import GroupJob
 from snakemake.persistence import PersistenceBase
 from snakemake_interface_executor_plugins.settings import ExecMode
 
+# What is patched below is private to these versions; with others, read it again (test_patches.py).
+READ_AGAINST = {"snakemake": "9.27.1", "snakemake-executor-plugin-slurm": "2.8.0"}
 MINE = os.environ.get("SLURM_JOB_ID")  # of a head that is a job itself; the plugin unsets it
 # Looked at before the plan is made, too: what ends in between is in the plan.
 EARLIER = running.refusal(slurm.queued(Path(), MINE)) if workflow.is_main_process else None
