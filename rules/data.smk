@@ -14,7 +14,7 @@ rule fetch:
         None  # what it fetches from and keeps lies outside what an image sees
     params:
         source=lambda w: fingerprint(SOURCES[w.source].model_dump()),
-        mirror=lambda w: fingerprint(str(MIRROR)) if SOURCES[w.source].optional else None,
+        mirror=lambda w: fingerprint(str(RUN.mirror)) if SOURCES[w.source].optional else None,
         code=code("data/fetch.py", "data"),
     script:
         "../workflow/scripts/data/fetch.py"

@@ -1,5 +1,18 @@
 # lm-evaluation-harness on every arm, all seeds of an arm in one process.
 CHOICE_TASKS = [name for name in CONFIG.evaluate.choice_tasks if name in ACCEPTED_SOURCES]
+
+
+def evaluated_models(arm, replicates):
+    """What evaluating an arm reads: base or reference model, and what was trained."""
+    name = arm if arm in CONFIG.evaluate.references else CONFIG.train.base
+    found = {"model": f"results/models/{name}", "record": f"results/models/{name}.json"}
+    if arm in ARMS:
+        found["references"] = trained(arm, replicates, "model.json")
+        found["trained"] = trained(arm, replicates, "model", last=False)
+        found["records"] = trained(arm, replicates, "record.json", last=False)
+    return found
+
+
 EVALUATION_TASKS = [
     LIBRARY / f"kensho/jlce/tasks/{name}.yaml"
     for name in ["tatoeba_nll", "tatoeba_en_ja", *CHOICE_TASKS]

@@ -1,4 +1,14 @@
 # Experiments, what is prepared for them, and results that others published or the user brings.
+
+
+def outputs(part):
+    """Files by name; a folder ends in a slash."""
+    return {
+        name: directory(path.rstrip("/")) if path.endswith("/") else path
+        for name, path in part.outputs.items()
+    }
+
+
 for NAME, PLANNED in PLAN.preparations.items():
 
     rule:
@@ -17,9 +27,9 @@ for NAME, PLANNED in PLAN.preparations.items():
             environment(PLANNED.part)
         threads: threads(PLANNED.part)
         resources:
-            **resources(PLANNED.part),
+            **ASKS.resources(PLANNED.part),
         params:
-            **params(PLANNED, "prepare.py"),
+            **ASKS.params(PLANNED, "prepare.py"),
         script:
             "../workflow/scripts/prepare.py"
 
@@ -42,9 +52,9 @@ for NAME, PLANNED in PLAN.experiments.items():
             environment(PLANNED.part)
         threads: threads(PLANNED.part)
         resources:
-            **resources(PLANNED.part),
+            **ASKS.resources(PLANNED.part),
         params:
-            **params(PLANNED, "experiment.py"),
+            **ASKS.params(PLANNED, "experiment.py"),
             experiment=NAME,
             left_out=PLANNED.left_out,
         script:

@@ -16,11 +16,11 @@ rule preflight:
         accelerator_fallback=CONFIG.accelerator_fallback,
         licences=CONFIG.licences,
         sources={name: source.model_dump(exclude_none=True) for name, source in SOURCES.items()},
-        needed=NEEDED,
-        cache=str(CACHE),
+        needed=RUN.needed,
+        cache=str(RUN.cache),
         compiled=str(COMPILED),
-        mirror=str(MIRROR) if MIRROR else None,
-        largest_mb=max(MEMORY),
+        mirror=str(RUN.mirror) if RUN.mirror else None,
+        largest_mb=ASKS.largest_mb,
     script:
         "../workflow/scripts/preflight/preflight.py"
 

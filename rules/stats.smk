@@ -9,7 +9,7 @@ def observations_of(wildcards):
 
 def shown_in(summary):
     """Claims that a summary shows."""
-    return [claim for claim in CLAIMS if summary != "own" or claim.id in BRINGING]
+    return [claim for claim in CLAIMS if summary != "own" or claim.id in RUN.bringing]
 
 
 rule judge_deterministic:
@@ -93,7 +93,7 @@ rule summarise:
         "../envs/stats.yaml"
     params:
         claims=[claim.model_dump(mode="json") for claim in CLAIMS],
-        shown=lambda w: BRINGING if w.summary == "own" else None,
+        shown=lambda w: RUN.bringing if w.summary == "own" else None,
         untested=lambda w: PLAN.not_judged(w.summary, shown_in(w.summary), CONFIG.budget.limit_usd),
         scale=CONFIG.scale,
         alpha=CONFIG.stats.alpha,

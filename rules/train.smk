@@ -46,7 +46,7 @@ rule train_stage:
         lambda w: environment(STAGES[w.stage])
     threads: lambda w: threads(STAGES[w.stage])
     resources:
-        **of_part(STAGES, "stage"),
+        **ASKS.resources_of(STAGES, "stage"),
     params:
         stage=lambda w: stage_of(w).model_dump(),
         code_of=lambda w: STAGES[w.stage].code,

@@ -17,7 +17,7 @@ CATALOGUE = re.compile(r"(\w+) in (\S+)")
 NAMES = ("echo", "dora", "backwards", "letters", "polarity")
 LONGEST = 10  # lines of an addition
 SMALL = {
-    "data": {"pool": 600, "train": 200, "test": 30},
+    "data": {"pool": 600, "train": 200, "test": 60},
     "augmentation": {"target": 260},
     "bench": {"tokenisation": {"sentences": 50, "dictionary": 50}},
     "evaluate": {"references": []},

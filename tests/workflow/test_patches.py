@@ -1,4 +1,4 @@
-"""rules/run.smk patches private code of Snakemake and its plugin, as it stands in these versions."""
+"""rules/run.smk patches private code of Snakemake and its plugin, as these versions have it."""
 
 import re
 from importlib.metadata import version

@@ -1,0 +1,148 @@
+"""What rules ask of Snakemake: memory, time, devices, and the digests that rerun them."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kensho.digest import LIBRARY, code_digest
+from kensho.files import sha256
+from kensho.part import Catalogue, Part
+from kensho.plan.config import Config
+from kensho.plan.plan import Planned
+
+WORKFLOW = LIBRARY.parent
+Asked = Callable[..., int]  # of a job's wildcards and attempt
+
+
+class Asks:
+    """Resources of the rules. ``largest_mb`` is the most that one of them asks for at first."""
+
+    def __init__(self, config: Config):
+        self.config, self.largest_mb = config, 0
+        self.gpu: dict[str, Any] = {}  # what a job that uses the accelerator asks of a cluster
+        if config.accelerator != "none":
+            model = config.cluster.gpu_model
+            self.gpu = {"gpu": 1, **({"gpu_model": model} if model else {})}
+
+    def memory(self, megabytes: int) -> Asked:
+        """Memory of a job at this scale; a retry asks for as much again."""
+        first = max(1, round(megabytes * self.config.cluster.memory))
+        self.largest_mb = max(self.largest_mb, first)
+        return lambda wildcards, attempt: first * attempt
+
+    def minutes(self, amount: int) -> Asked:
+        """Time of a job; a retry asks for as much again, up to what partitions give."""
+        cluster = self.config.cluster
+        first = max(1, round(amount * cluster.time))
+        return lambda wildcards, attempt: min(first * attempt, cluster.longest)
+
+    def resources(self, part: Part) -> dict[str, Any]:
+        """Of the rule of one part."""
+        return {
+            **(self.gpu if part.needs.accelerator else {}),
+            "retries_left": retries_left,
+            "mem_mb": self.memory(part.needs.memory_mb),
+            "runtime": self.minutes(part.needs.minutes),
+        }
+
+    def resources_of(self, catalogue: Catalogue, wildcard: str) -> dict[str, Asked]:
+        """Of a rule whose wildcard names the part."""
+        asked = {name: self.resources(part) for name, part in catalogue.items()}
+
+        def one(key: str) -> Asked:
+            def of_job(wildcards, attempt):
+                value = asked[getattr(wildcards, wildcard)].get(key, 0)
+                return value(wildcards, attempt) if callable(value) else value
+
+            return of_job
+
+        return {
+            key: one(key) for key in dict.fromkeys(key for own in asked.values() for key in own)
+        }
+
+    def params(self, planned: Planned, script: str) -> dict[str, Any]:
+        """What reruns the job of an experiment, or of what is prepared for one."""
+        part = planned.part
+        own: dict[str, Any] = {"seed": self.config.seed} if part.seeded else {}
+        if part.needs.accelerator:
+            own["device"] = self.config.accelerator
+            own["fallback"] = self.config.accelerator_fallback
+            if getattr(part, "judged_on", None):  # it is about the configured one
+                own["fallback"] = None
+        return own | {
+            "code_of": part.code,
+            "settings": planned.settings,
+            "code": lambda wildcards: digest_of_part(script, part),
+        }
+
+
+def retries_left(wildcards, attempt: int) -> int:
+    """How often a job that runs out of memory is tried again, with more of it."""
+    return max(0, int(os.environ.get("KENSHO_RETRIES", 0)) + 1 - attempt)
+
+
+def code(script: str, environment: str) -> Callable[[Any], str]:
+    """Digest of a script, the library code it reaches and its environment's pins: a rerun trigger.
+
+    Computed for the jobs that there are, not for every rule of every process.
+    """
+    pins = WORKFLOW.parent / f"envs/{environment}.yaml"
+    return lambda wildcards: code_digest(WORKFLOW / "scripts" / script, pins)
+
+
+def digest_of_part(script: str, part: Part, *more: Part) -> str:
+    """The same of a script that resolves a part, or several."""
+    pins = WORKFLOW.parent / f"envs/{part.needs.environment}.yaml"
+    return code_digest(WORKFLOW / "scripts" / script, pins, part, *more)
+
+
+def digest_of(path: Path | str) -> str:
+    """Digest of a file that is not Python, as a rerun trigger."""
+    return sha256(path)[:16]
+
+
+def fingerprint(setting: object) -> str:
+    """Digest of a setting that may hold an address: a rerun trigger that records may show."""
+    return hashlib.sha256(json.dumps(setting).encode()).hexdigest()[:16]
+
+
+def any_of(names: Iterable[str]) -> str:
+    """Pattern of a wildcard that is one of these names."""
+    return "|".join(map(re.escape, names)) or "none"
+
+
+def environment(part: Part) -> str:
+    """The conda environment of a rule, as a file of rules/ names it."""
+    return f"../envs/{part.needs.environment}.yaml"
+
+
+def threads(part: Part) -> int:
+    return 64 if part.needs.cores == "all" else 1
+
+
+def early(part: Part) -> int:
+    """Priority: jobs of one thread run together, before those that take all cores."""
+    return 10 if part.needs.cores == "one" else 0
+
+
+def observation_files(experiment: str, arms: Iterable[str]) -> list[str]:
+    """Table and conditions of each arm."""
+    folder = f"results/benchmark_data/{experiment}"
+    return [f"{folder}/{arm}.{kind}" for arm in arms for kind in ("csv", "conditions.json")]
+
+
+def source_records(names: Iterable[str]) -> list[str]:
+    """Records of fetched sources."""
+    return [f"results/sources/{name}/record.json" for name in names]
+
+
+def trained(
+    stages: Mapping[str, list[str]], arm: str, seeds: Iterable[int], file: str, last: bool = True
+) -> list[str]:
+    """A file of each training of an arm: of its last stage, or of all its stages."""
+    asked = stages[arm][-1:] if last else stages[arm]
+    return [f"results/train/{arm}/{stage}/seed{seed}/{file}" for stage in asked for seed in seeds]
