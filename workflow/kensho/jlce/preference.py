@@ -199,14 +199,15 @@ def _seeds(arms: Sequence[str], by_seed: Sequence[Mapping]) -> list[tuple[int, i
 
 
 def _pair(arms: Sequence[str], replicate: int, one: Answer, other: Answer) -> Pair:
-    task = open_tasks()[one.task].judged
+    task = open_tasks()[one.task]
+    told = task.judged
     if (one.document, one.cluster) != (other.document, other.cluster):
         raise ValueError(
             f"{arms[1]}: item '{one.item}' of {one.task} is another document than for {arms[0]}; "
             "evaluate both arms on the same items"
         )
     try:
-        document = task.document.format_map(one.document)
+        document = told.document.format_map(one.document)
     except (KeyError, IndexError) as error:
         raise ValueError(
             f"{arms[0]}: the document of item '{one.item}' of {one.task} lacks {error}; evaluate "
@@ -218,12 +219,12 @@ def _pair(arms: Sequence[str], replicate: int, one: Answer, other: Answer) -> Pa
     mark = digest([document, sorted(texts)])[:12]
     shown = [
         PROMPT.format(
-            instruction=task.instruction,
+            instruction=told.instruction,
             document=document,
             a=a,
             b=b,
             mark=mark,
-            criterion=task.criterion,
+            criterion=told.criterion,
         )
         for a, b in (fenced, fenced[::-1])
     ]
