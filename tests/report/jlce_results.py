@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 from kensho import observations
-from kensho.files import write_json
-from kensho.jlce import arms, harness, items, prepare, run
-from kensho.observations import write_table
+from kensho.evaluate import arms
+from kensho.files import write_json, write_table
+from kensho.jlce import catalogue, harness, prepare, run
 from kensho.report import jlce
 from kensho.stats import leaderboard
 from lm_eval.api.model import LM
@@ -42,7 +42,7 @@ def written(folder: Path) -> dict:
     asked, kinds = prepare.prepare(
         {}, {"pairs": ORIGIN}, (sentences, sentences), count=ITEMS, seed=1
     )
-    tasks = {name: {"kind": kind, "main": main} for name, (kind, main) in items.TASKS.items()}
+    tasks = {name: {"kind": t.kind, "main": t.main} for name, t in catalogue.tasks().items()}
     origins = {"kinds": kinds, "tasks": tasks, "left_out": []}
     base = folder / "toy"
     write_json(f"{base}.json", {"source": {"name": "toy"}, "parameters": 1})
@@ -54,8 +54,9 @@ def written(folder: Path) -> dict:
         logs = harness.logs(Guesses(seed, answer), names, manager, seed=1, limit=ITEMS)
         samples = {1: logs}
         observed[arm] = run.observations(arm, samples)
-        told = arms.conditions(base, [], dtype=torch.float32, threads=1, not_tested=[])
+        told = arms.conditions(f"{base}.json", [], dtype=torch.float32, threads=1, not_tested=[])
         told |= {"items": kinds, "thinking": harness.thinking(samples)}
+        told |= observations.environment()
         observations.write(folder / "benchmark_data" / "jlce", observed[arm], told)
     main = {task: found["main"] for task, found in tasks.items()}
     baselines = {task: kinds[found["kind"]] for task, found in tasks.items()}

@@ -47,7 +47,7 @@ def test_no_key_of_the_items_and_conditions_passes_unseen(given):
     found = fates_in(given, "origins")
     assert {"kinds", "tasks", "left_out"} - found["refused"] == {"left_out"}  # it is empty
     of_kinds = {place.split(".")[-1] for place in found.get("unread", ())}
-    assert of_kinds <= {"main", "chance", "majority"} | {*jlce_results.items.TASKS}
+    assert of_kinds <= {"main", "chance", "majority"} | {*jlce_results.catalogue.tasks()}
     arms = {tuple(place.split(".")[1:]) for place in fates_in(given, "arms")["refused"]}
     read = {("tier",), ("dtype",), ("hardware",), ("hardware", "cpu"), ("deviations",), ("rows",)}
     read |= {("thinking",), ("thinking", "answers"), ("models",), ("observations_sha256",)}
