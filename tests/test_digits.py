@@ -38,7 +38,8 @@ def test_an_undecided_interval_is_not_printed_as_one_that_lies_inside():
 
 @pytest.mark.parametrize("region", [(-0.2, 0.2), (None, 0.2), (-0.2, None), (0.2, 0.24)])
 def test_the_printed_interval_lies_to_the_region_as_the_interval_does(region):
-    claim = {"region": region, "unit": "points", "analysis": {"scale": "difference"}}
+    record = {"test": {"direction": None, "sesoi": None}}
+    claim = {"region": region, "unit": "points", "record": record}
     for interval in INTERVALS:
         analysis = {"scale": "difference", "interval": interval, "estimate": interval[0]}
         shown = [
@@ -61,8 +62,9 @@ def test_a_ratio_is_told_from_the_end_that_it_misses(value):
     for readings in (rows, [*rows, ("s", 0.06, 0.06)], rows + [("s", 0.06, 0.06)] * 4):
         said = decide_deterministic(readings, region, None, None, Tier.AT_SCOPE, Tier.AT_SCOPE)[2]
         assert value in said.replace(",", "")
-    analysis = {"estimate": float(value), "design": "deterministic"}
-    assert tables.estimate({"region": region, "analysis": analysis}).replace(",", "") == value
+    analysis = {"estimate": float(value), "interval": None, "scale": "ratio"}
+    claim = {"region": region, "record": {"test": {"direction": None, "sesoi": None}}}
+    assert tables.estimate({**claim, "analysis": analysis}).replace(",", "") == value
 
 
 def test_an_estimate_is_told_from_the_smallest_effect_of_interest():
@@ -95,7 +97,9 @@ def test_a_probability_is_told_from_the_limits_of_the_rule(value, shown):
 )
 def test_registered_numbers_are_not_rounded(value, shown):
     assert as_written(value) == shown
-    assert tables.claimed({"claimed": {"at_most": value}}) == f"at most {shown.replace('-', '−')}"
+    bound = dict.fromkeys(("value", "at_least", "low", "high")) | {"at_most": value}
+    claim = {"claimed": bound, "unit": "ratio"}
+    assert tables.claimed(claim) == f"at most {shown.replace('-', '−')}"
 
 
 def test_what_cannot_be_told_apart_keeps_the_usual_digits():
