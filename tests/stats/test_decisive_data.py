@@ -7,8 +7,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from kensho.claims.designs import Test
 from kensho.claims.model import Claim
 from kensho.stats.judge import judge
+from kensho.stats.units import one_scale
+from pydantic import TypeAdapter
 from scipy import stats
 
 SIDES = {arm: {"arm": arm, "metric": "score"} for arm in ("a", "b")}
@@ -111,7 +114,7 @@ def test_scores_that_never_differ_say_what_does_not_vary(values):
 )  # fmt: skip
 def test_a_design_has_a_floor_whatever_is_registered(test, values, needed):
     tables = {arm: table(arm, found) for arm, found in zip("ab", values)}
-    unit = {"proportion": "share", "paired_log_ratio": "ratio"}.get(test["design"], "points")
+    unit = {"proportion": "share", "paired_log_ratio": "ratio"}.get(test["design"], "score")
     found = judged({**test, "direction": "greater", "min_units": 2}, tables, unit=unit)
     assert (found["verdict"], found["reason"]) == ("INCONCLUSIVE", "UNITS")
     assert f"{len(values[0])} units are too few, {needed} are needed" in found["sentence"]
@@ -144,6 +147,68 @@ def test_a_figure_that_the_scores_cannot_reach_asks_for_their_range(region):
     tables = {arm: table(arm, scores(0.5, 0.1, seed=i, high=1)) for i, arm in enumerate("ab")}
     with pytest.raises(ValueError, match=r"cannot reach the claimed region .* test.range"):
         judged({**SCORES, "region": region}, tables)
+
+
+@pytest.mark.parametrize("unit", ["points", "ポイント", "pt"])
+@pytest.mark.parametrize("range", [None, [0, None]])
+def test_points_of_scores_that_may_be_shares_are_refused(unit, range):
+    tables = {
+        arm: table(arm, scores(m, 0.1, seed=1, high=1)) for arm, m in (("a", 0.6), ("b", 0.5))
+    }
+    equal = {**SCORES, "region": [-1, 1], "range": range}
+    with pytest.raises(ValueError, match=r"more than one way; .*range: \[0, 1\].*\(5 is 0.05\)"):
+        judged(equal, tables, unit=unit)
+
+
+TASKS = {"design": "tasks", "on": "average", "readings": PAIRED["readings"]}
+OF_SCORES = {"region": [5, None], "direction": "greater", "prior": {"location": 5, "spread": 10}}
+MIXED = {
+    "percentage points": ({**SCORES, **OF_SCORES, "range": [0, 100]}, 100, "percentage points"),
+    "own points": ({**SCORES, **OF_SCORES}, 100, "points"),
+    "a gain": (
+        {"design": "ratio_of_means", "readings": RATIO, "region": [1.1, None], "sesoi": 1.01},
+        *(100, "ratio"),
+    ),
+    "means of tasks": (
+        {**TASKS, **OF_SCORES, "prior": {"ability": 50, "spread": 20}, "levels": ["task"]},
+        *(100, "score"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MIXED)
+def test_shares_beside_percentages_are_refused(case):
+    test, factor, unit = MIXED[case]
+    shares = scores(0.5, 0.1, n=60, high=1)
+    tables = {"a": table("a", factor * shares), "b": table("b", shares)}
+    with pytest.raises(ValueError, match=r"no score of b/score is above 1, those of a/score reach"):
+        judged(test, tables, unit=unit)
+
+
+def test_a_task_on_another_scale_than_its_arm_is_found_among_the_others():
+    names = [f"t{i % 3}/q{i}" for i in range(60)]
+    shares = scores(0.5, 0.1, n=60, high=1)
+    percent = np.where(np.arange(60) % 3, 1, 100) * shares
+    tables = {arm: table(arm, v).assign(block=names) for arm, v in (("a", percent), ("b", shares))}
+    prior = {"ability": 50, "spread": 20}
+    with pytest.raises(ValueError, match=r"b/score is above 1, .* \(task t0\): shares beside"):
+        judged({**TASKS, **OF_SCORES, "prior": prior}, tables, unit="score")
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [
+        ([[0.4, 55.0, 30.0], [0.1, 0.9, 0.2]], "chrF"),  # says what scale it is on
+        ([[8.0, 9.0, 10.0], [0.0, 1.0, 1.0]], "score"),  # marks up to 10
+        ([[40.0, 55.0, 30.0], [0.0, 0.0, 0.0]], "score"),  # nothing right
+        ([[0.4, 55.0, 30.0], [0.1, 12.0, 1.2]], "score"),
+    ],
+)
+def test_one_scale_is_taken_for_one(values, unit):
+    test = TypeAdapter(Test).validate_python(
+        {**SCORES, "experiment": "e", "region": [1, None], "sesoi": 1}
+    )
+    one_scale(test, {arm: table(arm, v, unit=unit) for arm, v in zip("ab", values, strict=True)})
 
 
 @pytest.mark.parametrize(("unit", "of_scores"), [("chrF", "BLEU"), ("nat", "bit"), ("s", "ms")])

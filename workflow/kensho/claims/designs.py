@@ -75,10 +75,6 @@ class PairedDifference(Registered):
         if self.outcome == "binary":
             if self.range is not None:
                 raise ValueError("range is for scores: right or wrong is 0 or 1; leave it out")
-            if any(end is not None and abs(end) > 1 for end in self.region) or self.sesoi > 1:
-                raise ValueError(
-                    "accuracies differ by -1 to 1 (0.05 is 5 points): mend region and sesoi"
-                )
         elif self.prior is None:
             raise ValueError(
                 "scores need 'prior: {location: ..., spread: ...}', scales of the difference and "

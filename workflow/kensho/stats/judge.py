@@ -62,6 +62,8 @@ def judge(
             )
     if test.scale in ("difference", "level"):
         units.scores_fit(claim.unit, test, tables)
+    if test.scale == "difference" or test.design in ("ratio_of_means", "formula"):
+        units.one_scale(test, tables)
     used = {arm: conditions[arm] for arm in test.arms}
     tier = max((_tier(arm, used[arm], test.experiment) for arm in used), key=Tier.rank)
     analysis = _empty(claim, alpha, family_size) | {
