@@ -32,7 +32,7 @@ def table(arm, values, metric="score", unit="score", clusters=None):
     return frame.assign(experiment="e", arm=arm, metric=metric, unit=unit)
 
 
-def judged(test, tables, unit="points", claimed=None):
+def judged(test, tables, unit="points", claimed=None, conditions=None):
     low, high = test["region"]
     ends = {"at_least": low, "at_most": high, "low": low, "high": high}
     keys = ["at_most"] if low is None else ["at_least"] if high is None else ["low", "high"]
@@ -44,7 +44,7 @@ def judged(test, tables, unit="points", claimed=None):
             "test": {"experiment": "e", "sesoi": 0.01, **test}, "not_tested": None,
         }
     )  # fmt: skip
-    conditions = {arm: {"tier": "published"} for arm in tables}
+    conditions = {arm: {"tier": "published"} | (conditions or {}).get(arm, {}) for arm in tables}
     return judge(claim, tables, conditions, family_size=1, alpha=0.05, seed=1, draws=1000)[0]
 
 
@@ -91,6 +91,23 @@ def test_a_prompt_always_won_decides():
     test = {"design": "win_rate", "comparison": "a", "region": [0.8, None], "direction": "greater"}
     found = judged(test, {"a": pd.concat(orders, ignore_index=True)}, unit="share")
     assert found["verdict"] == "VERIFIED", found["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        ({**BINARY, "region": [0.5, None]}, True),
+        (
+            {**PAIRED, "design": "unpaired_difference", "outcome": "binary", "region": [0.5, 1]},
+            False,
+        ),
+        ({**SHARE, "region": [0.5, None]}, False),
+    ],
+)
+def test_the_sentence_says_where_names_alone_pair_the_arms(test, said):
+    conditions = {arm: {"names_alone": arm == "a"} for arm in "ab"}
+    found = judged(test, alike([1, 0, 1]), unit="share", conditions=conditions)
+    assert ("The items are paired by their names alone." in found["sentence"]) == said
 
 
 @pytest.mark.parametrize("values", [[6.5] * 40, [0.1] * 40, list(range(40))])
