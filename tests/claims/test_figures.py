@@ -26,7 +26,7 @@ MEAN = {**SHARE, "design": "mean_score", "prior": {"location": 100, "spread": 20
 
 
 def record(test, unit, claimed, region, **more):
-    ratio = test["design"] == "ratio_of_means"
+    ratio = "ratio" in test["design"]
     registered = {"experiment": "own", "region": region, "sesoi": 1.01 if ratio else 0.01}
     return {
         "id": "OWN-1",
@@ -144,3 +144,32 @@ def test_an_arm_is_not_compared_with_itself(test, sides):
     region = [1.1, None] if test["design"] == "ratio_of_means" else [0.05, None]
     with pytest.raises(ValidationError, match="both sides are base/score: nothing is compared"):
         Claim.model_validate(record(test, "score", {"at_least": region[0]}, region))
+
+
+TIMES = {**RATIO, "design": "paired_log_ratio"}
+
+
+@pytest.mark.parametrize(
+    "levels", [["run"], ["trial"], ["process"], ["repetition", "item"], ["回"]]
+)
+def test_the_units_of_times_say_whether_they_ran_in_order(levels):
+    given = record(TIMES, "ratio", {"at_least": 1.1}, [1.1, None], levels=levels)
+    with pytest.raises(ValidationError, match=f"levels: '{levels[0]}' .*write block for repeated"):
+        Claim.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("levels", "in_order", "floor"),
+    [
+        (["block"], True, 10),
+        (["block", "item"], True, 10),  # each run goes through the items
+        (["seed"], False, 3),
+        (["seed", "item"], False, 3),
+        (["item"], False, 5),
+        (["passage", "sentence"], False, 5),
+    ],
+)
+def test_repeated_runs_are_in_order_whatever_they_go_through(levels, in_order, floor):
+    given = record(TIMES, "ratio", {"at_least": 1.1}, [1.1, None], levels=levels, min_units=2)
+    test = Claim.model_validate(given).test
+    assert (test.in_order, test.needed_units) == (in_order, floor)

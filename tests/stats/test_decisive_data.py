@@ -126,12 +126,22 @@ def test_scores_that_never_differ_say_what_does_not_vary(values):
          [[2.0, 2.1, 2.2], [1.0, 1.1, 1.0]], 10),
         ({"design": "paired_log_ratio", "readings": RATIO, "region": [1.1, None], "sesoi": 1.05,
           "levels": ["seed"]}, [[2.0, 2.1], [1.0, 1.1]], 3),
+        ({"design": "paired_log_ratio", "readings": RATIO, "region": [1.1, None], "sesoi": 1.05,
+          "levels": ["item"]}, [[2.0, 2.1, 2.2], [1.0, 1.1, 1.0]], 5),
+        ({"design": "peak_memory", "readings": RATIO, "region": [1.1, None], "sesoi": 1.05},
+         [[2.0, 2.1], [1.0, 1.1]], 3),
         ({**SHARE, "region": [0.5, None]}, [[1, 1], [1, 1]], 10),
     ],
 )  # fmt: skip
 def test_a_design_has_a_floor_whatever_is_registered(test, values, needed):
     tables = {arm: table(arm, found) for arm, found in zip("ab", values)}
-    unit = {"proportion": "share", "paired_log_ratio": "ratio"}.get(test["design"], "score")
+    unit = (
+        "ratio"
+        if test["readings"] == RATIO
+        else "share"
+        if test["design"] == "proportion"
+        else "score"
+    )
     found = judged({**test, "direction": "greater", "min_units": 2}, tables, unit=unit)
     assert (found["verdict"], found["reason"]) == ("INCONCLUSIVE", "UNITS")
     assert f"{len(values[0])} units are too few, {needed} are needed" in found["sentence"]
