@@ -32,7 +32,7 @@ def table(arm, values, metric="score", unit="score", clusters=None):
     return frame.assign(experiment="e", arm=arm, metric=metric, unit=unit)
 
 
-def judged(test, tables, unit="points", claimed=None, conditions=None):
+def judged(test, tables, unit="points", claimed=None, conditions=None, draws=1000):
     low, high = test["region"]
     ends = {"at_least": low, "at_most": high, "low": low, "high": high}
     keys = ["at_most"] if low is None else ["at_least"] if high is None else ["low", "high"]
@@ -45,7 +45,7 @@ def judged(test, tables, unit="points", claimed=None, conditions=None):
         }
     )  # fmt: skip
     conditions = {arm: {"tier": "published"} | (conditions or {}).get(arm, {}) for arm in tables}
-    return judge(claim, tables, conditions, family_size=1, alpha=0.05, seed=1, draws=1000)[0]
+    return judge(claim, tables, conditions, family_size=1, alpha=0.05, seed=1, draws=draws)[0]
 
 
 def alike(values, **more):
@@ -174,6 +174,61 @@ def test_a_figure_that_the_scores_cannot_reach_asks_for_their_range(region):
     tables = {arm: table(arm, scores(0.5, 0.1, seed=i, high=1)) for i, arm in enumerate("ab")}
     with pytest.raises(ValueError, match=r"cannot reach the claimed region .* test.range"):
         judged({**SCORES, "region": region}, tables)
+
+
+def of_tasks(a, b, items=40):
+    """Right answers of two arms to the items of each task, by their number."""
+    names = [f"t{t}/q{i}" for t in range(len(a)) for i in range(items)]
+    return {
+        arm: table(arm, [float(i < n) for n in right for i in range(items)]).assign(block=names)
+        for arm, right in (("a", a), ("b", b))
+    }
+
+
+MOST = {"design": "tasks", "on": "at_least", "at_least": 4, "readings": PAIRED["readings"]}
+ALIKE_ON_A_TASK = {
+    "one task answered alike, four others won": (
+        (MOST, [36, 34, 35, 37, 20, 36], [10, 12, 9, 11, 20, 12]), "VERIFIED"
+    ),
+    "all tasks, one answered alike": (
+        ({**MOST, "on": "all", "at_least": None}, [36, 34, 35, 20], [10, 12, 9, 20]), "INCONCLUSIVE"
+    ),
+    "one task won on every item, three others": (
+        (MOST, [36, 34, 35, 37, 40, 36], [10, 12, 30, 30, 0, 30]), "PARTIAL"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ALIKE_ON_A_TASK)
+def test_tasks_that_do_not_vary_take_no_verdict_from_the_others(case):
+    (test, a, b), verdict = ALIKE_ON_A_TASK[case]
+    test = {**test, "region": [0.05, None], "direction": "greater", "levels": ["task", "item"]}
+    found = judged(test, of_tasks(a, b), unit="share", draws=2500)
+    assert found["verdict"] == verdict, found["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        (
+            {**MOST, "at_least": 1},
+            "on every item of task 't1', and nothing says what the scores can",
+        ),
+        ({**MOST, "on": "average", "at_least": None}, "6 tasks and one difference between a and b"),
+        (
+            {"design": "rank_order", "models": ["a", "b"], "metric": "score", "order": "first"},
+            "6 tasks and one difference between a and b on all",
+        ),
+    ],
+)
+def test_what_does_not_vary_over_tasks_is_said(test, said):
+    tables = of_tasks([20] * 6, [20] * 6)  # alike, of scores without known ends
+    if test.get("at_least"):
+        tables = of_tasks([30] * 6, [10, 30, *[12] * 4])
+    test = {**test, "prior": {"ability": 5, "spread": 2}, "levels": ["task", "item"]}
+    found = judged({**test, "region": [0.5, None], "min_units": 5}, tables, unit="score")
+    assert (found["verdict"], found["reason"]) == ("NOT TESTED", "CONSTANT")
+    assert said in found["sentence"]
 
 
 @pytest.mark.parametrize("unit", ["points", "ポイント", "pt"])
