@@ -167,7 +167,7 @@ if workflow.is_main_process:
     except ValueError as error:
         problems.append(str(error))
     problems += external.missing(EXTERNAL, Path("results/benchmark_data"))
-    if "own" in sys.argv and not BRINGING:
+    if "own" in sys.argv and CLAIMS and not BRINGING:
         problems.append("own: no claim brings tables (test.external), see docs/own-results.md")
     missing = [n for n in NEEDED if not Path(f"results/sources/{n}/record.json").exists()]
     # preflight lists them beside everything else that it finds; the others go without

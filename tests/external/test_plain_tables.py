@@ -275,3 +275,13 @@ def test_a_table_without_a_column_of_arms_is_of_one_arm():
         observe(*tables)
     found = observe(tables[0], {**tables[1], "score": "other"})
     assert of_arms(found) == {"base": {"a": 1, "b": 2}, "tuned": {"a": 3, "b": 4}}
+
+
+@pytest.mark.parametrize("tie", ["tie", "Tie", "TIE"])
+def test_a_tie_is_one_however_it_is_written(tie):
+    put("wins.csv", f"prompt,order,winner\np1,tuned,{tie}\np1,base,{tie}\n")
+    found = observe({"path": "wins.csv", "format": "pairwise", "arm": "tuned"}, arms=["tuned"])
+    assert list(found["tuned"][0]["value"]) == [0.5, 0.5]
+    put("arena.csv", f"prompt,first,second,winner\np1,a,b,{tie}\n")
+    found = observe({"path": "arena.csv", "format": "comparisons", "arm": "x"}, arms=["x"])
+    assert list(found["x"][0]["value"]) == [0.5]

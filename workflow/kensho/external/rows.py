@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -118,8 +119,15 @@ def number(value: object, name: str, where: At, decimal: str | None = None) -> f
     if math.isfinite(found) and not (isinstance(cell, str) and "_" in cell):
         return found
     hint = " with a decimal comma" if decimal == "," else ""
-    if not hint and re.fullmatch(r"\s*[-+]?[0-9]+,[0-9]+\s*", str(value)):
+    plain = unicodedata.normalize("NFKC", str(value)).strip().casefold()
+    if not hint and re.fullmatch(r"[-+]?[0-9]+,[0-9]+", plain):
         hint = "; if this is a decimal comma, say decimal: ','"
+    elif plain in ("true", "false", "yes", "no"):
+        hint = "; write 1 or 0"
+    elif re.fullmatch(r"[-+]?[0-9.]+%", plain):
+        hint = "; write it without %"
+    elif re.fullmatch(r"[-+]?[0-9.]+", plain) and plain != str(value).strip():
+        hint = "; write it in half-width figures"
     raise ValueError(f"{where}: {name} is '{shown(value, 40)}', not a finite number{hint}")
 
 

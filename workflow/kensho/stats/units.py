@@ -159,8 +159,8 @@ def scores_fit(unit: str, test: Test, tables: Tables) -> None:
                  for end, far in zip(declared, (-math.inf, math.inf), strict=True))  # fmt: skip
     for row in table[~table["value"].between(low, high)].head(1).itertuples():
         raise ValueError(
-            f"{where}/{row.arm}.csv, line {row.Index + 2}: {row.metric} is {row.value:g}, "
-            f"outside test.range [{low:g}, {high:g}]; mend the range or the table"
+            f"{where}/{row.arm}.csv, line {row.Index + 2}: {row.metric} of '{row.block}' is "
+            f"{row.value:g}, outside test.range [{low:g}, {high:g}]; mend the range or the table"
         )
     if test.range == [0, 100] and highest <= 1 and lowest < highest:
         raise ValueError(
