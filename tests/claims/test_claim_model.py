@@ -163,7 +163,7 @@ def test_region_must_hold_the_claimed_set(unit, claimed, region, mend):
 @pytest.mark.parametrize("name", ["主張-1", "1-OWN", "OWN 1", "own/1", "OWN_1"])
 def test_an_id_names_files(name):
     (line,) = lines(changed(id=name))
-    assert f"'{name}' names files: write a letter from A to Z" in line
+    assert "id: expected a letter from A to Z" in line and line.endswith(f"found '{name}'")
 
 
 def test_region_must_lie_on_the_side_of_the_direction():

@@ -65,7 +65,7 @@ class Compared(Record):
     def _sides_differ(self) -> Self:
         one, other = self.sides
         if one == other:
-            raise ValueError(f"both sides are {one.arm}/{one.metric}: nothing is compared")
+            raise ValueError(f"both sides are {one.arm}/{one.metric}: one must be another")
         return self
 
 

@@ -47,9 +47,9 @@ class PairedRatio(Registered):
         for level in self.levels:
             if level not in ("block", "seed", *THINGS):
                 raise ValueError(
-                    f"levels: '{level}' does not say whether its units ran one after the other: "
-                    "write block for repeated runs of whatever kind, seed for trainings, or what "
-                    f"each unit is ({', '.join(THINGS)})"
+                    "levels: expected block for repeated runs of whatever kind, seed for trainings "
+                    f"or what each unit is ({', '.join(THINGS)}), found '{level}', which does not "
+                    "say whether its units ran one after the other"
                 )
         return self
 

@@ -105,13 +105,13 @@ def on_range(
         reach += " (5 percentage points are 0.05)"
     for end in region:
         if end is not None and not lowest <= end <= highest:
-            raise ValueError(f"region: {end:g} is no {reach}; mend the region, or a declared range")
+            raise ValueError(f"region: {end:g} is no {reach}: it must be one")
     above, below = region
     if (above is None or above <= lowest) and (below is None or below >= highest):
-        raise ValueError(f"region: would hold for any {reach}; mend it")
+        raise ValueError(f"region: must be narrower, it would hold for any {reach}")
     if scale != "difference":
         return
     if above == highest or below == lowest:
-        raise ValueError(f"region: holds no {reach} but the farthest; mend it")
+        raise ValueError(f"region: must be wider, it holds no {reach} but the farthest")
     if sesoi >= highest:
-        raise ValueError(f"sesoi: no {reach} is larger than {sesoi:g}; mend it")
+        raise ValueError(f"sesoi: must be smaller, no {reach} is larger than {sesoi:g}")

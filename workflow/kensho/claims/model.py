@@ -7,6 +7,7 @@ import json
 import math
 import re
 from enum import StrEnum
+from textwrap import shorten
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -112,8 +113,8 @@ class Claim(Record):
     def _id_names_files(cls, name: str) -> str:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9.-]*", name):
             raise ValueError(
-                f"'{name}' names files: write a letter from A to Z, then such letters, digits, '.' "
-                "and '-' (the statement may be in any language)"
+                "expected a letter from A to Z, then such letters, digits, '.' and '-', since it "
+                f"names files; found '{shorten(name, 60, placeholder=' …')}'"
             )
         return name
 
