@@ -33,7 +33,7 @@ why: .venv/installed
 	@.venv/bin/python workflow/scripts/why.py $(TARGET)
 
 verify: .venv/installed
-	@$(SNAKEMAKE) verify --quiet all
+	@$(SNAKEMAKE) verify --quiet rules
 
 test: .venv/installed
 	.venv/bin/python -m pytest

@@ -137,25 +137,33 @@ def test_missing_key_is_named():
 
 
 @pytest.mark.parametrize(
-    ("unit", "claimed", "region", "agrees"),
+    ("unit", "claimed", "region", "mend"),
     [
-        ("ratio", {"value": 2}, [1.8, 2.2], True),
-        ("ratio", {"value": 2.3}, [1.8, 2.2], False),
-        ("ratio", {"low": 1.5, "high": 2}, [1.8, 2.2], False),
-        ("ratio", {"at_least": 1.8}, [1.8, None], True),
-        ("ratio", {"at_least": 1.9}, [1.8, None], False),
-        ("gain", {"at_most": 0.25}, [1.0, 1.25], True),
-        ("gain", {"at_most": 0.5}, [1.0, 1.25], False),
-        ("percent gain", {"value": 78}, [1.6, 1.96], True),
-        ("percent gain", {"value": 78}, [70, 86], False),
+        ("ratio", {"value": 2}, [1.8, 2.2], None),
+        ("ratio", {"value": 2.3}, [1.8, 2.2], "ends on both sides of it"),
+        ("ratio", {"low": 1.5, "high": 2}, [1.8, 2.2], "[1.5, 2]"),
+        ("ratio", {"at_least": 1.8}, [1.8, None], None),
+        ("ratio", {"at_least": 1.9}, [1.8, None], "[1.9, null]"),
+        ("gain", {"at_most": 0.25}, [1.0, 1.25], None),
+        ("gain", {"at_most": 0.5}, [1.0, 1.25], "[null, 1.5]"),
+        ("percent gain", {"value": 78}, [1.6, 1.96], None),
+        ("percent gain", {"value": 78}, [70, 86], "ends on both sides of it"),
+        ("percent less", {"at_most": 20}, [None, 1.8], "[0.8, null]"),
     ],
 )
-def test_region_must_hold_the_claimed_set(unit, claimed, region, agrees):
-    record = changed(unit=unit, claimed=claimed, test__region=region)
-    if agrees:
+def test_region_must_hold_the_claimed_set(unit, claimed, region, mend):
+    record = changed(unit=unit, claimed=claimed, test__region=region, test__direction=None)
+    if mend is None:
         assert Claim.model_validate(record).test.region == region
     else:
-        assert "does not hold the claimed set" in lines(record)[0]
+        (line,) = lines(record)
+        assert "does not hold the claimed set" in line and line.endswith(f"write {mend}")
+
+
+@pytest.mark.parametrize("name", ["主張-1", "1-OWN", "OWN 1", "own/1", "OWN_1"])
+def test_an_id_names_files(name):
+    (line,) = lines(changed(id=name))
+    assert "id: expected a letter from A to Z" in line and line.endswith(f"found '{name}'")
 
 
 def test_region_must_lie_on_the_side_of_the_direction():

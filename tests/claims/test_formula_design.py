@@ -136,9 +136,9 @@ def test_strata_are_fixed_and_the_next_level_is_the_unit():
         ({"levels": ["sigma"]}, "'sigma' is a name of the model's own"),
         ({"levels": ["arm", "item"]}, "'arm' is a name of the model's own"),
         ({"levels": ["task", "effect"]}, "'effect' is a name of the model's own"),
-        ({"region": [5.0, None]}, "shares differ by -1 to 1"),
-        ({"sesoi": 2.0}, "shares differ by -1 to 1"),
-        ({"likelihood": "beta_binomial", "region": [-1.5, 0.5]}, "shares differ by -1 to 1"),
+        ({"region": [5.0, None]}, "region: 5 is no difference of scores from 0 to 1"),
+        ({"sesoi": 2.0}, "sesoi: must be smaller, no difference of scores"),
+        ({"likelihood": "beta_binomial", "region": [-1.5, 0.5]}, "region: -1.5 is no difference"),
         (
             {"likelihood": "beta_binomial", "formula": "score ~ arm + replicate"},
             "unknown column 'replicate'",

@@ -69,6 +69,14 @@ FAULTS = {
         "scores.csv holds one mean for each task and no items, so levels must be [task]; for "
         "items bring the log that --log_samples writes",
     ),
+    "one log for two arms": (
+        {"external": [one(a, format="lm-eval", metric="score") for a in ("base", "tuned")]},
+        "[1].path: scores.csv is of 'base' too; bring one of each",
+    ),
+    "one list of comparisons for two arms": (
+        {"external": [one(a, format="comparisons") for a in ("base", "tuned")]},
+        "[1].path: scores.csv is of 'base' too",
+    ),
     "a metric that no table gives": (
         whole(score="points"),
         "metric: the tables of 'base' give no 'score', known: points",

@@ -79,6 +79,26 @@ BAD = {
         lambda: csv(SCORES, decimal=","),
         r"scores\.csv, line 5: score is '4.5', not a finite number with a decimal comma",
     ),
+    "a truth value": (
+        lambda: csv(SCORES.replace("4.5", "True")),
+        r"scores\.csv, line 5: score is 'True', not a finite number; write 1 or 0",
+    ),
+    "percent": (
+        lambda: csv(SCORES.replace("4.5", "85%")),
+        r"scores\.csv, line 5: score is '85%', not a finite number; write it without %",
+    ),
+    "full-width percent": (
+        lambda: csv(SCORES.replace("4.5", "８５％")),
+        r"scores\.csv, line 5: score is '８５％', not a finite number; write it without %",
+    ),
+    "full-width figures": (
+        lambda: csv(SCORES.replace("4.5", "１０．1")),
+        r"scores\.csv, line 5: score is '１０．1', .*; write it in half-width figures",
+    ),
+    "a column for each arm": (
+        lambda: csv("item,base,tuned\na,1,2\n", arm="base"),
+        r"scores\.csv, line 1: no column 'score', .*; if each arm has .* say layout: wide",
+    ),
     "short row": (lambda: csv(SCORES + "tuned,c\n"), r"scores\.csv, line 6: not 3 cells"),
     "long row": (lambda: csv(SCORES + "tuned,c,1,2\n"), r"scores\.csv, line 6: not 3 cells"),
     "open quote": (
@@ -231,8 +251,8 @@ KINDS = {  # a file read under a format, and what is said of it
     "a list of JSON": ("csv", json.dumps(ROWS, indent=2), "this is JSON lines; say format: jsonl"),
     "means of tasks": ("csv", RESULTS, "this is results.json of lm-evaluation-harness, one mean"),
     "means for a log": ("lm-eval", RESULTS, "log that --log_samples writes"),
-    "CSV for JSON": ("jsonl", SCORES, "this is no JSON lines but text; if it is a table, say"),
-    "CSV for a log": ("lm-eval", SCORES, "this is no a log of lm-evaluation-harness but text"),
+    "CSV for JSON": ("jsonl", SCORES, "this is text and not JSON lines; if it is a table, say"),
+    "CSV for a log": ("lm-eval", SCORES, "this is text and not a log of lm-evaluation-harness"),
     "tabs": (
         "csv",
         SCORES.replace(",", "\t"),

@@ -2,10 +2,11 @@
 
 import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from brought import BASE, TUNED, both_logs, log, logs, observe, of_arms, put, sample, values
+from brought import BASE, TUNED, both_logs, lines, log, logs, observe, of_arms, put, sample, values
 from kensho import observations
 from kensho.files import sha256
 
@@ -251,6 +252,80 @@ def test_a_pairing_that_cannot_be_checked_is_a_deviation(case):
         assert bool(conditions["deviations"]) == (arm in arms)
 
 
+def redacted(number):
+    return {"question": "REDACTED", "idx": number}
+
+
+ALIKE = {  # what every sample of two logs says of its document
+    "a running number": lambda n: {"doc": {"id": n, "split": "validation"}},
+    "a running name": lambda n: {"doc": {"id": f"validation-{n}"}},
+    "a text taken out": lambda n: {"doc": redacted(n)},
+    "a label": lambda n: {"doc": {"label": ("entailment", "neutral")[n % 2]}},
+    "a constant hash": lambda n: {"doc_hash": "abc"},
+    "a constant prompt": lambda n: {"arguments": [["Q: [removed]", " 1"]]},
+    "a text taken out and a constant prompt": lambda n: {
+        "doc": redacted(n), "arguments": [["Q: [removed]"]],
+    },
+}  # fmt: skip
+
+
+def six(says, **more):
+    return lines([stripped(n, acc=float(n % 2), **says(n), **more) for n in range(6)])
+
+
+@pytest.mark.parametrize("case", ALIKE)
+def test_what_is_alike_in_all_items_tells_none_of_them(case):
+    put(BASE, six(ALIKE[case]))
+    put(TUNED, six(ALIKE[case], run=2))
+    for arm, (_, conditions) in observe(*logs()).items():
+        (said,) = conditions["deviations"]
+        assert said.startswith(f"6 of 6 items: nothing in the tables of '{arm}'")
+        assert conditions["names_alone"]
+
+
+TASKS = {
+    "in the names of files": ("tuned/samples_jcola_2026-05-01T10-00-00.000001.jsonl", {}),
+    "in the lines": (TUNED, {"task": "jcola"}),
+    "in the lines, beside constants": (TUNED, {"task": "jcola", "doc": {"question": "REDACTED"}}),
+}
+
+
+@pytest.mark.parametrize("case", TASKS)
+def test_logs_of_two_tasks_are_not_paired_by_the_names_of_their_items(case):
+    path, more = TASKS[case]
+    put(BASE, six(lambda n: {}))
+    put(path, six(lambda n: {}, **more))
+    tuned = {**logs()[1], "path": path}
+    with pytest.raises(ValueError, match=f"^{path}, line 1: item '0' .*the task differs, and no"):
+        observe(logs()[0], tuned)
+    named = [{**table, "task": "quiz"} for table in (logs()[0], tuned)]  # the user says so
+    assert all(conditions["names_alone"] for _, conditions in observe(*named).values())
+
+
+def test_two_prompts_of_the_same_documents_are_paired_whatever_their_tasks():
+    put(BASE, log([1.0, 0.0], task="jnli-0.3"))
+    put(TUNED, log([0.0, 0.0], task="jnli-0.5", arguments=None))
+    assert not any(conditions["names_alone"] for _, conditions in observe(*logs()).values())
+
+
+@pytest.mark.parametrize("other", [BASE, f"./{BASE}", "linked.jsonl"])
+def test_one_log_is_not_two_arms(other):
+    put(BASE, log([1.0, 0.0]))
+    Path("linked.jsonl").symlink_to(BASE)
+    with pytest.raises(ValueError, match="line 1: this result is counted for 'base' and for anoth"):
+        observe(logs()[0], {**logs()[1], "path": other})
+
+
+def test_two_metrics_and_two_filters_of_one_log_are_two_arms():
+    put(BASE, log([1.0, 0.0]))
+    found = observe(logs()[0], {**logs(metric="acc_norm")[1], "path": BASE})
+    assert of_arms(found) == {"base": {"0": 1, "1": 0}, "tuned": {"0": 0, "1": 0}}
+    put(BASE, log([1.0, 0.0], filter="strict") + log([1.0, 1.0], filter="flexible"))
+    base, tuned = logs()
+    found = observe({**base, "filter": "strict"}, {**tuned, "path": BASE, "filter": "flexible"})
+    assert of_arms(found) == {"base": {"0": 1, "1": 0}, "tuned": {"0": 1, "1": 1}}
+
+
 def test_a_log_beside_a_table_of_the_same_names_is_a_deviation():
     put(BASE, log([1.0, 0.0]))
     put("tuned.csv", "item,acc\n0,1\n1,1\n")
@@ -324,3 +399,49 @@ def test_means_of_two_versions_of_a_task_are_refused():
     tables = [results(OLD), {**results(OLD), "path": "other.json", "arm": "tuned"}]
     with pytest.raises(ValueError, match=r"^other\.json, task 1: item 'jnli' .*version differs"):
         observe(*tables, levels=["task"])
+
+
+def test_means_of_two_numbers_of_examples_are_refused():
+    shots = [{**OLD, "n-shot": {"jnli": n, "jsquad": 4}} for n in (0, 5)]
+    put("other.json", json.dumps(shots[1]))
+    tables = [results(shots[0]), {**results(shots[0]), "path": "other.json", "arm": "tuned"}]
+    with pytest.raises(ValueError, match=r"^other\.json, task 1: item 'jnli' .*n-shot differs"):
+        observe(*tables, levels=["task"])
+    put("other.json", json.dumps(OLD))  # which does not say it
+    assert observe(*tables, levels=["task"])["base"][1]["deviations"] == []
+
+
+def test_means_without_versions_are_paired_by_the_names_of_tasks_alone():
+    put("other.json", json.dumps({**OLD, "versions": {}}))
+    tables = [results(OLD), {**results(OLD), "path": "other.json", "arm": "tuned"}]
+    found = observe(*tables, levels=["task"])
+    assert found["base"][1]["deviations"] == []
+    assert found["tuned"][1]["deviations"][0].startswith("2 of 2 items: nothing in the tables")
+
+
+AVERAGES = [
+    "all",
+    "_all_",
+    "Average",
+    "_average_",
+    "leaderboard|mmlu:_average|5",
+    "macro_avg",
+    "平均",
+]
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+def test_the_average_of_the_tasks_is_no_task(name):
+    tasks = {
+        "harness|arc:t0|25": {"acc": 0.5},
+        "overall_reasoning": {"acc": 0.7},
+        "allsides": {"acc": 0.1},
+    }
+    found = observe(
+        results({"results": {name: {"acc": 0.6}, **tasks}}), arms=["base"], levels=["task"]
+    )
+    assert of_arms(found) == {"base": {task: means["acc"] for task, means in tasks.items()}}
+    put("table.csv", f"arm,task,acc\nbase,t1,0.5\nbase,{name},0.5\n")
+    table = {"path": "table.csv", "format": "csv", "score": "acc"}
+    with pytest.raises(ValueError, match=r"line 3: the task '.*' is by its name the mean"):
+        observe(table, arms=["base"], levels=["task"])

@@ -265,3 +265,23 @@ def test_items_that_nothing_pairs_need_no_partner():
     put("scores.csv", "arm,item,score\nbase,a,1\nbase,b,2\ntuned,c,3\n")
     found = observe({"path": "scores.csv", "format": "csv"}, paired=False)
     assert of_arms(found) == {"base": {"a": 1, "b": 2}, "tuned": {"c": 3}}
+
+
+def test_a_table_without_a_column_of_arms_is_of_one_arm():
+    put("scores.csv", "item,score,other\na,1,3\nb,2,4\n")
+    table = {"path": "scores.csv", "format": "csv", "metric": "score"}
+    tables = [{**table, "arm": arm} for arm in ("base", "tuned")]
+    with pytest.raises(ValueError, match=r"^scores\.csv, line 2: this result is counted for"):
+        observe(*tables)
+    found = observe(tables[0], {**tables[1], "score": "other"})
+    assert of_arms(found) == {"base": {"a": 1, "b": 2}, "tuned": {"a": 3, "b": 4}}
+
+
+@pytest.mark.parametrize("tie", ["tie", "Tie", "TIE"])
+def test_a_tie_is_one_however_it_is_written(tie):
+    put("wins.csv", f"prompt,order,winner\np1,tuned,{tie}\np1,base,{tie}\n")
+    found = observe({"path": "wins.csv", "format": "pairwise", "arm": "tuned"}, arms=["tuned"])
+    assert list(found["tuned"][0]["value"]) == [0.5, 0.5]
+    put("arena.csv", f"prompt,first,second,winner\np1,a,b,{tie}\n")
+    found = observe({"path": "arena.csv", "format": "comparisons", "arm": "x"}, arms=["x"])
+    assert list(found["x"][0]["value"]) == [0.5]

@@ -127,6 +127,21 @@ def test_two_logs_of_inspect_are_held_against_each_other():
         observe(*tables)
 
 
+def test_constant_inputs_of_inspect_tell_no_sample_from_another():
+    tables = [{"path": f"{arm}.json", **INSPECT, "arm": arm} for arm in ("base", "tuned")]
+    for table in tables:
+        other = quiz_log(run=table["arm"])
+        for sample in other["samples"]:
+            sample |= {"input": "[removed]", "choices": None, "target": "A"}
+        put(table["path"], json.dumps(other))
+    found = observe(*tables)
+    assert all(conditions["names_alone"] for _, conditions in found.values())
+    other["eval"]["task"] = "another"
+    put("tuned.json", json.dumps(other))
+    with pytest.raises(ValueError, match=r"^tuned\.json, sample 1: .*the task differs"):
+        observe(*tables)
+
+
 def helm(trials=1, **more):
     """Statistics of two instances as HELM writes them: one entry for each metric class."""
     stats = [

@@ -7,8 +7,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from kensho.claims.designs import Test
 from kensho.claims.model import Claim
 from kensho.stats.judge import judge
+from kensho.stats.units import one_scale
+from pydantic import TypeAdapter
 from scipy import stats
 
 SIDES = {arm: {"arm": arm, "metric": "score"} for arm in ("a", "b")}
@@ -29,7 +32,7 @@ def table(arm, values, metric="score", unit="score", clusters=None):
     return frame.assign(experiment="e", arm=arm, metric=metric, unit=unit)
 
 
-def judged(test, tables, unit="points", claimed=None):
+def judged(test, tables, unit="points", claimed=None, conditions=None, draws=1000):
     low, high = test["region"]
     ends = {"at_least": low, "at_most": high, "low": low, "high": high}
     keys = ["at_most"] if low is None else ["at_least"] if high is None else ["low", "high"]
@@ -41,8 +44,8 @@ def judged(test, tables, unit="points", claimed=None):
             "test": {"experiment": "e", "sesoi": 0.01, **test}, "not_tested": None,
         }
     )  # fmt: skip
-    conditions = {arm: {"tier": "published"} for arm in tables}
-    return judge(claim, tables, conditions, family_size=1, alpha=0.05, seed=1, draws=1000)[0]
+    conditions = {arm: {"tier": "published"} | (conditions or {}).get(arm, {}) for arm in tables}
+    return judge(claim, tables, conditions, family_size=1, alpha=0.05, seed=1, draws=draws)[0]
 
 
 def alike(values, **more):
@@ -90,6 +93,23 @@ def test_a_prompt_always_won_decides():
     assert found["verdict"] == "VERIFIED", found["sentence"]
 
 
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        ({**BINARY, "region": [0.5, None]}, True),
+        (
+            {**PAIRED, "design": "unpaired_difference", "outcome": "binary", "region": [0.5, 1]},
+            False,
+        ),
+        ({**SHARE, "region": [0.5, None]}, False),
+    ],
+)
+def test_the_sentence_says_where_names_alone_pair_the_arms(test, said):
+    conditions = {arm: {"names_alone": arm == "a"} for arm in "ab"}
+    found = judged(test, alike([1, 0, 1]), unit="share", conditions=conditions)
+    assert ("The items are paired by their names alone." in found["sentence"]) == said
+
+
 @pytest.mark.parametrize("values", [[6.5] * 40, [0.1] * 40, list(range(40))])
 def test_scores_that_never_differ_say_what_does_not_vary(values):
     found = judged({**SCORES, "region": [-0.5, 0.5]}, alike(values))
@@ -106,12 +126,22 @@ def test_scores_that_never_differ_say_what_does_not_vary(values):
          [[2.0, 2.1, 2.2], [1.0, 1.1, 1.0]], 10),
         ({"design": "paired_log_ratio", "readings": RATIO, "region": [1.1, None], "sesoi": 1.05,
           "levels": ["seed"]}, [[2.0, 2.1], [1.0, 1.1]], 3),
+        ({"design": "paired_log_ratio", "readings": RATIO, "region": [1.1, None], "sesoi": 1.05,
+          "levels": ["item"]}, [[2.0, 2.1, 2.2], [1.0, 1.1, 1.0]], 5),
+        ({"design": "peak_memory", "readings": RATIO, "region": [1.1, None], "sesoi": 1.05},
+         [[2.0, 2.1], [1.0, 1.1]], 3),
         ({**SHARE, "region": [0.5, None]}, [[1, 1], [1, 1]], 10),
     ],
 )  # fmt: skip
 def test_a_design_has_a_floor_whatever_is_registered(test, values, needed):
     tables = {arm: table(arm, found) for arm, found in zip("ab", values)}
-    unit = {"proportion": "share", "paired_log_ratio": "ratio"}.get(test["design"], "points")
+    unit = (
+        "ratio"
+        if test["readings"] == RATIO
+        else "share"
+        if test["design"] == "proportion"
+        else "score"
+    )
     found = judged({**test, "direction": "greater", "min_units": 2}, tables, unit=unit)
     assert (found["verdict"], found["reason"]) == ("INCONCLUSIVE", "UNITS")
     assert f"{len(values[0])} units are too few, {needed} are needed" in found["sentence"]
@@ -144,6 +174,123 @@ def test_a_figure_that_the_scores_cannot_reach_asks_for_their_range(region):
     tables = {arm: table(arm, scores(0.5, 0.1, seed=i, high=1)) for i, arm in enumerate("ab")}
     with pytest.raises(ValueError, match=r"cannot reach the claimed region .* test.range"):
         judged({**SCORES, "region": region}, tables)
+
+
+def of_tasks(a, b, items=40):
+    """Right answers of two arms to the items of each task, by their number."""
+    names = [f"t{t}/q{i}" for t in range(len(a)) for i in range(items)]
+    return {
+        arm: table(arm, [float(i < n) for n in right for i in range(items)]).assign(block=names)
+        for arm, right in (("a", a), ("b", b))
+    }
+
+
+MOST = {"design": "tasks", "on": "at_least", "at_least": 4, "readings": PAIRED["readings"]}
+ALIKE_ON_A_TASK = {
+    "one task answered alike, four others won": (
+        (MOST, [36, 34, 35, 37, 20, 36], [10, 12, 9, 11, 20, 12]), "VERIFIED"
+    ),
+    "all tasks, one answered alike": (
+        ({**MOST, "on": "all", "at_least": None}, [36, 34, 35, 20], [10, 12, 9, 20]), "INCONCLUSIVE"
+    ),
+    "one task won on every item, three others": (
+        (MOST, [36, 34, 35, 37, 40, 36], [10, 12, 30, 30, 0, 30]), "PARTIAL"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ALIKE_ON_A_TASK)
+def test_tasks_that_do_not_vary_take_no_verdict_from_the_others(case):
+    (test, a, b), verdict = ALIKE_ON_A_TASK[case]
+    test = {**test, "region": [0.05, None], "direction": "greater", "levels": ["task", "item"]}
+    found = judged(test, of_tasks(a, b), unit="share", draws=2500)
+    assert found["verdict"] == verdict, found["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        (
+            {**MOST, "at_least": 1},
+            "on every item of task 't1', and nothing says what the scores can",
+        ),
+        ({**MOST, "on": "average", "at_least": None}, "6 tasks and one difference between a and b"),
+        (
+            {"design": "rank_order", "models": ["a", "b"], "metric": "score", "order": "first"},
+            "6 tasks and one difference between a and b on all",
+        ),
+    ],
+)
+def test_what_does_not_vary_over_tasks_is_said(test, said):
+    tables = of_tasks([20] * 6, [20] * 6)  # alike, of scores without known ends
+    if test.get("at_least"):
+        tables = of_tasks([30] * 6, [10, 30, *[12] * 4])
+    test = {**test, "prior": {"ability": 5, "spread": 2}, "levels": ["task", "item"]}
+    found = judged({**test, "region": [0.5, None], "min_units": 5}, tables, unit="score")
+    assert (found["verdict"], found["reason"]) == ("NOT TESTED", "CONSTANT")
+    assert said in found["sentence"]
+
+
+@pytest.mark.parametrize("unit", ["points", "ポイント", "pt"])
+@pytest.mark.parametrize("range", [None, [0, None]])
+def test_points_of_scores_that_may_be_shares_are_refused(unit, range):
+    tables = {
+        arm: table(arm, scores(m, 0.1, seed=1, high=1)) for arm, m in (("a", 0.6), ("b", 0.5))
+    }
+    equal = {**SCORES, "region": [-1, 1], "range": range}
+    with pytest.raises(ValueError, match=r"more than one way; .*range: \[0, 1\].*\(5 is 0.05\)"):
+        judged(equal, tables, unit=unit)
+
+
+TASKS = {"design": "tasks", "on": "average", "readings": PAIRED["readings"]}
+OF_SCORES = {"region": [5, None], "direction": "greater", "prior": {"location": 5, "spread": 10}}
+MIXED = {
+    "percentage points": ({**SCORES, **OF_SCORES, "range": [0, 100]}, 100, "percentage points"),
+    "own points": ({**SCORES, **OF_SCORES}, 100, "points"),
+    "a gain": (
+        {"design": "ratio_of_means", "readings": RATIO, "region": [1.1, None], "sesoi": 1.01},
+        *(100, "ratio"),
+    ),
+    "means of tasks": (
+        {**TASKS, **OF_SCORES, "prior": {"ability": 50, "spread": 20}, "levels": ["task"]},
+        *(100, "score"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MIXED)
+def test_shares_beside_percentages_are_refused(case):
+    test, factor, unit = MIXED[case]
+    shares = scores(0.5, 0.1, n=60, high=1)
+    tables = {"a": table("a", factor * shares), "b": table("b", shares)}
+    with pytest.raises(ValueError, match=r"no score of b/score is above 1, those of a/score reach"):
+        judged(test, tables, unit=unit)
+
+
+def test_a_task_on_another_scale_than_its_arm_is_found_among_the_others():
+    names = [f"t{i % 3}/q{i}" for i in range(60)]
+    shares = scores(0.5, 0.1, n=60, high=1)
+    percent = np.where(np.arange(60) % 3, 1, 100) * shares
+    tables = {arm: table(arm, v).assign(block=names) for arm, v in (("a", percent), ("b", shares))}
+    prior = {"ability": 50, "spread": 20}
+    with pytest.raises(ValueError, match=r"b/score is above 1, .* \(task t0\): shares beside"):
+        judged({**TASKS, **OF_SCORES, "prior": prior}, tables, unit="score")
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [
+        ([[0.4, 55.0, 30.0], [0.1, 0.9, 0.2]], "chrF"),  # says what scale it is on
+        ([[8.0, 9.0, 10.0], [0.0, 1.0, 1.0]], "score"),  # marks up to 10
+        ([[40.0, 55.0, 30.0], [0.0, 0.0, 0.0]], "score"),  # nothing right
+        ([[0.4, 55.0, 30.0], [0.1, 12.0, 1.2]], "score"),
+    ],
+)
+def test_one_scale_is_taken_for_one(values, unit):
+    test = TypeAdapter(Test).validate_python(
+        {**SCORES, "experiment": "e", "region": [1, None], "sesoi": 1}
+    )
+    one_scale(test, {arm: table(arm, v, unit=unit) for arm, v in zip("ab", values, strict=True)})
 
 
 @pytest.mark.parametrize(("unit", "of_scores"), [("chrF", "BLEU"), ("nat", "bit"), ("s", "ms")])

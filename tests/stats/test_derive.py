@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from kensho import observations
 from kensho.claims.model import Claim
@@ -239,3 +240,29 @@ def test_claims_that_were_not_tested_need_no_file(tmp_path):
     untested = Claim.model_validate(record)
     summary = summarise([untested], {}, {"R-1": "no machine for it"}, scale="full", alpha=0.05)
     assert verify({NAME: summary}, Path(tmp_path), KNOWN) == []
+
+
+def test_a_refusal_names_the_table_that_was_brought(tmp_path):
+    rows = [
+        {"experiment": "own", "arm": arm, "block": f"q{i}", "replicate": 0, "metric": "score",
+         "value": 0.5 + i, "unit": "score"} for arm in "ab" for i in range(2)
+    ]  # fmt: skip
+    tables = [{"path": "own/s.csv", "format": "csv", "sha256": "0" * 64, "rows": 4}]
+    conditions = {"tier": "published", "registered": {}, "tables": tables}
+    observations.write(tmp_path / "benchmark_data/own", pd.DataFrame(rows), conditions)
+    sides = {
+        side: {"arm": a, "metric": "score"} for side, a in (("treatment", "a"), ("control", "b"))
+    }
+    judged = paired().model_dump(mode="json") | {
+        "unit": "percentage points",
+        "claimed": {"at_least": 5},
+        "test": {
+            "design": "paired_difference", "outcome": "score", "experiment": "own", "sesoi": 0.01,
+            "readings": [{"label": "all", **sides}], "region": [0.05, None], "range": [0, 1],
+            "prior": {"location": 1, "spread": 1}, "direction": "greater",
+        },
+    }  # fmt: skip
+    with pytest.raises(
+        ValueError, match=r"own/a.csv, line 3: score of 'q1' is 1.5, .*own/s\.csv\)"
+    ):
+        derive(Claim.model_validate(judged), tmp_path, **SETTINGS)

@@ -22,7 +22,9 @@ def claim(**test):
         "statement": "a wins",
         "quantity": "win rate",
         "unit": "share",
-        "claimed": {"at_least": 0.6},
+        "claimed": {"low": 0.4, "high": 0.6}
+        if test.get("region") == [0.4, 0.6]
+        else {"at_least": 0.6},
         "scope": {"models": ["any"]},
         "test": common
         | {"region": [0.6, None], "direction": "greater", "sesoi": 0.05, "levels": ["prompt"]}
@@ -157,3 +159,15 @@ def test_a_claim_that_needs_both_orders_refuses_it_and_names_the_mend(tmp_path):
     experiment = brought(tmp_path, "random", "both")
     with pytest.raises(ValueError, match=r"one order only; .* 'orders: random' if"):
         external.observe("e", experiment)
+
+
+@pytest.mark.parametrize(
+    ("value", "region", "verdict"),
+    [(1, [0.6, None], "VERIFIED"), (0, [0.6, None], "FAILED"), (0.5, [0.4, 0.6], "VERIFIED")],
+)
+def test_prompts_that_all_end_alike_decide(value, region, verdict):
+    prompts = [{f"p{i}": value for i in range(start, 400, 2)} for start in (0, 1)]
+    found = judged(*prompts, orders="random", region=region, direction=None)
+    assert found["verdict"] == verdict, found["sentence"]
+    low, high = found["interval"]
+    assert high - low > 0.01

@@ -10,6 +10,7 @@ from kensho.claims.model import Claim
 from kensho.stats import davidson
 from kensho.stats.evidence import gather
 from kensho.stats.judge import judge
+from kensho.stats.models import MODELS
 from kensho.validation import problems
 from pydantic import ValidationError
 from scipy import optimize, special, stats
@@ -298,6 +299,36 @@ def test_winners_named_first_are_winners_all_the_same():
 def test_nothing_but_ties_is_not_tested():
     found = judged(both_ways([("a", "b"), ("b", "c")], 0, 0, ties=30))
     assert (found["verdict"], found["reason"]) == ("NOT TESTED", "CONSTANT")
+    assert "all 120 judgements of the claim's models are ties" in found["sentence"]
+
+
+def test_a_whole_order_that_is_always_won_decides():
+    found = judged(both_ways(["ab", "bc", "ac"], 30, 0))
+    assert found["verdict"] == "VERIFIED", found["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("wins", "like"),
+    [
+        ((29, 29, 30), True),  # nearly all: shares do not add up as strengths do
+        ((20, 20, 26), True),
+        ((22, 22, 8), False),  # a beats b, b beats c, c beats a
+        ((28, 28, 2), False),
+        ((29, 29, 15), False),
+    ],
+)
+def test_a_circle_is_told_from_an_order_that_is_nearly_always_kept(wins, like):
+    """The predictive check around the fit, of data drawn from the fit itself."""
+    rows = [row for pair, won in zip(["ab", "bc", "ac"], wins, strict=True)
+            for row in both_ways([pair], won, 30 - won)]  # fmt: skip
+    data = evidence(rows).data
+    fit = davidson.strengths(data["alone"], True)
+    shares = np.exp(davidson.log_shares(fit.theta[:, None] - fit.theta + fit.position, fit.log_tie))
+    number = data["alone"].sum(axis=-1)
+    again = {**data, "alone": np.random.default_rng(0).multinomial(number, shares, (2000, 3, 3))}
+    statistic = MODELS["strengths"].statistic
+    p = (statistic(again) > statistic(data)).mean()
+    assert (p > 0.05) == like and (p < 0.01) != like
 
 
 @pytest.mark.parametrize(

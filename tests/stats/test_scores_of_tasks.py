@@ -38,7 +38,7 @@ def claim(**test):
         "source": "own",
         "statement": "a is better",
         "quantity": "difference",
-        "unit": "points",
+        "unit": "score",
         "claimed": figure((common | test)["region"]),
         "scope": {"models": ["any"]},
         "test": common | {"direction": "greater", "sesoi": 0.01, "min_units": 10} | test,

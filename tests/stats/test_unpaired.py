@@ -40,7 +40,7 @@ def claim(**test):
         "source": "own",
         "statement": "a is better",
         "quantity": "difference",
-        "unit": "points",
+        "unit": "score",
         "claimed": figure((common | test)["region"]),
         "scope": {"models": ["any"]},
         "test": common | {"direction": "greater", "sesoi": 0.01} | test,
@@ -83,7 +83,7 @@ def means(cells):
         (SCORES | {"prior": None}, "scores need 'prior: {location: ..., spread: ...}'"),
         (SCORES | {"prior": {"concentration": 1.0}}, "prior must give location, spread"),
         (ANSWERS | {"prior": {"location": 1.0, "spread": 1.0}}, "prior must give concentration"),
-        (ANSWERS | {"region": [5.0, None]}, "accuracies differ by -1 to 1"),
+        (ANSWERS | {"region": [5.0, None]}, "region: 5 is no difference of scores from 0 to 1"),
         ({"region": [0.1, 0.4]}, "outcome: required key is missing"),
     ],
 )

@@ -42,7 +42,8 @@ def job(snakemake):
             with suppress(OSError):  # where the disk is full, each of these says what it can
                 traceback.print_exc(file=_Plain(log))
                 log.close()
-            said += [f"  | {line}" for line in lines(path)[-TAIL:]]
+            if not _of_ours(error):
+                said += [f"  | {line}" for line in lines(path)[-TAIL:]]
             with suppress(OSError):
                 record("failed", name, time.time() - began)
             with suppress(OSError):
@@ -68,6 +69,12 @@ def _within_budget(snakemake, name: str):
     limit, scheduler = 60 * asked.get("runtime", 0), os.environ.get("SLURM_JOB_ID", "")
     with budget.recorded(LEDGER, name, held, limit_s=limit, scheduler=scheduler):
         yield
+
+
+def _of_ours(error: Exception) -> bool:
+    """Whether the library refused something in its own words: where in it tells users nothing."""
+    raised = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    return isinstance(error, ValueError) and raised.is_relative_to(Path(budget.__file__).parent)
 
 
 def _may_pass(error: Exception) -> bool:

@@ -56,10 +56,22 @@ class Side(Record):
     block: Text | None = None
 
 
-class Reading(Record):
-    """One ratio that the claim's words can mean."""
+class Compared(Record):
+    """Two sides that a claim's words can mean."""
 
     label: Text
+
+    @model_validator(mode="after")
+    def _sides_differ(self) -> Self:
+        one, other = self.sides
+        if one == other:
+            raise ValueError(f"both sides are {one.arm}/{one.metric}: one must be another")
+        return self
+
+
+class Reading(Compared):
+    """One ratio that the claim's words can mean."""
+
     numerator: Side
     denominator: Side
 
@@ -68,10 +80,9 @@ class Reading(Record):
         return self.numerator, self.denominator
 
 
-class Contrast(Record):
+class Contrast(Compared):
     """One difference that the claim's words can mean: treatment minus control."""
 
-    label: Text
     treatment: Side
     control: Side
 
@@ -158,14 +169,9 @@ class Registered(Record):
             raise ValueError(f"region has two open ends and would hold for any {self.scale}")
         if low is not None and high is not None and not low < high:
             raise ValueError(f"region: low {low:g} is not below high {high:g}")
-        lowest, highest = {"ratio": (0, None), "dose": (0, None), "share": (-1e-9, 1)}.get(
-            self.scale, (None, None)
-        )
         for end in (low, high):
-            if end is not None and lowest is not None and not end > lowest:
+            if end is not None and self.scale in ("ratio", "dose") and not end > 0:
                 raise ValueError(f"region: {end:g} is no {self.scale}: it must be above 0")
-            if end is not None and highest is not None and not end <= highest:
-                raise ValueError(f"region: {end:g} is no {self.scale}: it must be at most 1")
         null = NULLS[self.scale]
         if null is None:
             if self.direction:
@@ -185,13 +191,16 @@ class Registered(Record):
 
     @model_validator(mode="after")
     def _range_is_sound(self) -> Self:
-        if self.range is None:
-            return self
-        if self.scale not in ("difference", "level"):
-            raise ValueError(f"range is for scores, and a {self.scale} is none; leave it out")
-        if None not in self.range and not self.range[0] < self.range[1]:
-            raise ValueError(f"range: low {self.range[0]:g} is not below high {self.range[1]:g}")
-        figures.on_range(self.region, self.scale, self.range)
+        scored = self.scale in ("difference", "level")
+        if self.range is not None:
+            if not scored:
+                raise ValueError(f"range is for scores, and a {self.scale} is none; leave it out")
+            if None not in self.range and not self.range[0] < self.range[1]:
+                low, high = self.range
+                raise ValueError(f"range: low {low:g} is not below high {high:g}")
+        ends = [0, 1] if self.scale == "share" else self.score_range if scored else None
+        if ends is not None:
+            figures.on_range(self.region, self.sesoi, self.scale, ends)
         return self
 
     @model_validator(mode="after")

@@ -10,6 +10,9 @@ from kensho.claims.base import Contrast, Level, Positive, Reading, Registered, S
 from kensho.claims.formula_design import FormulaContrast
 from kensho.claims.rankings import PairRanking, RankOrder, Tasks
 
+# Units of times and rates that are no runs: each is something else, and has no place in an order.
+THINGS = ("item", "sentence", "prompt", "passage", "document", "task", "cell")
+
 
 class Deterministic(Registered):
     """Exact ratios, computed and compared; never tested."""
@@ -37,14 +40,29 @@ class PairedRatio(Registered):
     design: Literal["paired_log_ratio", "peak_memory"]
     readings: Annotated[list[Reading], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _units_are_runs_or_not(self) -> Self:
+        if self.design == "peak_memory":
+            return self
+        for level in self.levels:
+            if level not in ("block", "seed", *THINGS):
+                raise ValueError(
+                    "levels: expected block for repeated runs of whatever kind, seed for trainings "
+                    f"or what each unit is ({', '.join(THINGS)}), found '{level}', which does not "
+                    "say whether its units ran one after the other"
+                )
+        return self
+
     @property
     def in_order(self) -> bool:
         """Blocks are timed one after the other; seeds and sentences are not."""
-        return self.design == "paired_log_ratio" and self.levels == ["block"]
+        return self.design == "paired_log_ratio" and self.levels[0] == "block"
 
     @property
     def floor(self) -> int:
-        return 10 if self.in_order else 3
+        if self.in_order:
+            return 10
+        return 3 if self.design == "peak_memory" or self.levels[0] == "seed" else 5
 
     @property
     def priors(self) -> tuple[str, ...]:
@@ -75,10 +93,6 @@ class PairedDifference(Registered):
         if self.outcome == "binary":
             if self.range is not None:
                 raise ValueError("range is for scores: right or wrong is 0 or 1; leave it out")
-            if any(end is not None and abs(end) > 1 for end in self.region) or self.sesoi > 1:
-                raise ValueError(
-                    "accuracies differ by -1 to 1 (0.05 is 5 points): mend region and sesoi"
-                )
         elif self.prior is None:
             raise ValueError(
                 "scores need 'prior: {location: ..., spread: ...}', scales of the difference and "

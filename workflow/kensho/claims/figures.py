@@ -8,12 +8,14 @@ percent is refused with the word to use, since it could be read in two ways.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 
 Convert = Callable[[float], float]
 
 GAINS = ("gain", "percent gain", "percent less")  # they speak of the distance from a ratio of 1
 _POINTS = "percentage points"
+_BARE_POINTS = re.compile(r"\bpoints?\b|\bpts?\b|ポイント|点", re.IGNORECASE)
 _PERCENT = re.compile(r"%|％|percent|per cent|\bpct\b|\bpp\b|パーセント", re.IGNORECASE)
 _RATIOS: dict[str, Convert] = {
     "ratio": lambda x: x,
@@ -26,6 +28,11 @@ _SHARES: dict[str, Convert] = {"percent": lambda x: x / 100, "share": lambda x: 
 
 def same(x: float) -> float:
     return x
+
+
+def speaks_of_points(unit: str) -> bool:
+    """Whether a unit is points without saying of what: of shares 1 of them is 0.01, or is it 1?"""
+    return unit != _POINTS and bool(_BARE_POINTS.search(unicodedata.normalize("NFKC", unit)))
 
 
 def on_scale(unit: str, scale: str, score_range: Sequence[float | None] | None = None) -> Convert:
@@ -70,20 +77,41 @@ def _of_scores(unit: str, scale: str, score_range: Sequence[float | None] | None
             f"unit: '{unit}' is none of a {scale}: write '{_POINTS}', 'points' (the scores' own), "
             "or choose a design of a ratio for a relative gain ('percent gain')"
         )
+    if speaks_of_points(unit) and ends and None not in ends and max(map(abs, ends)) <= 1:
+        mend = f"'{_POINTS}' (5 is 0.05)" if ends == (0, 1) else "'score'"
+        raise ValueError(
+            f"unit: '{unit}' of scores from {ends[0]:g} to {ends[1]:g} can be read in more than "
+            f"one way: write {mend}"
+        )
     if unit == "share" and ends != (0, 1):
         raise ValueError(f"unit: '{unit}' needs test.range: [0, 1]; else write unit: points")
     return same
 
 
-def on_range(region: Sequence[float | None], scale: str, ends: Sequence[float | None]) -> None:
-    """ValueError for a region that no difference or level of scores between `ends` can reach."""
+def on_range(
+    region: Sequence[float | None], sesoi: float, scale: str, ends: Sequence[float | None]
+) -> None:
+    """Hold a region and the smallest effect against what scores between `ends` can reach.
+
+    Raises ValueError for a region that is out of reach, or holds whatever is observed, and for a
+    smallest effect of interest that no difference exceeds.
+    """
     low, high = ends
     if low is None or high is None:
         return
-    lowest, highest = (low, high) if scale == "level" else (low - high, high - low)
+    lowest, highest = (low, high) if scale in ("level", "share") else (low - high, high - low)
+    reach = scale if scale == "share" else f"{scale} of scores from {low:g} to {high:g}"
+    if scale == "difference" and (low, high) == (0, 1):
+        reach += " (5 percentage points are 0.05)"
     for end in region:
         if end is not None and not lowest <= end <= highest:
-            raise ValueError(
-                f"region: {end:g} is no {scale} of scores from {low:g} to {high:g}; mend the "
-                "region or test.range"
-            )
+            raise ValueError(f"region: {end:g} is no {reach}: it must be one")
+    above, below = region
+    if (above is None or above <= lowest) and (below is None or below >= highest):
+        raise ValueError(f"region: must be narrower, it would hold for any {reach}")
+    if scale != "difference":
+        return
+    if above == highest or below == lowest:
+        raise ValueError(f"region: must be wider, it holds no {reach} but the farthest")
+    if sesoi >= highest:
+        raise ValueError(f"sesoi: must be smaller, no {reach} is larger than {sesoi:g}")

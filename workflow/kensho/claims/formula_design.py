@@ -94,11 +94,3 @@ class FormulaContrast(Registered):
             )
         self.parsed  # noqa: B018  raises
         return self
-
-    @model_validator(mode="after")
-    def _shares_differ_by_one_at_most(self) -> Self:
-        shares = self.likelihood in ("bernoulli", "beta_binomial") and self.scale == "difference"
-        ends = [end for end in self.region if end is not None]
-        if shares and max(map(abs, [*ends, self.sesoi])) > 1:
-            raise ValueError("shares differ by -1 to 1 (0.05 is 5 points): mend region and sesoi")
-        return self

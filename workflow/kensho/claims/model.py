@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from enum import StrEnum
+from textwrap import shorten
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kensho.claims import figures
 from kensho.claims.base import Record, Text
@@ -92,7 +94,7 @@ class Arithmetic(Record):
 class Claim(Record):
     """One entry of the registry. A claim has either a test or the reason why it has none."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9.-]*$")]
+    id: Text
     source: Literal["A", "B", "C", "D", "own"]
     statement: Text
     quantity: Text
@@ -105,6 +107,16 @@ class Claim(Record):
     arithmetic: list[Arithmetic] = Field([])
     test: Test | None
     not_tested: Text | None
+
+    @field_validator("id")
+    @classmethod
+    def _id_names_files(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9.-]*", name):
+            raise ValueError(
+                "expected a letter from A to Z, then such letters, digits, '.' and '-', since it "
+                f"names files; found '{shorten(name, 60, placeholder=' …')}'"
+            )
+        return name
 
     @model_validator(mode="after")
     def _test_or_reason(self) -> Self:
@@ -143,14 +155,18 @@ def _region_agrees(claimed: Claimed, unit: str, test: Test) -> None:
         raise ValueError(
             "test.region of a claimed value needs both ends: what counts as that value"
         )
-    bounds = {"at_least": low, "low": low, "at_most": high, "high": high}
+    ends = ("at_least", "low"), ("at_most", "high")
     if convert(1) < convert(0):  # the more of it, the lower on the scale
-        bounds = {"at_least": high, "low": high, "at_most": low, "high": low}
+        ends = ends[::-1]
+    bounds = {key: bound for keys, bound in zip(ends, (low, high), strict=True) for key in keys}
     on_bound = all(
         key not in figure or (bound is not None and math.isclose(bound, figure[key]))
         for key, bound in bounds.items()
     )
     if not (inside and on_bound):
+        written = [next((f"{figure[k]:g}" for k in keys if k in figure), "null") for keys in ends]
+        mend = "ends on both sides of it" if "value" in figure else f"[{', '.join(written)}]"
         raise ValueError(
-            f"test.region {test.region} does not hold the claimed set {figure} ({test.scale} scale)"
+            f"test.region {test.region} does not hold the claimed set {figure} ({test.scale} "
+            f"scale); write {mend}"
         )

@@ -72,6 +72,7 @@ def _observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame,
     def where(row) -> str:
         return str(At(experiment.tables[row.table], row.place))
 
+    check.of_one_arm(rows, experiment, where)
     read = rows.groupby(["arm", "table"], observed=True).size()
     rows, left_out = check.paired(rows, experiment, where)
     unchecked = check.documents(rows, experiment, where)
@@ -90,6 +91,7 @@ def _observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame,
             {
                 **described,
                 "deviations": left_out + ([unchecked[arm]] if arm in unchecked else []),
+                "names_alone": arm in unchecked,
                 "tables": [
                     {
                         **experiment.tables[number].model_dump(exclude_defaults=True),

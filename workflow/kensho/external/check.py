@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 
-from kensho.external.rows import ORDERS, shown
-from kensho.external.wanted import Experiment
+from kensho.external.rows import ORDERS, Evidence, shown
+from kensho.external.wanted import OF_ARM, Experiment, layout_of
 
 Where = Callable[[object], str]  # where a row stands, for messages
 ROW = ["arm", "metric", "block", "replicate"]
@@ -47,6 +48,24 @@ def paired(rows: pd.DataFrame, experiment: Experiment, where: Where) -> tuple[pd
     measure = rows["metric"].astype(str).mask(judged, "preference")
     rows = rows.assign(measure=measure)
     return _complete(rows, blank | alone, experiment, where)
+
+
+def of_one_arm(rows: pd.DataFrame, experiment: Experiment, where: Where) -> None:
+    """ValueError, one line with file and line, for a result that is counted for two arms."""
+    sources = {}
+    for number, table in enumerate(experiment.tables):
+        of_arm = layout_of(table) in OF_ARM or table.format == "alpaca-eval"
+        own = table.arm if of_arm else None
+        sources[number] = str((Path(table.path).resolve(), table.score, table.filter, own))
+    if len(set(sources.values())) == len(sources):
+        return
+    place = [rows["table"].map(sources), rows["metric"].astype(str), rows["place"]]
+    arms = rows["arm"].astype(str).groupby(place)
+    if (row := _first(rows, arms.transform("nunique") > 1)) is not None:
+        raise ValueError(
+            f"{where(row)}: this result is counted for '{row.arm}' and for another arm; bring the "
+            "results of each"
+        )
 
 
 def _first(rows: pd.DataFrame, mask: pd.Series) -> object | None:
@@ -103,7 +122,7 @@ def documents(rows: pd.DataFrame, experiment: Experiment, where: Where) -> dict[
     An item is the same document where the hashes are equal, or all documents: the same one, spelt
     in another order, has another hash. Where some log has neither, what was asked must be equal.
     Raises ValueError, one line with file and line, for an item that is another document in another
-    log.
+    log, or of another task where nothing shows that it is the same one.
     """
     logs = rows["evidence"].notna()
     if not logs.any() or rows["arm"].nunique() == 1 or not experiment.paired:
@@ -113,14 +132,19 @@ def documents(rows: pd.DataFrame, experiment: Experiment, where: Where) -> dict[
         kind: pd.Series(
             [getattr(e, kind, None) for e in rows["evidence"]], rows.index, dtype=object
         )
-        for kind in ("hash", "document", "prompt", "target")
+        for kind in Evidence._fields
     }
     differs = {kind: mark.groupby(blocks).transform("nunique") > 1 for kind, mark in marks.items()}
     every = {kind: mark.notna().groupby(blocks).transform("all") for kind, mark in marks.items()}
+    told = _telling(marks["text"], rows)
+    asked = every["prompt"] & ~differs["prompt"] & _telling(marks["prompt"], rows)
+    unsure = ~told & ~asked & logs.groupby(blocks).transform("any")
     faults = {
         "hash": differs["hash"] & (differs["document"] | ~every["document"]),
         "target": differs["target"],
         "prompt": differs["prompt"] & ~every["hash"],
+        "shots": differs["shots"],
+        "task": differs["task"] & unsure.groupby(blocks).transform("any"),
     }
     for kind, faulty in faults.items():
         if (row := _first(rows, faulty)) is not None:
@@ -128,14 +152,12 @@ def documents(rows: pd.DataFrame, experiment: Experiment, where: Where) -> dict[
             one, other = (
                 rows.loc[i] for i in (found.index[0], found.index[found != found.iloc[0]][0])
             )
-            what = _HASHED.get(experiment.tables[other["table"]].format, _WHAT[kind])
+            format = experiment.tables[other["table"]].format
+            what = _HASHED.get(format, _WHAT[kind]) if kind == "hash" else _WHAT[kind]
             raise ValueError(
                 f"{where(other)}: item '{shown(row.block)}' is another document than in "
-                f"{where(one)} ({what}); use logs of the same version of the task"
+                f"{where(one)} ({what}); {_MEND.get(kind, _SAME_VERSION)}"
             )
-    told = pd.Series([bool(e and e.told) for e in rows["evidence"]], rows.index)
-    unsure = ~told & ~(every["prompt"] & ~differs["prompt"])
-    unsure &= logs.groupby(blocks).transform("any")
     total = blocks.nunique()
     return {
         str(arm): f"{count} of {total} items: nothing in the tables of '{arm}' shows that they are "
@@ -144,9 +166,26 @@ def documents(rows: pd.DataFrame, experiment: Experiment, where: Where) -> dict[
     }
 
 
+def _telling(mark: pd.Series, rows: pd.DataFrame) -> pd.Series:
+    """Where a mark tells an item from others: most of the items of its table have one of their own.
+
+    A constant, a label or what stands in place of a text that was taken out tells nothing.
+    """
+    held = rows[mark.notna()].assign(mark=mark)
+    counts = held.groupby("table")[["mark", "block"]].nunique()
+    return mark.notna() & rows["table"].map(counts["mark"] > counts["block"] / 2).fillna(False)
+
+
 _WHAT = {
     "hash": "doc_hash or doc differs",
     "target": "target differs",
     "prompt": "the prompt differs, and one of them has neither doc nor doc_hash",
+    "shots": "n-shot differs",
+    "task": "the task differs, and nothing shows that the items are the same",
 }
 _HASHED = {"inspect": "input or target differs", "lm-eval-results": "version differs"}
+_SAME_VERSION = "use logs of the same version of the task"
+_MEND = {
+    "task": "bring logs of one task, or give both the same `task:` in the claim",
+    "shots": "use results with as many examples",
+}

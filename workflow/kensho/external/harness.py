@@ -14,7 +14,19 @@ from pathlib import Path
 from kensho.claims.base import ExternalTable
 from kensho.external.kinds import expect
 from kensho.external.records import document, objects
-from kensho.external.rows import At, Evidence, Row, block, choice, dig, known, need, number, text
+from kensho.external.rows import (
+    AVERAGE,
+    At,
+    Evidence,
+    Row,
+    block,
+    choice,
+    dig,
+    known,
+    need,
+    number,
+    text,
+)
 from kensho.external.wanted import Experiment
 
 LOG_NAME = re.compile(r"samples_(.+)_\d{4}-\d{2}-\d{2}T.*\.jsonl(\.gz)?")
@@ -46,7 +58,7 @@ def samples(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
             block(experiment.levels, item, cluster, task, where),
             number(_metric(line, metric, where), metric, where),
             where.place,
-            evidence=evidence(line, doc),
+            evidence=evidence(line, doc, task),
         )
     if where is None:
         raise ValueError(f"{table.path}: holds no result")
@@ -68,23 +80,25 @@ def _metric(line: Mapping, metric: str, where: At) -> object:
         raise ValueError(f"{where}: no {metric}, {known(metric, _metrics(line))}") from None
 
 
-def evidence(line: Mapping, doc: Mapping) -> Evidence:
+def evidence(line: Mapping, doc: Mapping, task: object) -> Evidence:
     """What a sample says of its document.
 
     The harness's own hash comes first: a task may have written an answer into the logged document,
     or its publisher may have cut it. Where there is none, the harness's formula gives it. A
-    document without any text (a running number, a label) could be any, and tells nothing.
+    document without any text (a running number) could be any, and tells nothing.
     """
     own, target = line.get("doc_hash") or None, line.get("target")
     spelt = json.dumps(doc, indent=2, ensure_ascii=False).encode(errors="replace")
     logged = hashlib.sha256(spelt).hexdigest()
     of_logged = own in (None, logged)
+    texts = list(_texts(doc))
     return Evidence(
         str(own) if own else logged if doc else None,
-        _has_text(doc) if of_logged else True,
+        str(own) if not of_logged else digest(texts) if texts else None,
         digest(doc) if doc and of_logged else None,
         _prompt(line.get("arguments")),
         None if target is None else digest(str(target)),
+        None if task is None else str(task),
     )
 
 
@@ -94,10 +108,13 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
-def _has_text(value: object) -> bool:
+def _texts(value: object) -> Iterator[str]:
+    """Texts with a letter in it; of names (q/17) the letters, since they may be numbered."""
     if isinstance(value, Mapping | list):
-        return any(map(_has_text, value.values() if isinstance(value, Mapping) else value))
-    return isinstance(value, str) and any(c.isalpha() for c in value)
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
+    elif isinstance(value, str) and any(c.isalpha() for c in value):
+        yield re.sub("[0-9]", "", value) if re.fullmatch(r"[!-~]+", value) else value
 
 
 def _prompt(arguments: object) -> str | None:
@@ -115,34 +132,36 @@ def _prompt(arguments: object) -> str | None:
 
 
 def results(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
-    """Means of tasks, each a unit; groups are left out, since their tasks stand beside them.
+    """Means of tasks, each a unit; groups and averages are left out, being no tasks of their own.
 
-    The version of a task is what two arms must have in common.
+    The version of a task is what two arms must have in common, and the number of examples shown.
     """
     expect(table.path, table.format)
     whole = document(table)
     means = whole.get("results") if isinstance(whole, dict) else None
     if not isinstance(means, dict) or not all(isinstance(m, dict) for m in means.values()):
         raise ValueError(f"{table.path}: holds no results of tasks")
-    groups, tasks_of, versions = (
+    groups, tasks_of, versions, shots = (
         found if isinstance(found := whole.get(key), dict) else {}
-        for key in ("groups", "group_subtasks", "versions")
+        for key in ("groups", "group_subtasks", "versions", "n-shot")
     )
     place = 0
     for task, scores in means.items():
-        if task in groups or tasks_of.get(task):
+        if task in groups or tasks_of.get(task) or AVERAGE.fullmatch(task):
             continue
         place += 1
         where = At(table, place)
         metric, value = _mean(table, scores, where)
-        version = versions.get(task)
+        version, shot = (
+            None if of.get(task) is None else str(of[task]) for of in (versions, shots)
+        )
         yield Row(
             table.arm,
             metric,
             block(experiment.levels, None, None, task, where),
             number(value, metric, where),
             place,
-            evidence=Evidence(None if version is None else digest(str(version)), told=True),
+            evidence=Evidence(version, version and digest([task, version]), shots=shot),
         )
     if not place:
         raise ValueError(f"{table.path}: holds no result")

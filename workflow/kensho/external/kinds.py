@@ -103,7 +103,7 @@ def expect(path: str, format: str) -> None:
     if found == "lm-eval-results":
         said = f"{TITLES[found]}; {RESULTS}"
     elif found == "csv":
-        said = f"no {TITLES[format]} but text; if it is a table, say format: csv"
+        said = f"text and not {TITLES[format]}; if it is a table, say format: csv"
     raise ValueError(f"{path}: this is {said or f'{TITLES[found]}; say format: {found}'}")
 
 

@@ -137,8 +137,18 @@ def _columns(table, header, delimiter, needed, optional) -> list[int]:
                     f"{where}: no column '{column}': the cells are parted by another sign; say "
                     f"delimiter: {DELIMITERS[other]}"
                 )
-            raise ValueError(f"{where}: no column '{column}', {known(column, header)}")
+            raise _without(table, column, header, where)
     return [header.index(c) if c in header else len(header) for c in [*needed, *optional]]
+
+
+def _without(
+    table: ExternalTable, column: str, columns: Sequence[str], where: object
+) -> ValueError:
+    """What to say of a column that is not there."""
+    said = f"{where}: no column '{column}', {known(column, columns)}"
+    if column == (table.score or "score") and table.layout is None:
+        said += "; if each arm has a column of its own, say layout: wide"
+    return ValueError(said)
 
 
 def _parquet(table, needed, optional) -> Iterator[tuple[At, list]]:
@@ -150,7 +160,7 @@ def _parquet(table, needed, optional) -> Iterator[tuple[At, list]]:
             columns = file.schema_arrow.names
             for key in needed:
                 if _top(key, columns) not in columns:
-                    raise ValueError(f"{table.path}: no column '{key}', {known(key, columns)}")
+                    raise _without(table, key, columns, table.path)
             tops = {_top(key, columns) for key in [*needed, *optional]} & set(columns)
             number = 0
             for batch in file.iter_batches(batch_size=65_536, columns=sorted(tops)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -16,6 +17,11 @@ ORDERS = ("preference.first", "preference.second")  # the arm was shown first, o
 # A slash parts the levels of a block, and control characters survive neither CSV nor terminal. A
 # percent sign is written so only where it would read as one of these.
 ESCAPED = re.compile(r"[/\x00-\x1f\x7f-\x9f]|%(?=2[5F]|[0189][0-9A-F]|7F)")
+# Rows of a table of tasks that by their name are the mean of others ("all", "mmlu:_average|5").
+AVERAGE = re.compile(
+    r"_*(all|total|平均|全体)_*|(.*[|:/])?_*(macro_|micro_)?(average|avg|mean|overall)_*(\|.*)?",
+    re.IGNORECASE,
+)
 # What a place counts, where it is not always a line.
 KINDS = {"parquet": "row", "inspect": "sample", "lm-eval-results": "task"}
 
@@ -24,10 +30,12 @@ class Evidence(NamedTuple):
     """Digests of what an item is, where a log says it; None where it does not."""
 
     hash: str | None = None  # of the document, as the log was written
-    told: bool = False  # whether the hash is of something that tells the item from others
+    text: str | None = None  # of what in the document can tell it from others
     document: str | None = None  # of the document that the hash is of, whatever the order of keys
     prompt: str | None = None
     target: str | None = None
+    task: str | None = None  # these two as they are
+    shots: str | None = None
 
 
 class Row(NamedTuple):
@@ -111,8 +119,15 @@ def number(value: object, name: str, where: At, decimal: str | None = None) -> f
     if math.isfinite(found) and not (isinstance(cell, str) and "_" in cell):
         return found
     hint = " with a decimal comma" if decimal == "," else ""
-    if not hint and re.fullmatch(r"\s*[-+]?[0-9]+,[0-9]+\s*", str(value)):
+    plain = unicodedata.normalize("NFKC", str(value)).strip().casefold()
+    if not hint and re.fullmatch(r"[-+]?[0-9]+,[0-9]+", plain):
         hint = "; if this is a decimal comma, say decimal: ','"
+    elif plain in ("true", "false", "yes", "no"):
+        hint = "; write 1 or 0"
+    elif re.fullmatch(r"[-+]?[0-9.]+%", plain):
+        hint = "; write it without %"
+    elif re.fullmatch(r"[-+]?[0-9.]+", plain) and plain != str(value).strip():
+        hint = "; write it in half-width figures"
     raise ValueError(f"{where}: {name} is '{shown(value, 40)}', not a finite number{hint}")
 
 
@@ -128,6 +143,10 @@ def block(levels: Sequence[str], item: object, cluster: object, task: object, wh
     parts = []
     for level in levels:
         part = task if level == "task" else item if level == levels[-1] else cluster
+        if levels[-1] == "task" and AVERAGE.fullmatch(str(part)):
+            raise ValueError(
+                f"{where}: the task '{shown(part)}' is by its name the mean of others; take it out"
+            )
         parts.append(ESCAPED.sub(_escape, text(part, level, where)))
     return "/".join(parts)
 

@@ -66,7 +66,7 @@ def inspect(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
             number(LETTERS.get(value, value) if isinstance(value, str) else value, metric, where),
             place,
             replicate=whole(need(sample, "epoch", where), "epoch", where) - 1,
-            evidence=Evidence(asked, told=bool(asked)),
+            evidence=Evidence(asked, asked, task=None if task is None else str(task)),
         )
     if where is None:
         raise ValueError(f"{table.path}: holds no samples; run with samples in the log")

@@ -68,8 +68,7 @@ def _pairwise(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
     found = []
     for where, cells in _records(table, experiment, columns, ["judge"]):
         first = experiment.named(text(cells["order"], "order", where), where)
-        won = cells["winner"]
-        won = None if is_blank(won) else experiment.named(text(won, "winner", where), where)
+        won = _winner(cells, experiment, where)
         found.append((where, cells, first, won))
     names = dict.fromkeys(name for *_, first, won in found for name in (first, won) if name)
     if table.arm not in names:
@@ -105,8 +104,7 @@ def _comparisons(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
     columns |= {"winner": table.score or "winner"}
     for where, cells in _records(table, experiment, columns, ["judge"]):
         first, second = (_player(cells, key, experiment, where) for key in ("first", "second"))
-        won, judge = cells["winner"], cells["judge"]
-        won = None if is_blank(won) else _player(cells, "winner", experiment, where)
+        won, judge = _winner(cells, experiment, where), cells["judge"]
         if first == second:
             raise ValueError(f"{where}: '{shown(first)}' is compared with itself; take the row out")
         for model in (first, second):
@@ -129,6 +127,14 @@ def _comparisons(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
             "share",
             judge=None if judge is ABSENT or is_blank(judge) else text(judge, "judge", where),
         )
+
+
+def _winner(cells: Mapping, experiment: Experiment, where: At) -> str | None:
+    """The preferred arm or model, or tie, however that is written; None where the cell is blank."""
+    if is_blank(cells["winner"]):
+        return None
+    won = _player(cells, "winner", experiment, where)
+    return TIE if won.casefold() == TIE else won
 
 
 def _player(cells: Mapping, name: str, experiment: Experiment, where: At) -> str:

@@ -20,6 +20,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # Tables without a suite of their own.
 PLAIN = {"csv", "jsonl", "parquet", "pairwise", "comparisons"}
 JUDGED = ("pairwise", "comparisons")  # formats that are layouts too
+OF_ARM = ("wide", "pairwise")  # layouts in which an arm has its own part of a row
 # Keys of a table that only some formats read.
 READ_BY = {
     "layout": {"csv", "jsonl", "parquet"},
@@ -182,6 +183,13 @@ def _table_faults(tables: Sequence[ExternalTable], test) -> Iterator[str]:
             yield f"[{number}].format: {table.format} says no level '{clusters[0]}'; leave it out"
         elif clusters and not table.cluster:
             yield f"[{number}].cluster: name the column of the level '{clusters[0]}'"
+    logs = {}
+    for number, table in enumerate(tables):
+        if table.format not in (PLAIN - {"comparisons"}) | {"alpaca-eval"}:
+            log = (table.path, table.metric, table.filter)
+            other = logs.setdefault(log, table.arm)
+            if other != table.arm:
+                yield f"[{number}].path: {table.path} is of '{other}' too; bring one of each"
     if all(table.arm is not None for table in tables):
         brought = {table.arm for table in tables}
         for arm in test.arms:

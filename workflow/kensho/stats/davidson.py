@@ -166,6 +166,14 @@ def _slopes(beta, counts, design, added, tie):
     return score, info + spread, each, missed
 
 
+def points(fit: Strengths) -> np.ndarray:
+    """Mean and variance of the points (0, 1/2, 1) of each model shown first: (2, M, M)."""
+    eta = fit.theta[:, None] - fit.theta + fit.position
+    shares = np.exp(log_shares(eta, fit.log_tie))
+    mean = shares @ [0, 0.5, 1]
+    return np.array([mean, shares @ [0, 0.25, 1] - mean**2])
+
+
 def gaps(fit: Strengths, pairs: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     """Win probability of each pair (better, worse) on the logit scale, and its standard error."""
     contrasts = basis(fit.theta.shape[-1])

@@ -37,11 +37,18 @@ def derive(
             {"file": str(path), "sha256": sha256(results / path), "rows": len(tables[arm])}
         )
     settings = {"family_size": family_size, "alpha": alpha, "seed": seed, "draws": draws}
-    analysis, posterior = judge(claim, tables, conditions, **settings)
+    brought = _brought(conditions.values())
+    try:
+        analysis, posterior = judge(claim, tables, conditions, **settings)
+    except ValueError as error:
+        if not brought:
+            raise
+        paths = ", ".join(table["path"] for table in brought)
+        raise ValueError(f"{error} (as read from {paths})") from None
     return {
         **analysis,
         "observations": files,
-        "tables": _brought(conditions.values()),
+        "tables": brought,
         "settings": settings,
         "record": claim.model_dump(mode="json"),
     }, posterior

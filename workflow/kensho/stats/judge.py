@@ -62,6 +62,8 @@ def judge(
             )
     if test.scale in ("difference", "level"):
         units.scores_fit(claim.unit, test, tables)
+    if test.scale == "difference" or test.design in ("ratio_of_means", "formula"):
+        units.one_scale(test, tables)
     used = {arm: conditions[arm] for arm in test.arms}
     tier = max((_tier(arm, used[arm], test.experiment) for arm in used), key=Tier.rank)
     analysis = _empty(claim, alpha, family_size) | {
@@ -71,11 +73,14 @@ def judge(
         "registration": status(claim, used, family_size),
     }
     if not test.stochastic or (test.design == "peak_memory" and _steady(claim, tables)):
-        return analysis | _deterministic(claim, tables, tier), None
-    try:
-        found, idata = _stochastic(claim, tables, tier, family_size, alpha, seed, draws)
-    except Undefined as reason:
-        return analysis | {"reason": "UNDEFINED", "sentence": str(reason)}, None
+        found, idata = _deterministic(claim, tables, tier), None
+    else:
+        try:
+            found, idata = _stochastic(claim, tables, tier, family_size, alpha, seed, draws)
+        except Undefined as reason:
+            return analysis | {"reason": "UNDEFINED", "sentence": str(reason)}, None
+    if test.paired and len(used) > 1 and any(of.get("names_alone") for of in used.values()):
+        found["sentence"] += " The items are paired by their names alone."
     return analysis | found, idata
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from kensho.claims.base import Contrast, Level, Reading, Side
 from kensho.claims.designs import Test
+from kensho.claims.figures import speaks_of_points
 
 Tables = Mapping[str, pd.DataFrame]
 Forward = Callable[[np.ndarray], np.ndarray]
@@ -142,15 +143,10 @@ def scores_fit(unit: str, test: Test, tables: Tables) -> None:
 
     Raises ValueError naming file and line, or the key of the claim, for a score outside the
     declared range, scores that a declared 0 to 100 cannot mean, a figure that no such scores reach
-    where nothing is declared, and a claim in another unit than its scores.
+    where nothing is declared, points of scores that are shares, and a claim in another unit than
+    its scores.
     """
-    parts = []
-    for side in test.sides:
-        rows = tables[side.arm]
-        rows = rows[(rows["metric"] == side.metric) & (rows["replicate"] >= 0)]
-        rows = rows.assign(value=pd.to_numeric(rows["value"], errors="coerce"), arm=side.arm)
-        parts.append(rows[["arm", "metric", "value", "unit"]])
-    table, where = pd.concat(parts), test.experiment
+    table, where = _scores(test.sides, tables), test.experiment
     found = set(map(str, table["unit"]))  # several are told by whoever pairs them
     if len(found) == 1 and unit not in FREE_UNITS and not found <= {unit, *FREE_UNITS}:
         raise ValueError(
@@ -158,21 +154,20 @@ def scores_fit(unit: str, test: Test, tables: Tables) -> None:
             "claim's unit and figure as the scores have them"
         )
     lowest, highest = float(table["value"].min()), float(table["value"].max())
-    if test.range is not None:
-        ends = zip(test.range, (-math.inf, math.inf), strict=True)
-        low, high = (far if end is None else end for end, far in ends)
-        outside = ~table["value"].between(low, high)
-        for row in table[outside].head(1).itertuples():
-            raise ValueError(
-                f"{where}/{row.arm}.csv, line {row.Index + 2}: {row.metric} is {row.value:g}, "
-                f"outside test.range [{low:g}, {high:g}]; mend the range or the table"
-            )
-        if test.range == [0, 100] and highest <= 1 and lowest < highest:
-            raise ValueError(
-                f"{where}: no score is above 1, so they are shares and no percentages; write "
-                "test.range: [0, 1] and the region in shares"
-            )
-    elif test.score_range is None:
+    declared = test.range or [None, None]
+    low, high = (far if end is None else end
+                 for end, far in zip(declared, (-math.inf, math.inf), strict=True))  # fmt: skip
+    for row in table[~table["value"].between(low, high)].head(1).itertuples():
+        raise ValueError(
+            f"{where}/{row.arm}.csv, line {row.Index + 2}: {row.metric} of '{row.block}' is "
+            f"{row.value:g}, outside test.range [{low:g}, {high:g}]; mend the range or the table"
+        )
+    if test.range == [0, 100] and highest <= 1 and lowest < highest:
+        raise ValueError(
+            f"{where}: no score is above 1, so they are shares and no percentages; write "
+            "test.range: [0, 1] and the region in shares"
+        )
+    if test.score_range is None:
         low, high = test.region
         reach = (lowest - highest, highest - lowest) if test.scale == "difference" else (
             lowest, highest)  # fmt: skip
@@ -182,8 +177,53 @@ def scores_fit(unit: str, test: Test, tables: Tables) -> None:
                 f"{test.region}; say with test.range what the scores can be (0 to 100, say), or "
                 "mend the region"
             )
+    if None in declared and speaks_of_points(unit) and -1 <= lowest < highest <= 1:
+        raise ValueError(
+            f"{where}: the scores lie between {lowest:g} and {highest:g}, where '{unit}' can be "
+            "read in more than one way; of shares write test.range: [0, 1] and unit: percentage "
+            "points (5 is 0.05), of other scores unit: score"
+        )
 
 
+def one_scale(test: Test, tables: Tables) -> None:
+    """ValueError where one side's scores are shares and the other's percentages, on some task.
+
+    Scores in a unit of their own (seconds, chrF) are what they say.
+    """
+    of_tasks = test.levels[0] == "task" and len(test.levels) > 1
+    for sides in [reading.sides for reading in getattr(test, "readings", [])] or [test.sides]:
+        highest = []
+        for side in sides:
+            table = _scores([side], tables)
+            task = table["block"].astype(str).str.partition("/")[0] if of_tasks else ""
+            table = table.assign(task=task)[table["unit"].isin(FREE_UNITS)]
+            highest.append(table.groupby("task")["value"].max())
+        highest = pd.concat(highest, axis=1, keys=[_named(side) for side in sides])
+        shares = highest.gt(0) & highest.le(1)
+        percent = highest.gt(_NO_SHARE)
+        for task in highest.index[shares.any(axis=1) & percent.any(axis=1)][:1]:
+            one, other = (mask.loc[task].idxmax() for mask in (shares, percent))
+            raise ValueError(
+                f"{test.experiment}: no score of {one} is above 1, those of {other} reach "
+                f"{highest.loc[task, other]:g}{f' (task {task})' if of_tasks else ''}: shares "
+                "beside percentages; bring both on one scale, or name the scores' own in the "
+                "table's column 'unit'"
+            )
+
+
+def _scores(sides: Sequence[Side], tables: Tables) -> pd.DataFrame:
+    """Everything that the sides observe but warm-up: arm, metric, block, value and unit."""
+    parts = []
+    for side in sides:
+        rows = tables[side.arm]
+        rows = rows[(rows["metric"] == side.metric) & (rows["replicate"] >= 0)]
+        rows = rows.assign(value=pd.to_numeric(rows["value"], errors="coerce"), arm=side.arm)
+        parts.append(rows[["arm", "metric", "block", "value", "unit"]])
+    return pd.concat(parts)
+
+
+# No scale of marks (1 to 10) beside which another arm's marks could all be 0 and 1 goes beyond it.
+_NO_SHARE = 10
 # Words for the scores' own unit: they say nothing that a table could contradict.
 FREE_UNITS = ("points", "percentage points", "share", "score", "-")
 

@@ -67,6 +67,13 @@ class Evidence:
     recover: Callable[[Mapping[str, np.ndarray], float], dict] | None = None
 
 
+def of_one_share(share: float, units: int) -> dict:
+    """Model and data of units that all have one and the same share: each counts as a judgement."""
+    wins, losses = (max(0.0, sign * (2 * share - 1)) for sign in (1, -1))
+    counts = units * np.array([wins, 1 - wins - losses, losses])
+    return {"model": "dirichlet_wins", "data": {"counts": counts.round().astype(int)}}
+
+
 def specification(label: str, estimate: float, low: float, high: float) -> dict:
     """An alternative analysis, on the claim's scale."""
     return {"label": label, "estimate": float(estimate), "low": float(low), "high": float(high)}

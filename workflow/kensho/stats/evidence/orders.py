@@ -7,8 +7,8 @@ import pandas as pd
 from scipy import stats
 
 from kensho.claims import designs
-from kensho.stats import frequentist, intervals
-from kensho.stats.evidence.base import Evidence, Undefined, specification
+from kensho.stats import intervals
+from kensho.stats.evidence.base import Evidence, Undefined, of_one_share, specification
 from kensho.stats.evidence.strengths import Judgements, apart
 from kensho.stats.scales import SHARE
 from kensho.stats.units import Tables, preferences, values
@@ -37,23 +37,23 @@ def one_order(test: designs.WinRate, tables: Tables) -> Evidence:
     )
     units = cells.map(np.mean)
     fit = _both(y, 0.05)
-    varies = frequentist.varies(units.to_numpy(), 2)
+    model = {"model": "strengths", "data": apart(judged, 2, known=True), "prior": test.prior}
+    if units.nunique() == 1:  # nothing tells prompts apart
+        model = of_one_share(units.iloc[0], units.size)
     t = (fit.estimate - SHARE.null) / fit.se
     p = float(2 * stats.t.sf(abs(t), fit.dof))
     return Evidence(
         scale=SHARE,
         units=units,
-        interval=(lambda alpha: _both(y, alpha)) if varies else None,
+        interval=lambda alpha: _both(y, alpha),
         n=units.size,
         sd=float(fit.se * np.sqrt(units.size)),
-        model="strengths",
-        data=apart(judged, 2, known=True),
+        **model,
         found={
             "p_value": p,
             "tests": [{"name": "t, both orders alike", "statistic": float(t),
                        "dof": float(fit.dof), "p_value": p}],
         },
-        prior=test.prior,
         specifications=lambda alpha: _alternatives(y, alpha),
         shown={
             "order_effect": float(y[0].mean() - y[1].mean()),

@@ -41,6 +41,8 @@ def ratio_of_means(
         scale=RATIO,
         units=pd.Series(np.exp(z), x.index),
         interval=(lambda alpha: intervals.mean(z, alpha)) if frequentist.varies(z, 2) else None,
+        constant=f"{test.experiment}: {z.size} units, and {' and '.join(test.arms)} differ by the "
+        "same in all of them",
         n=z.size,
         sd=float(z.std(ddof=1)) if z.size > 1 else float("nan"),
         model="normal",

@@ -8,7 +8,7 @@ from scipy import stats
 
 from kensho.claims import base, designs
 from kensho.stats import frequentist, intervals
-from kensho.stats.evidence.base import MANY, Evidence, specification
+from kensho.stats.evidence.base import MANY, Evidence, of_one_share, specification
 from kensho.stats.evidence.levels import repeats
 from kensho.stats.evidence.orders import one_order
 from kensho.stats.scales import SHARE
@@ -63,9 +63,7 @@ def _of_clusters(model: str, data: dict, prior: dict | None, y: np.ndarray) -> d
     Clusters of one and the same share tell nothing of their own effects: they count as items.
     """
     if y.size and np.ptp(y) == 0:
-        wins, losses = (max(0.0, sign * (2 * y[0] - 1)) for sign in (1, -1))
-        counts = y.size * np.array([wins, 1 - wins - losses, losses])
-        return {"model": "dirichlet_wins", "data": {"counts": counts.round().astype(int)}}
+        return of_one_share(y[0], y.size)
     if not _own_effects(y):
         return {"model": "normal", "data": {"y": y}}
     return {"model": model, "data": data, "prior": prior}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,6 @@ def tasks(test: designs.Tasks, reading: base.Contrast, tables: Tables, seed: int
     """
     cells, effects = _of_claim(test, list(reading.sides), tables)
     difference = effects.iloc[:, 0] - effects.iloc[:, 1]
-    data = moments(cells)
     if test.on == "average":
         y = difference.to_numpy()
         varies = frequentist.varies(y, 2)
@@ -31,10 +30,11 @@ def tasks(test: designs.Tasks, reading: base.Contrast, tables: Tables, seed: int
             scale=DIFFERENCE,
             units=difference,
             interval=(lambda alpha: intervals.mean(y, alpha)) if varies else None,
+            constant=_alike(test, y.size, test.arms),
             n=y.size,
             sd=float(y.std(ddof=1)),
             model="ranking",
-            data=data,
+            data=moments(cells),
             found=frequentist.paired(y, 0.05, seed=seed) if varies else {},
             prior=test.prior,
             specifications=lambda alpha: (
@@ -51,20 +51,19 @@ def tasks(test: designs.Tasks, reading: base.Contrast, tables: Tables, seed: int
             f"{test.experiment}: the claim says at least {k} tasks, found {len(difference)}; mend "
             "the claim or add the tasks"
         )
-    within = [cell[:, 0] - cell[:, 1] for cell in cells]
-    n = np.array([len(cell) for cell in within])
-    se = np.array([cell.std(ddof=1) / np.sqrt(cell.size) for cell in within])
+    n, se = np.array([len(cell) for cell in cells]), _errors(cells, _width(test))
+    alike = next(iter(difference.index[se == 0]), "")
     deciding = int(np.argsort(difference.to_numpy())[len(difference) - k])
     return Evidence(
         scale=DIFFERENCE,
         units=difference,
-        interval=_kth(difference.to_numpy(), se, n - 1, k)
-        if all(frequentist.varies(cell, 2) for cell in within)
-        else None,
+        interval=_kth(difference.to_numpy(), se, n - 1, k) if se.all() else None,
+        constant=f"{test.experiment}: one difference between {' and '.join(test.arms)} on every "
+        f"item of task '{alike}', and nothing says what the scores can be (test.range)",
         n=int(n.min()),
         sd=float(se[deciding] * np.sqrt(n[deciding])),
         model="ranking",
-        data=data,
+        data=moments(cells, _width(test)),
         prior=test.prior,
         estimand=lambda draws, data: np.sort(
             draws["task_effects"][..., 0] - draws["task_effects"][..., 1], axis=1
@@ -87,14 +86,15 @@ def rank_order(test: designs.RankOrder, reading: None, tables: Tables, seed: int
     table = effects.to_numpy()
     gaps = np.array([table[:, better] - table[:, worse] for better, worse in test.gaps])
     fit = intervals.mean(gaps, 0.05)
+    alike = [pair for pair, gap in zip(test.gaps, gaps, strict=True)
+             if not frequentist.varies(gap, 2)]  # fmt: skip
     k, (units, smallest) = len(gaps), (table.shape[0], int(gaps.mean(axis=1).argmin()))
     better, worse = np.array(test.gaps).T
     return Evidence(
         scale=DIFFERENCE,
         units=pd.Series(gaps[smallest], index=effects.index),
-        interval=_kth(fit.estimate, fit.se, fit.dof, k)
-        if all(frequentist.varies(gap, 2) for gap in gaps)
-        else None,
+        interval=None if alike else _kth(fit.estimate, fit.se, fit.dof, k),
+        constant=_alike(test, units, (test.models[i] for i in next(iter(alike), ()))),
         n=units,
         sd=float(gaps[smallest].std(ddof=1)),
         model="ranking",
@@ -115,6 +115,37 @@ def rank_order(test: designs.RankOrder, reading: None, tables: Tables, seed: int
             "rank_probabilities": rank_probabilities(draws["theta"], test.models)
         },
     )
+
+
+def _alike(test: designs.Tasks | designs.RankOrder, tasks: int, arms: Iterable[str]) -> str:
+    """What to say where arms differ by the same on all tasks."""
+    return (
+        f"{test.experiment}: {tasks} tasks and one difference between {' and '.join(arms)} on all"
+    )
+
+
+def _width(test: designs.Tasks) -> float | None:
+    """Highest score less the lowest that there can be, where the claim says it."""
+    ends = test.score_range
+    return None if ends is None or None in ends else ends[1] - ends[0]
+
+
+def _errors(cells: Sequence[np.ndarray], width: float | None) -> np.ndarray:
+    """Standard error of the difference of two arms on each task, from its items: (tasks,).
+
+    Items that all differ alike leave open what so many right or wrong answers would (Bonett and
+    Price, stretched to the width of the scores); 0 where that is not known.
+    """
+    errors = []
+    for apart in (cell[:, 0] - cell[:, 1] for cell in cells):
+        error = 0.0
+        if frequentist.varies(apart, 2):
+            error = apart.std(ddof=1) / np.sqrt(apart.size)
+        elif width:
+            most = max(width, abs(apart[0]))
+            error = most * intervals.constant_pairs(apart[0] / most, apart.size, 0.05).se
+        errors.append(error)
+    return np.array(errors)
 
 
 def _kth(estimate, se, dof, k: int) -> Callable[[float], intervals.Fit]:
@@ -162,22 +193,25 @@ def by_task(
     return cells, pd.DataFrame([c.mean(axis=0) for c in cells], names, [s.arm for s in sides])
 
 
-def moments(cells: Sequence[np.ndarray]) -> Mapping[str, np.ndarray]:
+def moments(cells: Sequence[np.ndarray], width: float | None = None) -> Mapping[str, np.ndarray]:
     """Means of the arms in each task and the covariance of these means over paired units.
 
-    The score of a task without units is what it is: what it would be on other items is part of
-    how tasks differ.
+    With the width of the scores, two arms that differ alike on all items of a task share the error
+    of `_errors`. The score of a task without units is what it is: what it would be on other items
+    is part of how tasks differ.
     """
     models = cells[0].shape[1]
-    return {
-        "mean": np.array([cell.mean(axis=0) for cell in cells]),
-        "cov": np.array(
-            [
-                np.cov(cell.T) / len(cell) if len(cell) > 1 else np.zeros((models, models))
-                for cell in cells
-            ]
-        ),
-    }
+    cov = np.array(
+        [
+            np.cov(cell.T) / len(cell) if len(cell) > 1 else np.zeros((models, models))
+            for cell in cells
+        ]
+    )
+    if width:
+        alike = [not frequentist.varies(cell[:, 0] - cell[:, 1], 2) for cell in cells]
+        own = np.where(alike, _errors(cells, width) ** 2 / 2, 0)
+        cov = cov + own[:, None, None] * np.eye(models)
+    return {"mean": np.array([cell.mean(axis=0) for cell in cells]), "cov": cov}
 
 
 def _average_alternatives(cells: Sequence[np.ndarray], y: np.ndarray, alpha: float) -> list[dict]:

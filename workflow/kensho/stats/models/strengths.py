@@ -12,8 +12,10 @@ integrated over, so that such judgements need only be counted.
 Data: alone (M, M, 3) counts of judgements that are alone on their prompt, by first, second and
 outcome (0 loss, 1 tie, 2 win of the first); of the others first, second, outcome and the answers
 answer_first, answer_second (K,) integers from 0, answers () how many there are (0 if there are no
-others); shown () 1 where the order of showing is known, else 0. Estimand: win probability of model
-0 against model 1, P(win) + P(tie) / 2 over prompts and both orders.
+others); shown () 1 where the order of showing is known, else 0; perhaps fitted (2, M, M), mean and
+variance of the points of the first shown at the maximum of the likelihood, around which the
+predictive check is made: won by nearly all, the scores of pairs do not add up as strengths do.
+Estimand: win probability of model 0 against model 1, P(win) + P(tie) / 2 over prompts and orders.
 """
 
 import numpy as np
@@ -145,13 +147,16 @@ def _circularity(data: Data) -> np.ndarray:
         at = np.unravel_index(held, number.shape)
         points[..., at[0], at[1]] += np.add.reduceat(data["outcome"][..., order], start, -1) / 2
         number = number + np.bincount(held, count, number.size).reshape(number.shape)
-    won = points + np.swapaxes(number - points, -1, -2)
-    i, j = np.nonzero(np.triu(number + number.T, 1))
-    n = (number + number.T)[i, j]
-    score = (won[..., i, j] / n - 0.5) * np.sqrt(n)
-    sides = np.sqrt(n)[:, None] * (np.eye(models)[i] - np.eye(models)[j])
-    left = np.eye(n.size) - sides @ np.linalg.pinv(sides)
-    return np.round(((score @ left) ** 2).sum(axis=-1), 12)
+    mean, variance = data.get("fitted", (0.5, 1.0))
+    missed, spread = points - number * mean, number * variance
+    missed, spread = missed - np.swapaxes(missed, -1, -2), spread + spread.T
+    i, j = np.nonzero(np.triu(spread, 1))
+    weight = np.sqrt(spread[i, j])
+    sides = weight[:, None] * (np.eye(models)[i] - np.eye(models)[j])
+    left = np.eye(i.size) - sides @ np.linalg.pinv(sides)
+    circular = np.round(((missed[..., i, j] / weight @ left) ** 2).sum(axis=-1), 12)
+    # around a fit it is chi squared, and less than its mean is no fault: it counts as that
+    return np.maximum(circular, left.trace().round() if "fitted" in data else 0)
 
 
 STRENGTHS = Model(
