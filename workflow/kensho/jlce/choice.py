@@ -15,7 +15,7 @@ from kensho.jlce.mentions import (
     mentions,
     sentence_ends,
 )
-from kensho.jlce.predicate import ASIDE, CHOSEN, DENIED, MENTIONED, analysed
+from kensho.jlce.predicate import ASIDE, CHOSEN, DENIED, MENTIONED, NEGATED, analysed
 from kensho.jlce.scoring import LONGEST, normalised
 
 LABEL = re.compile(
@@ -106,7 +106,8 @@ def _resolved(mentions: Sequence[Mention], choices: Collection[int]) -> int | No
         elif fate.get(one.index) != DENIED:
             fate[one.index] = max(fate.get(one.index, ASIDE), one.verdict)
     best = max(fate.values(), default=ASIDE)
-    left = {index for index, verdict in fate.items() if verdict == best}
+    level = {MENTIONED, NEGATED} if best == MENTIONED else {best}
+    left = {index for index, verdict in fate.items() if verdict in level}
     if best < MENTIONED:
         denied = {index for index, verdict in fate.items() if verdict == DENIED}
         left = set(choices) - denied if denied else set()

@@ -22,7 +22,8 @@ COMPARED = re.compile(
     r"|な[^、。\n]{1,6}に(?:するに|するため|直|なお|修正|訂正))"
 )  # 海は山より広い, 自然な文に直すと
 SUPPOSED = re.compile(
-    rf"(?:れば|たら|(?<!選ぶ)(?<!答える)(?<!言う)ならば?|すると|場合は?)[、\s]*{OPENING}\Z"
+    r"(?:れば|たら|(?:(?<!考え)(?<!見)る|[くすつむぐぶ])と"
+    rf"|(?<!選ぶ)(?<!答える)(?<!言う)ならば?|場合は?)[、\s]*{OPENING}\Z"
 )  # 「に」なら自然です
 NOT = re.compile(
     rf"(?i:\b(?:not|no|neither|nor|rather\s+than|instead\s+of)|n't)\s+(?:an?\s+|the\s+)?{OPENING}\Z"

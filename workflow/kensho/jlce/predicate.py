@@ -4,7 +4,7 @@ The words behind it are read up to the end of their clause. The last one with a 
 is the predicate; 文, 点, 言う, 思う and their like only carry it (resources/linguistics). From the
 predicate on, negations and words of unfitness (誤り, 不適切, 違和感) are counted: an odd number
 denies (山は不適切です), an even one does not (山に違いない, 山でなければならない). What says
-something else of a word (山は水がない) neither denies nor asserts it.
+something else of a word (山は水がない) neither denies nor asserts that it is the answer.
 """
 
 import csv
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from kensho.jlce.scoring import morphemes
 
-DENIED, ASIDE, MENTIONED, ASSERTED, CHOSEN = -2, -1, 0, 1, 2
+DENIED, ASIDE, NEGATED, MENTIONED, ASSERTED, CHOSEN = range(-3, 3)
 
 NEGATION = {"無い", "ない", "ず", "まい", "難い", "無し", "兼ねる"}
 PREFIXES = {"不", "非", "未", "無"}
@@ -24,6 +24,7 @@ FUNCTION = {"助詞", "助動詞", "補助記号", "空白", "副詞", "接尾�
 COPULA = {"だ", "です"}
 TOPICAL, ANSWERS = {"が", "は", "も", "を", "こそ"}, {"答え", "解答", "回答"}
 ASKING = ["でしょう", "か"], ["だろう", "か"], ["の", "か"]
+REASONS = {"理由", "原因", "根拠"}
 CLAUSAL = {"が", "けれど", "けれども", "けど", "から", "し"}
 
 
@@ -83,19 +84,22 @@ def verdict(after: Sequence[Word], ends: bool, several: bool = False) -> int:
     """What the words behind a word say of it (``several``: of it and others, 山や川は…).
 
     ``ends`` says whether they are all that the sentence holds. DENIED (山は不適切です); ASIDE where
-    it is doubted or absent, and is no answer (山かどうか); ASSERTED where the sentence states it
-    (塩辛いのは海です); CHOSEN where it is said to fit (海が入ります); else MENTIONED.
+    it is doubted or absent (山かどうか); NEGATED where something else is denied of it
+    (山は水がない); ASSERTED where the sentence states it (塩辛いのは海です); CHOSEN where it is
+    said to fit (海が入ります); else MENTIONED.
     """
     after = [w for w in after if w.kind not in {"括弧開", "括弧閉"} and w.surface not in "*_:\"'"]
     words, finite = clause(after)
     ends, after = finite and (ends or len(words) < len(after)), words
-    if not after:
-        return ASSERTED if ends else MENTIONED
+    if not after or after[0].kind == "読点":  # いいえ、正しくありません
+        return MENTIONED if after else ASSERTED * ends
     first, second = after[0].surface, after[1].surface if len(after) > 1 else ""
     if first == "か" and second not in {"も", "な"}:
         return ASIDE
     if first in TOPICAL and second in ANSWERS and not _weight(after, 0):
         return CHOSEN * ends
+    if {word.lemma for word in after[1:3]} & REASONS:  # 不自然である理由は
+        return MENTIONED
     head = _head(after)
     odd = _weight(after, max(head, 0)) % 2
     lemma = after[head].lemma if head >= 0 else ""
@@ -104,13 +108,15 @@ def verdict(after: Sequence[Word], ends: bool, several: bool = False) -> int:
     asked = after[-1].surface == "か"
     if head < 0:
         return _bare(after) if odd else ASSERTED * (ends and not asked and _stated(after))
-    negated = after[head].pos not in {"動詞"} and first == "な"  # 自然な語順ではない
+    negated = after[head].pos != "動詞" and first == "な"  # 自然な語順ではない
     fitting = lemma in lexicon("unfit", "fit", "choice") or (
         head and after[head - 1].surface in PREFIXES
     )
     if odd:
+        if fitting or negated:
+            return DENIED
         quoted = "と" in (first, second)  # 自然だと感じる人はいない
-        return DENIED if fitting or negated else ASIDE if quoted else MENTIONED
+        return ASIDE if quoted else NEGATED if {"は", "も"} & {first, second} else MENTIONED
     chosen = lemma in lexicon("choice") and first in TOPICAL
     if chosen or (first == "な" and _stated(after)):
         return (CHOSEN if chosen else ASSERTED) * (ends and not asked)

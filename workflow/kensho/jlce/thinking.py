@@ -30,7 +30,8 @@ MARK = re.compile(
 QUOTES = {"「」", "『』", "“”", "``"}
 SENTENCE_END = "\n。.!?！？…"
 WRAPPER = re.compile(
-    r"\s*(?:<(?P<name>answer|solution|response|回答|解答|答え)>(?P<inside>(?:(?!</(?P=name)>).)*)(?:</(?P=name)>\s*)?"
+    r"\s*(?:<(?P<name>answer|solution|response|回答|解答|答え)>"
+    r"(?P<inside>(?:(?!</(?P=name)>).)*)(?:</(?P=name)>\s*)?"
     r"|<\|(?:begin_of_solution|START_RESPONSE|START_TEXT)\|>(?P<within>.*?)"
     r"(?:<\|end_(?:of_solution|response|text)\|>\s*)?)",
     re.DOTALL | re.IGNORECASE,
