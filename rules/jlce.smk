@@ -70,6 +70,7 @@ rule jlce_arm:
         unpack(lambda w: evaluated_models(w.arm, jlce_seeds(w.arm))),
         documents=JLCE_ITEMS,
         origins="results/jlce/items.json",
+        predicates="resources/linguistics/predicates.csv",
     output:
         answers="results/jlce/{arm}/answers.jsonl",
         observations=observation_files("jlce", ["{arm}"]),

@@ -4,7 +4,9 @@ The predicate is read off Sudachi's analysis and rebuilt by rule: 行った ⇄ 
 食べません, 学生だ ⇄ 学生です, ないだろう ⇄ ないでしょう, 見つけたの? ⇄ 見つけたのですか?. What is
 not surely handled (requests, imperatives, particles of one style only, homographs in kana) is left
 alone. So is every verb of resources/linguistics/lexical_verbs.csv: the dictionary form of a humble
-or honorific verb is not its plain counterpart, and some others inflect by themselves.
+or honorific verb is not its plain counterpart, and some others inflect by themselves. So are
+phrases of that kind: お or ご with a verb or noun and する, できる, になる, にかかる (お持ちする,
+お目にかかる), and nouns in 拝 with する. Adjectives that end in ない (もったいない) take です.
 """
 
 import csv
@@ -36,6 +38,8 @@ ROWS = {
 }  # 五段 rows: 未然形, 連用形 and 意志形 vowels, past ending
 # Verbs whose style is lexical (humble, honorific), and irregular ones; by dictionary form.
 LEXICAL = Path(__file__).parents[3] / "resources/linguistics/lexical_verbs.csv"
+HONOURS = {"成る", "掛かる", "かかる", "掛ける", "かける", "入れる", "与る", "あずかる"}  # お…に
+NAI_VERBS = {"くだる", "下る", "つまる", "詰まる"}  # くだらない is an adjective
 ROUGH = {"俺", "おれ", "オレ", "お前", "おまえ", "貴様", "てめえ", "やがる", "くそ", "クソ"}
 OTHER_FORMS = ("命令形", "仮定形", "意志推量形", "終止形", "連体形")  # 運べます: not of 運ぶ
 EXISTS = {"ある", "有る", "在る"}  # ない, not あらない
@@ -67,6 +71,31 @@ def is_lexical(words: Sequence[Morpheme], head: int) -> bool:
         return head > 0 and is_verb(words[head - 1])
     spelt = {lemma} if lemma in {"いる", "居る"} else {lemma, words[head].normalized_form()}
     return bool(spelt & lexical_verbs())
+
+
+def is_honorific(words: Sequence[Morpheme], head: int) -> bool:
+    """Whether a verb or copula ends a humble or honorific phrase: お持ちする, お待ちだ."""
+    while head and kind_of(words[head]) == "助動詞-レル":
+        head -= 1
+    place, verb = head - 1, words[head].normalized_form()
+    honours = (
+        verb in HONOURS and place > 0 and words[place].part_of_speech()[:2] == ("助詞", "格助詞")
+    )
+    if honours and words[place].surface() == "に":
+        place -= 1
+    elif verb not in {"為る", "出来る", "です", "だ"}:
+        return False
+    if place < 0:
+        return False
+    word, before = words[place], words[place - 1] if place else None
+    noun, kind = word.normalized_form(), word.part_of_speech()
+    if verb in {"です", "だ"} and kind[0] != "動詞":  # お待ちです, but お茶です
+        return noun in {"御覧", "御存知"}
+    if verb == "為る" and (noun.startswith("拝") or noun == "頂戴"):
+        return True
+    whole = noun.startswith("御") and (kind[2].startswith("サ変") or noun == "御覧")  # お世話する
+    prefixed = before is not None and before.part_of_speech()[0] == "接頭辞"
+    return whole or (prefixed and before.normalized_form() == "御")
 
 
 def conjugate(lemma: str, kind: str, form: str) -> str | None:
@@ -155,6 +184,9 @@ def polite_ending(words: Sequence[Morpheme]) -> Ending | None:
                 form = "volitional"
             elif form_of(words[-1]) not in FINITE | {"終止形-撥音便"}:
                 return None
+            verb = words[n - len(tail) - 1].dictionary_form()
+            if form.startswith("negative") and verb in NAI_VERBS and KANA.fullmatch(verb):
+                return None  # くだりません is not くだらない
             return Ending(True, n - len(tail) - 1, form, "verb")
     if words[-1].surface() == "でしょう" and n > 1:
         return Ending(True, n - 1, "presumptive", "copula")
@@ -192,8 +224,12 @@ def plain_ending(words: Sequence[Morpheme]) -> Ending | None:
         if kind_of(word) == "形容詞":
             if before is not None and before.part_of_speech()[1] == "接続助詞":
                 return None  # 混んで(い)なかった
+            if before is not None and before.part_of_speech()[0] in {"名詞", "副詞"}:
+                return Ending(False, n, form, "adjective")  # もったいない, とんでもない
             return Ending(False, head, "negative-past" if past else "negative", "nai")
         if before is not None and is_verb(before):
+            if before.dictionary_form() in NAI_VERBS:
+                return Ending(False, n, form, "adjective")
             return Ending(False, head - 1, "negative-past" if past else "negative", "verb")
         return None
     if kind_of(word) in ADJECTIVES:
@@ -225,6 +261,8 @@ def predicate(words: Sequence[Morpheme], ending: Ending) -> str | None:
         return "ありません" + ("でした" if form == "negative-past" else "")
     if kind == "adjective":
         return "" if polite else "です"
+    if head < len(words) and is_honorific(words, head):
+        return None
     if kind == "copula":
         plain = {"nonpast": "だ", "past": "だった", "presumptive": "だろう"}
         courteous = {"nonpast": "です", "past": "でした", "presumptive": "でしょう"}

@@ -2,99 +2,117 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from operator import attrgetter
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from operator import itemgetter
 
-from kensho.jlce.scoring import LONGEST, morphemes, normalised
+from kensho.jlce.mentions import (
+    ALONE,
+    CLOSING,
+    MARK,
+    OPENING,
+    Mention,
+    judged,
+    mentions,
+    sentence_ends,
+)
+from kensho.jlce.predicate import ASIDE, CHOSEN, DENIED, MENTIONED, NEGATED, analysed
+from kensho.jlce.scoring import LONGEST, normalised
 
-OPENING, CLOSING = r"[「『“\"'‘*_(\[【<〈《\s]*", r"[」』”\"'’*_)\]】>〉》\s]*"
-CLOSED = tuple("」』”\"'")
 LABEL = re.compile(
     r"\s*(?:([①-⑳])|[(（]?([A-Za-zア-オ]|\d{1,2})[)）.．、:：]|([ア-オ])\s|[(（](\d{1,2})[)）])\s*"
 )
-MARK = r"([A-Za-zア-オ]|\d{1,2})"  # a label within an answer, normalised
 SLOT = re.compile(rf"{OPENING}(?:(?:選択肢)?{MARK}番?[).:、の]*{OPENING})?")  # 答えは「(2) 海」
+FITTING = (
+    r"(?:(?:適当|適切|最適|妥当)な|正しい|(?:ふさわ|相応)しい|[当あ]てはまる|選ぶ"
+    r"|(?<!に)入る|(?:空欄|空所|ここ|\))に入る)(?:の|もの|語|言葉|選択肢|答え)は"
+)
 STATED = re.compile(
     r"(?:(?:答え?|解答|回答|正解|正答|結論|判断|判定)(?:となるのは|としては|は|が|\s*[:=→])"
-    r"|(?i:answer)(?:\s+is|\s*:))[、\s]*"
+    rf"|(?i:answer)(?:\s+is|\s*:)|{FITTING})[、\s]*"
 )
-SENTENCE_END = re.compile(r"[。!?\n]|\Z")
-CONFIRMED = (
+CONCLUDES = re.compile(
+    r"(?<![ぁ-んァ-ヶ一-龥])(?:よって|従って|したがって|ゆえに|故に|以上(?:より|から|のことから)"
+    r"|結局|結論として|∴)"
+)
+CONFIRMS = (
     rf"{CLOSING}(?:こそ)?が(?:最も|一番)?(?:答え|正解|正し|適切|ふさわし)"
     r"(?![^、。\n]{0,6}(?:な[いく]|ません))"
 )
-NOT = r"(?:な(?:い|く(?!ては|ちゃ)|かっ)|(?:あり|ござい)ません)"
-ASKING = r"(?:か(?![らも])|で(?:は|しょうか)|だろうか)"  # 海ではないか says that it is
-DENIED = re.compile(
-    rf"{CLOSING}(?:"
-    rf"(?:な[^、。\n]{{1,10}}?)?(?:では|じゃ|で){NOT}(?!{ASKING})"  # 海ではない, 自然な文ではない
-    rf"|な[^、。\n]{{1,8}}?[はがも](?:特に|全く)?(?:{NOT}|見当たら|見られ)"  # 不自然な点はない
-    r"|(?:だ|である)?とは[^、。\n]{1,6}?(?:な[いく]|ません|がた|難)"  # 自然とは言えない
-    r"|に(?:は)?(?:聞こえ|思え|見え|感じられ)(?:な|ません)|さ(?:に欠|がな)|より|とは?違[いっ]"
-    rf"|[はがも](?:答え|正解)(?:では|じゃ){NOT}"  # 山は答えではない
-    r"|[はがも][^、。\nと]{0,10}?(?:不正解|誤[りっ]|間違(?!い[なあ])|(?<!間)違(?:う|っ|い(?![なあ]))"
-    r"|不適|適さ|適しませ|当てはま(?:ら|りま)|(?:ふさわし|正し)く(?:な|あ)))"  # 山は誤り
-)
-NEGATING = {"不", "非", "未", "無", "反"}
-
-
-class Mention(NamedTuple):
-    """A place where a choice stands in an answer."""
-
-    begin: int
-    end: int
-    index: int  # of the choice
-    whole: bool  # made of whole words
-    free: bool  # whole, and no function word but in quotes
-    denied: bool
+CONFIRMED = re.compile(CONFIRMS)
+LABELLED = re.compile(rf"(?<![A-Za-z\d])(?:選択肢)?{MARK}[.)]?番?{CONFIRMS}")
 
 
 def named(answer: str, choices: Sequence[str]) -> int | None:
     """Index of the choice that an answer names, or None; the first of equal ones.
 
-    It is what the last statement names (答えは…, 答え：…, Answer: ..., …が正解), else the choice
-    that is named last. A choice within a longer one, within another word or denied (山ではなく) is
-    not named; of two choices, to deny one is to name the other. です, は and other function words
-    are choices only where they are quoted, stated or alone. Labels (A., ①, (1)) name a choice in a
-    statement or alone; choices without labels count from A, ア or 1.
+    It is what the last statement names (答えは…, 最も適当なのは…, Answer: ..., …が正解, よって…).
+    Without one it is what the sentences say of the choices (:mod:`kensho.jlce.predicate`): the
+    one that is a sentence by itself, else the one that a sentence asserts (海です, 海が入ります),
+    else the only one that is mentioned and not denied, else the only one that denials leave. Where
+    two remain, none is named.
+
+    A choice within a longer one, within another word or compared (山より) is not named. です, は
+    and other function words are choices only where they are quoted, stated or alone. Labels (A.,
+    ①, (1)) name a choice in a statement or alone; choices without labels count from A, ア or 1.
+    Latin words are read in any case, verbs and adjectives in any form (違います names 違う).
     """
     text = normalised(answer)[-LONGEST:]
     names, labels = _names(choices)
-    mentions = _mentions(text, names)
-    at = {one.begin: one.index for one in mentions if one.whole and not one.denied}
-    free = [mention for mention in mentions if mention.free]
-    ends = [end.start() for end in SENTENCE_END.finditer(text)]
+    words, ends = analysed(text), sentence_ends(text)
+    found = judged(text, words, mentions(text, words, names))
+    free = [mention for mention in found if mention.free]
+    begins = [mention.begin for mention in free]
+    at = {one.begin: one for one in found if one.verdict not in (DENIED, ASIDE)}
+    different = {names[normalised(choice)] for choice in choices}
 
-    def last(among: Sequence[Mention]) -> int | None:
-        """The choice named last, or of two the one that is left where one is denied."""
-        kept = [mention.index for mention in among if not mention.denied]
-        others = {names[normalised(choice)] for choice in choices} - {m.index for m in among[-1:]}
-        return kept[-1] if kept else others.pop() if among and len(others) == 1 else None
+    def within(begin: int, end: int) -> Sequence[Mention]:
+        return free[bisect_left(begins, begin) : bisect_left(begins, end)]
 
     def stated(place: int) -> int | None:
         """What a statement names whose marker ends at a place."""
         for begin in range(place, SLOT.match(text, place).end() + 1):
-            if begin in at:
-                return at[begin]
+            if begin in at and not at[begin].several:
+                return at[begin].index
         if (label := _label(text, place, labels)) is not None:
             return label
-        span = place, ends[bisect_left(ends, place)]
-        first, end = (bisect_left(free, edge, key=attrgetter("begin")) for edge in span)
-        return last(free[first:end])
+        return _resolved(within(place, ends[bisect_left(ends, place)]), different)
 
-    found = [(match.end(), stated(match.end())) for match in STATED.finditer(text)]
-    confirmed = re.compile(CONFIRMED)
-    found += [(m.begin, m.index) for m in mentions if not m.denied and confirmed.match(text, m.end)]
-    for label in re.finditer(rf"(?<![A-Za-z\d])(?:選択肢)?{MARK}[.)]?番?{CONFIRMED}", text):
-        found.append((label.start(), labels.get(label[1])))
-    statements = [one for one in found if one[1] is not None]
-    if statements:
-        return max(statements)[1]
-    for among in (free, mentions):
-        if (index := last(among)) is not None:
+    def concluded(place: int) -> int | None:
+        """What a sentence that concludes asserts."""
+        sentence = within(place, ends[bisect_left(ends, place)])
+        return _resolved([one for one in sentence if one.verdict > MENTIONED], ())
+
+    statements = [(match.end(), stated) for match in STATED.finditer(text)]
+    statements += [(match.end(), concluded) for match in CONCLUDES.finditer(text)]
+    for one in found:
+        if one.verdict == CHOSEN and not one.several and CONFIRMED.match(text, one.end):
+            statements.append((one.begin, lambda _, index=one.index: index))
+    for label in LABELLED.finditer(text):
+        statements.append((label.start(), lambda _, mark=label[1]: labels.get(mark)))
+    for place, read in sorted(statements, key=itemgetter(0), reverse=True):
+        if (index := read(place)) is not None:
             return index
+    if free or (free := [mention for mention in found if mention.verdict == ALONE]):
+        return _resolved(free, different)
     return _label(text, 0, labels, alone=True)
+
+
+def _resolved(mentions: Sequence[Mention], choices: Collection[int]) -> int | None:
+    """The one choice that mentions leave of some choices, None for none or several."""
+    fate: dict[int, int] = {}
+    for one in mentions:
+        if one.verdict == DENIED or fate.get(one.index) == DENIED < MENTIONED < one.verdict:
+            fate[one.index] = one.verdict
+        elif fate.get(one.index) != DENIED:
+            fate[one.index] = max(fate.get(one.index, ASIDE), one.verdict)
+    best = max(fate.values(), default=ASIDE)
+    level = {MENTIONED, NEGATED} if best == MENTIONED else {best}
+    left = {index for index, verdict in fate.items() if verdict in level}
+    if best < MENTIONED:
+        denied = {index for index, verdict in fate.items() if verdict == DENIED}
+        left = set(choices) - denied if denied else set()
+        left = set() if len(fate) > len(denied) else left
+    return left.pop() if len(left) == 1 else None
 
 
 def _names(choices: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
@@ -119,37 +137,3 @@ def _label(text: str, place: int, labels: Mapping[str, int], alone: bool = False
     pattern = rf"{OPENING}(?:選択肢)?{MARK}[.)]?番?目?{CLOSING}{rest}"
     found = re.compile(pattern).match(text, place)
     return labels.get(found[1], labels.get(found[1].upper())) if found else None
-
-
-def _mentions(text: str, names: Mapping[str, int]) -> list[Mention]:
-    """Where choices stand in a text, in order; none that is part of a longer one."""
-    spans = sorted(
-        (match.start(), -match.end(), index)
-        for name, index in names.items()
-        for match in re.finditer(_pattern(name), text)
-        if name
-    )
-    words, at, end = morphemes(text), {}, 0  # place in the text: number of the word there
-    for number, word in enumerate(words):
-        at[begin := text.index(word.surface, end)] = number
-        end = begin + len(word.surface)
-    ends = {begin + len(words[number].surface): number for begin, number in at.items()}
-    found, reach = [], 0
-    for begin, end, index in ((begin, -end, index) for begin, end, index in spans):
-        if end <= reach:  # 自然 of 不自然
-            continue
-        reach = end
-        whole = begin in at and end in ends and text[begin - 1 : begin] not in NEGATING
-        inside = words[at[begin] : ends[end] + 1] if whole else []
-        quoted = text[begin - 1 : begin] in tuple("「『“\"'") and text[end : end + 1] in CLOSED
-        content = any(word.feature.pos1 not in {"助詞", "助動詞"} for word in inside)
-        denied = bool(DENIED.match(text, end))
-        found.append(Mention(begin, end, index, whole, whole and (quoted or content), denied))
-    return found
-
-
-def _pattern(name: str) -> str:
-    """A name as a regular expression; Latin words and numbers are no part of longer ones."""
-    before = r"(?<![A-Za-z\d])" if re.match(r"[A-Za-z\d]", name) else ""
-    after = r"(?![A-Za-z\d])" if re.search(r"[A-Za-z\d]\Z", name) else ""
-    return before + re.escape(name) + after

@@ -9,6 +9,11 @@ from kensho.jlce.scoring import LONGEST, morphemes, normalised
 DRAGGED = re.compile(r"(?<=[ぁ-ん])(?:[ーｰ〜~]+|[ぁぃぅぇぉ]+(?=[^ぁ-んァ-ヶー]|\Z))")
 QUOTED = re.compile(r"[「『“](?P<inside>[^「」『』“”]*)[」』”]")
 REMARK = re.compile(r"\([^()]*\)|[\[【<][^\[\]【】<>]*[\]】>]")
+# a face and its arms: Σ(ﾟДﾟ), m(_ _)m; no words are in it
+FACE = re.compile(
+    r"(?:(?<![A-Za-z])[A-Za-z]|[Σσヽヾ\\])?\((?=[^()]*(?:_|[^\w\s]))(?![^()]*[A-Za-z]{2})"
+    r"[^()ぁ-ん一-龥\d]{1,12}\)(?:[A-Za-z](?![A-Za-z])|[ノヽゞ/])?"
+)
 LAUGHTER = re.compile(r"(?<=[^\sA-Za-z])(?:[wW]{1,20}|笑{1,9}|泣|汗|爆|草|orz)\Z")
 NESTED = 5  # quotations within quotations
 SENTENCE_END = re.compile(r"[。｡!?♪☆★…\n]+|\.(?![0-9A-Za-z])")
@@ -21,12 +26,13 @@ FORMAL = {"こと", "もの", "もん"}  # ですこと, ですもの: at the en
 def is_polite(text: str) -> bool:
     """Whether the last predicate of a text is polite: ends in です, ます, ください or their forms.
 
-    Particles, marks, emoji and remarks in brackets behind it do not count, nor does what a sentence
-    only quotes. A sentence without a predicate (体言止め) leaves it to the one before; a text
-    without any is not polite. なさい is plain but for greetings (おやすみなさい).
+    Particles, marks, emoji, faces and remarks in brackets behind it do not count, nor does what a
+    sentence only quotes or reports (行きます、とのこと). A sentence without a predicate (体言止め)
+    leaves it to the one before; a text without any is not polite. なさい is plain but for greetings
+    (おやすみなさい).
     """
     text = DRAGGED.sub("", normalised(text)[-LONGEST:])
-    text = REMARK.sub("", text).strip() or text
+    text = REMARK.sub("", FACE.sub("", text)).strip() or text
     for _ in range(NESTED):
         text = QUOTED.sub(_unquoted, text)
     for sentence in reversed(SENTENCE_END.split(text)):
@@ -54,10 +60,11 @@ def _polite(sentence: str) -> bool | None:
             plain = True
         elif kind.pos1 == "動詞" or (kind.pos1 == "形容詞" and kind.cForm[:3] != "連用形"):
             asked = kind.lemma == "下さる" and kind.cForm == "命令形"
-            return asked or bool(GREETING.search(sentence))
+            return asked or bool(GREETING.search(sentence)) or _homograph(words, place)
         elif not (
             kind.pos1 in {"補助記号", "空白"}
             or kind.pos2 in {"終助詞", "接続助詞", "副助詞", "準体助詞", "助動詞語幹"}
+            or (word.surface in {"も", "に"} and place and _joins(words[place - 1]))
             or (word.surface in FORMAL and place and _courteous(words, place - 1))
         ):
             break
@@ -91,9 +98,29 @@ def _courteous(words: Sequence, place: int) -> bool:
     return word.surface.startswith("で")  # not っす
 
 
+def _joins(word: object) -> bool:
+    """Whether a word makes one particle with も or に behind it: けれども, のに."""
+    return word.surface in {"けれど", "けど"} or word.feature.pos2 == "準体助詞"
+
+
+def _homograph(words: Sequence, place: int) -> bool:
+    """Whether a verb in kana that seems to end in ます is one with ます, as it has no object.
+
+    髪がはげました is of はげる, 弟をはげました of はげます.
+    """
+    verb, kind = words[place].surface, words[place].feature
+    if kind.cType != "五段-サ行" or not re.fullmatch("[ぁ-ん]+ま[しすさせそ]", verb):
+        return False
+    other = morphemes(f"{verb[:-2]}る")
+    modern = len(other) == 1 and (other[0].feature.cType or "").startswith(("上一段", "下一段"))
+    return modern and all(word.surface != "を" for word in words[:place])
+
+
 def _inverted(sentence: str) -> bool | None:
     """The style before the last comma, if a predicate ends there: 行きます、明日。"""
-    head, comma, _ = sentence.rpartition("、")
+    head, comma, tail = sentence.rpartition("、")
+    if tail.startswith(("と", "って")) and morphemes(tail)[0].feature.pos1 == "助詞":
+        return None  # only reported: 行きます、とのこと
     ended = [w.feature for w in morphemes(head) if w.feature.pos2 != "終助詞"][-1:] if comma else []
     final = ended and (ended[0].cForm or "").startswith(("終止形", "意志推量形", "命令形"))
     return _polite(head) if final else None

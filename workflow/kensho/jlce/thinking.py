@@ -1,25 +1,41 @@
 """Reasoning that a model writes before its answer: where it begins and ends.
 
 Declared marks: ``<think>``, ``<thinking>``, ``<thought>``, ``<reason>``, ``<reasoning>``,
-``<reflection>``, ``<analysis>``, ``<scratchpad>`` and ``<seed:think>`` with their closing forms
-(any case, attributes, bars as in ``<|begin_of_thought|>``), ``[THINK]``, ``◁think▷``, and the
-analysis channel of the harmony format, whose end stays as ``assistantfinal`` where special tokens
-are taken out.
+``<reflection>``, ``<analysis>``, ``<scratchpad>``, ``<seed:think>``, ``<思考>``, ``<思考過程>`` and
+``<推論>`` with their closing forms (any case, attributes, bars), ``<|begin_of_thought|>``,
+``<|START_THINKING|>``, ``<unused94>``, ``[THINK]`` and ``◁think▷`` with theirs, and the analysis
+channel of the harmony format, whose end stays as ``assistantfinal`` where special tokens are taken
+out.
+
+A mark between quotes (「<think>」) is text, and so is an opening one within a sentence that no
+closing mark follows: a block begins where the answer, a line or a sentence does.
 """
 
 import re
 from collections.abc import Iterable
 
-NAMES = "(?:seed:)?think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad"
+NAMES = (
+    "(?:seed:)?think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad"
+    "|思考(?:過程)?|推論"
+)
 MARK = re.compile(
-    rf"(?P<open><\|channel\|>analysis<\|message\|>|<\|begin_of_thought\|>)"
+    rf"(?P<open><\|channel\|>analysis<\|message\|>|<\|(?:begin_of_thought|START_THINKING)\|>"
+    rf"|<unused94>(?:thought\n)?)"
     rf"|(?P<close>(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>|assistantfinal"
-    rf"|<\|end_of_thought\|>)"
+    rf"|<\|end_(?:of_thought|thinking)\|>|<unused95>)"
     rf"|(?:[<＜◁]\|?\s*(?P<slash>[/／])?\s*(?:{NAMES})(?:\s[^<>＜＞]{{0,80}})?\s*\|?[>＞▷])"
     rf"|\[(?P<stroke>/)?THINK\]",
     re.IGNORECASE,
 )
-ANSWER = re.compile(r"\s*<answer>(.*?)(?:</answer>\s*)?", re.DOTALL | re.IGNORECASE)
+QUOTES = {"「」", "『』", "“”", "``"}
+SENTENCE_END = "\n。.!?！？…"
+WRAPPER = re.compile(
+    r"\s*(?:<(?P<name>answer|solution|response|回答|解答|答え)>"
+    r"(?P<inside>(?:(?!</(?P=name)>).)*)(?:</(?P=name)>\s*)?"
+    r"|<\|(?:begin_of_solution|START_RESPONSE|START_TEXT)\|>(?P<within>.*?)"
+    r"(?:<\|end_(?:of_solution|response|text)\|>\s*)?)",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 def without_thinking(text: str) -> tuple[str, int]:
@@ -27,11 +43,13 @@ def without_thinking(text: str) -> tuple[str, int]:
 
     What stands before a closing mark that nothing opened is thinking too: its opening was the
     prompt's. A block that is never closed runs to the end: what was not concluded is no answer.
-    ``<answer>`` around all that is left is taken off.
+    What wraps all that is left (``<answer>``, ``<|begin_of_solution|>``, ``<|START_RESPONSE|>``) is
+    taken off.
     """
     kept = "".join(text[begin:end] for begin, end in spoken(text))
-    found = ANSWER.fullmatch(kept)
-    return (found[1] if found else kept).strip(), len(text) - len(kept)
+    wrapped = WRAPPER.fullmatch(kept)
+    answer = (wrapped["inside"] or wrapped["within"] or "") if wrapped else kept
+    return answer.strip(), len(text) - len(kept)
 
 
 def counted(answers: Iterable[str]) -> dict[str, int]:
@@ -47,16 +65,31 @@ def counted(answers: Iterable[str]) -> dict[str, int]:
 def spoken(text: str) -> list[tuple[int, int]]:
     """The spans of a text that are no thinking; empty or without its end while it still thinks."""
     spans, begin = [], 0  # begin is None within a block
-    for mark in MARK.finditer(text):
-        closing = mark["close"] or mark["slash"] or mark["stroke"]
-        if closing:
+    marks = _marks(text)
+    for mark, following in zip(marks, [*marks[1:], None], strict=False):
+        if _closes(mark):
             if begin is not None:
                 spans.clear()
             begin = mark.end()
         elif begin is not None:
-            spans.append((begin, mark.start()))
-            begin = None
+            before = text[max(begin, mark.start() - 80) : mark.start()].rstrip(" \u3000")
+            if not before or before[-1] in SENTENCE_END or (following and _closes(following)):
+                spans.append((begin, mark.start()))
+                begin = None
     return spans if begin is None else [*spans, (begin, len(text))]
+
+
+def _marks(text: str) -> list[re.Match]:
+    """The marks of a text but for those in quotes."""
+    return [
+        mark
+        for mark in MARK.finditer(text)
+        if text[mark.start() - 1 : mark.start()] + text[mark.end() : mark.end() + 1] not in QUOTES
+    ]
+
+
+def _closes(mark: re.Match) -> bool:
+    return bool(mark["close"] or mark["slash"] or mark["stroke"])
 
 
 def end(text: str) -> int:
@@ -67,7 +100,7 @@ def end(text: str) -> int:
 
 def opened(prompt: str) -> str:
     """The mark with which a prompt has opened thinking at its end, or ""."""
-    marks = list(MARK.finditer(prompt))
+    marks = _marks(prompt)
     last = marks[-1] if marks else None
-    closing = last and (last["close"] or last["slash"] or last["stroke"])
-    return last.group() if last and not closing and not prompt[last.end() :].strip() else ""
+    waits = last and not _closes(last) and not prompt[last.end() :].strip()
+    return last.group() if waits else ""
