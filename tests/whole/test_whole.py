@@ -28,7 +28,6 @@ ELSEWHERE = {
     "selftest": "times the machine: tests/bench/test_selftest.py",
     "budget": "tests/test_budget.py, tests/workflow/test_spent_budget.py",
     "preflight": "tests/test_preflight.py",
-    "token_counts": "needs tokenizers that only a mirror or the hub has",
     **dict.fromkeys(
         (
             "characteristics", "adversarial", "posterior_calibration", "formula_calibration",
@@ -154,12 +153,7 @@ PARTS = {*PREPARATIONS, *EXPERIMENTS}  # each is a rule of its name
 
 
 def rules_of(folder):
-    text = "".join(
-        p.read_text(encoding="utf-8")
-        for p in [
-            *folder.glob("rules/*.smk"),
-        ]
-    )
+    text = "".join(p.read_text(encoding="utf-8") for p in folder.glob("rules/*.smk"))
     return set(re.findall(r"^rule (\w+):", text, re.M)) | PARTS
 
 
