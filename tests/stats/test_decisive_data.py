@@ -163,7 +163,9 @@ def test_a_declared_range_ties_the_claim_to_its_scores():
     with pytest.raises(ValueError, match=r"no score is above 1.*range: \[0, 1\]"):
         judged(five, shares, unit="percentage points")
     small = {**test, "region": [0.05, None], "range": [0, 1], "sesoi": 0.01}
-    with pytest.raises(ValueError, match=r"e/a.csv, line 2: score is .* outside test.range \[0, 1"):
+    with pytest.raises(
+        ValueError, match=r"e/a.csv, line 2: score of 'q0' is .* outside test.range \[0, 1"
+    ):
         judged(small, tables, unit="percentage points", claimed={"at_least": 5})
     found = judged(small, shares, unit="percentage points", claimed={"at_least": 5})
     assert found["verdict"] == "FAILED"

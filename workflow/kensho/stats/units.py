@@ -157,7 +157,8 @@ def scores_fit(unit: str, test: Test, tables: Tables) -> None:
     declared = test.range or [None, None]
     low, high = (far if end is None else end
                  for end, far in zip(declared, (-math.inf, math.inf), strict=True))  # fmt: skip
-    for row in table[~table["value"].between(low, high)].head(1).itertuples():
+    outside = (table["value"] < low) | (table["value"] > high)  # what is no number, `values` tells
+    for row in table[outside].head(1).itertuples():
         raise ValueError(
             f"{where}/{row.arm}.csv, line {row.Index + 2}: {row.metric} of '{row.block}' is "
             f"{row.value:g}, outside test.range [{low:g}, {high:g}]; mend the range or the table"
