@@ -80,7 +80,7 @@ rule benchmark:
     input:
         "results/benchmark_report.html",
         # some arms no claim asks for
-        whole_run(),
+        INPUTS.every_experiment(),
 
 
 rule own:

@@ -40,7 +40,7 @@ from kensho.augment.catalogue import TECHNIQUES
 from kensho.claims import registry
 from kensho.jlce import catalogue as tasks
 from kensho.models import rocm
-from kensho.plan import asked, load
+from kensho.plan import asked, inputs, load
 from kensho.plan.asked import any_of, code, digest_of, digest_of_part, early, environment
 from kensho.plan.asked import fingerprint, observation_files, source_records, threads
 from kensho.train.catalogue import METHODS, STAGES
@@ -76,13 +76,4 @@ if CONFIG.accelerator == "rocm":  # jobs inherit them; what the user has set sta
 
 ASKS = asked.Asks(CONFIG)
 GPU, memory, minutes = ASKS.gpu, ASKS.memory, ASKS.minutes
-
-
-def seeds(arm):
-    """Replicates of an evaluated arm; a model that is not trained has the one replicate 0."""
-    return CONFIG.train.seeds if arm in ARMS else [0]
-
-
-def trained(arm, replicates, file, last=True):
-    """A file of each training of an arm: of its last stage, or of all its stages."""
-    return asked.trained(PLAN.stages, arm, replicates, file, last)
+INPUTS = inputs.Inputs(CONFIG, PLAN)

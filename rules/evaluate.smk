@@ -1,18 +1,5 @@
 # lm-evaluation-harness on every arm, all seeds of an arm in one process.
 CHOICE_TASKS = [name for name in CONFIG.evaluate.choice_tasks if name in ACCEPTED_SOURCES]
-
-
-def evaluated_models(arm, replicates):
-    """What evaluating an arm reads: base or reference model, and what was trained."""
-    name = arm if arm in CONFIG.evaluate.references else CONFIG.train.base
-    found = {"model": f"results/models/{name}", "record": f"results/models/{name}.json"}
-    if arm in ARMS:
-        found["references"] = trained(arm, replicates, "model.json")
-        found["trained"] = trained(arm, replicates, "model", last=False)
-        found["records"] = trained(arm, replicates, "record.json", last=False)
-    return found
-
-
 EVALUATION_TASKS = [
     LIBRARY / f"kensho/jlce/tasks/{name}.yaml"
     for name in ["tatoeba_nll", "tatoeba_en_ja", *CHOICE_TASKS]
@@ -22,7 +9,7 @@ EVALUATION_TASKS = [
 rule evaluate:
     """Translation, NLL per character and, where their data can be had, JGLUE choices."""
     input:
-        unpack(lambda w: evaluated_models(w.arm, seeds(w.arm))),
+        unpack(lambda w: INPUTS.evaluated(w.arm, INPUTS.seeds(w.arm))),
         test="results/data/test.csv",
         tasks=expand("results/sources/{source}/record.json", source=CHOICE_TASKS),
     output:
@@ -41,7 +28,7 @@ rule evaluate:
         mem_mb=memory(8000),
         runtime=minutes(60),
     params:
-        seeds=lambda w: seeds(w.arm),
+        seeds=lambda w: INPUTS.seeds(w.arm),
         evaluate=CONFIG.evaluate.model_dump(exclude={"references", "choice_tasks"}),
         dtype=CONFIG.train.dtype,
         seed=CONFIG.seed,

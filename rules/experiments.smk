@@ -1,14 +1,5 @@
 # Experiments, what is prepared for them, and results that others published or the user brings.
 
-
-def outputs(part):
-    """Files by name; a folder ends in a slash."""
-    return {
-        name: directory(path.rstrip("/")) if path.endswith("/") else path
-        for name, path in part.outputs.items()
-    }
-
-
 for NAME, PLANNED in PLAN.preparations.items():
 
     rule:
@@ -17,7 +8,10 @@ for NAME, PLANNED in PLAN.preparations.items():
         input:
             **PLANNED.inputs,
         output:
-            **outputs(PLANNED.part),
+            **{
+                name: directory(path) if name in PLANNED.part.folders else path
+                for name, path in PLANNED.part.outputs.items()
+            },
         log:
             f"logs/{NAME}.log",
         benchmark:
@@ -89,9 +83,3 @@ for NAME, BROUGHT in PLAN.brought.items():
             code=code("external/import_tables.py", "stats"),
         script:
             "../workflow/scripts/external/import_tables.py"
-
-
-def whole_run():
-    """Tables of every arm of every experiment, unless a spent budget leaves some out."""
-    experiments = PLAN.experiments.items() if PLAN.stage == "whole" else []
-    return [path for name, planned in experiments for path in observation_files(name, planned.arms)]

@@ -1,18 +1,6 @@
 # JLCE: sixteen Japanese tasks on several models, and their Bayesian ranking.
 JLCE = CONFIG.jlce
 JLCE_KINDS = tasks.kinds()
-
-
-def jlce_seeds(arm):
-    """Replicates of an arm that are asked."""
-    return CONFIG.train.seeds[: JLCE.seeds] if arm in ARMS else [0]
-
-
-def preferred(pair):
-    """The two arms whose answers a judge compares."""
-    return next(arms for arms in JLCE.judge.pairs if "-".join(arms) == pair)
-
-
 JLCE_ITEMS = expand("results/jlce/items/{kind}.jsonl", kind=JLCE_KINDS)
 
 
@@ -67,7 +55,7 @@ rule jlce_contamination:
 rule jlce_arm:
     """All tasks on one model; what was answered before a kill is not asked again."""
     input:
-        unpack(lambda w: evaluated_models(w.arm, jlce_seeds(w.arm))),
+        unpack(lambda w: INPUTS.evaluated(w.arm, INPUTS.jlce_seeds(w.arm))),
         documents=JLCE_ITEMS,
         origins="results/jlce/items.json",
         predicates="resources/linguistics/predicates.csv",
@@ -86,7 +74,7 @@ rule jlce_arm:
         mem_mb=memory(8000),
         runtime=minutes(120),
     params:
-        seeds=lambda w: jlce_seeds(w.arm),
+        seeds=lambda w: INPUTS.jlce_seeds(w.arm),
         settings=JLCE.model_dump(include={"tasks", "prompts", "batch_size", "max_new_tokens"}),
         dtype=CONFIG.train.dtype,
         seed=CONFIG.seed,
@@ -148,7 +136,7 @@ rule jlce_page:
 rule jlce_preference:
     """A model as judge of two arms' open answers, each item in both orders (jlce.judge)."""
     input:
-        answers=lambda w: expand("results/jlce/{a}/answers.jsonl", a=preferred(w.arm)),
+        answers=lambda w: expand("results/jlce/{a}/answers.jsonl", a=INPUTS.preferred(w.arm)),
     output:
         observation_files("jlce_preference", ["{arm}"]),
     log:
@@ -161,7 +149,7 @@ rule jlce_preference:
         mem_mb=memory(4000),
         runtime=minutes(240),
     params:
-        arms=lambda w: preferred(w.arm),
+        arms=lambda w: INPUTS.preferred(w.arm),
         judge=JLCE.judge.model_dump(exclude={"pairs", "url"}) if JLCE.judge else None,
         url=fingerprint(JLCE.judge.url) if JLCE.judge else None,
         journal=lambda w: f"results/jlce/journals/{w.arm}.jsonl",

@@ -2,26 +2,10 @@
 SUMMARIES = {"validation": "statistical", "benchmark": "benchmark", "own": "own"}  # of each report
 
 
-def ran():
-    """What the report shows of the run itself, beside its verdicts."""
-    return {
-        "evaluation": "results/evaluation/intervals.csv",
-        "loss": [
-            path
-            for arm in ARMS
-            if arm in PLAN.evaluated
-            for path in trained(arm, seeds(arm), "steps.csv", last=False)
-        ],
-        "drops": "results/data/drops.csv",
-        "augmentation": "results/data/augmentation.csv",
-        "kv_grid": observation_files("kv_cache", PLAN.arms["kv_cache"]),
-    }
-
-
 rule report:
     """Claim cards, forest plot, curves, tables, links to the raw observations."""
     input:
-        unpack(lambda w: {} if w.report == "own" else ran()),
+        unpack(lambda w: {} if w.report == "own" else INPUTS.shown()),
         summary=lambda w: f"results/{SUMMARIES[w.report]}_summary.json",
     output:
         html=report(

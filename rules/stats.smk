@@ -1,21 +1,10 @@
 # One verdict per claim, from its observations and its registration alone.
 
 
-def observations_of(wildcards):
-    """Files that the claim's verdict rests on."""
-    test = PLAN.tested[wildcards.claim].test
-    return observation_files(test.experiment, test.arms)
-
-
-def shown_in(summary):
-    """Claims that a summary shows."""
-    return [claim for claim in CLAIMS if summary != "own" or claim.id in RUN.bringing]
-
-
 rule judge_deterministic:
     """Computed and compared, never tested."""
     input:
-        observations=observations_of,
+        observations=INPUTS.observations,
     output:
         analysis="results/analysis/{claim}.json",
     log:
@@ -37,7 +26,7 @@ rule judge_deterministic:
 rule judge_statistical:
     """pingouin and PyMC, by the registered rule."""
     input:
-        observations=observations_of,
+        observations=INPUTS.observations,
     output:
         analysis="results/analysis/{claim}.json",
         posterior="results/analysis/{claim}.nc",
@@ -94,7 +83,7 @@ rule summarise:
     params:
         claims=[claim.model_dump(mode="json") for claim in CLAIMS],
         shown=lambda w: RUN.bringing if w.summary == "own" else None,
-        untested=lambda w: PLAN.not_judged(w.summary, shown_in(w.summary), CONFIG.budget.limit_usd),
+        untested=lambda w: PLAN.not_judged(w.summary, RUN.shown(w.summary), CONFIG.budget.limit_usd),
         scale=CONFIG.scale,
         alpha=CONFIG.stats.alpha,
         code=code("stats/summarise.py", "stats"),

@@ -2,34 +2,12 @@
 TRAINED = "results/train/{arm}/{number}-{stage}/seed{seed}"
 
 
-def stage_of(wildcards):
-    """What the configuration says of a stage."""
-    return ARMS[wildcards.arm].stages[int(wildcards.number) - 1]
-
-
-def begun_with(wildcards):
-    """The model that a stage begins with: the base, or what the stage before it made."""
-    base = {"model": f"results/models/{CONFIG.train.base}"}
-    number = int(wildcards.number)
-    if number == 1:
-        return base
-    before = PLAN.stages[wildcards.arm][number - 2]
-    folder = f"results/train/{wildcards.arm}/{before}/seed{wildcards.seed}"
-    return base | {"reference": f"{folder}/model.json", "before": f"{folder}/model"}
-
-
-def training_samples(wildcards):
-    """Training table of a stage."""
-    augmented = stage_of(wildcards).corpus == "augmented"
-    return "results/data/train_augmented.csv" if augmented else "results/data/train.csv"
-
-
 rule train_stage:
     """One stage of an arm by one method; resumes from its own checkpoints after a kill."""
     input:
-        unpack(begun_with),
+        unpack(INPUTS.begun_with),
         record=f"results/models/{CONFIG.train.base}.json",
-        samples=training_samples,
+        samples=INPUTS.samples,
     output:
         model=directory(f"{TRAINED}/model"),
         reference=f"{TRAINED}/model.json",
@@ -48,14 +26,14 @@ rule train_stage:
     resources:
         **ASKS.resources_of(STAGES, "stage"),
     params:
-        stage=lambda w: stage_of(w).model_dump(),
+        stage=lambda w: INPUTS.stage(w).model_dump(),
         code_of=lambda w: STAGES[w.stage].code,
-        method_code=lambda w: METHODS[stage_of(w).method.name].code,
+        method_code=lambda w: METHODS[INPUTS.stage(w).method.name].code,
         schedule=CONFIG.train.model_dump(exclude={"base", "arms", "seeds"}),
         device=CONFIG.accelerator,
         fallback=CONFIG.accelerator_fallback,
         code=lambda w: digest_of_part(
-            "train_stage.py", STAGES[w.stage], METHODS[stage_of(w).method.name]
+            "train_stage.py", STAGES[w.stage], METHODS[INPUTS.stage(w).method.name]
         ),
     script:
         "../workflow/scripts/train_stage.py"
@@ -64,7 +42,7 @@ rule train_stage:
 rule observe_training:
     """Memory, speed and parameters of an arm's trainings, which need no evaluation."""
     input:
-        lambda w: trained(w.arm, seeds(w.arm), "record.json", last=False),
+        lambda w: INPUTS.trained(w.arm, INPUTS.seeds(w.arm), "record.json", last=False),
     output:
         observation_files("training", ["{arm}"]),
     log:

@@ -32,7 +32,7 @@ include: "Snakefile"
 
 def by_reason(summary):
     reasons = {}
-    shown = shown_in(summary)
+    shown = RUN.shown(summary)
     for claim, reason in PLAN.not_judged(summary, shown, CONFIG.budget.limit_usd).items():
         reasons.setdefault(reason, []).append(claim)
     return reasons

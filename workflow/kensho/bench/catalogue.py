@@ -57,11 +57,12 @@ class Experiment(Job):
 class Preparation(Job):
     """What an experiment needs made first, with the settings ``of`` that experiment.
 
-    ``outputs`` by name; a folder ends in a slash.
+    ``outputs`` by name; ``folders`` are those that are no file.
     """
 
     of: str
     outputs: Mapping[str, str]
+    folders: tuple[str, ...] = ()
 
 
 def _always(*arms: str) -> Names:
@@ -154,9 +155,10 @@ PREPARATIONS = Catalogue(
             seeded=False,
             inputs=_model("train"),
             outputs={
-                "model": "results/bench/vocabulary/expanded/",
+                "model": "results/bench/vocabulary/expanded",
                 "record": "results/bench/vocabulary/expanded.json",
             },
+            folders=("model",),
         ),
     ),
 )

@@ -43,6 +43,10 @@ class Run:
         classes = self.config.licences
         return [name for name, source in self.sources.items() if source.licence_class in classes]
 
+    def shown(self, summary: str) -> list[Claim]:
+        """Claims that a summary shows."""
+        return [c for c in self.claims if summary != "own" or c.id in self.bringing]
+
     @property
     def needed(self) -> list[str]:
         """Sources without which nothing runs."""

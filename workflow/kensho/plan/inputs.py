@@ -1,0 +1,85 @@
+"""The files that rules read, by what their wildcards name."""
+
+from typing import Any
+
+from kensho.plan.asked import observation_files, trained
+from kensho.plan.config import Config
+from kensho.plan.plan import Plan
+
+
+class Inputs:
+    """Of the rules of one run. Wildcards are Snakemake's, with the names that rules give them."""
+
+    def __init__(self, config: Config, plan: Plan):
+        self.config, self.plan = config, plan
+        self.arms = {arm.name: arm for arm in config.train.arms}
+
+    def seeds(self, arm: str) -> list[int]:
+        """Replicates of an evaluated arm; a model that is not trained has the one replicate 0."""
+        return self.config.train.seeds if arm in self.arms else [0]
+
+    def jlce_seeds(self, arm: str) -> list[int]:
+        """Replicates of an arm that JLCE asks."""
+        return self.seeds(arm)[: self.config.jlce.seeds]
+
+    def trained(self, arm: str, replicates: list[int], file: str, last: bool = True) -> list[str]:
+        """A file of each training of an arm: of its last stage, or of all its stages."""
+        return trained(self.plan.stages, arm, replicates, file, last)
+
+    def stage(self, wildcards) -> Any:
+        """What the configuration says of a stage of an arm."""
+        return self.arms[wildcards.arm].stages[int(wildcards.number) - 1]
+
+    def begun_with(self, wildcards) -> dict[str, str]:
+        """The model that a stage begins with: the base, or what the stage before it made."""
+        base, number = {"model": f"results/models/{self.config.train.base}"}, int(wildcards.number)
+        if number == 1:
+            return base
+        before = self.plan.stages[wildcards.arm][number - 2]
+        folder = f"results/train/{wildcards.arm}/{before}/seed{wildcards.seed}"
+        return base | {"reference": f"{folder}/model.json", "before": f"{folder}/model"}
+
+    def samples(self, wildcards) -> str:
+        """Training table of a stage."""
+        augmented = self.stage(wildcards).corpus == "augmented"
+        return "results/data/train_augmented.csv" if augmented else "results/data/train.csv"
+
+    def evaluated(self, arm: str, replicates: list[int]) -> dict[str, Any]:
+        """What evaluating an arm reads: base or reference model, and what was trained."""
+        named = arm in self.config.evaluate.references
+        name = arm if named else self.config.train.base
+        files = {"model": f"results/models/{name}", "record": f"results/models/{name}.json"}
+        if arm not in self.arms:
+            return files
+        return files | {
+            "references": self.trained(arm, replicates, "model.json"),
+            "trained": self.trained(arm, replicates, "model", last=False),
+            "records": self.trained(arm, replicates, "record.json", last=False),
+        }
+
+    def preferred(self, pair: str) -> list[str]:
+        """The two arms whose answers a judge compares."""
+        judge = self.config.jlce.judge
+        return next(arms for arms in (judge.pairs if judge else []) if "-".join(arms) == pair)
+
+    def observations(self, wildcards) -> list[str]:
+        """Files that a claim's verdict rests on."""
+        test = self.plan.tested[wildcards.claim].test
+        return observation_files(test.experiment, test.arms)
+
+    def every_experiment(self) -> list[str]:
+        """Tables of every arm of every experiment, unless a spent budget leaves some out."""
+        planned = self.plan.experiments.items() if self.plan.stage == "whole" else []
+        return [path for name, one in planned for path in observation_files(name, one.arms)]
+
+    def shown(self) -> dict[str, Any]:
+        """What the report shows of the run itself, beside its verdicts."""
+        arms = [arm for arm in self.arms if arm in self.plan.evaluated]
+        losses = [self.trained(arm, self.seeds(arm), "steps.csv", last=False) for arm in arms]
+        return {
+            "evaluation": "results/evaluation/intervals.csv",
+            "loss": [path for paths in losses for path in paths],
+            "drops": "results/data/drops.csv",
+            "augmentation": "results/data/augmentation.csv",
+            "kv_grid": observation_files("kv_cache", self.plan.arms["kv_cache"]),
+        }
