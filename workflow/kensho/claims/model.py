@@ -114,7 +114,7 @@ class Claim(Record):
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9.-]*", name):
             raise ValueError(
                 "expected a letter from A to Z, then such letters, digits, '.' and '-', since it "
-                f"names files; found '{shorten(name, 60, placeholder=' …')}'"
+                f"names files, found '{shorten(name, 60, placeholder=' …')}'"
             )
         return name
 
