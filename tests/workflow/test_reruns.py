@@ -26,7 +26,7 @@ AUGMENTED_TEXT = {**RETRAINED, "jlce_contamination": 1, "jlce_page": 1}
 AUGMENTED = {**AUGMENTED_TEXT, "augment": 1, "judge_deterministic": 1}  # F-6 counts the samples
 JUDGING = {  # rules that use envs/stats.yaml
     *("judge_deterministic", "judge_statistical", "describe_evaluation", "summarise", "report"),
-    *("jlce_scores", "jlce_page"),
+    *("jlce_scores", "jlce_page", "observe_training"),
 }
 UNSEEDED = {  # and nothing that they read comes from the seed
     *("fetch", "convert_model"),
