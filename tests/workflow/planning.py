@@ -11,6 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CODE = ["Snakefile", "rules", "workflow", "config", "envs", "profiles", "resources", "local"]
+CODE += ["requirements.lock"]
 
 
 def _read(path):

@@ -201,7 +201,7 @@ def test_judging_and_plotting_write_into_the_folder_and_the_caches_alone(
     places = [copy, *(beside / name for name in ("cache", "caches", "tmp")), "/dev", "/proc"]
     assert [p for p in seen if not any(Path(p).is_relative_to(place) for place in places)] == []
     compiled = copy / ".snakemake" if "cache closed" in case else beside / "cache"
-    assert list((compiled / "libraries/pytensor").iterdir())
+    assert list((compiled / "libraries").iterdir())
 
 
 CLAIM = """
