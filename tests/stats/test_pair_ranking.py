@@ -126,7 +126,7 @@ def test_a_model_that_wins_everything_is_strong_and_not_infinitely_so():
     rows = both_ways([("a", "b"), ("a", "c")], 40, 0) + both_ways([("b", "c")], 30, 10)
     found = judged(rows)
     assert (found["verdict"], found["reason"]) == ("VERIFIED", "HOLDS"), found["sentence"]
-    first = judged(rows, order="first", region=[0.75, None])
+    first = judged(rows, order="first")
     assert first["verdict"] == "VERIFIED", first["sentence"]
     assert 0.9 < first["interval"][0] < first["interval"][1] < 1
     exact = stats.beta.ppf(0.025, 80 + 0.5, 0.5)  # Jeffreys of 80 wins in 80
