@@ -48,7 +48,8 @@ def observe(asked: argparse.Namespace) -> list[Path]:
     known, faults = sources.load("config/sources.yaml")
     if faults:
         raise ValueError("\n".join(faults))
-    context = Context(asked.base, detected(), {n: s.kind for n, s in known.items()}, {})
+    kinds = {name: source.kind for name, source in known.items()}
+    context = Context(asked.base, detected(), kinds, frozenset(known), {})
     inputs = dict(part.inputs(settings, context)) | dict(map(_pair, asked.input))
     files = {
         name: [*map(Path, found)] if isinstance(found, list) else Path(found)

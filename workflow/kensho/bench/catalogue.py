@@ -23,6 +23,7 @@ class Context(NamedTuple):
     base: str  # model that is adapted
     accelerator: str
     kinds: Mapping[str, str]  # of each source
+    accepted: frozenset[str]  # sources whose licence class is accepted
     refused: Mapping[str, str]  # sources that are not used, with the reason
 
 
@@ -137,7 +138,7 @@ PREPARATIONS = Catalogue(
                 "train": "results/data/train.csv",
                 "test": "results/data/test.csv",
                 "dictionary": _record("unidic-lite"),
-                "gold": [_record(name) for name in _used(["ud-japanese-gsd"], context)],
+                "gold": [_record(name) for name in ["ud-japanese-gsd"] if name in context.accepted],
             },
             outputs={
                 name: f"results/bench/tokenisation/{file}"

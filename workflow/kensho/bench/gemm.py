@@ -24,7 +24,6 @@ NOT_HERE = (
     "R-4 is not tested here: hipBLASLt needs an AMD GPU with ROCm (accelerator: rocm), "
     "and torch sees no accelerator"
 )
-DTYPES = ["float16", "bfloat16", "float8"]
 TOLERANCE = 0.02  # relative error in the Frobenius norm; rounding of the output is below 0.004
 
 Shape = tuple[int, int, int]  # m, n, k of (m x k) (k x n)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -138,11 +138,3 @@ def observation_files(experiment: str, arms: Iterable[str]) -> list[str]:
 def source_records(names: Iterable[str]) -> list[str]:
     """Records of fetched sources."""
     return [f"results/sources/{name}/record.json" for name in names]
-
-
-def trained(
-    stages: Mapping[str, list[str]], arm: str, seeds: Iterable[int], file: str, last: bool = True
-) -> list[str]:
-    """A file of each training of an arm: of its last stage, or of all its stages."""
-    asked = stages[arm][-1:] if last else stages[arm]
-    return [f"results/train/{arm}/{stage}/seed{seed}/{file}" for stage in asked for seed in seeds]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kensho.plan.asked import observation_files, trained
+from kensho.plan.asked import observation_files
 from kensho.plan.config import Config
 from kensho.plan.plan import Plan
 
@@ -24,7 +24,9 @@ class Inputs:
 
     def trained(self, arm: str, replicates: list[int], file: str, last: bool = True) -> list[str]:
         """A file of each training of an arm: of its last stage, or of all its stages."""
-        return trained(self.plan.stages, arm, replicates, file, last)
+        stages = self.plan.stages[arm][-1:] if last else self.plan.stages[arm]
+        folders = [f"results/train/{arm}/{stage}" for stage in stages]
+        return [f"{folder}/seed{seed}/{file}" for folder in folders for seed in replicates]
 
     def stage(self, wildcards) -> Any:
         """What the configuration says of a stage of an arm."""

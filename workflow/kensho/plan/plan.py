@@ -96,7 +96,8 @@ def make(
     there = [name for name in optional if at_hand(name)] if head is None else head["at_hand"]
     refused = _refused(config, sources, there)
     kinds = {name: source.kind for name, source in sources.items()}
-    context = Context(config.train.base, config.accelerator, kinds, refused)
+    accepted = frozenset(n for n, s in sources.items() if s.licence_class in config.licences)
+    context = Context(config.train.base, config.accelerator, kinds, accepted, refused)
     experiments, preparations = {}, {}
     for name, part in EXPERIMENTS.items():
         own = getattr(config.bench, name, None)
