@@ -1,6 +1,7 @@
 # One head at a time: it holds the folder, says what failed, and its jobs record what they made.
 from snakemake.jobs import GroupJob
 from snakemake.persistence import PersistenceBase
+from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake_interface_executor_plugins.settings import ExecMode
 
 # What is patched below is private to these versions; with others, read it again (test_patches.py).
@@ -70,6 +71,15 @@ if workflow.is_main_process:
 
         plugin.query_job_status = query_job_status
 else:
+    # In a group, what does not need a failed job goes on; Snakemake leaves keep-going to the head.
+    scheduled = JobScheduler.__init__
+
+    def schedule(self, workflow, *arguments, **settings):
+        workflow.execution_settings.keep_going = True
+        scheduled(self, workflow, *arguments, **settings)
+
+    JobScheduler.__init__ = schedule
+
     # A job itself records how its outputs were made (its head may be gone by then), so that later
     # changes still rerun it. Snakemake leaves that to the head alone.
     recorded = PersistenceBase.finished

@@ -12,8 +12,9 @@ def test_patched_code_is_that_of_the_versions_it_was_read_in():
     [read] = re.findall(r"^READ_AGAINST = ({.*})$", RUN, re.M)
     for package, known in re.findall(r'"([\w-]+)": "([\d.]+)"', read):
         assert version(package) == known, (
-            f"{package} is {version(package)}: read GroupJob.postprocess, PersistenceBase.finished "
-            "and the plugin's query_job_status again, mend rules/run.smk, then READ_AGAINST there"
+            f"{package} is {version(package)}: read again GroupJob.postprocess, JobScheduler, "
+            "PersistenceBase.finished and the plugin's query_job_status; mend rules/run.smk, then "
+            "READ_AGAINST there"
         )
 
 
