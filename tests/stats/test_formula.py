@@ -479,7 +479,7 @@ def test_the_example_of_the_page_gives_its_verdict():
     tables = {arm: part.reset_index(drop=True) for arm, part in rows.groupby("arm")}
     one = Claim.model_validate(yaml.safe_load(text)[0])
     analysis, _ = judged(one, tables)
-    said = re.search(r"It is (\w+): ([\d.]+) \(([\d.]+) to ([\d.]+)\)", PAGE)
+    said = re.search(r"\| OWN-4 \| (\w+) \| ([\d.]+) \(([\d.]+) to ([\d.]+)\)", PAGE)
     assert analysis["verdict"] == said[1]
     found = [analysis["estimate"], *analysis["interval"]]
     assert [f"{x:.2f}" for x in found] == [said[2], said[3], said[4]]
