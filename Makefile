@@ -30,7 +30,7 @@ jlce: .venv/installed
 	@echo "page: results/jlce.html"
 
 why: .venv/installed
-	@.venv/bin/python workflow/scripts/why.py $(TARGET)
+	@.venv/bin/python -m kensho.run.why $(TARGET)
 
 verify: .venv/installed
 	@$(SNAKEMAKE) verify --quiet rules
