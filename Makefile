@@ -45,6 +45,7 @@ lint: .venv/installed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check Snakefile rules
+	.venv/bin/mypy
 	.venv/bin/snakemake --lint
 
 config: .venv/installed
