@@ -30,7 +30,7 @@ jlce: .venv/installed
 	@echo "page: results/jlce.html"
 
 why: .venv/installed
-	@.venv/bin/python workflow/scripts/why.py $(TARGET)
+	@.venv/bin/python -m kensho.run.why $(TARGET)
 
 verify: .venv/installed
 	@$(SNAKEMAKE) verify --quiet rules
@@ -45,6 +45,7 @@ lint: .venv/installed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check Snakefile rules
+	.venv/bin/mypy
 	.venv/bin/snakemake --lint
 
 config: .venv/installed

@@ -36,7 +36,7 @@ def work(path):
 
 
 if "snakemake" in globals():
-    from scripts.job import job
+    from kensho.run.job import job
 
     with job(snakemake):
         work(snakemake.output[0])

@@ -2,7 +2,7 @@
 
 
 rule budget:
-    """Estimate the cost of each target from this folder's ledger; starts nothing."""
+    """Estimate the cost of each target from this folder's events; starts nothing."""
     log:
         "logs/budget.log",
     conda:

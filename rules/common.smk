@@ -35,7 +35,7 @@ if DeploymentMethod.CONDA in DEPLOYED:
     VERSIONS.write_text("\n".join(re.findall(r"^\S+==\S+", LOCKED, re.M)), encoding="utf-8")
     os.environ.setdefault("PIP_CONSTRAINT", str(VERSIONS))
 
-from kensho import budget, external, paths, running, slurm
+from kensho import external, paths
 from kensho.augment.catalogue import TECHNIQUES
 from kensho.claims import registry
 from kensho.jlce import catalogue as tasks
@@ -43,12 +43,12 @@ from kensho.models import rocm
 from kensho.plan import asked, inputs, load
 from kensho.plan.asked import any_of, code, digest_of, digest_of_part, early, environment
 from kensho.plan.asked import fingerprint, observation_files, source_records, threads
+from kensho.run import budget, events, running, slurm
 from kensho.train.catalogue import METHODS, STAGES
-from scripts import job as jobs
 
 HEAD, TARGETS = None, sys.argv
 if not workflow.is_main_process:
-    HEAD, TARGETS = budget.planned(os.environ) if budget.VARIABLE in os.environ else None, None
+    HEAD, TARGETS = budget.inherited(os.environ) if budget.VARIABLE in os.environ else None, None
 try:
     RUN = load.load(config, workflow.configfiles, head=HEAD, targets=TARGETS)
 except ValueError as error:

@@ -28,23 +28,15 @@ def begin():
         # Killed jobs leave their scripts, in which the whole configuration stands.
         for path in Path(".snakemake/scripts").glob("tmp*"):
             path.unlink()
-        for path in (jobs.FAILURES, jobs.GIVEN_UP):
-            path.unlink(missing_ok=True)
-        jobs.record("run", "started")
+        events.append(events.Event("run", events.now()))
     except OSError as error:  # a full disk, most likely
         raise WorkflowError(f"{error}; mend it and give the same command again") from None
 
 
 def last_failure():
-    """What the failed rules said, as the last lines of a run."""
-    said = jobs.lines(jobs.FAILURES)
-    said += [
-        f"job {name} was killed before it could say why (interrupted, memory, time limit or node) "
-        "(its log is under logs/, SLURM's under logs/slurm)"
-        for name in jobs.killed()
-    ]
+    """What failed, as the last lines of a run."""
     advice = "What is done is kept; mend the cause and give the same command again."
-    return "\n".join([*dict.fromkeys(said), advice])  # retries repeat themselves
+    return "\n".join([*events.failures(events.of_last_run(events.read())), advice])
 
 
 if workflow.is_main_process:
@@ -56,9 +48,10 @@ if workflow.is_main_process:
     async def postprocess(self, error=False, **kwargs):
         if not error:
             return await clean(self, **kwargs)
+        states = events.states(events.of_last_run(events.read()))
         for job in self:
             there = all(map(os.path.exists, job.output))
-            made = there and jobs.finished(" ".join([job.rule.name, *job.wildcards]))
+            made = there and states.get(events.named(job.rule.name, job.wildcards)) == "finished"
             await job.postprocess(error=not made, check_output_mtime=False, **kwargs)
 
     GroupJob.postprocess = postprocess

@@ -1,19 +1,17 @@
-"""The ledger under parallel writers, kills and full disks; the limit; the estimate."""
+"""What attempts cost, killed ones too; the limit; the estimate."""
 
-import multiprocessing
-import os
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from kensho import budget, report
-from kensho.budget import Budget, Held, Line, Prices
+from kensho import report
 from kensho.claims import registry
 from kensho.report import inputs
+from kensho.run import budget
+from kensho.run.budget import Budget, Prices
+from kensho.run.events import Event, Held
 from kensho.stats.summary import summarise
 from scripts.budget.planned import dry_run, job_stats
 
@@ -24,8 +22,13 @@ PRICES = Prices(rocm=4.0, core=0.05)
 
 
 def line(event, seconds, *, attempt="a", job="train full 1", held=GPU, minute=0):
-    """A line of the ledger, so many minutes after noon."""
-    return Line(NOON + timedelta(minutes=minute), event, attempt, job, "17", held, seconds)
+    """An event, so many minutes after noon; the seconds of a start are the job's time limit."""
+    rule, *values = job.split(" ")
+    took = {"limit_s" if event == "started" else "seconds": seconds}
+    wildcards = dict(enumerate(values))
+    return Event(
+        event, NOON + timedelta(minutes=minute), attempt, rule, wildcards, held=held, **took
+    )
 
 
 def hours(count, **given):
@@ -33,86 +36,10 @@ def hours(count, **given):
     return line("finished", 3600.0 * count, **given)
 
 
-@pytest.fixture
-def ledger(tmp_path):
-    return tmp_path / "logs" / "ledger.tsv"
-
-
-# --- the ledger
-
-
-def _writer(path, name, count):
-    for number in range(count):
-        with budget.recorded(path, f"{name} {'ж' * 300} {number}", GPU, limit_s=60.0):
-            pass
-
-
-def test_lines_of_eight_writers_stay_whole(ledger):
-    context = multiprocessing.get_context("fork")
-    writers = [context.Process(target=_writer, args=(ledger, f"r{i}", 100)) for i in range(8)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    lines = budget.read(ledger)
-    assert len(lines) == 8 * 100 * 2
-    assert len({(found.attempt, found.event) for found in lines}) == len(lines)
-    assert len(budget.attempts(lines)) == 800
-
-
-def test_a_line_comes_back_as_it_was_written(ledger):
-    written = [line("started", 60.0), line("failed", 2.5, job="jlce\tarm\n1")]
-    for each in written:
-        budget.append(ledger, each)
-    assert budget.read(ledger) == [written[0], written[1]._replace(job="jlce arm 1")]
-    assert budget.read(ledger.with_name("none.tsv")) == []
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-03-11T12:00:00.000+00:00\tfinished\ta\ttra",  # torn
-        "a note to myself\n",
-        "2026-03-11T12:00:00.000\tfinished\ta\ttrain\t-\t1\t0\tnone\t1.0\n",  # of which zone?
-        "2026-03-11T12:00:00.000+00:00\tended\ta\ttrain\t-\t1\t0\tnone\t1.0\n",
-        "2026-03-11T12:00:00.000+00:00\tfinished\ta\ttrain\t-\t1\t0\tnone\tnan\n",
-        "2026-03-11T12:00:00.000+00:00\tfinished\ta\ttrain\t-\t1\t-1\tnone\t1.0\n",
-        "2026-03-11T12:00:00.000+00:00\tfinished\ta\ttrain\t-\t1\t0\tnone\t1.0",  # no line end
-        "\n",
-    ],
-)
-def test_a_torn_or_foreign_line_is_named(ledger, text):
-    budget.append(ledger, line("started", 60.0))
-    with open(ledger, "a", encoding="utf-8") as file:
-        file.write(text)
-    with pytest.raises(ValueError, match=r"ledger\.tsv, line 2: not a line.*delete that line"):
-        budget.read(ledger)
-
-
-def test_a_full_disk_leaves_no_torn_line(ledger):
-    """The file may not grow beyond 100 bytes: the second line fits in part."""
-    script = """
-import resource, sys
-from datetime import UTC, datetime
-from kensho.budget import Held, Line, append
-resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-for _ in range(2):
-    append(sys.argv[1], Line(datetime.now(UTC), "started", "a", "train", "-", Held(1), 1.0))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(ledger)],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")},
-    )
-    assert "no room for a line; free some disk" in done.stderr
-    assert len(budget.read(ledger)) == 1
-
-
 # --- what was spent
 
 
-def test_accelerators_cost_their_hours_and_other_jobs_their_cores(ledger):
+def test_accelerators_cost_their_hours_and_other_jobs_their_cores():
     lines = [hours(2), hours(0.5, attempt="b", job="judge R-1", held=Held(8))]
     assert budget.spent(lines, PRICES) == pytest.approx(2 * 4.0 + 0.5 * 8 * 0.05)
     assert budget.spent(lines, Prices(cuda=9.0)) == 0.0
@@ -144,23 +71,18 @@ def test_an_attempt_without_an_end_counts_until_now_its_limit_or_the_next_one():
     assert charged(killed, minute=-5) == [0]  # another node's clock
 
 
-def test_a_killed_job_is_in_the_ledger(ledger):
-    script = (
-        "import os, sys; from kensho.budget import Held, recorded\n"
-        "with recorded(sys.argv[1], 'train full 1', Held(2), limit_s=None, scheduler='17'):\n"
-        "    os.kill(os.getpid(), 9)"
-    )
-    path = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
-    subprocess.run([sys.executable, "-c", script, str(ledger)], env=path)
-    [started] = budget.read(ledger)
-    assert (started.event, started.job, started.scheduler) == ("started", "train full 1", "17")
-    assert started.seconds == budget.UNLIMITED_S
+def test_an_attempt_without_a_limit_is_charged_an_hour_at_most():
+    [killed] = budget.attempts([line("started", None)], NOON + timedelta(days=1))
+    assert killed.seconds == budget.UNLIMITED_S
 
 
-def test_a_failure_passes_through_and_is_recorded(ledger):
-    with pytest.raises(KeyboardInterrupt), budget.recorded(ledger, "train", GPU, limit_s=9.0):
-        raise KeyboardInterrupt
-    assert [found.event for found in budget.read(ledger)] == ["started", "failed"]
+def test_what_an_earlier_version_counted_is_not_forgotten_where_money_counts(tmp_path):
+    ledger = tmp_path / "ledger.tsv"
+    assert budget.uncounted(PRICES, ledger) == []
+    ledger.touch()
+    assert budget.uncounted(Prices(), ledger) == []
+    [refused] = budget.uncounted(PRICES, ledger)
+    assert "ledger.tsv" in refused and "lower budget.limit_usd by it" in refused
 
 
 # --- the limit
@@ -220,8 +142,8 @@ def test_the_reason_names_the_key_and_stays_the_same_while_money_is_spent():
 def test_jobs_inherit_the_plan_of_their_head():
     plan = {"stage": "priority", "left_out": ["R-6"], "arms": ["base"]}
     text = '{"stage": "priority", "left_out": ["R-6"], "arms": ["base"]}'
-    assert budget.planned({budget.VARIABLE: text}) == plan
-    assert budget.planned({})["stage"] == "whole"
+    assert budget.inherited({budget.VARIABLE: text}) == plan
+    assert budget.inherited({})["stage"] == "whole"
 
 
 # --- the report
@@ -237,28 +159,24 @@ SUMMARY = {
 NOTHING_LEFT_OUT = {"claims": SUMMARY["claims"][:1]}
 
 
-def test_the_report_shows_cost_only_where_there_is_some(ledger):
+def test_the_report_shows_cost_only_where_there_is_some():
     settings = Budget(prices=PRICES)
-    assert inputs.cost(ledger, settings, NOTHING_LEFT_OUT) == {}
-    budget.append(ledger, hours(1))
-    assert inputs.cost(ledger, Budget(), NOTHING_LEFT_OUT) == {}
-    budget.append(ledger, line("failed", 1800.0, attempt="b"))
-    found = inputs.cost(ledger, settings, SUMMARY)
+    assert inputs.cost([], settings, NOTHING_LEFT_OUT) == {}
+    past = [hours(1), line("failed", 1800.0, attempt="b")]
+    assert inputs.cost(past, Budget(), NOTHING_LEFT_OUT) == {}
+    found = inputs.cost(past, settings, SUMMARY)
     assert found["rules"] == [{"rule": "train", "attempts": 2, "seconds": 5400.0, "usd": 6.0}]
     assert (found["spent_usd"], found["limit_usd"]) == (6.0, 80.0)
     assert [claim["id"] for claim in found["left_out"]] == ["R-6"]
 
 
-def test_another_price_changes_the_figures_and_nothing_else(ledger):
-    budget.append(ledger, hours(1))
-    before = ledger.read_bytes()
+def test_another_price_changes_the_figures_and_nothing_else():
     cheap, dear = (
-        inputs.cost(ledger, Budget(prices=Prices(rocm=price)), SUMMARY) for price in (2.0, 3.0)
+        inputs.cost([hours(1)], Budget(prices=Prices(rocm=price)), SUMMARY) for price in (2.0, 3.0)
     )
     assert (cheap.pop("spent_usd"), dear.pop("spent_usd")) == (2.0, 3.0)
     assert (cheap["rules"][0].pop("usd"), dear["rules"][0].pop("usd")) == (2.0, 3.0)
     assert cheap == dear
-    assert ledger.read_bytes() == before
 
 
 COLUMNS = {

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -20,12 +21,13 @@ SUITES = [
 ]
 # The targets of .ci/run: each says its name and fails where FAILS has it; verify writes its line.
 MAKEFILE = """
-LOG := logs/execution_log.txt
+LOG := logs/jobs.jsonl
+VERIFIED := {"event":"finished","time":"TIME","rule":"verify"}
 .venv/installed lint test report verify:
 	@echo made $@; test "$(FAILS)" != $@
-	@test $@ != verify || printf '%s\\tfinished\\tverify\\t\\n' "$$(date -u +%FT%T+00:00)" >>$(LOG)
+	@test $@ != verify || echo '$(VERIFIED)' | sed "s/TIME/$$(date -u +%FT%T+00:00)/" >>$(LOG)
 """
-EARLIER = "2020-01-01T00:00:00+00:00\tfinished\tverify\t14.3\n"
+EARLIER = '{"event":"finished","time":"2020-01-01T00:00:00+00:00","rule":"verify"}\n'
 
 
 def selects(arguments, marks):
@@ -55,14 +57,17 @@ def test_every_suite_has_its_limit_and_its_reason():
 def ci(tmp_path):
     """A function that runs a script of .ci in a folder of its own, with suites of its own."""
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
-    for name, said in (("dpkg-query", ""), ("snakemake", "Nothing to be done")):
+    python = f'PYTHONPATH={ROOT}/workflow exec {sys.executable} "$@"'
+    for name, body in (
+        ("dpkg-query", "true"), ("snakemake", "echo 'Nothing to be done'"), ("python", python)
+    ):  # fmt: skip
         path = tmp_path / ".venv/bin" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\necho '{said}'\n")
+        path.write_text(f"#!/bin/sh\n{body}\n")
         path.chmod(0o755)
     (tmp_path / "Makefile").write_text(MAKEFILE)
     (tmp_path / "logs").mkdir()
-    (tmp_path / "logs/execution_log.txt").write_text(EARLIER)
+    (tmp_path / "logs/jobs.jsonl").write_text(EARLIER)
 
     def run(script, *arguments, suites=("a | ci | 9 | true | x",), **environment):
         (tmp_path / ".ci/suites").write_text("\n".join(["# a comment", *suites, ""]))

@@ -4,10 +4,10 @@ import ast
 from dataclasses import replace
 
 import pytest
-from kensho import digest
 from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS
 from kensho.part import resolve
+from kensho.run import digest
 from kensho.train.catalogue import METHODS, STAGES
 
 WORKFLOW = digest.LIBRARY.parent
@@ -21,8 +21,15 @@ LIBRARY = {
     "part/late.py": "x = 3\n",
     "other/__init__.py": "",
     "other/far.py": "z = 4\n",
+    "run/__init__.py": "",
+    "run/job.py": "v = 6\n",
 }
-SCRIPT = "import kensho.lazy\nfrom kensho.near import g\n\nprint(g(), kensho.lazy.h())\n"
+SCRIPT = """import kensho.lazy
+from kensho.near import g
+from kensho.run import job
+
+print(g(), kensho.lazy.h())
+"""
 
 
 @pytest.fixture
@@ -52,6 +59,7 @@ SAME = {
     "module that is not imported": {"apart.py": "y = 2\n"},
     "module of the same name elsewhere": {"other/far.py": "z = 5\n"},
     "new module": {"part/more.py": "w = 6\n"},
+    "what runs jobs": {"run/job.py": "v = 7\n"},
 }
 OTHER = {
     "imported": {"near.py": LIBRARY["near.py"].replace("+ 1", "+ 2")},
@@ -124,12 +132,22 @@ PARTS = [part for catalogue in CATALOGUES for part in catalogue.values()]
 def test_no_part_reaches_a_catalogue_settings_or_the_plan(part):
     """Else an addition, or another part's setting, would measure everything anew."""
     names = reached(WORKFLOW / f"{part.code.partition(':')[0].replace('.', '/')}.py")
-    others = {"kensho/bench/settings.py", "kensho/bench/catalogue.py", "kensho/budget.py"}
-    others |= {"kensho/train/catalogue.py", "kensho/augment/catalogue.py", "kensho/running.py"}
+    others = {"kensho/bench/settings.py", "kensho/bench/catalogue.py"}
+    others |= {"kensho/train/catalogue.py", "kensho/augment/catalogue.py"}
     assert not names & others and not any(
         name.startswith(("kensho/plan", "kensho/claims")) for name in names
     )
     assert callable(resolve(part.code)) or part.name in METHODS
+
+
+def test_the_library_does_not_know_what_runs_its_jobs():
+    """The plan and the page, which show what runs cost, apart; digests do not look there."""
+    for path in sorted((WORKFLOW / "kensho").rglob("*.py")):
+        name = path.relative_to(WORKFLOW / "kensho").as_posix()
+        if name.startswith(("run/", "plan/")) or name == "report/inputs.py":
+            continue
+        imported = set(digest._imported(ast.parse(path.read_text(encoding="utf-8"))))
+        assert not [module for module in imported if f"{module}.".startswith("kensho.run.")], path
 
 
 def test_a_part_counts_with_its_files_and_apart_from_others():

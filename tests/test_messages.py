@@ -3,13 +3,14 @@
 import logging
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from kensho import messages
 from kensho.data import sources
 from kensho.plan import config
-from scripts import job as jobs
+from kensho.run import events
+from kensho.run.job import job
+from scripted import snakemake
 
 ODD = {
     "escape": ("\x1b[2J\x1b]0;title\x07", r"\x1b[2J\x1b]0;title\x07"),
@@ -67,34 +68,29 @@ def test_snakemakes_log_shows_no_value_of_the_command_line(monkeypatch, caplog):
 @odd
 def test_a_failing_job_says_nothing_raw(tmp_path, monkeypatch, capfd, raw, shown):
     monkeypatch.chdir(tmp_path)
-    given = SimpleNamespace(
-        rule="fetch", wildcards=[raw], log=["logs/fetch.log"], params={}, resources={}, threads=1,
-        config={"budget": {}, "accelerator": "none"}, scriptdir="scripts/budget",
-    )  # fmt: skip
     address = "http://user:TOKEN@host/TOKEN"
-    with pytest.raises(SystemExit), jobs.job(given):
+    with pytest.raises(SystemExit), job(snakemake("fetch", {"source": raw})):
         print(f"progress of {raw} at {address}", file=sys.stderr)
         raise ValueError(f"item '{raw}' at {address}")
-    files = [jobs.EXECUTION_LOG, jobs.FAILURES, jobs.GIVEN_UP, jobs.LEDGER, Path("logs/fetch.log")]
-    texts = [path.read_text(encoding="utf-8") for path in files] + [*capfd.readouterr()]
-    assert not any(raw in text or "TOKEN" in text for text in texts)
-    said = jobs.FAILURES.read_text(encoding="utf-8")
-    assert f"rule fetch {shown} failed: item '{shown}' at http://host\n" in said
-    assert f"progress of {shown} at http://host\n" in texts[4]
-    [started, failed] = [line.split("\t") for line in jobs.lines(jobs.EXECUTION_LOG)]
-    assert started[1:] == ["started", f"fetch {shown}", ""]
-    assert failed[1:3] == ["failed", f"fetch {shown}"] and float(failed[3]) >= 0
-    assert jobs.killed() == [] and jobs.lines(jobs.GIVEN_UP) == [f"fetch {shown}"]
+    texts = [path.read_text("utf-8") for path in (events.LOG, Path("logs/fetch.log"))]
+    past = events.read()
+    lines = [*events.failures(past), *events.execution_log(past)]
+    told = [*capfd.readouterr(), *lines[:-2], *lines[-1].split("\t")]
+    assert not any(raw in text or "TOKEN" in text for text in [*texts, *told])
+    assert lines[0] == f"rule fetch {shown} failed: item '{shown}' at http://host"
+    assert f"progress of {shown} at http://host\n" in texts[1]
+    started, failed = past
+    assert started.job == failed.job == f"fetch {shown}" and failed.seconds >= 0
+    assert (started.event, failed.event) == ("started", "failed")
+    assert events.given_up(past) == {f"fetch {shown}"}
 
 
 @odd
 def test_a_job_with_an_odd_name_is_known_to_have_finished(tmp_path, monkeypatch, raw, shown):
     monkeypatch.chdir(tmp_path)
-    jobs.record("run", "started")
-    jobs.record("started", f"fetch {raw}")
-    assert jobs.killed() == [f"fetch {shown}"] and not jobs.finished(f"fetch {raw}")
-    jobs.record("finished", f"fetch {raw}", 1.0)
-    assert jobs.killed() == [] and jobs.finished(f"fetch {raw}")
+    with job(snakemake("fetch", {"source": raw})):
+        pass
+    assert events.states(events.read()) == {events.named("fetch", [raw]): "finished"}
 
 
 @pytest.mark.parametrize("key", ["sk-TOKEN", "TOKEN TOKEN", "Bearer:TOKEN"])

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS
-from kensho.digest import reachable
+from kensho.run.digest import reachable
 from kensho.train.catalogue import STAGES
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -112,13 +112,20 @@ def imported(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def third_party(script):
     """Top-level names that a script's code imports and that some package must provide."""
-    beside = [f"{name.replace('.', '/')}.py" for name in imported(script)]
-    shared = [ROOT / "workflow" / name for name in beside if name.startswith("scripts/")]
-    files = {file for one in (script, *shared) for file in reachable(one)}
+    files, waiting = set(), [script]
+    while waiting:  # digests do not follow imports into these folders
+        new = {*reachable(waiting.pop())} - files
+        beside = {f"{n.replace('.', '/')}.py" for file in new for n in imported(file)}
+        shared = (
+            ROOT / "workflow" / n for n in beside if n.startswith(("scripts/", "kensho/run/"))
+        )
+        waiting += [path for path in shared if path.is_file()]
+        files |= new
     names = {name.split(".")[0] for file in files for name in imported(file)}
     return names - sys.stdlib_module_names - {"kensho", "scripts"}
 

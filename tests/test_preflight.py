@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from kensho import preflight
 from kensho.data.sources import Source
 from kensho.files import write_json
 from kensho.models import rocm
+from kensho.run import preflight
 
 ROOT = Path(__file__).parents[1]
 TEXT = b"text"
@@ -55,7 +55,7 @@ def test_a_cache_that_cannot_be_written_is_a_problem(tmp_path, below):
     cache = tmp_path / "cache"
     cache.mkdir(mode=0o555)
     code = (
-        "from pathlib import Path; from kensho.preflight import disk; "
+        "from pathlib import Path; from kensho.run.preflight import disk; "
         f"[f] = disk({{Path({str(cache / below)!r}): 1}}); print(f.state, f.seen, f.mend, sep='|')"
     )
     command = [sys.executable, "-c", code]

@@ -1,22 +1,16 @@
 """What a job that fails says on the terminal, and what stands in its log alone."""
 
-from types import SimpleNamespace
-
 import pytest
 from kensho.files import read_json
-from scripts.job import FAILURES, job
+from kensho.run import events
+from kensho.run.job import job
+from scripted import snakemake
 
 
-def run(body, log="logs/rule.log"):
-    resources = {"gpu": 0, "runtime": 1}
-    given = SimpleNamespace(
-        rule="import", wildcards=["own"], log=[log], params={}, threads=1, resources=resources,
-        scriptdir="workflow/scripts/external",
-        config={"budget": {}, "accelerator": "none"},
-    )  # fmt: skip
-    with pytest.raises(SystemExit), job(given):
+def run(body):
+    with pytest.raises(SystemExit), job(snakemake("import", {"name": "own"})):
         body()
-    return FAILURES.read_text(encoding="utf-8").splitlines()
+    return events.failures(events.read())
 
 
 def broken():
@@ -31,8 +25,8 @@ def test_a_refusal_in_our_words_is_not_followed_by_where_it_was_raised(
     (tmp_path / "x.json").write_text(content)
     said = run(lambda: read_json(tmp_path / "x.json"))
     assert said[0].startswith("rule import own failed: ") and "x.json" in said[0]
-    assert said[1:] == ["  log: logs/rule.log"]
-    assert "Traceback" in (tmp_path / "logs/rule.log").read_text()
+    assert said[1:] == ["  log: logs/import.log"]
+    assert "Traceback" in (tmp_path / "logs/import.log").read_text()
 
 
 def test_any_other_failure_shows_the_end_of_its_log(tmp_path, monkeypatch):

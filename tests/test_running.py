@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from kensho import running
+from kensho.run import running
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
 
@@ -14,7 +14,7 @@ WORKFLOW = Path(__file__).parents[1] / "workflow"
 def python(body, folder, *, until):
     """A process that runs the body there and has said ``until``."""
     process = subprocess.Popen(
-        [sys.executable, "-c", f"import time\nfrom kensho import running\n{body}"],
+        [sys.executable, "-c", f"import time\nfrom kensho.run import running\n{body}"],
         cwd=folder,
         stdout=subprocess.PIPE,
         text=True,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from kensho import slurm
+from kensho.run import slurm
 
 ROOT = Path(__file__).parents[1]
 PROFILES = sorted(path.parent.name for path in ROOT.glob("profiles/*/config.yaml"))

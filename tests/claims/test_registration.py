@@ -5,7 +5,7 @@ import pytest
 import yaml
 from kensho.claims import registration
 from kensho.claims.model import Claim
-from kensho.digest import reachable
+from kensho.run.digest import reachable
 
 RECORD = {
     "id": "R-8.quick",

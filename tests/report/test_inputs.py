@@ -1,10 +1,12 @@
 import json
+from datetime import datetime
 
 import pandas as pd
 import pytest
 from kensho import observations
 from kensho.files import write_json
 from kensho.report import inputs
+from kensho.run.events import Event
 
 
 def test_the_summary_says_when_it_was_written(tmp_path):
@@ -80,19 +82,24 @@ def test_the_grid_refuses_a_table_changed_by_hand(tmp_path):
         inputs.kv_grid([path])
 
 
-LOG = """2026-11-21T07:00:00+00:00\tstarted\tfetch jnli\t
-2026-11-21T07:00:02+00:00\tfinished\tfetch jnli\t2.0
-2026-11-21T07:00:02+00:00\tstarted\ttrain lora-r8 1\t
-2026-11-21T07:00:09+00:00\tfailed\ttrain lora-r8 1\t7.0
-2026-11-21T07:01:00+00:00\tfinished\ttrain lora-r8 1\t30.5
-2026-11-21T07:02:00+00:00\tfinished\ttrain full 1\t40.0
-"""
+def event(kind, clock, job, seconds=None):
+    rule, *wildcards = job.split(" ")
+    at = datetime.fromisoformat(f"2026-11-21T{clock}+00:00")
+    return Event(kind, at, rule=rule, wildcards=dict(enumerate(wildcards)), seconds=seconds)
 
 
-def test_execution_counts_finished_jobs_by_rule(tmp_path):
-    path = tmp_path / "execution_log.txt"
-    path.write_text(LOG)
-    found = inputs.execution(path)
+PAST = [
+    event("started", "07:00:00", "fetch jnli"),
+    event("finished", "07:00:02", "fetch jnli", 2.0),
+    event("started", "07:00:02", "train lora-r8 1"),
+    event("failed", "07:00:09", "train lora-r8 1", 7.0),
+    event("finished", "07:01:00", "train lora-r8 1", 30.5),
+    event("finished", "07:02:00", "train full 1", 40.0),
+]
+
+
+def test_execution_counts_finished_jobs_by_rule():
+    found = inputs.execution(PAST)
     assert found == {
         "wall_seconds": 72.5,
         "rules": [
@@ -103,19 +110,6 @@ def test_execution_counts_finished_jobs_by_rule(tmp_path):
     assert json.loads(json.dumps(found)) == found
 
 
-def test_a_torn_line_of_the_log_is_left_out(tmp_path):
-    path = tmp_path / "execution_log.txt"
-    path.write_text(LOG)
-    whole = inputs.execution(path)
-    path.write_text(LOG + f"2026-11-21T07:03:00+00:00\tstar{LOG.splitlines()[0]}\n2026-11-21T07")
-    assert inputs.execution(path) == whole
-
-
-def test_no_log_and_no_finished_job_are_no_rules(tmp_path):
-    path = tmp_path / "execution_log.txt"
-    assert inputs.execution(path) == {"wall_seconds": None, "rules": []}
-    path.write_text(LOG.splitlines()[0] + "\n")
-    nothing = {"wall_seconds": 0.0, "rules": []}
-    assert inputs.execution(path) == nothing
-    path.write_text("")
-    assert inputs.execution(path) == nothing
+def test_no_event_and_no_finished_job_are_no_rules():
+    assert inputs.execution([]) == {"wall_seconds": None, "rules": []}
+    assert inputs.execution(PAST[:1]) == {"wall_seconds": 0.0, "rules": []}

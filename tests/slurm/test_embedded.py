@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 from kensho.claims import registry
+from kensho.run import events
 from toy_workflow import ROOT, said_by
 
 # An embedded run one job at a time: hours.
@@ -37,10 +38,10 @@ def test_a_cancelled_job_and_a_killed_head_leave_the_verdicts_of_this_machine(pr
     # One job at a time with this machine's cores, as here: side by side they would slow each other.
     alone = ["--jobs", "1", "--max-threads", str(os.cpu_count())]
     head = project.start(*alone)
-    log = project.folder / "logs/execution_log.txt"
+    log = project.folder / events.LOG
 
     def at_work(rule):
-        return lambda: log.exists() and f"\tstarted\t{rule}" in log.read_text() and project.queue()
+        return lambda: rule in {e.rule for e in events.read(log, "started")} and project.queue()
 
     said_by("scancel", *project.until(at_work("train_stage"), "a training", 1800))
     project.until(at_work("judge_statistical"), "a judgement", 3600)
@@ -57,7 +58,6 @@ def test_a_cancelled_job_and_a_killed_head_leave_the_verdicts_of_this_machine(pr
             assert within_tolerance(tests[claim], mine, theirs), (claim, mine, theirs)
         else:
             assert theirs == mine, claim
-    lines = log.read_text().splitlines()
-    finished = Counter(line.split("\t")[2] for line in lines if "\tfinished\t" in line)
+    finished = Counter(event.job for event in events.read(log, "finished"))
     assert set(finished.values()) == {1}, finished.most_common(3)
     project.start("verify").succeeds(600)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS
 from kensho.files import sha256
+from kensho.run import events
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "workflow"))
@@ -161,12 +162,10 @@ def rules_of(folder):
 def test_every_rule_runs_once_for_each_thing_that_it_makes(folder):
     done = run(folder, *TARGETS_OF_USERS)
     assert done.returncode == 0, done.stdout[-6000:]
-    events = [
-        line.split("\t") for line in (folder / "logs/execution_log.txt").read_text().splitlines()
-    ]
-    finished = [name for _, event, name, *_ in events if event == "finished"]
+    past = events.read(folder / events.LOG)
+    finished = [event.job for event in past if event.event == "finished"]
     assert len(finished) == len(set(finished)), "a job ran twice"
-    assert not [name for _, event, name, *_ in events if event == "failed"]
+    assert not [event.job for event in past if event.event == "failed"]
     ran = {re.sub(r"^import_tables_.*", "import_tables", name.split()[0]) for name in finished}
     missed = rules_of(folder) - ran - TARGETS - set(ELSEWHERE) - {"verify"}
     assert not missed, f"rules that never ran: {missed}"

@@ -8,6 +8,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from kensho.run import events
 from planning import ROOT, copied, nowhere
 
 SMALL = "results/benchmark_data/lora_parameters/full.csv"
@@ -140,10 +141,8 @@ def test_a_failure_is_told_whatever_the_locale(copy, tmp_path_factory, name, enc
     assert status != 0 and shown in said.split("What is done is kept")[0], said
     for trouble in ("UnicodeDecodeError", "UnicodeEncodeError", "Logging error"):
         assert trouble not in said
-    assert cause in (copy / "logs/failures.txt").read_text(encoding="utf-8")
-    said, status = run(
-        [sys.executable, "workflow/scripts/why.py", "own"], copy, encoding, **variables
-    )
+    assert any(cause in line for line in events.failures(events.read(copy / events.LOG)))
+    said, status = run([sys.executable, "-m", "kensho.run.why", "own"], copy, encoding, **variables)
     assert status == 0 and "import_tables_quiz (1)" in said, said
 
 

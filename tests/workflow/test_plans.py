@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from kensho import budget
+from kensho.run import events
 from planning import ROOT, copied, nowhere, snakemake
 
 PLANS = Path(__file__).with_name("plans")
@@ -68,12 +68,10 @@ def plan(folder, overlay, dollars, questions):
             (folder / "cache").mkdir(exist_ok=True)
             (folder / "cache" / sources[subject]["sha256"]).touch()
     if dollars:
-        held = budget.Held(cores=dollars)
-        line = budget.Line(
-            datetime.now(UTC), "finished", "1", "train lora-r8 1", "", held, seconds=3600.0
-        )
-        budget.append(folder / "logs/ledger.tsv", line._replace(event="started"))
-        budget.append(folder / "logs/ledger.tsv", line)
+        held = events.Held(cores=dollars)
+        fields = {"rule": "train", "wildcards": {"arm": "lora-r8"}, "held": held}
+        event = events.Event("finished", datetime.now(UTC), "1", **fields, seconds=3600.0)
+        events.append(event, folder / events.LOG)
     (folder / "dump.smk").write_text(DUMP, encoding="utf-8")
     overlays = ["--configfile", f"config/scales/{overlay}.yaml"] if overlay else []
     done = snakemake(folder, "-s", "dump.smk", "-n", *overlays, "--", "verify", **nowhere(folder))

@@ -99,7 +99,10 @@ EDITS = {
         text("workflow/kensho/augment/synonyms.py", "ATTEMPTS = 3", "ATTEMPTS = 4"),
         {"augment_technique": 1, **AUGMENTED},
     ),
-    "the lock of a folder": (text("workflow/kensho/running.py", "HEAD = ", "HERE = HEAD = "), {}),
+    "the lock of a folder": (
+        text("workflow/kensho/run/running.py", "HEAD = ", "HERE = HEAD = "),
+        {},
+    ),
     "an experiment's settings": (  # which no configured value meets
         text("workflow/kensho/bench/settings.py", "le=1000", "le=999"),
         {},
@@ -174,9 +177,9 @@ def test_a_rank_retrains_its_arm_alone(finished):
 
 
 def why(folder, *arguments):
-    """What `python workflow/scripts/why.py` says there."""
+    """What `python -m kensho.run.why` says there."""
     done = subprocess.run(
-        [sys.executable, "workflow/scripts/why.py", *arguments],
+        [sys.executable, "-m", "kensho.run.why", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

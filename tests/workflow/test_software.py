@@ -78,7 +78,7 @@ import sys
 import consonants
 import vowels
 from kensho.files import write_json
-from scripts.job import job
+from kensho.run.job import job
 
 with job(snakemake):
     found = {
@@ -166,7 +166,7 @@ import subprocess
 import sys
 
 from kensho.files import write_json
-from scripts.job import job
+from kensho.run.job import job
 
 with job(snakemake):
     version = subprocess.run(["stack-version"], check=True, stdout=subprocess.PIPE, text=True)

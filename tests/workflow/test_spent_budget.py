@@ -1,10 +1,10 @@
-"""The workflow with a price list and a ledger: what a spent budget leaves of a run."""
+"""The workflow with a price list and a past: what a spent budget leaves of a run."""
 
 import re
 from datetime import UTC, datetime
 
 import pytest
-from kensho import budget
+from kensho.run import events
 from planning import ARMS, CONFIG, TESTED, TRAININGS, adapted, copied, snakemake
 
 PRICED = ["--configfile", "priced.yaml"]
@@ -21,9 +21,10 @@ def copy(tmp_path):
 def spend(folder, share):
     """As if so much of the limit was spent on one training."""
     at, hours = datetime(2026, 3, 11, tzinfo=UTC), share * LIMIT
-    held = budget.Held(cores=1)
-    spent = budget.Line(at, "finished", "a", "train_stage full 1 sft 1", "17", held, 3600 * hours)
-    budget.append(folder / "logs/ledger.tsv", spent)
+    arm = {"arm": "full", "number": "1", "stage": "sft", "seed": "1"}
+    held = events.Held(cores=1)
+    spent = events.Event("finished", at, "a", "train_stage", arm, held=held, seconds=3600 * hours)
+    events.append(spent, folder / events.LOG)
 
 
 @pytest.mark.slow
@@ -50,15 +51,24 @@ def test_a_job_that_costs_money_is_refused_in_one_line(copy):
         rf"rule fetch \S+ failed: budget\.limit_usd: {LIMIT:g}\.\d\d of {LIMIT:g} USD", done.stdout
     )
     assert not (copy / target).exists()
-    assert len(budget.read(copy / "logs/ledger.tsv")) == 1
+    assert {e.rule for e in events.read(copy / events.LOG, "finished")} == {"train_stage"}
 
 
-def test_a_torn_ledger_is_a_problem_before_anything_runs(copy):
+@pytest.mark.parametrize(
+    ("file", "content", "problem"),
+    [
+        ("jobs.jsonl", "[]\n", "logs/jobs.jsonl, line 1: not an event"),
+        ("ledger.tsv", "", "logs/ledger.tsv: holds what an earlier version spent"),
+    ],
+)
+def test_a_past_that_cannot_be_counted_is_a_problem_before_anything_runs(
+    copy, file, content, problem
+):
     (copy / "logs").mkdir()
-    (copy / "logs/ledger.tsv").write_text("torn")
-    done = snakemake(copy, "-n")
+    (copy / "logs" / file).write_text(content)
+    done = snakemake(copy, "-n", *PRICED)
     assert done.returncode != 0 and "Traceback" not in done.stdout
-    assert "logs/ledger.tsv, line 1: not a line of the ledger" in done.stdout
+    assert problem in done.stdout
 
 
 @pytest.mark.slow

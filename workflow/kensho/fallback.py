@@ -16,7 +16,8 @@ SPOKEN = {"rocm": "ROCm", "cuda": "CUDA"}
 # What torch, the C library and the libraries of accelerators say when they get no memory.
 REFUSED = ("out of memory", "Cannot allocate memory", "bad_alloc", "ALLOC_FAILED")
 
-Rung, Result = TypeVar("Rung"), TypeVar("Result")
+Rung = TypeVar("Rung")
+Result = TypeVar("Result")
 
 
 class OutOfMemory(MemoryError):
@@ -54,8 +55,8 @@ def accelerator(configured: str, seen: str, chain: Sequence[str] | None) -> list
 
 def of_memory(error: Exception) -> bool:
     """Whether an error says that memory was refused, on the host or on an accelerator."""
-    said = str(error)
-    return isinstance(error, MemoryError) or any(phrase in said for phrase in REFUSED)
+    text = str(error)
+    return isinstance(error, MemoryError) or any(phrase in text for phrase in REFUSED)
 
 
 def on_smaller(
@@ -65,7 +66,8 @@ def on_smaller(
 
     Raises OutOfMemory, as the last rung did.
     """
-    names, taken = list(rungs), []
+    names = list(rungs)
+    taken: list[str] = []
     for name, following in zip(names, [*names[1:], None], strict=True):
         try:
             return attempt(rungs[name]), rungs[name], taken

@@ -36,12 +36,12 @@ def replacing(path: Path | str):
 def read_json(path: Path | str) -> dict:
     """A JSON object. Raises ValueError naming the file if it is missing or holds anything else."""
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: not readable ({error}); delete it and run again") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ValueError(f"{path}: not a JSON object; delete it and run again")
-    return found
+    return content
 
 
 def write_lines(path: Path | str, values: Iterable) -> None:

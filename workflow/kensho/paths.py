@@ -21,10 +21,12 @@ class Paths(Section):
     )
 
 
-def folders(given: Paths, environment: Mapping[str, str] = os.environ) -> tuple[Path, Path | None]:
+def folders(
+    settings: Paths, environment: Mapping[str, str] = os.environ
+) -> tuple[Path, Path | None]:
     """Cache and mirror; KENSHO_CACHE and KENSHO_MIRROR win over the configuration."""
-    cache = Path(environment.get("KENSHO_CACHE") or given.cache).expanduser()
-    mirror = environment.get("KENSHO_MIRROR") or given.mirror
+    cache = Path(environment.get("KENSHO_CACHE") or settings.cache).expanduser()
+    mirror = environment.get("KENSHO_MIRROR") or settings.mirror
     return cache, Path(mirror).expanduser() if mirror else None
 
 

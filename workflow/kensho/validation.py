@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
@@ -73,7 +73,7 @@ def problems(
     for item in error.errors(include_url=False):
         parts = (under, *_without_tags(item["loc"], model))
         place = ".".join(str(part) for part in parts if part != "")
-        lines.append(": ".join(part for part in (where, place, _say(item, model)) if part))
+        lines.append(": ".join(part for part in (where, place, _message(item, model)) if part))
     return lines
 
 
@@ -85,8 +85,8 @@ def validated(model: type[M], value: object, where: str) -> M:
         raise ValueError("\n".join(problems(error, where, model))) from None
 
 
-def _say(item: dict[str, Any], model: type[BaseModel]) -> str:
-    kind, found, context = item["type"], item["input"], item.get("ctx", {})
+def _message(item: Mapping[str, Any], model: type[BaseModel]) -> str:
+    kind, value, context = item["type"], item["input"], item.get("ctx", {})
     if kind == "extra_forbidden":
         known = _known_keys(model, item["loc"][:-1])
         return f"unknown key, {suggestion(item['loc'][-1], known)}"
@@ -96,9 +96,9 @@ def _say(item: dict[str, Any], model: type[BaseModel]) -> str:
         return f"{context['discriminator'].strip(chr(39))}: required key is missing"
     if kind == "union_tag_invalid":
         key = context["discriminator"].strip("'")
-        return f"{key}: expected {context['expected_tags']}, found {_shown(found.get(key))}"
+        return f"{key}: expected {context['expected_tags']}, found {_shown(value.get(key))}"
     if kind in ("literal_error", "enum"):
-        return f"expected {context['expected']}, found {_shown(found)}"
+        return f"expected {context['expected']}, found {_shown(value)}"
     if kind in ("too_short", "too_long"):
         bound = context.get("min_length", context.get("max_length"))
         return f"expected {'at least' if 'short' in kind else 'at most'} {bound} items"
@@ -112,9 +112,9 @@ def _say(item: dict[str, Any], model: type[BaseModel]) -> str:
         "attributes_type",
         "number",
     ):
-        quote = "; put it in quotes" if stem == "string" and isinstance(found, int | float) else ""
-        return f"expected {_EXPECTED[stem]}, found {_shown(found)}{quote}"
-    return f"{item['msg'].replace('Input should', 'should')}, found {_shown(found)}"
+        quote = "; put it in quotes" if stem == "string" and isinstance(value, int | float) else ""
+        return f"expected {_EXPECTED[stem]}, found {_shown(value)}{quote}"
+    return f"{item['msg'].replace('Input should', 'should')}, found {_shown(value)}"
 
 
 def _shown(value: object) -> str:
@@ -161,7 +161,7 @@ def _models_in(annotation: object) -> list[type[BaseModel]]:
     return [m for argument in get_args(annotation) for m in _models_in(argument)]
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML 1.2 as people write it: `on`, `no`, 1:30, 2026-05-01 and 010 are text.
 
     PyYAML speaks YAML 1.1, where they are true, false, 90, a date and 8. It also lets the last of

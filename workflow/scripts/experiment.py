@@ -5,8 +5,8 @@ from kensho.bench.run import Run
 from kensho.fallback import lowered
 from kensho.observations import environment, write
 from kensho.part import resolve
-from scripts.job import job, paths
-from scripts.registration import registered
+from kensho.run.job import job, paths
+from kensho.run.registration import registered
 
 with job(snakemake) as fallbacks, TemporaryDirectory(dir=snakemake.resources.tmpdir) as folder:
     given = snakemake.params

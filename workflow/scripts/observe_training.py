@@ -1,9 +1,9 @@
 from kensho.fallback import lowered
 from kensho.files import read_json
 from kensho.observations import write
+from kensho.run.job import job
+from kensho.run.registration import oldest, registered
 from kensho.train.observed import EXPERIMENT, conditions, observations
-from scripts.job import job
-from scripts.registration import oldest, registered
 
 with job(snakemake):
     records = [read_json(path) for path in snakemake.input]

@@ -3,7 +3,7 @@ from tempfile import TemporaryDirectory
 
 from kensho.bench.run import Run
 from kensho.part import resolve
-from scripts.job import job, paths
+from kensho.run.job import job, paths
 
 with job(snakemake), TemporaryDirectory(dir=snakemake.resources.tmpdir) as folder:
     given = snakemake.params

@@ -1,7 +1,7 @@
 from kensho.data.corpus import read_table, write_table
 from kensho.data.sources import fetched
 from kensho.part import resolve
-from scripts.job import job, paths
+from kensho.run.job import job, paths
 
 with job(snakemake):
     given, inputs = snakemake.params, paths(snakemake.input)

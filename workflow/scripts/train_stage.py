@@ -8,9 +8,9 @@ from kensho.models import reference
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment
 from kensho.part import resolve
+from kensho.run.job import job
+from kensho.run.registration import registered
 from kensho.train.run import Training
-from scripts.job import job
-from scripts.registration import registered
 
 with job(snakemake) as fallbacks:
     claims = registered("training")

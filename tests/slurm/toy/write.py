@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from kensho.files import replacing
-from scripts.job import job
+from kensho.run.job import job
 
 LINES = 20
 

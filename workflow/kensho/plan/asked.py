@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from kensho.digest import LIBRARY, code_digest
 from kensho.files import sha256
 from kensho.part import Catalogue, Part
 from kensho.plan.config import Config
 from kensho.plan.plan import Planned
+from kensho.run.digest import LIBRARY, code_digest
 
 WORKFLOW = LIBRARY.parent
 Asked = Callable[..., int]  # of a job's wildcards and attempt

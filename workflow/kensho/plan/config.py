@@ -17,10 +17,10 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from kensho.augment.catalogue import TECHNIQUES, Augmentation
 from kensho.bench.catalogue import EXPERIMENTS, Bench
-from kensho.budget import Budget
 from kensho.data.sources import LicenceClass, Source
 from kensho.jlce.catalogue import PUBLIC, tasks
 from kensho.paths import Paths
+from kensho.run.budget import Budget
 from kensho.train.catalogue import METHODS, STAGES, choice
 from kensho.train.plan import ADAPTABLE, PLANNABLE
 from kensho.validation import TAGS, Count, Name, Section, Seed, Share, problems, suggestion

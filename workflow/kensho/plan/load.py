@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kensho import budget, external, paths
+from kensho import external, paths
 from kensho.claims import registry
 from kensho.claims.model import Claim
 from kensho.data import sources as source_registry
@@ -16,9 +16,9 @@ from kensho.plan import plan as plans
 from kensho.plan.asked import observation_files
 from kensho.plan.config import Config, check
 from kensho.plan.plan import Plan
+from kensho.run import budget, events
 from kensho.validation import misread
 
-LEDGER = Path("logs/ledger.tsv")
 OBSERVED = Path("results/benchmark_data")
 # Targets that need no model: preflight lists what is missing beside what else it finds.
 LIGHT = ("preflight", "own", "verify")
@@ -81,14 +81,16 @@ def load(
     config, more = check(raw, sources, architectures)
     problems += [*faults, *more, *(line for path in files for line in misread(Path(path)))]
     cache, mirror = paths.folders(config.paths)
-    ledger = [] if head else read(budget.read, LEDGER, [])
+    prices = config.budget.prices
+    problems += budget.uncounted(prices)
+    past = read(events.read, events.LOG, []) if prices.any() and not head else []
     plan, faults = plans.make(
         config,
         claims,
         sources,
         at_hand=lambda name: source_registry.at_hand(sources[name], cache, mirror),
         observed=lambda name, arms: all(map(os.path.exists, observation_files(name, arms))),
-        spent_usd=budget.spent(ledger, config.budget.prices),
+        spent_usd=budget.spent(past, prices),
         head=head,
     )
     problems += faults

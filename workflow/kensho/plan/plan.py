@@ -6,12 +6,13 @@ Pure: what is at hand, what was observed and what was spent are told by the call
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kensho import budget, external
+from kensho import external
 from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Context, Job
 from kensho.claims.model import Claim
 from kensho.data.sources import Source
 from kensho.plan.config import Config
+from kensho.run import budget
 
 BEYOND = ("jlce", "jlce_preference")  # observed by other targets than the main job
 

@@ -1,13 +1,15 @@
 """The files that the report is made of, as the tables that the page takes."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
-from kensho import budget
 from kensho.observations import read
+from kensho.run import budget
+from kensho.run.events import Event
 
 
 def summary(path: str | Path) -> dict:
@@ -44,40 +46,36 @@ def kv_grid(paths: list[str]) -> pd.DataFrame:
     return grid[columns].sort_values(columns[:4], ignore_index=True)
 
 
-def execution(path: str | Path) -> dict:
-    """From the execution log: the last run of each job, by rule, and the time they took in all.
+def execution(past: Sequence[Event]) -> dict:
+    """The last run of each finished job, by rule, and the time they took in all.
 
     ``wall_seconds`` is the time during which at least one of these jobs was running, None where
-    there is no log.
+    nothing ran.
     """
-    path = Path(path)
-    if not path.exists():
-        return {"wall_seconds": None, "rules": []}
-    columns = ["time", "event", "job", "seconds"]
-    log = pd.read_csv(path, sep="\t", names=columns, on_bad_lines="skip")  # torn by a kill
-    done = log[log["event"] == "finished"].drop_duplicates("job", keep="last")
-    by_rule = done.groupby(done["job"].str.split(" ").str[0])["seconds"]
-    rules = by_rule.agg(jobs="size", seconds="sum").reset_index(names="rule")
+    last = {event.job: event for event in past if event.event == "finished"}.values()
+    rows = [(event.rule, event.seconds) for event in last]
+    by_rule = pd.DataFrame(rows, columns=["rule", "seconds"]).groupby("rule")["seconds"]
+    rules = by_rule.agg(jobs="size", seconds="sum").reset_index()
     rules = rules.sort_values("seconds", ascending=False)
-    ends = [datetime.fromisoformat(time).timestamp() for time in done["time"]]
     wall, reached = 0.0, 0.0
-    begins = [end - seconds for end, seconds in zip(ends, done["seconds"], strict=True)]
+    ends = [event.time.timestamp() for event in last]
+    begins = [end - event.seconds for end, event in zip(ends, last, strict=True)]
     for begin, end in sorted(zip(begins, ends, strict=True)):
         wall += max(0.0, end - max(begin, reached))
         reached = max(reached, end)
     return {
-        "wall_seconds": wall,
+        "wall_seconds": wall if past else None,
         "rules": rules.to_dict("records"),
     }
 
 
-def cost(ledger: str | Path, settings: budget.Budget, summary: dict) -> dict:
+def cost(past: Sequence[Event], settings: budget.Budget, summary: dict) -> dict:
     """What was spent of the limit, by rule, and the claims that are left out for it.
 
     Empty where nothing was spent and nothing left out.
     """
-    attempts = budget.attempts(budget.read(ledger))
-    rows = [(line.rule, line.seconds, budget.usd(line, settings.prices)) for line in attempts]
+    attempts = budget.attempts(past)
+    rows = [(each.rule, each.seconds, budget.usd(each, settings.prices)) for each in attempts]
     by_rule = pd.DataFrame(rows, columns=["rule", "seconds", "usd"]).groupby("rule")
     rules = by_rule.agg(attempts=("usd", "size"), seconds=("seconds", "sum"), usd=("usd", "sum"))
     rules = rules[rules["usd"] > 0].sort_values("usd", ascending=False).reset_index()

@@ -4,8 +4,8 @@ from kensho.data import corpus
 from kensho.data.corpus import read_table
 from kensho.files import write_table
 from kensho.observations import environment, table, write
-from scripts.job import job
-from scripts.registration import registered
+from kensho.run.job import job
+from kensho.run.registration import registered
 
 with job(snakemake):
     claims = registered("augmentation")

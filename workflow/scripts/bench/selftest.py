@@ -2,9 +2,9 @@ import pandas as pd
 from kensho.bench.selftest import conditions, observe
 from kensho.files import write_json
 from kensho.observations import read, write
+from kensho.run.job import job
+from kensho.run.registration import registered
 from kensho.stats.selftest import verdicts
-from scripts.job import job
-from scripts.registration import registered
 
 with job(snakemake):
     claims = registered("selftest")

@@ -1,6 +1,6 @@
 from kensho.files import write_table
+from kensho.run.job import job
 from kensho.stats.calibration import adversarial, metamorphic
-from scripts.job import job
 
 with job(snakemake):
     found = adversarial.run(snakemake.params.replications, snakemake.params.seed)

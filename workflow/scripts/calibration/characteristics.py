@@ -1,6 +1,6 @@
 from kensho.files import write_table
+from kensho.run.job import job
 from kensho.stats.calibration import characteristics
-from scripts.job import job
 
 with job(snakemake):
     table = characteristics.run(snakemake.params.replications, snakemake.params.seed)

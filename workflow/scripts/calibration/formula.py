@@ -1,6 +1,6 @@
 from kensho.files import write_table
+from kensho.run.job import job
 from kensho.stats.calibration import formula
-from scripts.job import job
 
 with job(snakemake):
     given = {"seed": snakemake.params.seed, "processes": snakemake.threads}

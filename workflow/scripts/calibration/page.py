@@ -2,7 +2,7 @@ from importlib import metadata
 
 from kensho.files import replacing
 from kensho.report import calibration
-from scripts.job import job
+from kensho.run.job import job
 
 VERSIONS = ("numpy", "scipy", "pingouin", "pymc", "nutpie", "arviz", "bambi")
 

@@ -1,8 +1,8 @@
 import pandas as pd
 from kensho.files import write_table
+from kensho.run.job import job
 from kensho.stats.calibration import coverage, sbc
 from kensho.stats.models import MODELS
-from scripts.job import job
 
 with job(snakemake):
     model, replications = MODELS[snakemake.wildcards.bayesian_model], snakemake.params.replications

@@ -1,7 +1,7 @@
 import pandas as pd
 from kensho.files import write_table
+from kensho.run.job import job
 from kensho.stats.calibration import coverage, sbc
-from scripts.job import job
 
 with job(snakemake):
     ranks = pd.concat(map(pd.read_csv, snakemake.input.ranks))

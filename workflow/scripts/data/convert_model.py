@@ -1,7 +1,7 @@
 from kensho.data.sources import fetched
 from kensho.files import write_json
 from kensho.models.convert import gguf_to_safetensors
-from scripts.job import job
+from kensho.run.job import job
 
 with job(snakemake):
     path, source = fetched(snakemake.input.record)

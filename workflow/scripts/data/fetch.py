@@ -3,7 +3,7 @@ from pathlib import Path
 from kensho.data.sources import fetch, load
 from kensho.files import write_json
 from kensho.paths import Paths, folders
-from scripts.job import job
+from kensho.run.job import job
 
 with job(snakemake):
     name = snakemake.wildcards.source

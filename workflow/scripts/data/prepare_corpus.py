@@ -2,7 +2,7 @@ import pandas as pd
 from kensho.data import corpus
 from kensho.data.sources import fetched
 from kensho.files import write_table
-from scripts.job import job
+from kensho.run.job import job
 
 with job(snakemake):
     data = snakemake.params.data

@@ -6,8 +6,8 @@ from kensho.fallback import lowered
 from kensho.jlce import harness
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment, table, write
-from scripts.job import job
-from scripts.registration import registered
+from kensho.run.job import job
+from kensho.run.registration import registered
 
 with job(snakemake) as fallbacks:
     claims = {name: registered(name) for name in ("evaluation", "adaptation")}

@@ -1,7 +1,7 @@
 from kensho.external import Experiment, check_metrics, observe
 from kensho.observations import write
-from scripts.job import job
-from scripts.registration import registered
+from kensho.run.job import job
+from kensho.run.registration import registered
 
 with job(snakemake):
     given = snakemake.params

@@ -7,8 +7,8 @@ from kensho.files import read_json, write_lines
 from kensho.jlce import harness, run
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment, write
-from scripts.job import job
-from scripts.registration import registered
+from kensho.run.job import job
+from kensho.run.registration import registered
 
 with job(snakemake) as fallbacks:
     claims = registered(run.EXPERIMENT)

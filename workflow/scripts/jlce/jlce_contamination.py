@@ -4,7 +4,7 @@ from pathlib import Path
 from kensho.data.corpus import read_table
 from kensho.files import write_table
 from kensho.jlce import items, prepare
-from scripts.job import job
+from kensho.run.job import job
 
 with job(snakemake):
     tables = [read_table(path) for path in snakemake.input.training]

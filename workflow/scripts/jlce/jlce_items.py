@@ -4,7 +4,7 @@ from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
 from kensho.files import read_json, write_json
 from kensho.jlce import catalogue, items, prepare
-from scripts.job import job
+from kensho.run.job import job
 
 
 def origin(source: dict) -> dict:

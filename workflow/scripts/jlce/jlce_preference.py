@@ -2,8 +2,8 @@ from kensho.jlce.chat import Endpoint
 from kensho.jlce.journal import Journal
 from kensho.jlce.preference import EXPERIMENT, compare
 from kensho.observations import write
-from scripts.job import job
-from scripts.registration import registered
+from kensho.run.job import job
+from kensho.run.registration import registered
 
 with job(snakemake):
     claims = registered(EXPERIMENT)

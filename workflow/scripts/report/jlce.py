@@ -1,6 +1,6 @@
 from kensho.files import replacing
 from kensho.report import jlce
-from scripts.job import job
+from kensho.run.job import job
 
 with job(snakemake):
     given = snakemake.input

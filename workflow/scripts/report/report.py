@@ -1,11 +1,12 @@
 from pathlib import Path
 
 import pandas as pd
-from kensho.budget import Budget
 from kensho.files import replacing
 from kensho.report import build
 from kensho.report.inputs import cost, execution, kv_grid, loss, summary
-from scripts.job import LEDGER, job
+from kensho.run import events
+from kensho.run.budget import Budget
+from kensho.run.job import job
 
 READERS = {
     "evaluation": pd.read_csv,
@@ -16,11 +17,12 @@ READERS = {
 }
 
 with job(snakemake):
+    past = events.read()
     judged = summary(snakemake.input.summary)
     page = build(
         judged,
-        execution("logs/execution_log.txt"),
-        cost(LEDGER, Budget.model_validate(snakemake.params.budget), judged),
+        execution(past),
+        cost(past, Budget.model_validate(snakemake.params.budget), judged),
         **{
             name: READERS[name](given) for name, given in snakemake.input.items() if name in READERS
         },

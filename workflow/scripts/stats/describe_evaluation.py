@@ -2,8 +2,8 @@ from pathlib import Path
 
 from kensho.files import write_table
 from kensho.observations import read
+from kensho.run.job import job
 from kensho.stats.describe import evaluation
-from scripts.job import job
 
 with job(snakemake):
     tables = {Path(p).stem: read(p)[0] for p in snakemake.input if p.endswith(".csv")}

@@ -2,8 +2,8 @@ from pathlib import Path
 
 from kensho.files import read_json, write_json, write_table
 from kensho.observations import read
+from kensho.run.job import job
 from kensho.stats.leaderboard import ranking, scores
-from scripts.job import job
 
 with job(snakemake):
     given, origins = snakemake.params, read_json(snakemake.input.origins)

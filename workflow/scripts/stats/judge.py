@@ -2,8 +2,8 @@ from pathlib import Path
 
 from kensho.claims.model import Claim
 from kensho.files import replacing, write_json
+from kensho.run.job import job
 from kensho.stats.derive import derive
-from scripts.job import job
 
 with job(snakemake):
     analysis, posterior = derive(

@@ -4,8 +4,8 @@ from pathlib import Path
 from kensho.claims.model import Claim
 from kensho.files import write_json
 from kensho.observations import read
+from kensho.run.job import job
 from kensho.stats.summary import summarise
-from scripts.job import job
 
 with job(snakemake):
     given = snakemake.params

@@ -2,8 +2,8 @@ import json
 import sys
 from pathlib import Path
 
+from kensho.run.job import job
 from kensho.stats.derive import orphans, verify
-from scripts.job import job
 
 with job(snakemake):
     results, claims = Path("results"), snakemake.params.claims

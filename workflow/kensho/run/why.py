@@ -1,6 +1,6 @@
 """What would run, and because of what: a dry run in plain words. Nothing is changed.
 
-    python workflow/scripts/why.py [TARGET ...] [any option of Snakemake]
+    python -m kensho.run.why [TARGET ...] [any option of Snakemake]
 
 What was edited, touched or removed is set apart from what follows; of a job that follows, Snakemake
 seeks no reason of its own. It records parameters without names: values are paired by likeness.
@@ -34,25 +34,27 @@ MOST = 4  # names or changes listed of one rule
 
 
 def causes(reason: str) -> tuple[list[str], dict[str, set[str]]]:
-    """What reruns a job: lines, and files by what is said of them."""
-    lines, files = [], defaultdict(set)
+    """What reruns a job: lines, and files by what became of them."""
+    lines: list[str] = []
+    files: dict[str, set[str]] = defaultdict(set)
     for part in PARTS.split(reason):
-        said, _, listed = part.partition(": ")
-        if said == PARAMS:
+        cause, _, listed = part.partition(": ")
+        if cause == PARAMS:
             lines += changes(listed)
         elif listed:
-            files[WORDS.get(said, said)] |= {*listed.split(", ")}
+            files[WORDS.get(cause, cause)] |= {*listed.split(", ")}
         else:
-            lines.append(WORDS.get(said, said))
+            lines.append(WORDS.get(cause, cause))
     return lines, files
 
 
 def changes(text: str) -> list[str]:
     """Lines on the parameters of a job that changed."""
-    found = re.search(r"before: (.*) now: (.*)", text)
-    if not found:
+    match = re.search(r"before: (.*) now: (.*)", text)
+    if not match:
         return [text]
-    (old, new), lines = map(_values, found.groups()), []
+    old, new = map(_values, match.groups())
+    lines: list[str] = []
     for value in old:
         words = {*str(value).split()}
         if alike := [other for other in new if _kind(other) == _kind(value)]:
@@ -106,7 +108,7 @@ def _few(names: Iterable[str]) -> str:
     return ", ".join(names[:MOST]) + more
 
 
-def told(dry_run: str) -> str:
+def explained(dry_run: str) -> str:
     """The whole answer."""
     jobs = [(rule, dict(FIELD.findall(block))) for rule, block in JOB.findall(dry_run)]
     jobs = [(r, j) for r, j in jobs if "output" in j or FOLLOWS not in j["reason"]]  # no targets
@@ -114,28 +116,31 @@ def told(dry_run: str) -> str:
     rules = defaultdict(list)
     for rule, job in jobs:
         rules[rule].append(job)
-    changed, following = [], []
-    for rule, found in rules.items():
-        lines, files = Counter(), defaultdict(set)
-        for job in found:
+    changed: list[str] = []
+    following: list[str] = []
+    for rule, members in rules.items():
+        causes_of: Counter[str] = Counter()
+        files: dict[str, set[str]] = defaultdict(set)
+        for job in members:
             own, named = causes(job["reason"])
-            lines.update(dict.fromkeys(own, 1))
-            for said, paths in named.items():
-                files[said] |= paths
+            causes_of.update(dict.fromkeys(own, 1))
+            for change, paths in named.items():
+                files[change] |= paths
         after = {makers[path] for path in files.pop(FOLLOWS, ()) if path in makers}
-        names = ["/".join(re.findall(r"=([^,]+)", job.get("wildcards", ""))) for job in found]
-        block = [f"  {rule} ({len(found)}{': ' if any(names) else ''}{_few(filter(None, names))})"]
-        for line, times in lines.items():
-            block.append(f"    {line}" + (f" ({times} of them)" if times < len(found) else ""))
-        block += [f"    {said}: {_few(paths)}" for said, paths in files.items()]
+        names = ["/".join(re.findall(r"=([^,]+)", job.get("wildcards", ""))) for job in members]
+        listed = _few(filter(None, names))
+        block = [f"  {rule} ({len(members)}{': ' if listed else ''}{listed})"]
+        for line, times in causes_of.items():
+            block.append(f"    {line}" + (f" ({times} of them)" if times < len(members) else ""))
+        block += [f"    {change}: {_few(paths)}" for change, paths in files.items()]
         block += [f"    after {', '.join(sorted(after))}"] if after else []
-        (changed if lines or files else following).extend(block)
-    said = [f"{len(jobs)} to run" if jobs else "nothing: every result is up to date"]
-    said += ["changed or missing:", *changed] if changed else []
-    said += ["following from that:", *following] if following else []
+        (changed if causes_of or files else following).extend(block)
+    text = [f"{len(jobs)} to run" if jobs else "nothing: every result is up to date"]
+    text += ["changed or missing:", *changed] if changed else []
+    text += ["following from that:", *following] if following else []
     for count, unrecorded in dict.fromkeys(UNRECORDED.findall(dry_run)):
-        said.append(f"{count} jobs left no record: no edit of code or settings reruns {unrecorded}")
-    return "\n".join(said)
+        text.append(f"{count} jobs left no record: no edit of code or settings reruns {unrecorded}")
+    return "\n".join(text)
 
 
 def main(arguments: list[str]) -> None:
@@ -148,8 +153,8 @@ def main(arguments: list[str]) -> None:
         encoding="utf-8",
         env={**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"},
     )
-    sys.stdout.reconfigure(errors="backslashreplace")
-    print(told(done.stdout) if done.returncode == 0 else done.stdout)
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    print(explained(done.stdout) if done.returncode == 0 else done.stdout)
     sys.exit(done.returncode)
 
 

@@ -3,13 +3,12 @@
 import getpass
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
-from kensho.preflight import Finding
+from kensho.run.preflight import Finding, output
 
 POLLS = 3  # checks in a row after which a job that is gone is taken for failed
 GONE = ("PREEMPTED", "NODE_FAIL")  # states of jobs that SLURM may run again, or not
@@ -24,13 +23,13 @@ def queued(folder: Path, mine: str | None, strict: bool = False) -> list[tuple[s
 
     Raises ValueError where strict and squeue is there but does not answer: it is the only witness.
     """
-    said = _said("squeue", "--me", "--noheader", "--format=%i\t%T\t%j\t%Z")
-    if said is None and strict and shutil.which("squeue"):
+    listed = _answer("squeue", "--me", "--noheader", "--format=%i\t%T\t%j\t%Z")
+    if listed is None and strict and shutil.which("squeue"):
         raise ValueError(
             "squeue does not answer: whether jobs of an earlier run still work in this folder "
             "cannot be known; try again when `squeue --me` does"
         )
-    rows = [ROW.fullmatch(line) for line in (said or "").split("\n")]
+    rows = [ROW.fullmatch(line) for line in (listed or "").split("\n")]
     return [
         (row[1], row[3], row[2])
         for row in filter(None, rows)
@@ -66,15 +65,15 @@ def preflight(
         accelerator, gpu_model: as configured.
         megabytes: memory of the largest job.
     """
-    there = _said("sinfo", "--noheader", "--format=%R|%m|%G")
-    if there is None:
+    listed = _answer("sinfo", "--noheader", "--format=%R|%m|%G")
+    if listed is None:
         mend = "start Snakemake on a login node of the cluster, or use --profile local"
         return [Finding("slurm", "problem", "sinfo is missing or does not answer", mend)]
-    rows = [line.split("|") for line in there.splitlines()]
-    found = []
+    rows = [line.split("|") for line in listed.splitlines()]
+    findings = []
     if partitions is None:
         seen = "no slurm-partition-config in the profile: SLURM's default partition is used"
-        found.append(Finding("slurm", "note", seen))
+        findings.append(Finding("slurm", "note", seen))
     else:
         try:
             named = yaml.safe_load(partitions.read_text(encoding="utf-8"))["partitions"]
@@ -82,10 +81,10 @@ def preflight(
             seen = f"{partitions} has no list of partitions ({str(error).splitlines()[0]})"
             mend = "see profiles/slurm-mi300x/partitions.yaml for one"
             return [Finding("slurm", "problem", seen, mend)]
-        found += _partitions(partitions, list(named), sorted({name for name, _, _ in rows}))
+        findings += _partitions(partitions, list(named), sorted({name for name, _, _ in rows}))
         rows = [row for row in rows if row[0] in named]
     return [
-        *found,
+        *findings,
         *_nodes(rows, accelerator, gpu_model, megabytes),
         *_account(account),
         *_remembered(),
@@ -101,27 +100,27 @@ def _partitions(listed: Path, named: list[str], there: list[str]) -> list[Findin
 
 def _nodes(rows: list[list[str]], accelerator, gpu_model, megabytes) -> list[Finding]:
     """Memory and accelerators of the partitions' nodes; a row: partition, MB, generic resources."""
-    found = []
+    findings = []
     largest = max((int(memory.rstrip("+")) for _, memory, _ in rows), default=0)
     if rows and largest < megabytes:
         seen = f"nodes have at most {largest} MB; the largest job asks {megabytes}"
         mend = "name a partition with more memory, or smaller settings for the largest job"
-        found.append(Finding("slurm", "problem", seen, mend))
+        findings.append(Finding("slurm", "problem", seen, mend))
     wanted = f"gpu:{gpu_model}" if gpu_model else "gpu"
     offered = sorted({kinds for _, _, kinds in rows if re.search(r"\bgpu\b", kinds)})
     if accelerator != "none" and not any(f"{wanted}:" in f"{kinds}:" for kinds in offered):
         seen = f"no partition offers {wanted} ({', '.join(offered) or 'no accelerator'})"
         mend = "mend cluster.gpu_model, name another partition, or set accelerator: none"
-        found.append(Finding("slurm", "problem", seen, mend))
-    return found
+        findings.append(Finding("slurm", "problem", seen, mend))
+    return findings
 
 
 def _account(account: str | None) -> list[Finding]:
-    said = _said(
+    accounts = _answer(
         *["sacctmgr", "--noheader", "--parsable2", "show", "assoc", f"user={getpass.getuser()}"],
         "format=account",
     )
-    mine = sorted(set((said or "").split()))
+    mine = sorted(set((accounts or "").split()))
     if account is None:
         if len(mine) < 2:
             return [Finding("slurm", "ok", "no account named")]
@@ -136,7 +135,7 @@ def _account(account: str | None) -> list[Finding]:
 
 
 def _remembered() -> list[Finding]:
-    age = re.search(r"MinJobAge\s*=\s*(\d+)", _said("scontrol", "show", "config") or "")
+    age = re.search(r"MinJobAge\s*=\s*(\d+)", _answer("scontrol", "show", "config") or "")
     if age and int(age[1]) < REMEMBERED:
         seen = f"SLURM forgets a finished job after {age[1]} s, squeue is asked up to 180 s later"
         mend = "ask for SLURM's default MinJobAge of 300, or set slurm-status-command: sacct"
@@ -144,11 +143,5 @@ def _remembered() -> list[Finding]:
     return []
 
 
-def _said(*command: str) -> str | None:
-    try:
-        done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="replace", timeout=20, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
+def _answer(*command: str) -> str | None:
+    return output(*command, timeout_s=20)

@@ -51,23 +51,23 @@ def at_work(name: str, folder: Path = JOBS):
 
 def still_at_work(folder: Path = JOBS) -> list[str]:
     """Jobs at work there; what killed ones left is removed."""
-    found = []
+    jobs = []
     for path in sorted(folder.glob("*")):
         try:
             with open(path, "r+", encoding="utf-8") as file:
                 if lock(file):
                     path.unlink(missing_ok=True)
                 else:
-                    found.append(file.read())
+                    jobs.append(file.read())
         except FileNotFoundError:  # it has just ended
             continue
-    return found
+    return jobs
 
 
 def refusal(waiting: list[tuple[str, str, str]], folder: Path = JOBS) -> str | None:
     """Why a new run must not start here yet: jobs of an earlier one would be made twice.
 
-    waiting: those in the queue, see :func:`kensho.slurm.queued`.
+    waiting: those in the queue, see :func:`kensho.run.slurm.queued`.
     """
     if waiting:
         listed = ", ".join(f"{number} {state.lower()}" for number, _, state in waiting)

@@ -3,6 +3,7 @@
 Snakemake notices a changed script but not a changed import. Each rule therefore carries the
 digest of its script, of every kensho module reachable from it and of its environment's pins as a
 parameter. Comments, docstrings and layout do not count: the digest is taken over the syntax tree.
+Neither does kensho.run, which runs and records jobs and never enters a result.
 """
 
 import ast
@@ -12,13 +13,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from kensho.files import read_json, write_json
 from kensho.part import Part
 
-LIBRARY = Path(__file__).parent
+LIBRARY = Path(__file__).parents[1]
 KNOWN = "__pycache__/digests.json"
 
 
@@ -36,7 +38,7 @@ def _module(path: Path) -> tuple[str, frozenset[Path]]:
 
 
 @cache
-def _known(library: Path) -> dict[str, list]:
+def _known(library: Path) -> dict[str, Any]:
     """What was parsed before, by the sha256 of a file: every job asks for the same few files."""
     try:
         return read_json(library / KNOWN)
@@ -44,15 +46,14 @@ def _known(library: Path) -> dict[str, list]:
         return {}
 
 
-def _parsed(tree: ast.Module) -> list:
+def _parsed(tree: ast.Module) -> list[Any]:
     """Digest of a tree without its docstrings, and the dotted names it imports."""
     names = sorted(set(_imported(tree)))
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = body[0] if body else None
+            first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = body[1:]
+                node.body = node.body[1:]
     return [hashlib.sha256(ast.dump(tree).encode()).hexdigest(), names]
 
 
@@ -68,7 +69,7 @@ def _imported(tree: ast.AST) -> Iterator[str]:
 def _files(name: str) -> Iterator[Path]:
     """Library files of a dotted name: the module or package and the packages above it."""
     parts = name.split(".")
-    if parts[0] != LIBRARY.name:
+    if parts[0] != LIBRARY.name or parts[1:2] == ["run"]:
         return
     for depth in range(1, len(parts) + 1):
         base = LIBRARY.joinpath(*parts[1:depth])

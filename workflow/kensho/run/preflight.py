@@ -32,10 +32,13 @@ OPTIONAL_PACKAGES = {
 }
 
 
+State = Literal["ok", "note", "problem"]
+
+
 @dataclass(frozen=True)
 class Finding:
     check: str
-    state: Literal["ok", "note", "problem"]
+    state: State
     seen: str
     mend: str = ""
 
@@ -102,17 +105,17 @@ def accelerator(
     What is missing is a note where one of ``fallback`` is there: jobs will take that.
     """
     if configured == "none":
-        there = ["cuda"] if _said("nvidia-smi", "-L") else ["rocm"] if kfd.exists() else []
+        there = ["cuda"] if output("nvidia-smi", "-L") else ["rocm"] if kfd.exists() else []
         seen = f"none configured; this machine has one for {there[0]}" if there else "none"
         mend = f"set accelerator: {there[0]} to use it" if there else ""
         return [Finding("accelerator", "note" if there else "ok", seen, mend)]
     devices, faults = _nvidia() if configured == "cuda" else _amd(kfd)
     faults += _torch(configured, build)
-    if not faults:
+    if not faults and build:
         seen = f"{configured}: {devices}, torch {build['version']}"
         return [Finding("accelerator", "ok", seen)]
     there = [o for o in fallback if o == "none" or accelerator(o, build, kfd)[0].state == "ok"]
-    state = "note" if there else "problem"
+    state: State = "note" if there else "problem"
     instead = f"jobs fall back to {there[0]}, at a lower tier; else " if there else ""
     return [Finding("accelerator", state, seen, instead + mend) for seen, mend in faults]
 
@@ -126,13 +129,13 @@ def torch(
     """
     faults = _torch(configured, build) if configured != "none" else []
     other = [option for option in fallback if option == "none" or not _torch(option, build)]
-    state = "note" if other and build else "problem"
+    state: State = "note" if other and build else "problem"
     return [Finding("accelerator", state, seen, mend) for seen, mend in faults]
 
 
 def _nvidia() -> tuple[str, list[tuple[str, str]]]:
-    if said := _said("nvidia-smi", "-L"):
-        return said.splitlines()[0], []
+    if listed := output("nvidia-smi", "-L"):
+        return listed.splitlines()[0], []
     return "", [("nvidia-smi shows no GPU", "install NVIDIA's driver, or set accelerator: none")]
 
 
@@ -141,10 +144,10 @@ def _amd(kfd: Path) -> tuple[str, list[tuple[str, str]]]:
         return "", [(f"{kfd} is missing", "load the driver amdgpu, or set accelerator: none")]
     if not os.access(kfd, os.R_OK | os.W_OK):
         return "", [(f"{kfd} may not be opened", "join the groups render and video")]
-    said = _said("rocminfo")
-    if said is None:
+    agents = output("rocminfo")
+    if not agents:
         return "", [("rocminfo is missing or fails", "install rocminfo and put ROCm's bin on PATH")]
-    names = [line.split(":")[1].strip() for line in said.splitlines() if "Name:" in line]
+    names = [line.split(":")[1].strip() for line in agents.splitlines() if "Name:" in line]
     chips = [name for name in names if name.startswith("gfx")]
     if not chips:
         return "", [("rocminfo shows no GPU", "check the driver, and HIP_VISIBLE_DEVICES")]
@@ -167,30 +170,30 @@ def _torch(configured: str, build: Mapping[str, str | None] | None) -> list[tupl
 
 def variables(cards: Mapping[str, Variable], environ: Mapping[str, str]) -> list[Finding]:
     """ROCm variables that are set, and those set to something else than the cards recommend."""
-    given = {name: environ[name] for name in cards if name in environ}
-    seen = ", ".join(f"{name}={value}" for name, value in given.items())
-    found = [Finding("rocm variables", "ok", seen or "none set")]
-    for name, value in given.items():
+    values = {name: environ[name] for name in cards if name in environ}
+    seen = ", ".join(f"{name}={value}" for name, value in values.items())
+    findings = [Finding("rocm variables", "ok", seen or "none set")]
+    for name, value in values.items():
         if value != cards[name].value:
             seen = f"{name}={value}; recommended: {cards[name].value or 'unset'}. {cards[name].why}"
             mend = f"unset {name}, or keep it: it is recorded with every observation"
-            found.append(Finding("rocm variables", "note", seen, mend))
-    return found
+            findings.append(Finding("rocm variables", "note", seen, mend))
+    return findings
 
 
 def licences(
     entries: Mapping[str, Source], accepted: Collection[str], needed: Collection[str]
 ) -> list[Finding]:
     """Licence classes of the registered sources against those that the configuration accepts."""
-    found = []
+    refused: list[Finding] = []
     for name, source in entries.items():
         if source.licence_class not in accepted:
-            state = "problem" if name in needed else "note"
+            state: State = "problem" if name in needed else "note"
             seen = f"{name} is left out: {source.licence} ({source.licence_class})"
             mend = f"add {source.licence_class} to licences if you accept it"
-            found.append(Finding("licences", state, seen, mend))
+            refused.append(Finding("licences", state, seen, mend))
     used = sorted({s.licence_class for s in entries.values() if s.licence_class in accepted})
-    return [Finding("licences", "ok", f"accepted and in use: {', '.join(used)}"), *found]
+    return [Finding("licences", "ok", f"accepted and in use: {', '.join(used)}"), *refused]
 
 
 def sources(
@@ -223,13 +226,13 @@ def sources(
         looked = dict(zip(entries, pool.map(look, entries.items()), strict=True))
     counted = Counter(state for state, _ in looked.values())
     seen = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
-    found = [Finding("sources", "ok", seen or "none")]
-    lost = {name: said.rpartition("; ") for name, (_, said) in looked.items() if said}
-    found += [Finding("sources", "problem", lost[n][0], lost[n][2]) for n in needed if n in lost]
+    findings = [Finding("sources", "ok", seen or "none")]
+    lost = {name: cause.rpartition("; ") for name, (_, cause) in looked.items() if cause}
+    findings += [Finding("sources", "problem", lost[n][0], lost[n][2]) for n in needed if n in lost]
     if others := [name for name in lost if name not in needed]:
         seen = f"out of reach, and left out: {', '.join(others)}"
-        found.append(Finding("sources", "note", seen, lost[others[0]][2]))
-    return found
+        findings.append(Finding("sources", "note", seen, lost[others[0]][2]))
+    return findings
 
 
 def _fetched(record: Path) -> bool:
@@ -246,7 +249,7 @@ def _whole(stored: Path, source: Source) -> bool:
 
 def packages(optional: Mapping[str, tuple[str, str]] = OPTIONAL_PACKAGES) -> list[Finding]:
     """Optional packages that are not installed, with what is left out for lack of them."""
-    missing = [given for module, given in optional.items() if find_spec(module) is None]
+    missing = [package for module, package in optional.items() if find_spec(module) is None]
     seen = f"{len(optional) - len(missing)} of {len(optional)} optional packages installed"
     return [Finding("packages", "ok", seen)] + [
         Finding("packages", "note", f"{name} is missing: left out: {cost}", f"pip install {name}")
@@ -267,15 +270,20 @@ def as_table(findings: Iterable[Finding]) -> str:
     return "\n".join(lines)
 
 
-def _said(*command: str) -> str | None:
+def output(*command: str, timeout_s: float = 5) -> str | None:
     """What a program prints, or None if it is missing, fails or hangs."""
     try:
         done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="replace", timeout=5, check=True
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout_s,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() or None
+    return done.stdout
 
 
 def _gb(count: float) -> str:
