@@ -105,6 +105,7 @@ def _declared(job: dict, mode: str, touched: str) -> bool:
     # a record stands for the one file that it pins, beside it
     folders = files | {str(Path(f).parent) for f in files if f.endswith("/record.json")}
     name = Path(*(TEMPORARY.sub(r"\1", part) for part in Path(touched).parts))
+    name = name.with_suffix("") if name.suffix == ".sha256" else name  # made and checked with it
     inside = any(str(place) in folders for place in (name, *name.parents))
     return inside or any(name in Path(file).parents for file in files)  # a folder on the way
 

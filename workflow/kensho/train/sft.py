@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,7 +97,8 @@ def stage(
         last = get_last_checkpoint(str(checkpoints))
         observer.keep(int(last.rsplit("-", 1)[1]) if last else 0)
         trainer.train(resume_from_checkpoint=last)
-        trained = trainer.model.eval()
+        trained: Any = trainer.model
+        trained.eval()
         if torch.equal(untrained, probe_logits(trained, tokenizer)):
             raise ValueError(f"{name}: training did not change the logits of the probe")
         temporary = output.with_name(f".{output.name}.partial")
