@@ -11,6 +11,7 @@ import pandas as pd
 
 from kensho.files import read_json, sha256, write_json, write_table
 from kensho.observations import conditions as _conditions
+from kensho.observations.conditions import ROCM_VARIABLES as ROCM_VARIABLES
 from kensho.observations.conditions import environment as environment
 from kensho.observations.table import COLUMNS as COLUMNS
 from kensho.observations.table import TEXT
