@@ -72,7 +72,7 @@ rule summarise:
     input:
         analyses=lambda w: expand("results/analysis/{claim}.json", claim=PLAN.judged(w.summary)),
         evaluation=lambda w: (
-            [] if w.summary == "own" else "results/benchmark_data/evaluation/base.csv"
+            [] if w.summary == "own" else observation_files("evaluation", ["base"])
         ),
     output:
         "results/{summary}_summary.json",

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conditions_example import RECORD
 from kensho import fallback
 from kensho.bench import kv_cache
 from kensho.bench.blocks import interleaved
@@ -99,12 +100,12 @@ def test_the_chain_goes_down(accelerator, chain, said):
 def test_a_fallback_of_the_training_is_named_by_its_evaluation(tmp_path):
     import torch
     from kensho.evaluate.arms import conditions
+    from kensho.train import record
 
     line = "accelerator: rocm -> none (torch sees no ROCm device)"
     (tmp_path / "base.json").write_text('{"source": {"name": "tiny"}, "parameters": 1}')
     for seed in (1, 2):
-        record = {"seed": seed, "fallbacks": [line]}
-        (tmp_path / f"{seed}.json").write_text(json.dumps(record))
+        record.write(tmp_path / f"{seed}.json", RECORD | {"seed": seed, "fallbacks": [line]})
     records = [tmp_path / "1.json", tmp_path / "2.json"]
     given = {"dtype": torch.float32, "threads": 1, "not_tested": []}
     found = conditions(tmp_path / "base.json", records, **given)

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from conditions_example import CONDITIONS
 from kensho import observations
 from kensho.files import sha256
 
@@ -75,7 +76,7 @@ def test_what_is_written_is_read_to_the_last_bit(tmp_path):
         {**rows(count=1)[0], "block": f"{i:05d}", "value": value, "unit": "1"}
         for i, value in enumerate(values)
     )
-    [path] = observations.write(tmp_path, frame, {"tier": "at-scope"})
+    [path] = observations.write(tmp_path, frame, CONDITIONS)
     again, conditions = observations.read(path)
     pd.testing.assert_frame_equal(again, frame, check_exact=True)
     assert conditions["tier"] == "at-scope"
@@ -87,13 +88,13 @@ def test_text_that_looks_like_something_else_stays_text(tmp_path):
     frame = observations.table(
         {**rows(count=1)[0], "block": block or "x", "metric": block or "x"} for block in odd
     )
-    [path] = observations.write(tmp_path, frame, {})
+    [path] = observations.write(tmp_path, frame, CONDITIONS)
     pd.testing.assert_frame_equal(observations.read(path)[0], frame)
 
 
 def test_each_arm_has_a_table_and_conditions_of_its_own(tmp_path):
     frame = observations.table(rows("mla") + rows("mha", 3))
-    written = observations.write(tmp_path, frame, {"tier": "analytic", "seeds": [1]})
+    written = observations.write(tmp_path, frame, CONDITIONS | {"seeds": [1]})
     assert [path.name for path in written] == ["mha.csv", "mla.csv"]
     for path, count in zip(written, (3, 4)):
         table, conditions = observations.read(path)
@@ -102,15 +103,15 @@ def test_each_arm_has_a_table_and_conditions_of_its_own(tmp_path):
 
 
 def test_a_faulty_table_leaves_what_was_there(tmp_path):
-    [path] = observations.write(tmp_path, observations.table(rows()), {})
+    [path] = observations.write(tmp_path, observations.table(rows()), CONDITIONS)
     with pytest.raises(ValueError, match="not a finite number"):
-        observations.write(tmp_path, with_column("value", np.nan), {})
+        observations.write(tmp_path, with_column("value", np.nan), CONDITIONS)
     assert len(observations.read(path)[0]) == 4
 
 
 @pytest.fixture
 def written(tmp_path):
-    [path] = observations.write(tmp_path, observations.table(rows()), {"tier": "at-scope"})
+    [path] = observations.write(tmp_path, observations.table(rows()), CONDITIONS)
     return path
 
 
@@ -152,6 +153,44 @@ def test_a_pinned_file_that_is_no_table_is_named(written, content):
     pinned = json.loads(sidecar.read_text()) | {"observations_sha256": sha256(written)}
     sidecar.write_text(json.dumps(pinned))
     assert refused(written).startswith(f"{written}: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"fallback": []}, "fallback: unknown key, did you mean 'fallbacks'?"),
+        ({"counter": "torch"}, "counter: unknown key"),
+        ({"dtype": None}, "dtype: required key is missing"),
+        ({"tier": "great"}, "tier: expected 'at-scope'"),
+        ({"seeds": ["1"]}, "seeds.0: expected a whole number"),
+        ({"hardware": {"cpu": "x"}}, "hardware.Hardware.cores: required key is missing"),
+    ],
+)
+def test_conditions_off_their_type_are_refused_by_key_before_anything_is_written(
+    tmp_path, change, told
+):
+    frame = observations.table(rows())
+    with pytest.raises(ValueError) as error:
+        observations.write(tmp_path, frame, CONDITIONS | change)
+    assert f"conditions of {tmp_path / 'mla.csv'}: {told}" in str(error.value)
+    for missing in ("tier", "fallbacks", "deviations", "warmup", "hardware", "software"):
+        less = {name: value for name, value in CONDITIONS.items() if name != missing}
+        with pytest.raises(ValueError, match=f"{missing}: required key is missing"):
+            observations.write(tmp_path, frame, less)
+    assert not list(tmp_path.iterdir())
+
+
+def test_published_results_have_no_machine_of_their_own(tmp_path):
+    published = {"tier": "published", "fallbacks": [], "deviations": []}
+    [path] = observations.write(tmp_path, observations.table(rows()), published)
+    assert observations.read(path)[1]["tier"] == "published"
+
+
+def test_what_a_single_experiment_adds_stands_apart_also_where_an_older_version_wrote(written):
+    sidecar = written.with_suffix(".conditions.json")
+    older = json.loads(sidecar.read_text()) | {"counter": "torch", "own": {"steps": 3}}
+    sidecar.write_text(json.dumps(older))
+    assert observations.read(written)[1]["own"] == {"counter": "torch", "steps": 3}
 
 
 def test_environment_tells_hardware_and_versions_for_json():

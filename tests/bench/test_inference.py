@@ -116,4 +116,4 @@ def test_settings_name_the_arms_and_conditions_those_left_out():
     assert Inference().arms == inference.DEFAULT
     found = inference.conditions(arms=inference.DEFAULT, beside=[(4, 128)], seed=1, threads=2)
     assert found["tier"] == "reduced" and "gguf-q4_k_m" in found["fallbacks"][0]
-    assert found["cells_beside"] == ["B4-L128"] and found["seeds"] == [1]
+    assert found["own"]["cells_beside"] == ["B4-L128"] and found["seeds"] == [1]

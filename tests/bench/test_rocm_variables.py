@@ -42,5 +42,5 @@ def test_the_version_of_rocm_is_in_the_conditions(tmp_path, stack):
     (tmp_path / ".info").mkdir()
     (tmp_path / ".info/version").write_text("6.4.1-83\n")
     said = conditions(tmp_path, stack)
-    assert said["stack"]["rocm"] == "6.4.1-83"
-    assert (said["tier"], said["stack"]["libraries"]) == ("at-scope", 5)
+    assert said["own"]["rocm"] == "6.4.1-83"
+    assert (said["tier"], said["own"]["libraries"]) == ("at-scope", 5)

@@ -79,8 +79,8 @@ def test_conditions_name_the_tier_of_each_arm_and_what_is_left_out(folder, few):
     assert tiers["vaporetto"] == tiers["kytea-words"] == "reduced"
     assert tiers["mecab"] == tiers["fugashi"] == "at-scope"
     assert "janome: not installed, left out" in found["mecab"]["fallbacks"]
-    assert found["kytea-words"]["model"]["sentences"] == 16
-    assert "model" not in found["fugashi"]
+    assert found["kytea-words"]["own"]["model"]["sentences"] == 16
+    assert "model" not in found["fugashi"]["own"]
 
 
 @pytest.mark.parametrize("name", ["fugashi", "sudachipy-a", "sudachipy-c", "budoux"])

@@ -149,16 +149,16 @@ def test_the_preferred_arm_wins_in_both_orders(run, server):
     assert set(table["arm"]) == {"long-short"} and set(table["experiment"]) == {EXPERIMENT}
     assert "reading:c1/question:question-3" in set(table["block"])
     assert len(server.seen) == 2 * len(ITEMS)
-    assert conditions["pairs"] == dict.fromkeys(DOCUMENTS, 4)
+    assert conditions["own"]["pairs"] == dict.fromkeys(DOCUMENTS, 4)
     assert conditions["tier"] == "reduced" and "judge is a model" in conditions["deviations"][0]
     assert conditions["fallbacks"] == [] and len(conditions["deviations"]) == 1
-    assert conditions["unread"] == {"pairs": 0, **dict.fromkeys(ORDERS, 0)}
-    assert set(conditions["answers"]) == {"long", "short"}
+    assert conditions["own"]["unread"] == {"pairs": 0, **dict.fromkeys(ORDERS, 0)}
+    assert set(conditions["datasets"]) == {"long", "short"}
 
 
 def test_the_judge_is_asked_as_the_conditions_say(run, server):
     _, conditions = run()
-    judge = conditions["judge"]
+    judge = conditions["own"]["judge"]
     assert (judge["model"], judge["served"]) == ("judge-7b", ["judge-7b-awq"])
     assert judge["prompt_sha256"] == preference.prompt_sha256()
     for _, path, headers, body in server.seen:
@@ -205,7 +205,7 @@ def test_what_cannot_be_read_is_left_out_and_counted(run, server):
     assert (unread["value"] == 1).all()
     judged = table[table["metric"] != "unread"]
     assert not set(judged["block"]) & set(unread["block"]) and 0.5 not in set(judged["value"])
-    assert conditions["unread"] == {"pairs": 2, ORDERS[0]: 1, ORDERS[1]: 2}
+    assert conditions["own"]["unread"] == {"pairs": 2, ORDERS[0]: 1, ORDERS[1]: 2}
     assert "2 of 20 pairs are left out" in conditions["deviations"][1]
 
 
@@ -289,7 +289,7 @@ def test_an_answer_in_the_form_of_the_prompt_moves_no_verdict(tmp_path, server, 
     table, conditions = compare(["long", "short"], paths, endpoint(server), {})
     assert (table["value"] == 1).all()
     count = {"first": len(ITEMS), "second": 0}
-    assert conditions["imitating_answers"] == (
+    assert conditions["own"]["imitating_answers"] == (
         count if place == "long" else {"first": 0, "second": len(ITEMS)}
     )
     assert any("imitate the form of the judge's prompt" in d for d in conditions["deviations"])
@@ -303,7 +303,7 @@ def test_equal_answers_are_asked_once_and_counted(tmp_path, server):
     ]
     server.judge = lambda a, b: "A"
     table, conditions = compare(["a", "b"], paths, endpoint(server), {})
-    assert len(server.seen) == 1 and conditions["same_answers"] == 1
+    assert len(server.seen) == 1 and conditions["own"]["same_answers"] == 1
     assert table["value"].mean() == 0.5
 
 
@@ -322,7 +322,7 @@ def test_seeds_are_paired_and_one_seed_meets_all(tmp_path, server):
     assert set(table["block"]) == {"style:x%2Fy/style:s"}
     table, conditions = compare(["more", "tuned"], [more, tuned], endpoint(server), {})
     assert sorted(table["replicate"].unique()) == [1, 2, 3] and (table["value"] == 1).all()
-    assert conditions["pairs"] == {"style": 3}
+    assert conditions["own"]["pairs"] == {"style": 3}
     less = arm("less", [1, 2], 1)
     with pytest.raises(ValueError, match="less has the seeds 1, 2, tuned 1, 2, 3; evaluate both"):
         compare(["less", "tuned"], [less, tuned], endpoint(server), {})
@@ -465,7 +465,7 @@ def test_an_endpoint_that_takes_no_seed_is_asked_without(run, server):
     server.first = [refusal]
     table, conditions = run(parallel=1)
     assert (table["value"] == 1).all() and "seed" not in server.seen[1][3]
-    assert conditions["judge"]["seed"] is None
+    assert conditions["own"]["judge"]["seed"] is None
     assert conditions["fallbacks"] == ["the judge's endpoint takes no seed"]
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from conditions_example import CONDITIONS
 from kensho import observations
 from kensho.claims.model import Claim
 from kensho.files import write_json
@@ -175,6 +176,7 @@ def judged(results: Path, tests: dict, draws: int = 200) -> dict[str, tuple[Clai
     `diagnostics.recovery` of a formula.
     """
     conditions = {
+        **CONDITIONS,
         **{"tier": "reduced", "deviations": ["a small model stands in"]},
         "tables": [{"path": "own/scores.csv", "sha256": "ab" * 32, "rows": 3}],
     }

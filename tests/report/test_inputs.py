@@ -3,6 +3,7 @@ from datetime import datetime
 
 import pandas as pd
 import pytest
+from conditions_example import CONDITIONS
 from kensho import observations
 from kensho.files import write_json
 from kensho.report import inputs
@@ -40,7 +41,7 @@ def cache(folder, cells):
         for arm, block, replicate, *values in cells
         for metric, value in zip(("cache_bytes", "closed_form_bytes"), values)
     ]  # fmt: skip
-    return [str(p) for p in observations.write(folder, observations.table(rows), {})]
+    return [str(p) for p in observations.write(folder, observations.table(rows), CONDITIONS)]
 
 
 def test_a_cell_is_equal_only_if_every_replicate_is(tmp_path):

@@ -5,6 +5,7 @@ import re
 
 import pandas as pd
 import pytest
+from conditions_example import CONDITIONS
 from kensho import observations
 from kensho.files import write_json
 from kensho.report import jlce
@@ -88,9 +89,9 @@ def observed(folder, arms=ARMS) -> list[str]:
         for item in range(4)
     ]  # fmt: skip
     conditions = {
+        **CONDITIONS,
         **{"tier": "reduced", "dtype": "bfloat16", "models": {"smollm2-135m": {}}},
         "deviations": ["a small model stands in"],
-        "hardware": {"cpu": "AMD EPYC", "cores": 2, "accelerators": []},
         "thinking": {"answers": 0, "characters": 0, "without_answer": 0},
     }
     written = observations.write(folder, observations.table(rows), conditions)

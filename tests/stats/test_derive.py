@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from conditions_example import CONDITIONS
 from kensho import observations
 from kensho.claims.model import Claim
 from kensho.files import sha256, write_json
@@ -60,8 +61,7 @@ def results(tmp_path):
         for length in (512, 1024)
         for replicate in (0, 1)
     ]  # fmt: skip
-    conditions = {"tier": "at-scope", "fallbacks": [], "deviations": []}
-    observations.write(folder / "benchmark_data/kv_cache", observations.table(rows), conditions)
+    observations.write(folder / "benchmark_data/kv_cache", observations.table(rows), CONDITIONS)
     analyses = {}
     for entry in (claim(), paired()):
         analyses[entry.id], _ = derive(entry, folder, **SETTINGS)
@@ -248,7 +248,7 @@ def test_a_refusal_names_the_table_that_was_brought(tmp_path):
          "value": 0.5 + i, "unit": "score"} for arm in "ab" for i in range(2)
     ]  # fmt: skip
     tables = [{"path": "own/s.csv", "format": "csv", "sha256": "0" * 64, "rows": 4}]
-    conditions = {"tier": "published", "registered": {}, "tables": tables}
+    conditions = CONDITIONS | {"tier": "published", "registered": {}, "tables": tables}
     observations.write(tmp_path / "benchmark_data/own", pd.DataFrame(rows), conditions)
     sides = {
         side: {"arm": a, "metric": "score"} for side, a in (("treatment", "a"), ("control", "b"))

@@ -55,9 +55,9 @@ def test_lora_learns_and_counts_its_parameters(tiny_model, tmp_path):
     assert list(steps["step"]) == [1, 2, 3, 4, 5, 6]
     assert steps["loss"].iloc[-1] < steps["loss"].iloc[0]
     # q: 32 -> 32, v: 32 -> 16 (two key-value heads), two layers, rank 4
-    assert record["trainable_parameters"] == 2 * 4 * ((32 + 32) + (32 + 16))
+    assert record.trainable_parameters == 2 * 4 * ((32 + 32) + (32 + 16))
     steady = steps[steps["step"] > 2]
-    assert record["tokens_per_second"] == steady["tokens"].sum() / steady["seconds"].sum()
+    assert record.tokens_per_second == steady["tokens"].sum() / steady["seconds"].sum()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_record_says_how_weights_are_held_and_computed(
     _, record = run(
         block_model, tmp_path, **{**arm, "method": method.METHOD, "dtype": torch.bfloat16}
     )
-    assert (record["weights"], record["dtype"]) == (held, computed)
+    assert (record.weights, record.dtype) == (held, computed)
 
 
 def test_a_second_stage_begins_with_what_the_first_made(tiny_model, tmp_path):
@@ -93,8 +93,8 @@ def test_a_second_stage_begins_with_what_the_first_made(tiny_model, tmp_path):
 
 def test_steps_of_warm_up_alone_have_no_speed(tiny_model, tmp_path):
     steps, record = run(tiny_model, tmp_path, steps=2)
-    assert len(steps) == 2 and record["tokens_per_second"] is None
-    json.dumps(record, allow_nan=False)
+    assert len(steps) == 2 and record.tokens_per_second is None
+    record.model_dump_json()
 
 
 def test_a_process_of_its_own_observes_its_peak(tiny_model, tmp_path):
@@ -103,7 +103,7 @@ def test_a_process_of_its_own_observes_its_peak(tiny_model, tmp_path):
         f"import sys; sys.path[:0] = {[os.path.dirname(__file__), *sys.path]!r}\n"
         "from pathlib import Path; import test_sft\n"
         f"_, record = test_sft.run(Path({str(tiny_model)!r}), Path({str(tmp_path)!r}))\n"
-        "print(record['peak_memory_bytes'])"
+        "print(record.peak_memory_bytes)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and int(done.stdout) > 100_000, done.stderr
@@ -112,7 +112,7 @@ def test_a_process_of_its_own_observes_its_peak(tiny_model, tmp_path):
 def test_full_trains_every_parameter(tiny_model, tmp_path):
     _, record = run(tiny_model, tmp_path, **FULL)
     total = sum(tensor.numel() for tensor in load_file(tiny_model / "model.safetensors").values())
-    assert record["trainable_parameters"] == total
+    assert record.trainable_parameters == total
 
 
 def test_the_seed_decides_the_adapter(tiny_model, tmp_path):

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "workflow"))
 from leftovers import TOKEN, holders  # noqa: E402  modules of another folder of tests
 from planning import copied, jobs, snakemake  # noqa: E402
+from traced import traced, tracing, undeclared  # noqa: E402
 
 # Rules that this run does not reach, each with the reason.
 ELSEWHERE = {
@@ -141,12 +142,13 @@ def folder(tmp_path, judge):
     return tmp_path
 
 
-def run(folder, *targets):
+def run(folder, *targets, **environment):
     command = [sys.executable, "-m", "snakemake", "--profile", "local", "--quiet", "rules"]
     return subprocess.run(
         [*command, "--configfile", "tiny.yaml", "--", *targets],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=2400,
-        env={**os.environ, "LOGNAME": USER, "USER": USER, "JUDGE_KEY": TOKEN, "HF_TOKEN": TOKEN},
+        env={**os.environ, "LOGNAME": USER, "USER": USER, "JUDGE_KEY": TOKEN, "HF_TOKEN": TOKEN,
+             **environment},
     )  # fmt: skip
 
 
@@ -159,8 +161,10 @@ def rules_of(folder):
 
 
 @pytest.mark.whole
-def test_every_rule_runs_once_for_each_thing_that_it_makes(folder):
-    done = run(folder, *TARGETS_OF_USERS)
+def test_every_rule_runs_once_for_each_thing_that_it_makes(folder, tmp_path_factory):
+    trace = tmp_path_factory.mktemp("trace")
+    watched = tracing(trace, folder)
+    done = run(folder, *TARGETS_OF_USERS, **watched)
     assert done.returncode == 0, done.stdout[-6000:]
     past = events.read(folder / events.LOG)
     finished = [event.job for event in past if event.event == "finished"]
@@ -170,8 +174,10 @@ def test_every_rule_runs_once_for_each_thing_that_it_makes(folder):
     missed = rules_of(folder) - ran - TARGETS - set(ELSEWHERE) - {"verify"}
     assert not missed, f"rules that never ran: {missed}"
     assert "import_tables" in ran and not ran & set(ELSEWHERE)
-    verified = run(folder, "verify")
+    verified = run(folder, "verify", **watched)
     assert verified.returncode == 0, verified.stdout[-3000:]
+    ruled = {re.sub(r"^import_tables_.*", "import_tables", rule) for rule in traced(trace)}
+    assert ruled >= ran | {"verify"} and undeclared(trace) == []
     again = snakemake(
         folder, "-n", "--configfile", "tiny.yaml", "--", "all", "benchmark", "jlce", "own"
     )

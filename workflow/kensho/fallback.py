@@ -8,10 +8,11 @@ other engine (vLLM) can be missing.
 
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 # Strongest first, as claims.model.Tier; importing that, experiments would rerun with every change.
-TIERS = ("at-scope", "reference", "published", "reduced", "analytic")
+Tier = Literal["at-scope", "reference", "published", "reduced", "analytic"]
+TIERS = get_args(Tier)
 SPOKEN = {"rocm": "ROCm", "cuda": "CUDA"}
 # What torch, the C library and the libraries of accelerators say when they get no memory.
 REFUSED = ("out of memory", "Cannot allocate memory", "bad_alloc", "ALLOC_FAILED")

@@ -9,15 +9,16 @@ from kensho.run.job import job, paths
 from kensho.run.registration import registered
 
 with job(snakemake) as fallbacks, TemporaryDirectory(dir=snakemake.resources.tmpdir) as folder:
-    given = snakemake.params
-    claims = registered(given.experiment)
+    params = snakemake.params
+    claims = registered(params.experiment)
     run = Run(
         Path(folder),
         threads=snakemake.threads,
-        seed=given.get("seed", 0),
-        left_out=given.left_out,
+        seed=params.get("seed", 0),
+        left_out=params.left_out,
         retries_left=snakemake.resources.get("retries_left", 0),
     )
-    for table, conditions in resolve(given.code_of)(paths(snakemake.input), given.settings, run):
+    experiment = resolve(params.code_of)
+    for table, conditions in experiment(paths(snakemake.input), params.settings, run):
         made = {**environment(), **lowered(conditions, fallbacks, "reference")}
-        write(f"results/benchmark_data/{given.experiment}", table, {**made, "registered": claims})
+        write(f"results/benchmark_data/{params.experiment}", table, {**made, "registered": claims})

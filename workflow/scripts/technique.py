@@ -4,10 +4,10 @@ from kensho.part import resolve
 from kensho.run.job import job, paths
 
 with job(snakemake):
-    given, inputs = snakemake.params, paths(snakemake.input)
+    params, inputs = snakemake.params, paths(snakemake.input)
     for record in inputs.pop("records"):
         fetched(record)  # what the technique reads is what is pinned
-    variants = resolve(given.code_of)(
-        read_table(inputs["train"]), inputs, given.settings, limit=given.limit, seed=given.seed
+    variants = resolve(params.code_of)(
+        read_table(inputs["train"]), inputs, params.settings, limit=params.limit, seed=params.seed
     )
     write_table(snakemake.output.variants, variants)

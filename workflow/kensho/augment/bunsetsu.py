@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import chain, combinations, pairwise, permutations, product
+from typing import Any, cast
 
 import ginza
 import pandas as pd
@@ -66,7 +67,8 @@ def worth_parsing(text: str) -> bool:
     inner = text.rstrip(SENTENCE_END)
     if not MARKS.isdisjoint(inner) or len(pieces(inner)) > 1:
         return False
-    tags = [(m.surface(), m.part_of_speech()) for m in parser().tokenizer.tokenizer.tokenize(inner)]
+    sudachi = cast(Any, parser().tokenizer).tokenizer
+    tags = [(m.surface(), m.part_of_speech()) for m in sudachi.tokenize(inner)]
     candidates = [
         pos[0] == "副詞" or pos[2] == "副詞可能" or (pos[0] == "助詞" and word in CASE_PARTICLES)
         for word, pos in tags

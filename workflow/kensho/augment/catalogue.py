@@ -7,6 +7,7 @@ returns a table of :data:`kensho.augment.COLUMNS`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import Field, create_model
 
@@ -60,6 +61,10 @@ TECHNIQUES = Catalogue(
     ),
 )
 
+_SETTINGS: dict[str, Any] = {
+    name: (type(part.default), Field(part.default, description=part.title))
+    for name, part in TECHNIQUES.items()
+}
 Augmentation = create_model(
     "Augmentation",
     __base__=Section,
@@ -67,8 +72,5 @@ Augmentation = create_model(
         Count,
         Field(45_000, description="samples wanted in all, originals included (F-6)"),
     ),
-    **{
-        name: (type(part.default), Field(part.default, description=part.title))
-        for name, part in TECHNIQUES.items()
-    },
+    **_SETTINGS,
 )

@@ -94,8 +94,9 @@ def is_honorific(words: Sequence[Morpheme], head: int) -> bool:
     if verb == "為る" and (noun.startswith("拝") or noun == "頂戴"):
         return True
     whole = noun.startswith("御") and (kind[2].startswith("サ変") or noun == "御覧")  # お世話する
-    prefixed = before is not None and before.part_of_speech()[0] == "接頭辞"
-    return whole or (prefixed and before.normalized_form() == "御")
+    if whole or before is None:
+        return whole
+    return before.part_of_speech()[0] == "接頭辞" and before.normalized_form() == "御"
 
 
 def conjugate(lemma: str, kind: str, form: str) -> str | None:
@@ -112,7 +113,7 @@ def conjugate(lemma: str, kind: str, form: str) -> str | None:
     if form == "nonpast":
         return lemma
     if kind.startswith("五段-") and (row := ROWS.get(kind[3:-1])):
-        (a, i, o), past = row
+        (a, i, o), past = tuple(row[0]), row[1]
         if lemma in EXISTS and form == "negative":
             return "な"
         if lemma.endswith(("行く", "いく")):
@@ -337,8 +338,10 @@ def transform(text: str) -> tuple[str, dict] | None:
         form, head = "explanatory", len(words) - polite
     else:
         ending = polite_ending(words) or plain_ending(words)
-        kept = ending and particles_after(ending, particles, question)
-        stated = ending and predicate(words, ending)
+        if ending is None:
+            return None
+        kept = particles_after(ending, particles, question)
+        stated = predicate(words, ending)
         if kept is None or stated is None:
             return None
         polite, head, form, kind = ending

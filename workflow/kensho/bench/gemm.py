@@ -251,7 +251,7 @@ def conditions(accelerator: str, device: Mapping, **settings) -> dict:
         "tier": "at-scope" if at_scope else "reference",
         "dtype": settings["dtypes"],
         "device": dict(device),
-        "arms": arms(accelerator),
+        "own": {"arms": arms(accelerator)},
         "blocks": settings["blocks"],
         "threads": settings["threads"],
         "seeds": [settings["seed"]],

@@ -153,7 +153,7 @@ def observe(
             )
             checkpoints = Path(temporary) / "checkpoints"
             steps, record = stage(held, trained, adapters[replicate], checkpoints, training)
-            block, parameters = f"seed-{replicate}", record["trainable_parameters"]
+            block, parameters = f"seed-{replicate}", record.trainable_parameters
             losses = zip(steps["step"], steps["loss"], strict=True)
             rows += [_row("qlora", block, *loss, "training_loss", "nat/token") for loss in losses]
             rows.append(_row("qlora", block, 0, parameters, "trainable_parameters", "parameters"))
@@ -192,12 +192,14 @@ def conditions(
     return {
         "tier": "reduced",
         "dtype": str(dtype).removeprefix("torch."),
-        "quantisation": "NF4 in blocks of 64, scales quantised once more; embeddings, norms and "
-        "adapters stay in the dtype above, in which the layers also compute",
-        "subjects": list(subjects),
         "items": {"to train on": trained, "asked": asked, **dropped},
-        "chance": 1 / len(LETTERS),
-        **schedule,
+        "own": {
+            "quantisation": "NF4 in blocks of 64, scales quantised once more; embeddings, norms "
+            "and adapters stay in the dtype above, in which the layers also compute",
+            "subjects": list(subjects),
+            "chance": 1 / len(LETTERS),
+            **schedule,
+        },
         "seeds": list(seeds),
         "threads": threads,
         "warmup": "none: accuracies do not depend on time",

@@ -154,7 +154,10 @@ def conditions() -> dict:
         "tier": "at-scope",
         "dtype": "none: meta device",
         "warmup": "none: a count does not depend on time",
-        "counter": "torch.utils.flop_counter: matrix products, 2 operations for each multiply-add",
+        "own": {
+            "counter": "torch.utils.flop_counter: matrix products, 2 operations for each "
+            "multiply-add"
+        },
         "fallbacks": [],
         "deviations": [
             "logits are counted for every token of the prompt, as if each were decoded",

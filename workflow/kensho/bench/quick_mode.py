@@ -163,7 +163,7 @@ def conditions(work: dict, *, blocks: int, threads: int, seed: int) -> dict:
         "dtype": "float32",
         "batch": {"plain": 1, "quick": CHOICES * len(work["items"])},
         "items": len(work["items"]),
-        "choices": CHOICES,
+        "own": {"choices": CHOICES},
         "blocks": blocks,
         "threads": threads,
         "seeds": [seed],

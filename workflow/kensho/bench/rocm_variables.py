@@ -59,7 +59,7 @@ def conditions(root: Path, libraries: Iterable[Path]) -> dict:
         "dtype": "none",
         "warmup": "none: names do not depend on time",
         "fallbacks": [],
-        "stack": {
+        "own": {
             "rocm": version.read_text(encoding="utf-8").strip() if version.is_file() else None,
             "torch": torch_build(),
             "libraries": len(list(libraries)),

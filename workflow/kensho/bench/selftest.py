@@ -53,7 +53,7 @@ def conditions(*, blocks: int, seed: int, threads: int) -> dict:
         "blocks": blocks,
         "threads": threads,
         "seeds": [seed],
-        "steps": STEPS,
+        "own": {"steps": STEPS},
         "warmup": "20 products in each process, recorded apart",
         "fallbacks": [],
         "deviations": [],

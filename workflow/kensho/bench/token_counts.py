@@ -67,7 +67,7 @@ def conditions(*, sentences: int, left_out: Mapping[str, str]) -> dict:
         "tier": "at-scope",
         "dtype": "none: counts",
         "warmup": "none: a count does not depend on time",
-        "sentences": sentences,
+        "own": {"sentences": sentences},
         "fallbacks": [f"{arm} left out: {reason}" for arm, reason in left_out.items()],
         "deviations": [
             "short everyday sentences (Tatoeba), each encoded alone without special tokens; "

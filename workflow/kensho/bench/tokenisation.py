@@ -138,10 +138,12 @@ def conditions(folder: Path, *, blocks: int, seconds: float, seed: int) -> dict[
         "threads": 1,
         "blocks": blocks,
         "seeds": [seed],
-        "text": {"characters": sum(map(len, lines)), "lines": len(lines)},
-        "least_seconds_of_a_run": seconds,
         "warmup": "one pass over the text, recorded like loading as a metric of its own",
         "fallbacks": [f"{arm}: not installed, left out" for arm in PROGRAMS if arm not in programs],
+    }
+    details = {
+        "text": {"characters": sum(map(len, lines)), "lines": len(lines)},
+        "least_seconds_of_a_run": seconds,
         "versions": {name: found for name in packages if (found := _version(name))},
     }
     deviations = {
@@ -164,9 +166,8 @@ def conditions(folder: Path, *, blocks: int, seconds: float, seed: int) -> dict[
         found[arm] = {
             # a program that was rewritten since the claim was made is not the one it speaks of
             "tier": "reduced" if own or arm.startswith("sudachipy") else "at-scope",
-            "share_of_text": share,
             "deviations": deviations["vaporetto" if own else "mecab"],
-            **({"model": learnt} if own else {}),
+            "own": details | {"share_of_text": share} | ({"model": learnt} if own else {}),
             **shared,
         }
     return found

@@ -211,13 +211,16 @@ def conditions(
         "tier": "reference" if at_scope_models else "reduced",
         "models": {"lora": adapted, "full": full},
         "dtype": "as the arm says: float32 unless bf16; adapters float32, as PEFT keeps them",
-        "optimizer": "AdamW, one tensor after the other; its moments exist before the first step",
-        "peak": (
-            "allocated on the accelerator"
-            if torch.cuda.is_available()
-            else "resident on the host, above what was resident before the model was built"
-        ),
-        "huge_pages": os.environ.get("THP_MEM_ALLOC_ENABLE", "0"),
+        "own": {
+            "optimizer": "AdamW, one tensor after the other; its moments exist before the first "
+            "step",
+            "peak": (
+                "allocated on the accelerator"
+                if torch.cuda.is_available()
+                else "resident on the host, above what was resident before the model was built"
+            ),
+            "huge_pages": os.environ.get("THP_MEM_ALLOC_ENABLE", "0"),
+        },
         "blocks": blocks,
         "threads": threads,
         "seeds": [seed],

@@ -140,7 +140,7 @@ def conditions(*, dtype: torch.dtype, blocks: int, threads: int, seed: int, **si
         "tier": "reduced",
         "dtype": str(dtype).removeprefix("torch."),
         "batch": 1,
-        **sizes,
+        "own": sizes,
         "blocks": blocks,
         "threads": threads,
         "seeds": [seed],

@@ -135,7 +135,7 @@ def conditions(*, dtype: torch.dtype, seeds: Sequence[int], threads: int, **sche
     return {
         "tier": "reduced",
         "dtype": str(dtype).removeprefix("torch."),
-        **schedule,
+        "own": schedule,
         "seeds": list(seeds),
         "threads": threads,
         "warmup": "none: likelihoods do not depend on time; training_seconds holds every step",

@@ -40,10 +40,11 @@ def session() -> requests.Session:
 
 def said(error: Exception) -> str:
     """A fault of a place in a few words, without anything that an address may carry."""
-    if isinstance(error, requests.HTTPError):
-        return f"HTTP {error.response.status_code} from {site(error.request.url)}"
     if isinstance(error, requests.RequestException):
-        return f"cannot reach {site(error.request.url if error.request is not None else None)}"
+        place = site(getattr(error.request, "url", None))
+        if isinstance(error, requests.HTTPError) and error.response is not None:
+            return f"HTTP {error.response.status_code} from {place}"
+        return f"cannot reach {place}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror} ({Path(str(error.filename or '')).name})"
     return (str(error).splitlines() or [type(error).__name__])[0]

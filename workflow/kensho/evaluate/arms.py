@@ -10,6 +10,7 @@ from kensho.jlce import harness
 from kensho.models import reference
 from kensho.models.loading import load_reference
 from kensho.models.reference import Reference
+from kensho.train import record
 
 
 def replicates(
@@ -55,15 +56,15 @@ def conditions(
 
     ``model`` and ``records`` are the records of the base model and of the arm's trainings.
     """
-    base, trainings = read_json(model), [read_json(record) for record in records]
-    taken = [f"training: {line}" for record in trainings for line in record["fallbacks"]]
+    base, trainings = read_json(model), [record.read(path) for path in records]
+    taken = [f"training: {line}" for training in trainings for line in training.fallbacks]
     return {
         "tier": "reduced",
         "dtype": str(dtype).removeprefix("torch."),
         "threads": threads,
-        "seeds": [record["seed"] for record in trainings],
+        "seeds": [training.seed for training in trainings],
         "models": {base["source"]["name"]: base},
-        "trainings": trainings,
+        "trainings": [training.model_dump() for training in trainings],
         "warmup": "none: answers do not depend on time",
         "fallbacks": list(dict.fromkeys(taken)),
         "not_tested": list(not_tested),

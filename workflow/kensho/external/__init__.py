@@ -51,7 +51,7 @@ def check_metrics(claims: Mapping[str, Mapping], brought: Mapping[str, tuple]) -
     for name, record in claims.items():
         test = Claim.model_validate({k: v for k, v in record.items() if k != "family_size"}).test
         asked: dict[str, list[str]] = {}
-        for side in test.sides:
+        for side in test.sides if test else ():
             asked.setdefault(side.arm, []).append(side.metric)
         for arm, metrics in asked.items():
             held = brought[arm][0]["metric"].unique()
@@ -77,7 +77,7 @@ def _observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame,
     rows, left_out = check.paired(rows, experiment, where)
     unchecked = check.documents(rows, experiment, where)
     kept = rows.groupby(["arm", "table"], observed=True).size().reindex(read.index, fill_value=0)
-    described = {
+    shared = {
         "tier": Tier.PUBLISHED.value,
         "note": "the data existed before the claim was registered here",
         "asked_sha256": experiment.digest(),
@@ -89,7 +89,7 @@ def _observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame,
         arm: (
             _table(of_arm, name),
             {
-                **described,
+                **shared,
                 "deviations": left_out + ([unchecked[arm]] if arm in unchecked else []),
                 "names_alone": arm in unchecked,
                 "tables": [
@@ -108,23 +108,24 @@ def _observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame,
 
 def _rows(experiment: Experiment) -> pd.DataFrame:
     """Rows of all tables that belong to the experiment's arms."""
-    found, held = [], set()
+    frames: list[pd.DataFrame] = []
+    names: set[str] = set()  # of all arms in the tables
     for number, table in enumerate(experiment.tables):
-        rows = _of_arms(READERS[table.format](table, experiment), experiment.arms, held)
-        frame = pd.DataFrame(rows, columns=Row._fields).assign(table=number)
-        found.append(frame.astype(dict.fromkeys(("arm", "metric", "unit", "judge"), "category")))
+        of_arms = _of_arms(READERS[table.format](table, experiment), experiment.arms, names)
+        frame = pd.DataFrame(of_arms, columns=Row._fields).assign(table=number)
+        frames.append(frame.astype(dict.fromkeys(("arm", "metric", "unit", "judge"), "category")))
     for arm in experiment.arms:
-        if not any((frame["arm"] == arm).any() for frame in found):
+        if not any((frame["arm"] == arm).any() for frame in frames):
             paths = ", ".join(sorted({table.path for table in experiment.tables}))
-            raise ValueError(f"{paths}: no row of the arm '{arm}', {known(arm, held)}")
-    rows = pd.concat(found, ignore_index=True)
+            raise ValueError(f"{paths}: no row of the arm '{arm}', {known(arm, names)}")
+    rows = pd.concat(frames, ignore_index=True)
     return rows.astype(dict.fromkeys(("arm", "metric", "unit"), "category"))
 
 
-def _of_arms(rows, arms: Sequence[str], held: set[str]) -> list[Row]:
+def _of_arms(rows, arms: Sequence[str], names: set[str]) -> list[Row]:
     kept = []
     for row in rows:
-        held.add(row.arm)
+        names.add(row.arm)
         if row.arm in arms:
             kept.append(row)
     return kept

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from kensho.external.rows import ORDERS, Evidence, shown
 from kensho.external.wanted import OF_ARM, Experiment, layout_of
 
-Where = Callable[[object], str]  # where a row stands, for messages
+Where = Callable[[Any], str]  # where a row stands, for messages
 ROW = ["arm", "metric", "block", "replicate"]
 ITEM = ["measure", "block"]
 
@@ -68,7 +69,7 @@ def of_one_arm(rows: pd.DataFrame, experiment: Experiment, where: Where) -> None
         )
 
 
-def _first(rows: pd.DataFrame, mask: pd.Series) -> object | None:
+def _first(rows: pd.DataFrame, mask: pd.Series) -> Any:
     """The first row where the mask holds."""
     return next(rows[mask].head(1).itertuples(), None)
 

@@ -25,6 +25,7 @@ from kensho.external.rows import (
     known,
     need,
     number,
+    owner,
     text,
 )
 from kensho.external.wanted import Experiment
@@ -48,12 +49,13 @@ def samples(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
             continue
         metric = table.metric or choice("metric", None, _metrics(line), where)
         text(metric, "metric", where)
-        doc = line.get("doc") if isinstance(line.get("doc"), dict) else {}
+        logged = line.get("doc")
+        doc = logged if isinstance(logged, dict) else {}
         item = need(doc, table.item, where) if table.item else need(line, "doc_id", where)
         cluster = need(doc, table.cluster, where) if table.cluster else None
         task = table.task or line.get("task") or (named and named[1])
         yield Row(
-            table.arm,
+            owner(table),
             metric,
             block(experiment.levels, item, cluster, task, where),
             number(_metric(line, metric, where), metric, where),
@@ -156,7 +158,7 @@ def results(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
             None if of.get(task) is None else str(of[task]) for of in (versions, shots)
         )
         yield Row(
-            table.arm,
+            owner(table),
             metric,
             block(experiment.levels, None, None, task, where),
             number(value, metric, where),

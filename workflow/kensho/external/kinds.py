@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 MISSING = "missing; put it there or mend the path in the claim"
 FOLDER = "is a folder; name the file in it"
@@ -82,7 +82,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
                 yield file
                 return
             with gzip.GzipFile(fileobj=file) as unpacked:
-                yield unpacked
+                yield cast(BinaryIO, unpacked)
     except FileNotFoundError:
         raise ValueError(f"{path}: {MISSING}") from None
     except IsADirectoryError:
@@ -97,17 +97,19 @@ def expect(path: str, format: str) -> None:
     """Raise ValueError, one line that names what the file is, unless it may be of that format."""
     with opened(path) as file:
         head = file.read(HEAD)
-    found, said = _told(path, head)
-    if found == format or found in ALSO.get(format, ()) or not (found or said):
+    likely, what = _recognised(path, head)
+    if likely == format or likely in ALSO.get(format, ()) or not (likely or what):
         return
-    if found == "lm-eval-results":
-        said = f"{TITLES[found]}; {RESULTS}"
-    elif found == "csv":
-        said = f"text and not {TITLES[format]}; if it is a table, say format: csv"
-    raise ValueError(f"{path}: this is {said or f'{TITLES[found]}; say format: {found}'}")
+    if likely == "lm-eval-results":
+        what = f"{TITLES[likely]}; {RESULTS}"
+    elif likely == "csv":
+        what = f"text and not {TITLES[format]}; if it is a table, say format: csv"
+    elif likely:
+        what = f"{TITLES[likely]}; say format: {likely}"
+    raise ValueError(f"{path}: this is {what}")
 
 
-def _told(path: str, head: bytes) -> tuple[str | None, str | None]:
+def _recognised(path: str, head: bytes) -> tuple[str | None, str | None]:
     """The format that the content shows, or what else it is; neither where nothing shows."""
     for mark, what in FOREIGN.items():
         if head.startswith(mark):

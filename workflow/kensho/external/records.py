@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
+from typing import Any
 
 from kensho.claims.base import ExternalTable
 from kensho.external.kinds import expect, opened, undecodable
@@ -64,7 +65,7 @@ def objects(table: ExternalTable) -> Iterator[tuple[At, dict]]:
             yield where, entry
 
 
-def document(table: ExternalTable) -> object:
+def document(table: ExternalTable) -> Any:
     """The one JSON value of a file. Raises ValueError with file and line where there is none."""
     with opened(table.path) as file:
         raw = file.read()
@@ -111,8 +112,8 @@ def _csv(table, needed, optional) -> Iterator[tuple[At, list]]:
                     continue
                 if len(cells) != len(header):
                     raise ValueError(f"{where}: not {len(header)} cells like the header")
-                cells.append(ABSENT)
-                yield where, [c if c is ABSENT else c.strip() for c in cells_of(cells)[:-2]]
+                held = cells_of([*cells, ABSENT])[:-2]
+                yield where, [c if c is ABSENT else c.strip() for c in held]
         except UnicodeDecodeError:
             raise undecodable(table.path) from None
         except csv.Error as error:

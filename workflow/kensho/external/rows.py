@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kensho.claims.base import ExternalTable
 from kensho.external.kinds import opened
@@ -66,6 +66,13 @@ class At(NamedTuple):
             return "entry" if file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"[" else "line"
 
 
+def owner(table: ExternalTable) -> str:
+    """The arm whose results the table holds. Raises ValueError where nothing says it."""
+    if table.arm is None:
+        raise ValueError(f"{table.path}: nothing says whose results these are; give its arm")
+    return table.arm
+
+
 def shown(value: object, most: int = 60) -> str:
     """Text from a file as a message may show it: short, on one line, without control characters."""
     text = str(value)
@@ -109,15 +116,15 @@ def number(value: object, name: str, where: At, decimal: str | None = None) -> f
     """A cell's finite number, NaN where it is blank. Raises ValueError for anything else."""
     if is_blank(value):
         return math.nan
-    cell = value
+    cell: Any = value
     if decimal == "," and isinstance(value, str):
         cell = "" if "." in value else value.replace(",", ".")
     try:
-        found = math.nan if isinstance(cell, list | dict) else float(cell)
+        finite = math.nan if isinstance(cell, list | dict) else float(cell)
     except (TypeError, ValueError, OverflowError):
-        found = math.nan
-    if math.isfinite(found) and not (isinstance(cell, str) and "_" in cell):
-        return found
+        finite = math.nan
+    if math.isfinite(finite) and not (isinstance(cell, str) and "_" in cell):
+        return finite
     hint = " with a decimal comma" if decimal == "," else ""
     plain = unicodedata.normalize("NFKC", str(value)).strip().casefold()
     if not hint and re.fullmatch(r"[-+]?[0-9]+,[0-9]+", plain):
@@ -135,7 +142,7 @@ def whole(value: object, name: str, where: At) -> int:
     """A cell's whole number. Raises ValueError for anything else."""
     if not re.fullmatch(r"-?[0-9]{1,9}(\.0)?", str(value)):  # 1.0 where a column has blanks
         raise ValueError(f"{where}: {name} '{shown(value)}' is not a whole number")
-    return int(float(value))
+    return int(float(str(value)))
 
 
 def block(levels: Sequence[str], item: object, cluster: object, task: object, where: At) -> str:

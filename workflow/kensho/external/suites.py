@@ -23,6 +23,7 @@ from kensho.external.rows import (
     is_blank,
     need,
     number,
+    owner,
     shown,
     text,
     whole,
@@ -60,7 +61,7 @@ def inspect(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
         cluster = need(metadata, table.cluster, where) if table.cluster else None
         asked = _asked(sample)
         yield Row(
-            table.arm,
+            owner(table),
             metric,
             block(experiment.levels, item, cluster, task, where),
             number(LETTERS.get(value, value) if isinstance(value, str) else value, metric, where),
@@ -116,10 +117,13 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Content of an entry that is packed with zstd."""
     import pyarrow
 
-    archive.fp.seek(info.header_offset + 26)
-    lengths = struct.unpack("<2H", archive.fp.read(4))  # of the entry's name and extra field
-    archive.fp.seek(sum(lengths), 1)
-    packed = archive.fp.read(info.compress_size)
+    file = archive.fp
+    if file is None:
+        raise ValueError("the archive is closed")
+    file.seek(info.header_offset + 26)
+    lengths = struct.unpack("<2H", file.read(4))  # of the entry's name and extra field
+    file.seek(sum(lengths), 1)
+    packed = file.read(info.compress_size)
     content = pyarrow.decompress(packed, info.file_size, codec="zstd").to_pybytes()
     if zlib.crc32(content) != info.CRC:
         raise ValueError("another checksum")
@@ -130,7 +134,7 @@ def _score(table: ExternalTable, scores: object, where: At) -> tuple[str, object
     """Metric and value of a sample; none for a sample that ended in an error."""
     if not scores and table.metric:
         return table.metric, None
-    values = {}
+    values: dict[str, object] = {}
     for name, score in (scores if isinstance(scores, Mapping) else {}).items():
         value = need(score, "value", where)
         inner = value if isinstance(value, Mapping) else {}
@@ -169,7 +173,7 @@ def helm(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
                 continue
             rows += 1
             yield Row(
-                table.arm,
+                owner(table),
                 chosen,
                 block(
                     experiment.levels, need(entry, "instance_id", where), None, table.task, where
@@ -211,7 +215,7 @@ def alpaca(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
         cluster = need(entry, table.cluster, where) if table.cluster else None
         judge = entry.get("annotator")
         yield Row(
-            table.arm,
+            owner(table),
             "preference",
             block(experiment.levels, item, cluster, table.task, where),
             value - 1 if pair[1] == table.arm else 2 - value,

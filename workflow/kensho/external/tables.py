@@ -8,7 +8,19 @@ from collections.abc import Iterator, Mapping
 from kensho.claims.base import ExternalTable
 from kensho.claims.rankings import OVER
 from kensho.external.records import ABSENT, records
-from kensho.external.rows import ORDERS, At, Row, block, is_blank, known, number, shown, text, whole
+from kensho.external.rows import (
+    ORDERS,
+    At,
+    Row,
+    block,
+    is_blank,
+    known,
+    number,
+    owner,
+    shown,
+    text,
+    whole,
+)
 from kensho.external.wanted import Experiment, layout_of
 
 TIE = "tie"
@@ -26,8 +38,9 @@ def _long(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
     columns = {"item": table.item or "item", "score": score}
     columns |= {} if table.arm else {"arm": "arm"}
     for where, cells in _records(table, experiment, columns, ["arm", "replicate", "unit"]):
-        arm = table.arm
-        if cells["arm"] is not ABSENT:
+        if cells["arm"] is ABSENT:
+            arm = owner(table)
+        else:
             arm = experiment.named(text(cells["arm"], "arm", where), where)
             if table.arm not in (None, arm):
                 continue
@@ -65,17 +78,18 @@ def _pairwise(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
     """
     winner = table.score or "winner"
     columns = {"item": table.item or "prompt", "order": "order", "winner": winner}
-    found = []
+    judged = []
     for where, cells in _records(table, experiment, columns, ["judge"]):
         first = experiment.named(text(cells["order"], "order", where), where)
         won = _winner(cells, experiment, where)
-        found.append((where, cells, first, won))
-    names = dict.fromkeys(name for *_, first, won in found for name in (first, won) if name)
-    if table.arm not in names:
-        raise ValueError(f"{table.path}: no '{table.arm}' in it, {known(table.arm, names)}")
-    other = next((name for name in names if name not in (table.arm, TIE)), None)
-    for where, cells, first, won in found:
-        for value, words in ((first, [table.arm, other]), (won, [table.arm, other, TIE, None])):
+        judged.append((where, cells, first, won))
+    names = dict.fromkeys(name for *_, first, won in judged for name in (first, won) if name)
+    arm = owner(table)
+    if arm not in names:
+        raise ValueError(f"{table.path}: no '{arm}' in it, {known(arm, names)}")
+    other = next((name for name in names if name not in (arm, TIE)), None)
+    for where, cells, first, won in judged:
+        for value, words in ((first, [arm, other]), (won, [arm, other, TIE, None])):
             if value not in words:
                 raise ValueError(
                     f"{where}: '{shown(value)}' is none of {', '.join(filter(None, words))}; "
@@ -83,10 +97,10 @@ def _pairwise(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
                 )
         judge = cells["judge"]
         yield Row(
-            table.arm,
-            ORDERS[0] if first == table.arm else ORDERS[1],
+            arm,
+            ORDERS[0] if first == arm else ORDERS[1],
             _block(table, experiment, cells, where),
-            {None: math.nan, TIE: 0.5}.get(won, float(won == table.arm)),
+            {None: math.nan, TIE: 0.5}.get(won, float(won == arm)),
             where.place,
             "share",
             judge=None if judge is ABSENT or is_blank(judge) else text(judge, "judge", where),
@@ -119,7 +133,7 @@ def _comparisons(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
                 "the winner, or tie"
             )
         yield Row(
-            table.arm,
+            owner(table),
             f"{first}{OVER}{second}",
             _block(table, experiment, cells, where),
             {None: math.nan, TIE: 0.5}.get(won, float(won == first)),
@@ -149,15 +163,16 @@ def _records(
     maybe: Mapping[str, str] = {},
 ) -> Iterator[tuple[At, dict]]:
     """Records with the columns, those of `spare` and `maybe` that are there, cluster and task."""
-    needed = columns | {name: table.fields[name] for name in spare if name in table.fields}
-    needed |= {name: table.fields[name] for name in columns if name in table.fields}
+    fields = {str(name): column for name, column in table.fields.items()}
+    needed = dict(columns)
+    needed |= {name: fields[name] for name in (*spare, *columns) if name in fields}
     needed |= {"cluster": table.cluster} if table.cluster else {}
     if "task" in experiment.levels and not table.task:
-        needed["task"] = table.fields.get("task", "task")
+        needed["task"] = fields.get("task", "task")
     if experiment.levels[-1] == "task":  # a task is its own and only item
         del needed["item"]
     optional = {name: name for name in spare if name not in needed}
-    yield from records(table, needed, optional | maybe)
+    yield from records(table, needed, {**optional, **maybe})
 
 
 def _block(table: ExternalTable, experiment: Experiment, cells: Mapping, where: At) -> str:

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from kensho.claims.base import ExternalTable
-from kensho.claims.model import Claim
-from kensho.claims.registry import tested
+from kensho.claims.model import Claim, Test
 from kensho.external.kinds import FOLDER, MISSING
 from kensho.external.rows import ORDERS, known, shown
 from kensho.files import read_json, sha256
@@ -89,9 +88,9 @@ class Experiment:
 def experiments(claims: Iterable[Claim]) -> dict[str, Experiment]:
     """Experiments whose results are brought, with the arms that all their claims read."""
     found: dict[str, list] = {}
-    for claim in tested(claims):
-        if claim.test.external:
-            found.setdefault(claim.test.experiment, []).append(claim.test)
+    for _, test in _tested(claims):
+        if test.external:
+            found.setdefault(test.experiment, []).append(test)
     return {
         name: Experiment(
             tests[0].external,
@@ -106,6 +105,13 @@ def experiments(claims: Iterable[Claim]) -> dict[str, Experiment]:
     }
 
 
+def _tested(claims: Iterable[Claim]) -> Iterator[tuple[Claim, Test]]:
+    """Claims that have a registered test, and the test."""
+    for claim in claims:
+        if claim.test is not None:
+            yield claim, claim.test
+
+
 def _orders(tests: Iterable) -> str:
     """`random` where that is enough for every claim that has an opinion."""
     said = {test.orders for test in tests if hasattr(test, "orders")}
@@ -114,12 +120,13 @@ def _orders(tests: Iterable) -> str:
 
 def problems(claims: Iterable[Claim], own: Collection[str]) -> list[str]:
     """Faults of the claims that bring tables, one line each; `own` are our own experiments."""
-    lines, first = [], {}
-    for claim in tested(claims):
-        test, where = claim.test, f"claim {claim.id}: test"
-        other = first.setdefault(test.experiment, claim)
-        if test.external or other.test.external:
-            differ = [k for k in AGREED if getattr(test, k) != getattr(other.test, k)]
+    lines: list[str] = []
+    first: dict[str, tuple[Claim, Test]] = {}
+    for claim, test in _tested(claims):
+        where = f"claim {claim.id}: test"
+        other, before = first.setdefault(test.experiment, (claim, test))
+        if test.external or before.external:
+            differ = [k for k in AGREED if getattr(test, k) != getattr(before, k)]
             if differ:
                 lines.append(
                     f"{where}.{differ[0]}: {other.id} names the experiment '{test.experiment}' "
@@ -183,7 +190,7 @@ def _table_faults(tables: Sequence[ExternalTable], test) -> Iterator[str]:
             yield f"[{number}].format: {table.format} says no level '{clusters[0]}'; leave it out"
         elif clusters and not table.cluster:
             yield f"[{number}].cluster: name the column of the level '{clusters[0]}'"
-    logs = {}
+    logs: dict[tuple, str | None] = {}
     for number, table in enumerate(tables):
         if table.format not in (PLAIN - {"comparisons"}) | {"alpaca-eval"}:
             log = (table.path, table.metric, table.filter)

@@ -118,9 +118,11 @@ def compare(
     return (
         observation_table(_rows("-".join(arms), found, replies)),
         {
-            **_conditions(endpoint, found, replies),
-            "answers": {arm: sha256(path) for arm, path in zip(arms, paths, strict=True)},
             **environment(),
+            **_conditions(endpoint, found, replies),
+            "datasets": {
+                arm: {"answers_sha256": sha256(path)} for arm, path in zip(arms, paths, strict=True)
+            },
         },
     )
 
@@ -312,18 +314,22 @@ def _conditions(endpoint: Endpoint, found: Sequence[Pair], replies: Mapping[str,
         )
     return {
         "tier": "reduced",
-        "judge": {
-            "model": endpoint.model,
-            "served": sorted({reply.model for reply in replies.values()}),
-            "prompt_sha256": prompt_sha256(),
-            "temperature": 0,
-            "seed": endpoint.seed if seeded else None,
-            "max_tokens": endpoint.max_tokens,
+        "dtype": "that of the judge's endpoint, which does not say it",
+        "warmup": "none: verdicts do not depend on time",
+        "own": {
+            "judge": {
+                "model": endpoint.model,
+                "served": sorted({reply.model for reply in replies.values()}),
+                "prompt_sha256": prompt_sha256(),
+                "temperature": 0,
+                "seed": endpoint.seed if seeded else None,
+                "max_tokens": endpoint.max_tokens,
+            },
+            "pairs": dict(Counter(pair.task for pair in found)),
+            "unread": {"pairs": left_out, **unread},
+            "same_answers": sum(pair.same for pair in found),
+            "imitating_answers": dict(zip(("first", "second"), imitating, strict=True)),
         },
-        "pairs": dict(Counter(pair.task for pair in found)),
-        "unread": {"pairs": left_out, **unread},
-        "same_answers": sum(pair.same for pair in found),
-        "imitating_answers": dict(zip(("first", "second"), imitating, strict=True)),
         "fallbacks": [] if seeded else ["the judge's endpoint takes no seed"],
         "deviations": deviations,
     }

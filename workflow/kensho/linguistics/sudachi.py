@@ -26,19 +26,20 @@ def pieces(text: str) -> list[tuple[int, str]]:
     """
     if size(text) <= LIMIT:
         return [(0, text)]
-    found, place, taken = [], 0, 0  # bytes of the last part
+    parts: list[tuple[int, list[str]]] = []
+    place = taken = 0  # characters before the sentence, bytes of the last part
     for sentence in BOUNDARY.split(text):
         if (long := size(sentence)) > LIMIT:
             raise ValueError(
                 f"a sentence of {long:,} bytes ('{sentence[:10]}…'), where Sudachi reads at most "
                 f"{LIMIT:,}; divide it or leave it out"
             )
-        if not found or taken + long > LIMIT:
-            found.append([place])
+        if not parts or taken + long > LIMIT:
+            parts.append((place, []))
             taken = 0
-        found[-1].append(sentence)
+        parts[-1][1].append(sentence)
         place, taken = place + len(sentence), taken + long
-    return [(begin, "".join(sentences)) for begin, *sentences in found]
+    return [(begin, "".join(sentences)) for begin, sentences in parts]
 
 
 def check(texts: Iterable[str], where: object, first: int = 1) -> None:
@@ -52,7 +53,7 @@ def check(texts: Iterable[str], where: object, first: int = 1) -> None:
 
 def size(text: str) -> int:
     """Bytes of a text or, where that is more, of its normalised form, which Sudachi analyses."""
-    given = len(text.encode())
-    if given * EXPANDED <= LIMIT:
-        return given
-    return max(given, len(unicodedata.normalize("NFKC", text).encode()))
+    plain = len(text.encode())
+    if plain * EXPANDED <= LIMIT:
+        return plain
+    return max(plain, len(unicodedata.normalize("NFKC", text).encode()))

@@ -13,23 +13,40 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class Card(BaseModel):
+class Named(BaseModel):
+    """An entry of a list whose names differ."""
+
+    name: str
+
+
+class Card(Named):
     """One architecture; `config` is what transformers' configuration of `model_type` takes."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
 
-    name: str
     model_type: str
     config: dict[str, int | float | bool | str | None]
     parameters: int | None = Field(description="published exact total, or null")
     source: str
     remark: str
 
+    def size(self, key: str) -> int:
+        """A whole number of the configuration. Raises ValueError where it is none."""
+        value = self.config.get(key)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"card '{self.name}': {key} is {value}, not a whole number")
+        return value
 
-Kind = TypeVar("Kind", bound=BaseModel)
+
+Kind = TypeVar("Kind", bound=Named)
 
 
-def load(path: Path, kind: type[Kind] = Card) -> dict[str, Kind]:
+def load(path: Path) -> dict[str, Card]:
+    """Architecture cards by name. Raises ValueError as :func:`load_kind` does."""
+    return load_kind(path, Card)
+
+
+def load_kind(path: Path, kind: type[Kind]) -> dict[str, Kind]:
     """Read the cards of a YAML list, by name. Raises ValueError with one line for each problem."""
     entries = read_yaml(path)
     if not isinstance(entries, list):

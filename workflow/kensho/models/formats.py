@@ -74,7 +74,7 @@ FORMATS = (*LINEAR, *GGUF)
 def model_bytes(card: Card, form: str) -> dict[str, int]:
     """Bytes of a dense model in one of FORMATS: ``weights_bytes``, of these ``linear_bytes``."""
     found = weights(card)
-    layers = card.config["num_hidden_layers"]
+    layers = card.size("num_hidden_layers")
     head = "output" if any(weight.kind == "output" for weight in found) else "embedding"
     sizes = {}
     for weight in found:

@@ -61,7 +61,8 @@ def weights(folder: Path | str, dtype: torch.dtype, *, quantised: bool = False):
         return AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, quantization_config=nf4(dtype), device_map=device()
         )
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).to(device())
+    model: torch.nn.Module = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    return model.to(device())
 
 
 def load_reference(reference: Reference, dtype: torch.dtype):

@@ -44,8 +44,7 @@ class Reference(Section):
     def trained(self, folder: Path, method: str | None, *, weights: str, compute: str) -> Reference:
         """What a training of this model saved: adapters of ``method``, or (None) a whole model."""
         if method is None:
-            made = Reference.of(folder)
-            return made.model_copy(update={"weights": weights, "compute": compute})
+            return Reference.of(folder).model_copy(update={"weights": weights, "compute": compute})
         made = Adapter(path=str(folder), sha256=sha256(folder / ADAPTER), method=method)
         held = {"adapters": [*self.adapters, made], "weights": weights, "compute": compute}
         return self.model_copy(update=held)

@@ -12,9 +12,11 @@ import shutil
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import cast
 
 import torch
 from tokenizers import Tokenizer, models, trainers
+from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 JAPANESE = re.compile(r"[\u3001-\u303f\u3041-\u30ff\u4e00-\u9fff\uff01-\uffee]+")
@@ -75,15 +77,14 @@ def resize(model: PreTrainedModel, old: Tokenizer, new: Tokenizer) -> None:
     where they are not tied to these, in the output embeddings.
     """
     rows = max(new.get_vocab().values()) + 1  # a model may have spare rows already
-    rows = max(rows, model.get_input_embeddings().num_embeddings)
+    rows = max(rows, cast(nn.Embedding, model.get_input_embeddings()).num_embeddings)
     model.resize_token_embeddings(rows, mean_resizing=False)
+    layers = [cast(nn.Embedding, model.get_input_embeddings())]
+    layers.append(cast(nn.Embedding, model.get_output_embeddings()))
     known = old.get_vocab()
     added = {i: token for token, i in new.get_vocab().items() if token not in known}
     parts = {i: [p.id for p in old.model.tokenize(token)] for i, token in added.items()}
-    tables = {id(t.weight): t.weight for t in (
-        model.get_input_embeddings(), model.get_output_embeddings()
-    )}  # fmt: skip
-    for weight in tables.values():
+    for weight in {id(layer.weight): layer.weight for layer in layers}.values():
         for index, ids in parts.items():
             weight[index] = weight[ids].mean(dim=0)
 

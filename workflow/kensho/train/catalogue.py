@@ -7,23 +7,20 @@ the steps and a record.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field, create_model
 
 from kensho.part import Catalogue, Needs, NoSettings, Part
-from kensho.train.plan import TARGETS
+from kensho.train.plan import Module
 from kensho.validation import Count, LearningRate, Rank, Section
 
 
 def choice(catalogue: Catalogue, key: str) -> Any:
     """A setting that names one part by ``key`` and holds that part's settings beside it."""
+    tags: dict[str, dict[str, Any]] = {name: {key: (Literal[name], ...)} for name in catalogue}
     models = [
-        create_model(
-            f"{catalogue.kind.title()}_{name}",
-            __base__=part.settings,
-            **{key: (Literal[name], ...)},
-        )
+        create_model(f"{catalogue.kind.title()}_{name}", __base__=part.settings, **tags[name])
         for name, part in catalogue.items()
     ]
     return Annotated[Union[*models], Field(discriminator=key)] if models[1:] else models[0]
@@ -31,9 +28,7 @@ def choice(catalogue: Catalogue, key: str) -> Any:
 
 class Adapters(Section):
     rank: Rank
-    targets: list[Literal[*TARGETS["all-linear"]]] = Field(
-        min_length=1, description="modules that get adapters"
-    )
+    targets: list[Module] = Field(min_length=1, description="modules that get adapters")
 
 
 METHODS = Catalogue(
@@ -61,11 +56,17 @@ METHODS = Catalogue(
 )
 
 
+if TYPE_CHECKING:
+    Method = Adapters | NoSettings
+else:
+    Method = choice(METHODS, "name")
+
+
 class Tuned(Section):
     corpus: Literal["original", "augmented"] = "original"
     samples: Count | None = Field(None, description="the first so many of the corpus; null for all")
     learning_rate: LearningRate = 1e-3
-    method: choice(METHODS, "name")
+    method: Method
 
 
 @dataclass(frozen=True, kw_only=True)

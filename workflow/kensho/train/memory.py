@@ -10,7 +10,10 @@ STATUS = Path("/proc/self/status")
 
 def resident_bytes(field: str = "VmRSS") -> int:
     """A memory line of /proc/self/status in bytes (VmRSS: now, VmHWM: peak)."""
-    return int(re.search(rf"{field}:\s+(\d+) kB", STATUS.read_text(encoding="utf-8"))[1]) * 1024
+    line = re.search(rf"{field}:\s+(\d+) kB", STATUS.read_text(encoding="utf-8"))
+    if line is None:
+        raise ValueError(f"{STATUS}: no line {field}; the memory of a process cannot be seen here")
+    return int(line[1]) * 1024
 
 
 def reset_peak() -> bool:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from kensho.fallback import lowered
 from kensho.observations import table
+from kensho.train.record import TrainingRecord
 
 EXPERIMENT = "training"
 UNITS = {
@@ -14,40 +16,46 @@ UNITS = {
 }
 
 
-def observations(arm: str, records: Sequence[dict]) -> pd.DataFrame:
-    """A block for each seed; the metrics of stages before an arm's last one end in `@stage`."""
-    last = max(record["number"] for record in records)
+def observations(arm: str, records: Sequence[TrainingRecord]) -> pd.DataFrame:
+    """A block for each seed; the metrics of stages before an arm's last one end in `@stage`.
+
+    A training whose steps were all warm-up has no speed.
+    """
+    last = max(record.number for record in records)
     return table(
         {
-            **{"experiment": EXPERIMENT, "arm": arm, "block": f"seed-{record['seed']}"},
+            **{"experiment": EXPERIMENT, "arm": arm, "block": f"seed-{record.seed}"},
             "replicate": 0,
-            "metric": metric if record["number"] == last else f"{metric}@{record['stage']}",
-            **{"value": record[metric], "unit": unit},
+            "metric": metric if record.number == last else f"{metric}@{record.stage}",
+            **{"value": value, "unit": unit},
         }
         for record in records
         for metric, unit in UNITS.items()
+        if (value := getattr(record, metric)) is not None
     )
 
 
-def conditions(records: Sequence[dict]) -> dict:
+def conditions(records: Sequence[TrainingRecord]) -> dict:
     """Those of the trainings; what differs between them is listed value by value."""
-    first = records[0]
-    return {
+    stored = [record.model_dump() for record in records]
+    base = records[0].base
+    shared = ("dtype", "weights", "threads", "hardware", "software")
+    described = {
         "tier": "reduced",
-        **{key: _shared(records, key) for key in ("dtype", "weights", "threads")},
-        "seeds": sorted({record["seed"] for record in records}),
-        "models": {first["base"]["source"]["name"]: first["base"]},
-        "trainings": list(records),
+        **{key: _shared([record[key] for record in stored]) for key in shared},
+        "seeds": sorted({record.seed for record in records}),
+        "models": {base["source"]["name"]: base},
+        "trainings": stored,
         "warmup": "the first two training steps are left out of tokens per second",
-        "fallbacks": list(dict.fromkeys(line for r in records for line in r["fallbacks"])),
+        "fallbacks": [],
         "deviations": [
-            f"a model of {first['base']['parameters'] / 1e6:.0f}M parameters and short sentences "
+            f"a model of {base['parameters'] / 1e6:.0f}M parameters and short sentences "
             "stand in for the claim's"
         ],
-        **{key: _shared(records, key) for key in ("hardware", "software")},
     }
+    taken = list(dict.fromkeys(line for record in records for line in record.fallbacks))
+    return lowered(described, taken, "reference")
 
 
-def _shared(records: Sequence[dict], key: str):
-    values = [record[key] for record in records]
+def _shared(values: list):
     return values[0] if all(value == values[0] for value in values) else values

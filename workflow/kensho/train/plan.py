@@ -10,20 +10,18 @@ of the matrix, and LoRA branches.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from kensho.models.cards import Card
 from kensho.train.methods import Method
 
 ADAPTABLE = ("llama", "qwen2")  # model types with the modules of TARGETS
 PLANNABLE = (*ADAPTABLE, "gpt_neox")
-TARGETS = {
+Module = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+TARGETS: dict[str, tuple[Module, ...]] = {
     "qv": ("q_proj", "v_proj"),
     "qkvo": ("q_proj", "k_proj", "v_proj", "o_proj"),
-    "all-linear": (
-        *("q_proj", "k_proj", "v_proj", "o_proj"),
-        *("gate_proj", "up_proj", "down_proj"),
-    ),
+    "all-linear": get_args(Module),
 }
 BYTES = {"float32": 4, "bfloat16": 2}
 FLOAT = 4  # losses, norms, adapters (PEFT keeps them in float32) and Adam's step counter
@@ -50,6 +48,24 @@ class Step:
     @property
     def tokens(self) -> int:
         return self.batch * self.length
+
+    @property
+    def adapted(self) -> tuple[Module, ...]:
+        """Modules that get adapters."""
+        return TARGETS[self.targets] if self.targets else ()
+
+    @property
+    def adapter_rank(self) -> int:
+        """Rank of the adapters. Raises ValueError where there is none."""
+        if not self.rank:
+            raise ValueError(f"{self.method.name} needs a rank")
+        return self.rank
+
+    def adapter_sizes(self, shape: tuple[int, int]) -> list[int]:
+        """Elements of each tensor of the adapter of an (in, out) matrix."""
+        if self.method.tensors is None:
+            raise ValueError(f"{self.method.name} has no adapters")
+        return self.method.tensors(shape, self.adapter_rank)
 
     @property
     def width(self) -> int:
@@ -80,12 +96,10 @@ def sizes(card: Card) -> Sizes:
     """Dimensions as Llama, Qwen2 and GPT-NeoX have them; ValueError for any other model type."""
     if card.model_type not in PLANNABLE:
         raise ValueError(f"card '{card.name}': a plan needs one of {', '.join(PLANNABLE)}")
-    config = card.config
-    h, f, n = (
-        config[k] for k in ("hidden_size", "intermediate_size", "num_attention_heads")
-    )  # fmt: skip
+    config: dict[str, Any] = {**card.config}
+    h, f, n = map(card.size, ("hidden_size", "intermediate_size", "num_attention_heads"))
     d = config.get("head_dim") or h // n
-    common = {
+    common: dict[str, Any] = {
         "layers": config["num_hidden_layers"],
         "vocabulary": config["vocab_size"],
         "tied": bool(config.get("tie_word_embeddings", False)),
@@ -102,8 +116,12 @@ def sizes(card: Card) -> Sizes:
         rotary = int(d * config.get("rotary_pct", 0.25))
         return Sizes(
             **common,
-            **{"key": n * d, "rotary": rotary, "gated": False, "matrices": matrices},
-            **{"layer_vectors": (h, h, h, h, *biases), "final_vectors": (h, h)},
+            key=n * d,
+            rotary=rotary,
+            gated=False,
+            matrices=matrices,
+            layer_vectors=(h, h, h, h, *biases),
+            final_vectors=(h, h),
         )
     kv = (config.get("num_key_value_heads") or n) * d
     matrices = {
@@ -113,8 +131,12 @@ def sizes(card: Card) -> Sizes:
     biases = (n * d, kv, kv) if card.model_type == "qwen2" else ()
     return Sizes(
         **common,
-        **{"key": kv, "rotary": d, "gated": True, "matrices": matrices},
-        **{"layer_vectors": (h, h, *biases), "final_vectors": (h,)},
+        key=kv,
+        rotary=d,
+        gated=True,
+        matrices=matrices,
+        layer_vectors=(h, h, *biases),
+        final_vectors=(h,),
     )
 
 
@@ -139,12 +161,8 @@ def plan(card: Card, step: Step) -> dict[str, int]:
     layer = [a * b for a, b in shape.matrices.values()] + list(shape.layer_vectors)
     table = shape.vocabulary * shape.hidden
     outer = [table] * (1 if shape.tied else 2) + list(shape.final_vectors)
-    adapters = [] if full else [shape.matrices[name] for name in TARGETS[step.targets]]
-    trained = (
-        layer
-        if full
-        else [elements for sides in adapters for elements in step.method.tensors(sides, step.rank)]
-    )
+    adapters = [] if full else [step.adapter_sizes(shape.matrices[name]) for name in step.adapted]
+    trained = layer if full else [elements for tensors in adapters for elements in tensors]
     tensors = trained * shape.layers + (outer if full else [])
     size = step.width if full else FLOAT
     optimizer = 2 * sum(tensors) * size + FLOAT * len(tensors)  # two moments, a step counter each
@@ -235,8 +253,8 @@ def _inputs(shape: Sizes, step: Step, names: tuple[str, ...], shared: int) -> in
     """
     if step.method.whole:
         return shared
-    adapted = [name for name in names if name in TARGETS[step.targets]]
-    inner = len(adapted) * step.tokens * step.rank * FLOAT
+    adapted = [name for name in names if name in step.adapted]
+    inner = len(adapted) * step.tokens * step.adapter_rank * FLOAT
     if step.width == FLOAT:
         return (shared if adapted else 0) + inner
     return sum(step.tokens * shape.matrices[name][0] * FLOAT for name in adapted) + inner

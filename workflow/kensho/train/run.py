@@ -1,11 +1,17 @@
 """What a stage of training is told."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from kensho.train.methods import Method
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,3 +34,14 @@ class Training:
     rank: int | None = None
     targets: Sequence[str] | None = None
     code: str = ""
+
+    def adapter(self) -> PeftConfig | None:
+        """PEFT's configuration, None where the weights themselves are trained.
+
+        Raises ValueError where the method needs a rank and targets and has none.
+        """
+        if self.method.adapter is None:
+            return None
+        if self.rank is None or self.targets is None:
+            raise ValueError(f"{self.name}: method {self.method.name} takes a rank and targets")
+        return self.method.adapter(self.rank, self.targets)

@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ from kensho.files import lock, read_json, write_json
 from kensho.models.loading import device, probe_logits, weights
 from kensho.models.reference import Reference
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
+from kensho.train.record import Measured
 from kensho.train.run import Training
 
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
@@ -44,7 +46,7 @@ def draw(samples: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
 
 def stage(
     base: Reference, samples: pd.DataFrame, output: Path, checkpoints: Path, training: Training
-) -> tuple[pd.DataFrame, dict]:
+) -> tuple[pd.DataFrame, Measured]:
     """Train one arm with one seed on ``samples`` and save it to ``output``.
 
     ``samples`` has columns en and ja (translation) or prompt and completion; a ``base`` stored in
@@ -52,18 +54,19 @@ def stage(
     is the caller's to remove when all is kept: the same call goes on from the last one and gives
     the same weights as an undisturbed run; a call with other settings, samples, base or code starts
     anew. Returns the steps (step, loss, tokens, seconds, peak_bytes above what was resident before
-    the model was loaded) and a record with parameters, peak memory, tokens per second (None if no
-    step was beyond warm-up), and the dtypes in which the weights were held and computed.
-    Raises ValueError if training left the logits unchanged.
+    the model was loaded) and what was measured. Raises ValueError if training left the logits
+    unchanged.
     """
     drawn = draw(samples, training.steps * training.batch_size, training.seed)
     if "prompt" not in drawn:
         drawn = drawn.assign(prompt=drawn["en"].map(prompt), completion=drawn["ja"].map(completion))
     pairs = {side: drawn[side] for side in ("prompt", "completion")}
     method, name = training.method, training.name
-    made_of = {"samples": _digest(pairs), "base": base.model_dump()}
-    settings = asdict(training) | made_of
-    settings |= {"method": method.name, "dtype": str(training.dtype)}
+    texts_sha256 = _digest(pairs)
+    settings = asdict(training) | {
+        **{"samples": texts_sha256, "base": base.model_dump()},
+        **{"method": method.name, "dtype": str(training.dtype)},
+    }
     dtype = torch.float32 if method.weights == "float32" else training.dtype
     with _exclusive(checkpoints):
         _discard_foreign(checkpoints, settings)
@@ -78,13 +81,12 @@ def stage(
             if hasattr(layer, "support_avx512bf16_for_cpu"):
                 layer.support_avx512bf16_for_cpu = False
         untrained = probe_logits(model, tokenizer)
-        adapted = None if method.whole else method.adapter(training.rank, training.targets)
         observer = Observer(checkpoints / "steps.jsonl", name, training.steps, baseline)
         trainer = SFTTrainer(
             model=model,
             processing_class=tokenizer,
             train_dataset=Dataset.from_dict({key: list(text) for key, text in pairs.items()}),
-            peft_config=adapted,
+            peft_config=training.adapter(),
             callbacks=[observer],
             args=_arguments(training, checkpoints),
         )
@@ -95,7 +97,8 @@ def stage(
         last = get_last_checkpoint(str(checkpoints))
         observer.keep(int(last.rsplit("-", 1)[1]) if last else 0)
         trainer.train(resume_from_checkpoint=last)
-        trained = trainer.model.eval()
+        trained: Any = trainer.model
+        trained.eval()
         if torch.equal(untrained, probe_logits(trained, tokenizer)):
             raise ValueError(f"{name}: training did not change the logits of the probe")
         temporary = output.with_name(f".{output.name}.partial")
@@ -107,15 +110,16 @@ def stage(
         temporary.rename(output)
     table = pd.DataFrame(observer.rows)
     steady = table[table["step"] > WARMUP_STEPS]
-    speed = steady["tokens"].sum() / steady["seconds"].sum() if len(steady) else None
-    return table, {
-        "trainable_parameters": sum(p.numel() for p in trained.parameters() if p.requires_grad),
-        "peak_memory_bytes": int(table["peak_bytes"].max()),
-        "tokens_per_second": speed,
-        "samples_in_order_sha256": made_of["samples"],
-        "weights": "nf4" if method.weights == "nf4" else str(dtype).removeprefix("torch."),
-        "dtype": str(training.dtype).removeprefix("torch."),
-    }
+    seconds = float(steady["seconds"].sum())
+    speed = int(steady["tokens"].sum()) / seconds if len(steady) else None
+    return table, Measured(
+        trainable_parameters=sum(p.numel() for p in trained.parameters() if p.requires_grad),
+        peak_memory_bytes=int(table["peak_bytes"].max()),
+        tokens_per_second=speed,
+        samples_in_order_sha256=texts_sha256,
+        weights="nf4" if method.weights == "nf4" else str(dtype).removeprefix("torch."),
+        dtype=str(training.dtype).removeprefix("torch."),
+    )
 
 
 def _arguments(training: Training, checkpoints: Path) -> SFTConfig:
@@ -155,8 +159,8 @@ class Observer(TrainerCallback):
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
         rows = [json.loads(line) for line in lines if line.endswith("}")]
         self.rows = [row for row in rows if row["step"] <= step]
-        lines = "".join(json.dumps(row) + "\n" for row in self.rows)
-        self.path.write_text(lines, encoding="utf-8")
+        kept = "".join(json.dumps(row) + "\n" for row in self.rows)
+        self.path.write_text(kept, encoding="utf-8")
 
     def on_train_begin(self, args, state, control, **_):
         reset_peak()

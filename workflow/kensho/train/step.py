@@ -15,14 +15,14 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
-from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
+from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.initialization import no_init_weights
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from kensho.models.cards import Card
 from kensho.models.loading import device
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
-from kensho.train.plan import TARGETS, Step
+from kensho.train.plan import Step
 
 # The samples have no padding. With data transformers sees that and makes no mask; without data it
 # cannot look, so both run under a name that has no mask function: fused and causal.
@@ -48,14 +48,14 @@ def build(card: Card, step: Step, on: str) -> nn.Module:
     if step.method.weights == "nf4":
         _to_nf4(model)
         model = model.to(on)
-    if not step.method.whole:
-        model = get_peft_model(model, step.method.adapter(step.rank, TARGETS[step.targets]))
+    if step.method.adapter is not None:
+        model = get_peft_model(model, step.method.adapter(step.adapter_rank, step.adapted))
     if step.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return model.train()
 
 
-def _to_nf4(model: nn.Module) -> None:
+def _to_nf4(model: PreTrainedModel) -> None:
     """Put every matrix but the output layer's into 4-bit layers, which quantise when moved."""
     output = model.get_output_embeddings()
     layers = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear)]
@@ -72,12 +72,12 @@ def _to_nf4(model: nn.Module) -> None:
         held.weight = bnb.nn.Params4bit(layer.weight.data, requires_grad=False, quant_type="nf4")
         held.bias = layer.bias
         model.set_submodule(name, held)
-    model.is_loaded_in_4bit = True  # tells PEFT which kind of adapter to make
+    model.__dict__["is_loaded_in_4bit"] = True  # tells PEFT which kind of adapter to make
 
 
 def token_ids(card: Card, step: Step, on: str) -> torch.Tensor:
     """The vocabulary in its order, over and over: shape (batch, length)."""
-    ids = torch.arange(step.tokens, device=on).remainder(card.config["vocab_size"])
+    ids = torch.arange(step.tokens, device=on).remainder(card.size("vocab_size"))
     return ids.view(step.batch, step.length)
 
 

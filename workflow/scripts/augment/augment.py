@@ -20,18 +20,19 @@ with job(snakemake):
     )
     corpus.write_table(snakemake.output.samples, samples)
     write_table(snakemake.output.counts, counts)
-    observed = {"original": len(train), "augmented": len(samples)}
+    counts_of = {"original": len(train), "augmented": len(samples)}
     constants = {"experiment": "augmentation", "block": "train", "replicate": 0}
     write(
         "results/benchmark_data/augmentation",
         table(
             {**constants, "arm": arm, "metric": "samples", "value": count, "unit": "samples"}
-            for arm, count in observed.items()
+            for arm, count in counts_of.items()
         ),
         {
             "tier": "reduced",
             "registered": claims,
             "seeds": [snakemake.params.seed],
+            "dtype": "none: counts",
             "warmup": "none: a count does not depend on time",
             "fallbacks": [],
             "deviations": [

@@ -4,13 +4,13 @@ from kensho.run.job import job
 from kensho.run.registration import registered
 
 with job(snakemake):
-    given = snakemake.params
-    claims = registered(given.experiment)
-    brought = observe(given.experiment, Experiment.of(given.asked))
+    experiment = snakemake.params.experiment
+    claims = registered(experiment)
+    brought = observe(experiment, Experiment.of(snakemake.params.asked))
     check_metrics(claims, brought)
     for rows, conditions in brought.values():
         write(
-            f"results/benchmark_data/{given.experiment}",
+            f"results/benchmark_data/{experiment}",
             rows,
             {**conditions, "registered": claims},
         )

@@ -44,7 +44,7 @@ with job(snakemake) as fallbacks:
         not_tested=[],
     )
     described = lowered(described, fallbacks, "reference")
-    described |= {**environment(), "registered": claims, "items": kinds, **given}
+    described |= {**environment(), "registered": claims, "items": kinds, "own": given}
     described |= {"thinking": harness.thinking(samples)}
     write(f"results/benchmark_data/{run.EXPERIMENT}", run.observations(arm, samples), described)
     for journal in journals.glob(f"{arm}-seed*.jsonl"):

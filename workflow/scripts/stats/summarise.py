@@ -23,7 +23,7 @@ with job(snakemake):
         registry=registry,
     )
     if snakemake.input.evaluation:
-        conditions = read(snakemake.input.evaluation)[1]  # of the machine that measured
+        conditions = read(snakemake.input.evaluation[0])[1]  # of the machine that measured
         summary |= {
             "tasks_not_tested": conditions["not_tested"],
             "hardware": conditions["hardware"],

@@ -1,0 +1,51 @@
+"""Tables of observations: their columns, and what makes one valid."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+COLUMNS = ["experiment", "arm", "block", "replicate", "metric", "value", "unit"]
+TEXT = ["experiment", "arm", "block", "metric", "unit"]
+
+SCHEMA = pa.DataFrameSchema(
+    {
+        **{name: pa.Column(str, pa.Check.str_length(min_value=1)) for name in TEXT},
+        "replicate": pa.Column(int),
+        "value": pa.Column(float),
+    },
+    unique=["arm", "block", "replicate", "metric"],
+)
+
+
+def table(rows: Iterable[Mapping]) -> pd.DataFrame:
+    """Observation rows as a validated table (raises ValueError naming row and column)."""
+    return validate(pd.DataFrame(list(rows), columns=COLUMNS), "observations")
+
+
+def validate(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Check a table against the schema; one clear line with file, column and row if it fails."""
+    if frame.empty:
+        raise ValueError(f"{name}: the observation table is empty; rerun the experiment")
+    if (columns := list(map(str, frame.columns))) != COLUMNS:
+        raise ValueError(
+            f"{name}: columns are {', '.join(columns)}, expected {', '.join(COLUMNS)}; "
+            "rerun the experiment"
+        )
+    numbers = pd.to_numeric(frame["value"], errors="coerce").astype(float)
+    for row in np.flatnonzero(~np.isfinite(numbers))[:1]:
+        raise ValueError(
+            f"{name}, line {row + 2}: value {frame['value'].iloc[row]} is not a finite number; "
+            "rerun the experiment"
+        )
+    try:
+        return SCHEMA.validate(frame.assign(value=numbers))
+    except pa.errors.SchemaError as error:
+        cases = error.failure_cases
+        row = cases["index"].iloc[0] if isinstance(cases, pd.DataFrame) and len(cases) else None
+        where = "" if row is None else f", line {int(row) + 2}"
+        column = error.schema.name or ", ".join(SCHEMA.unique)
+        raise ValueError(
+            f"{name}{where}: fails {error.check} in {column}; rerun the experiment"
+        ) from None
