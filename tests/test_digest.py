@@ -102,6 +102,7 @@ def test_judging_reaches_the_sampler_but_no_experiment():
         ("claims", ("stats/", "bench/", "jlce/", "train/")),
         ("bench", ("stats/",)),
         ("jlce", ("stats/",)),
+        ("evaluate", ("jlce/", "bench/", "stats/")),
         ("train", ("stats/",)),
         ("train", ("plan/", "claims/")),
         ("augment", ("plan/", "claims/", "train/", "bench/")),

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 import torch
 from kensho.bench import medical
-from kensho.jlce import harness
+from kensho.evaluate import harness
 from kensho.models.reference import Reference
 from kensho.train.methods import lora
 from kensho.train.run import Training

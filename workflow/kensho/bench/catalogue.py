@@ -301,7 +301,7 @@ EXPERIMENTS = Catalogue(
             title="R-6: medical questions asked of a base, of it in NF4, and of adapters over that",
             code="kensho.bench.medical:experiment",
             settings=settings.Medical,
-            files=("jlce/tasks/jmmlu.yaml",),
+            files=("evaluate/tasks/jmmlu.yaml",),
             needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=60),
             inputs=_medical_inputs,
             arms=lambda own, context: (

@@ -17,8 +17,8 @@ from transformers import AutoTokenizer
 from kensho.bench.run import Inputs, Observed, Run, Settings
 from kensho.data.duplicates import near_pairs
 from kensho.data.sources import fetched
+from kensho.evaluate import harness
 from kensho.files import read_json
-from kensho.jlce import harness
 from kensho.models.loading import compute_dtype, load, weights
 from kensho.models.reference import Reference
 from kensho.observations import table
