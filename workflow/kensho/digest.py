@@ -2,7 +2,8 @@
 
 Snakemake notices a changed script but not a changed import. Each rule therefore carries the
 digest of its script, of every kensho module reachable from it and of its environment's pins as a
-parameter. Comments, docstrings and layout do not count: the digest is taken over the syntax tree.
+parameter. Comments, docstrings, layout and imports for the type checker do not count: the digest is
+taken over the syntax tree.
 """
 
 import ast
@@ -20,13 +21,14 @@ from kensho.part import Part
 
 LIBRARY = Path(__file__).parent
 KNOWN = "__pycache__/digests.json"
+PARSER = Path(__file__).read_bytes()  # what was parsed otherwise is parsed again
 
 
 @cache
 def _module(path: Path) -> tuple[str, frozenset[Path]]:
     """Digest of one file's syntax tree, and the library files it imports."""
     text = path.read_bytes()
-    content, known = hashlib.sha256(text).hexdigest(), _known(LIBRARY)
+    content, known = hashlib.sha256(PARSER + text).hexdigest(), _known(LIBRARY)
     if content not in known:
         known[content] = _parsed(ast.parse(text, filename=str(path)))
         with suppress(OSError):  # a folder that is not ours to write: parsed again next time
@@ -45,7 +47,8 @@ def _known(library: Path) -> dict[str, list]:
 
 
 def _parsed(tree: ast.Module) -> list:
-    """Digest of a tree without its docstrings, and the dotted names it imports."""
+    """Digest of a tree without docstrings and imports for types, and the names it imports."""
+    tree.body = [node for node in tree.body if not _for_types(node)]
     names = sorted(set(_imported(tree)))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -54,6 +57,13 @@ def _parsed(tree: ast.Module) -> list:
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = body[1:]
     return [hashlib.sha256(ast.dump(tree).encode()).hexdigest(), names]
+
+
+def _for_types(node: ast.stmt) -> bool:
+    """Whether it is `if TYPE_CHECKING:` alone, which no run enters."""
+    return (
+        isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse
+    )
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:

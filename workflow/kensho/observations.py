@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,20 @@ import psutil
 
 from kensho.files import read_json, sha256, write_json, write_table
 
-COLUMNS = ["experiment", "arm", "block", "replicate", "metric", "value", "unit"]
+
+class Row(NamedTuple):
+    """One observation."""
+
+    experiment: str
+    arm: str
+    block: str
+    replicate: int
+    metric: str
+    value: float
+    unit: str
+
+
+COLUMNS = list(Row._fields)
 TEXT = ["experiment", "arm", "block", "metric", "unit"]
 
 SCHEMA = pa.DataFrameSchema(
@@ -47,7 +61,7 @@ ROCM_VARIABLES = (
 PACKAGES = ["torch", "transformers", "peft", "trl", "lm-eval", "numpy", "pandas"]
 
 
-def table(rows: Iterable[Mapping]) -> pd.DataFrame:
+def table(rows: Iterable[Row] | Iterable[Mapping]) -> pd.DataFrame:
     """Observation rows as a validated table (raises ValueError naming row and column)."""
     return validate(pd.DataFrame(list(rows), columns=COLUMNS), "observations")
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kensho.bench.run import Run
+from kensho.bench.run import Run, as_settings
 from kensho.fallback import lowered
 from kensho.observations import environment, write
 from kensho.part import resolve
@@ -9,15 +9,15 @@ from scripts.job import job, paths
 from scripts.registration import registered
 
 with job(snakemake) as fallbacks, TemporaryDirectory(dir=snakemake.resources.tmpdir) as folder:
-    given = snakemake.params
-    claims = registered(given.experiment)
+    params, files = snakemake.params, paths(snakemake.input)
+    claims, settings = registered(params.experiment), as_settings(params.settings)
     run = Run(
         Path(folder),
         threads=snakemake.threads,
-        seed=given.get("seed", 0),
-        left_out=given.left_out,
+        seed=params.get("seed", 0),
+        left_out=params.left_out,
         retries_left=snakemake.resources.get("retries_left", 0),
     )
-    for table, conditions in resolve(given.code_of)(paths(snakemake.input), given.settings, run):
+    for table, conditions in resolve(params.code_of)(files, settings, run):
         made = {**environment(), **lowered(conditions, fallbacks, "reference")}
-        write(f"results/benchmark_data/{given.experiment}", table, {**made, "registered": claims})
+        write(f"results/benchmark_data/{params.experiment}", table, {**made, "registered": claims})

@@ -25,6 +25,14 @@ class Card(BaseModel):
     source: str
     remark: str
 
+    def size(self, *names: str) -> int:
+        """The first of these dimensions that it has. Raises ValueError where it has none."""
+        for name in names:
+            value = self.config.get(name)
+            if isinstance(value, int):
+                return value
+        raise ValueError(f"card '{self.name}': config lacks {' or '.join(names)}")
+
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -75,17 +83,9 @@ def cache_elements_per_token_layer(card: Card) -> int:
     """
     sizes = card.config
     if "kv_lora_rank" in sizes:
-        return _size(card, "kv_lora_rank") + _size(card, "qk_rope_head_dim")
-    heads = _size(card, "num_attention_heads", "n_head")
-    kv_heads = _size(card, "num_key_value_heads") if "num_key_value_heads" in sizes else heads
+        return card.size("kv_lora_rank") + card.size("qk_rope_head_dim")
+    heads = card.size("num_attention_heads", "n_head")
+    kv_heads = card.size("num_key_value_heads") if "num_key_value_heads" in sizes else heads
     if "head_dim" in sizes:
-        return 2 * kv_heads * _size(card, "head_dim")
-    return 2 * kv_heads * (_size(card, "hidden_size", "n_embd") // heads)
-
-
-def _size(card: Card, *names: str) -> int:
-    for name in names:
-        size = card.config.get(name)
-        if isinstance(size, int):
-            return size
-    raise ValueError(f"card '{card.name}': config lacks {' or '.join(names)}")
+        return 2 * kv_heads * card.size("head_dim")
+    return 2 * kv_heads * (card.size("hidden_size", "n_embd") // heads)
