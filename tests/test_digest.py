@@ -22,6 +22,7 @@ LIBRARY = {
     "other/__init__.py": "",
     "other/far.py": "z = 4\n",
 }
+FOR_TYPES = "if TYPE_CHECKING:\n    from kensho.apart import y\n\n"
 SCRIPT = "import kensho.lazy\nfrom kensho.near import g\n\nprint(g(), kensho.lazy.h())\n"
 
 
@@ -49,6 +50,11 @@ SAME = {
     "function docstring": {"part/far.py": LIBRARY["part/far.py"].replace("Two.", "Deux.")},
     "docstring taken away": {"part/far.py": "def f():\n    return 2\n"},
     "layout": {"near.py": LIBRARY["near.py"].replace("f() + 1", "(\n        f()  +  1\n    )")},
+    "import for types": {"near.py": FOR_TYPES + LIBRARY["near.py"]},
+    "module that is imported for types": {
+        "near.py": FOR_TYPES + LIBRARY["near.py"],
+        "apart.py": "y = 3\n",
+    },
     "module that is not imported": {"apart.py": "y = 2\n"},
     "module of the same name elsewhere": {"other/far.py": "z = 5\n"},
     "new module": {"part/more.py": "w = 6\n"},

@@ -72,7 +72,9 @@ def score_analysis(model, sequences: Sequences) -> list[float]:
     for batch in batches([len(context) + len(target) for context, target in sequences]):
         longest = max(len(sequences[i][0]) + len(sequences[i][1]) for i in batch)
         ids = torch.zeros(len(batch), longest, dtype=torch.long)
-        rows, columns, targets = [], [], []
+        rows: list[int] = []
+        columns: list[int] = []
+        targets: list[int] = []
         for row, i in enumerate(batch):
             context, target = sequences[i]
             ids[row, : len(context) + len(target)] = torch.tensor(context + target)

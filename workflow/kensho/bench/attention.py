@@ -11,10 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pandas as pd
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from kensho.bench.blocks import interleaved, observed
@@ -113,7 +114,8 @@ def compared(arm: str, card: Card, run: Run, tokens: int = 16) -> dict:
     with torch.inference_mode():
         theirs = layer.reference(hidden, rope)
         cache = layer.filled(hidden[:, :-1], 1, tokens)
-        last = tuple(factor[:, -1:] for factor in rope)
+        cosine, sine = rope
+        last = cosine[:, -1:], sine[:, -1:]
         ours = layer.decode(hidden[:, -1:], last, cache)
     return {"difference": float((ours - theirs).abs().max() / theirs.abs().max())}
 
@@ -124,15 +126,20 @@ def decoded(
 ) -> dict[str, float | list[float]]:
     """One process: the metrics of UNITS for each cell, under their names with the cell's ending."""
     torch.set_num_threads(run.threads)
-    layer, metrics = None, {}
+    layer: Attention | None = None
+    metrics: dict[str, float | list[float]] = {}
     for ending, cell in cells.items():
         dtype = getattr(torch, cell.dtype)
-        if layer is None or layer.layer.o_proj.weight.dtype != dtype:
+        if layer is None or _output(layer).weight.dtype != dtype:
             layer = None  # frees the weights of the other precision first
             layer = build(arm, card, seed=run.seed, dtype=dtype, device=device())
         timed = _timed(arm, card, layer, cell, repetitions)
         metrics |= {name + ending: value for name, value in timed.items()}
     return metrics
+
+
+def _output(layer: Attention) -> nn.Linear:
+    return cast(nn.Linear, layer.layer.o_proj)
 
 
 def _timed(arm: str, card: Card, layer: Attention, cell: Cell, repetitions: int) -> dict:
@@ -150,7 +157,7 @@ def _timed(arm: str, card: Card, layer: Attention, cell: Cell, repetitions: int)
     if kept != (formula := elements * cell.length * cell.batch * dtype.itemsize):
         raise ValueError(f"{arm}, {cell}: {kept} bytes in the cache, by formula {formula}")
     query, _ = layer.project(hidden, rope)
-    output = layer.layer.o_proj.in_features * cell.batch * dtype.itemsize
+    output = _output(layer).in_features * cell.batch * dtype.itemsize
     read = sum(weight.nbytes for weight in layer.core_weights())
     touched = kept + query.nbytes + output + read  # each once: what no implementation can avoid
     return {

@@ -71,16 +71,9 @@ def observed(experiment: str, results: Sequence[Mapping], units: Mapping[str, st
     """
     units = {**units, "position": "place in block"}
     return table(
-        Row(
-            experiment,
-            result["arm"],
-            f"block-{result['block']:02d}",
-            replicate,
-            metric,
-            value,
-            unit,
-        )
+        Row(experiment, result["arm"], block, replicate, metric, value, unit)
         for result in results
+        for block in [f"block-{result['block']:02d}"]
         for metric in result
         if (unit := units.get(metric.partition(".")[0]))
         for replicate, value in enumerate(np.atleast_1d(result[metric]))

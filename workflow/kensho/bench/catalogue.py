@@ -1,11 +1,12 @@
 """The experiments, and what is prepared for them: one entry here and one module each.
 
-The code of an experiment is called with its inputs, its settings as plain values and a
+The code of an experiment is called with its inputs, its settings as attributes and a
 :class:`kensho.bench.run.Run`; it returns observation tables with their conditions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import GenericAlias
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, create_model
@@ -371,19 +372,16 @@ EXPERIMENTS = Catalogue(
     ),
 )
 
-Bench = create_model(
-    "Bench",
-    __base__=Section,
-    main=(
-        list[Literal[tuple(EXPERIMENTS)]],
-        Field(
-            ["kv_cache", "lora_parameters"],
-            description="part of the main job; the target `benchmark` runs every experiment",
-        ),
-    ),
+_MAIN = Field(
+    ["kv_cache", "lora_parameters"],
+    description="part of the main job; the target `benchmark` runs every experiment",
+)
+_FIELDS: dict[str, Any] = {
+    "main": (GenericAlias(list, Literal[tuple(EXPERIMENTS)]), _MAIN),
     **{
         name: (part.settings, Field(part.settings(), description=part.title))
         for name, part in EXPERIMENTS.items()
         if part.settings is not NoSettings
     },
-)
+}
+Bench = create_model("Bench", __base__=Section, **_FIELDS)

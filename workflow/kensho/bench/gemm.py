@@ -99,7 +99,7 @@ def observe(
     Raises ValueError for wrong products or a library other than the arm's, RuntimeError as
     :func:`kensho.bench.blocks.interleaved` does.
     """
-    cells = [(shape, dtype) for shape in shapes for dtype in settings.dtypes]
+    cells: list[tuple[Shape, str]] = [(one, dtype) for one in shapes for dtype in settings.dtypes]
     runs = {
         arm: partial(run_arm, variables, cells, accelerator, settings.min_seconds, run)
         for arm, variables in arms(accelerator).items()

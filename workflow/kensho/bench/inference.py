@@ -73,7 +73,7 @@ def observe(
     Models are converted in the run's folder. Raises ValueError if an arm lacks what it needs, if
     the text is too short, or if arms that must agree answer differently.
     """
-    arms = settings.arms
+    arms: list[str] = [*settings.arms]
     folders = prepare(model, run.folder, arms, gguf, run.threads)
     tokenizer = AutoTokenizer.from_pretrained(model)
     text = tokenizer(" ".join(test["en"]), add_special_tokens=False)["input_ids"]
@@ -83,8 +83,8 @@ def observe(
         raise ValueError(f"the held-out text has {len(text)} tokens; the cells need {needed}")
 
     def timed(arms: Sequence[str], blocks: int, cells: Mapping, first: int = 0) -> list[dict]:
-        sizes = {"cells": cells, "new_tokens": settings.new_tokens, "threads": run.threads}
-        runs = {arm: partial(run_arm, arm, folders[arm], text=text, **sizes) for arm in arms}
+        rest = text, cells, settings.new_tokens, run.threads
+        runs = {arm: partial(run_arm, arm, folders[arm], *rest) for arm in arms}
         return interleaved(runs, blocks, run, first=first, preload=PRELOAD) if runs else []
 
     results = timed([arm for arm in arms if arm not in UNJUDGED], settings.blocks, judged)
@@ -169,7 +169,6 @@ def _from_folder(folder: Path, dtype: torch.dtype, **more):
 def run_arm(
     arm: str,
     folder: Path,
-    *,
     text: list[int],
     cells: Mapping[str, Cell],
     new_tokens: int,

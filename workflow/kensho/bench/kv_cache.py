@@ -52,9 +52,9 @@ def variants(cards: Mapping[str, Card]) -> dict[str, tuple[Shapes, int]]:
     for name in CACHED:
         card = cards[name]
         heads = card.size("num_attention_heads")
-        kv_heads = card.size("num_key_value_heads", "num_attention_heads")
-        width = card.config.get("head_dim") or card.size("hidden_size") // heads
-        shapes[name] = ([(kv_heads, int(width))] * 2, card.size("num_hidden_layers"))
+        kv_heads = int(card.config.get("num_key_value_heads") or heads)
+        width = int(card.config.get("head_dim") or card.size("hidden_size") // heads)
+        shapes[name] = ([(kv_heads, width)] * 2, card.size("num_hidden_layers"))
     return shapes
 
 

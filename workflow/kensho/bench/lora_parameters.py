@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from peft import get_peft_model
 from torch import nn
+from transformers import PreTrainedModel
 
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.models.cards import Card, build_on_meta, load
@@ -59,7 +60,7 @@ def observe(
     )
 
 
-def closed_form(model: nn.Module, targets: list[str] | str, rank: int) -> int:
+def closed_form(model: PreTrainedModel, targets: Sequence[str] | str, rank: int) -> int:
     """r (in + out) over the targeted linear layers; all-linear leaves the output layer out."""
     output = model.get_output_embeddings()
     return sum(

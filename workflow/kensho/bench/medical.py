@@ -149,9 +149,9 @@ def observe(
         ]
         at_once = settings.evaluated_at_once
         for arm, seed, folder, adapted in models:
-            loaded = load(folder, dtype, *adapted)
-            logs = harness.run(*loaded, tasks, batch_size=at_once, seed=run.seed)["jmmlu"]
-            for log in logs:
+            model, tokenizer = load(folder, dtype, *adapted)
+            logs = harness.run(model, tokenizer, tasks, batch_size=at_once, seed=run.seed)
+            for log in logs["jmmlu"]:
                 block, correct = log["doc"]["id"], float(log["acc"])
                 rows.append(Row(EXPERIMENT, arm, block, seed, "accuracy", correct, "share"))
     return table(rows)

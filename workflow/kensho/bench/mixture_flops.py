@@ -116,7 +116,7 @@ def observe(card: Card, lengths: Sequence[int] = LENGTHS) -> pd.DataFrame:
 
     Raises ValueError if a count differs from the closed form.
     """
-    rows = []
+    rows: list[Row] = []
     for arm, (model_type, sizes) in models(card).items():
         with torch.device("meta"):
             # plain attention and one product per token and expert: what the counter can see

@@ -76,8 +76,8 @@ def stored(weight: Weight) -> dict[str, int]:
     vector = weight.kind == "vector"
     q8_0 = torch.empty(weight.shape).nbytes if vector else _stored_q8_0(*weight.shape)
     if weight.kind != "linear":
-        sizes = {"fp32": torch.float32, "bf16": torch.bfloat16}
-        sizes = {form: torch.empty(weight.shape, dtype=d).nbytes for form, d in sizes.items()}
+        dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+        sizes = {form: torch.empty(weight.shape, dtype=d).nbytes for form, d in dtypes.items()}
         return {form: sizes[kept(form)] for form in LINEAR} | {"q8_0": q8_0}
     import bitsandbytes.functional as bnb
 

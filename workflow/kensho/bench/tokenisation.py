@@ -162,7 +162,7 @@ def conditions(folder: Path, settings: Settings, run: Run) -> dict[str, dict]:
             "dictionary UniDic-lite (2013), for SudachiPy SudachiDict-core: not the same words",
         ],
     }
-    found = {}
+    by_arm = {}
     for arm in [*programs, "text"]:
         own = arm.startswith(("vaporetto", "kytea"))
         share = programs[arm].share if arm in programs else 1.0

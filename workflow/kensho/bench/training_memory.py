@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 import torch
 
-from kensho.bench.blocks import interleaved
+from kensho.bench.blocks import Work, interleaved
 from kensho.bench.memory_arms import MAPPED, MEASURED, PLANNED, SCOPE
 from kensho.bench.run import Cell, Inputs, Observed, Run
 from kensho.fallback import OutOfMemory, lowered, on_smaller
@@ -64,13 +64,8 @@ def observe(
         steps = {arm: MEASURED[arm](**cell._asdict()) for arm in settings.arms}
         used = {arm: cards[models.of(step)] for arm, step in steps.items()}
         watched, plain = (
-            {
-                arm: partial(
-                    *(run_steps, used[arm], step, run.threads), mapped=arm == MAPPED, watched=w
-                )
-                for arm, step in steps.items()
-            }
-            for w in (True, False)
+            {arm: _run(arm, used[arm], step, run, watched) for arm, step in steps.items()}
+            for watched in (True, False)
         )
         # what is counted does not vary: once is enough
         results = interleaved(watched, 1, run, preload=PRELOAD)
@@ -86,6 +81,10 @@ def observe(
         step = MEASURED[arm](batch=1, length=settings.largest_length)
         rows += _largest(arm, cards[models.of(step)], step, settings.limit_bytes, run)
     return table(rows)
+
+
+def _run(arm: str, card: Card, step: Step, run: Run, watched: bool) -> Work:
+    return partial(run_steps, card, step, run.threads, mapped=arm == MAPPED, watched=watched)
 
 
 def observe_on_ladder(

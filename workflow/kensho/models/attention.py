@@ -9,6 +9,7 @@ Shapes: B sequences, S tokens, H heads, L cached tokens.
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -107,7 +108,7 @@ class Attention(nn.Module):
         mark()
         heads = self.attend(query, cache)
         mark()
-        output = linear(self.layer.o_proj, heads.flatten(1)[:, None])
+        output = linear(cast(nn.Linear, self.layer.o_proj), heads.flatten(1)[:, None])
         mark()
         return output
 
@@ -233,7 +234,7 @@ def build(
                 order = torch.arange(rows, device=device) % TILE
                 torch.index_select(drawn.weight.detach(), 0, order, out=module.weight)
             elif list(module.parameters(recurse=False)):  # normalisation
-                nn.init.ones_(module.weight)
+                nn.init.ones_(cast(Tensor, module.weight))
     return FORMS[arm](config, layer)
 
 

@@ -13,31 +13,40 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class Card(BaseModel):
+class Named(BaseModel):
+    """An entry of a list whose names differ."""
+
+    name: str
+
+
+class Card(Named):
     """One architecture; `config` is what transformers' configuration of `model_type` takes."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
 
-    name: str
     model_type: str
     config: dict[str, int | float | bool | str | None]
     parameters: int | None = Field(description="published exact total, or null")
     source: str
     remark: str
 
-    def size(self, *names: str) -> int:
-        """The first of these dimensions that it has. Raises ValueError where it has none."""
-        for name in names:
-            value = self.config.get(name)
-            if isinstance(value, int):
-                return value
-        raise ValueError(f"card '{self.name}': config lacks {' or '.join(names)}")
+    def size(self, key: str) -> int:
+        """A whole number of the configuration. Raises ValueError where it is none."""
+        value = self.config.get(key)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"card '{self.name}': {key} is {value}, not a whole number")
+        return value
 
 
-Kind = TypeVar("Kind", bound=BaseModel)
+Kind = TypeVar("Kind", bound=Named)
 
 
-def load(path: Path, kind: type[Kind] = Card) -> dict[str, Kind]:
+def load(path: Path) -> dict[str, Card]:
+    """Architecture cards by name. Raises ValueError as :func:`load_kind` does."""
+    return load_kind(path, Card)
+
+
+def load_kind(path: Path, kind: type[Kind]) -> dict[str, Kind]:
     """Read the cards of a YAML list, by name. Raises ValueError with one line for each problem."""
     entries = read_yaml(path)
     if not isinstance(entries, list):
@@ -83,9 +92,17 @@ def cache_elements_per_token_layer(card: Card) -> int:
     """
     sizes = card.config
     if "kv_lora_rank" in sizes:
-        return card.size("kv_lora_rank") + card.size("qk_rope_head_dim")
-    heads = card.size("num_attention_heads", "n_head")
-    kv_heads = card.size("num_key_value_heads") if "num_key_value_heads" in sizes else heads
+        return _size(card, "kv_lora_rank") + _size(card, "qk_rope_head_dim")
+    heads = _size(card, "num_attention_heads", "n_head")
+    kv_heads = _size(card, "num_key_value_heads") if "num_key_value_heads" in sizes else heads
     if "head_dim" in sizes:
-        return 2 * kv_heads * card.size("head_dim")
-    return 2 * kv_heads * (card.size("hidden_size", "n_embd") // heads)
+        return 2 * kv_heads * _size(card, "head_dim")
+    return 2 * kv_heads * (_size(card, "hidden_size", "n_embd") // heads)
+
+
+def _size(card: Card, *names: str) -> int:
+    for name in names:
+        size = card.config.get(name)
+        if isinstance(size, int):
+            return size
+    raise ValueError(f"card '{card.name}': config lacks {' or '.join(names)}")

@@ -35,7 +35,7 @@ class Links(_Record):
     bytes_per_s: Count
 
 
-class Hardware(_Record):
+class Hardware(_Record, cards.Named):
     """One accelerator module; its figures are shared evenly by the devices that software sees."""
 
     name: str
@@ -57,7 +57,7 @@ class Hardware(_Record):
 
 def load(path: Path) -> dict[str, Hardware]:
     """Read the cards of a YAML list, by name. Raises ValueError with one line for each problem."""
-    return cards.load(path, Hardware)
+    return cards.load_kind(path, Hardware)
 
 
 def find(known: Iterable[Hardware], device: str, compute_units: int) -> Hardware | None:

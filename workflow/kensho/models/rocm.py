@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from kensho.models import cards
 
@@ -23,7 +23,7 @@ PIECE = 1 << 24  # bytes read at once
 Text = Annotated[str, Field(min_length=1)]
 
 
-class Variable(BaseModel):
+class Variable(cards.Named):
     """One environment variable; ``value`` is what jobs get, null leaves the default."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -48,7 +48,7 @@ class Variable(BaseModel):
 
 def load(path: Path) -> dict[str, Variable]:
     """Read the cards of a YAML list, by name. Raises ValueError with one line for each problem."""
-    return cards.load(path, Variable)
+    return cards.load_kind(path, Variable)
 
 
 def recommended(variables: Mapping[str, Variable]) -> dict[str, str]:
@@ -66,7 +66,7 @@ def known_to(libraries: Iterable[Path], names: Iterable[str]) -> dict[str, list[
         name: re.compile(b"(?<=[^A-Za-z0-9_])" + name.encode() + b"(?=[^A-Za-z0-9_])")
         for name in names
     }
-    found = {name: [] for name in patterns}
+    found: dict[str, list[Path]] = {name: [] for name in patterns}
     kept = max(map(len, patterns), default=0) + 1
     for path in libraries:
         missing, tail = dict(patterns), b"\0"  # both ends of a file end an identifier
@@ -90,9 +90,11 @@ def torch_build() -> dict[str, str | None] | None:
     folder = _torch()
     if folder is None:
         return None
-    found = {}
+    found: dict[str, Any] = {}
     for node in ast.parse((folder / "version.py").read_text(encoding="utf-8")).body:
-        target = getattr(node, "target", None) or getattr(node, "targets", [None])[0]
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
         if isinstance(target, ast.Name) and isinstance(node.value, ast.Constant):
             found[target.id] = node.value.value
     return {"version": found.get("__version__"), "cuda": found.get("cuda"), "hip": found.get("hip")}
