@@ -14,6 +14,7 @@ from pathlib import Path
 import machine
 import torch
 from kensho.bench.blocks import interleaved
+from kensho.bench.run import Run
 from kensho.jlce import lm as ours
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 from lm_eval import simple_evaluate
@@ -65,9 +66,8 @@ def main() -> None:
     for task, items in TASKS.items():
         results = interleaved(
             {backend: partial(evaluate, backend, task) for backend in BACKENDS},
-            blocks=BLOCKS,
-            seed=1,
-            threads=THREADS,
+            BLOCKS,
+            Run(ROOT, THREADS, seed=1),
             preload=["lm_eval", "lm_eval.models.huggingface", "kensho.jlce.lm"],
         )
         by = {name: [r for r in results if r["arm"] == name] for name in BACKENDS}

@@ -1,7 +1,7 @@
 # lm-evaluation-harness on every arm, all seeds of an arm in one process.
 CHOICE_TASKS = [name for name in CONFIG.evaluate.choice_tasks if name in ACCEPTED_SOURCES]
 EVALUATION_TASKS = [
-    LIBRARY / f"kensho/jlce/tasks/{name}.yaml"
+    LIBRARY / f"kensho/evaluate/tasks/{name}.yaml"
     for name in ["tatoeba_nll", "tatoeba_en_ja", *CHOICE_TASKS]
 ]
 

@@ -41,7 +41,8 @@ rule selftest:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
-        settings={"blocks": 80, "seed": CONFIG.seed},
+        blocks=80,
+        seed=CONFIG.seed,
         code=code("bench/selftest.py", "models"),
     script:
         "../workflow/scripts/bench/selftest.py"

@@ -24,6 +24,7 @@ LIBRARY = {
     "run/__init__.py": "",
     "run/job.py": "v = 6\n",
 }
+FOR_TYPES = "if TYPE_CHECKING:\n    from kensho.apart import y\n\n"
 SCRIPT = """import kensho.lazy
 from kensho.near import g
 from kensho.run import job
@@ -56,6 +57,11 @@ SAME = {
     "function docstring": {"part/far.py": LIBRARY["part/far.py"].replace("Two.", "Deux.")},
     "docstring taken away": {"part/far.py": "def f():\n    return 2\n"},
     "layout": {"near.py": LIBRARY["near.py"].replace("f() + 1", "(\n        f()  +  1\n    )")},
+    "import for types": {"near.py": FOR_TYPES + LIBRARY["near.py"]},
+    "module that is imported for types": {
+        "near.py": FOR_TYPES + LIBRARY["near.py"],
+        "apart.py": "y = 3\n",
+    },
     "module that is not imported": {"apart.py": "y = 2\n"},
     "module of the same name elsewhere": {"other/far.py": "z = 5\n"},
     "new module": {"part/more.py": "w = 6\n"},
@@ -110,6 +116,7 @@ def test_judging_reaches_the_sampler_but_no_experiment():
         ("claims", ("stats/", "bench/", "jlce/", "train/")),
         ("bench", ("stats/",)),
         ("jlce", ("stats/",)),
+        ("evaluate", ("jlce/", "bench/", "stats/")),
         ("train", ("stats/",)),
         ("train", ("plan/", "claims/")),
         ("augment", ("plan/", "claims/", "train/", "bench/")),

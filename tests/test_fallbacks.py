@@ -14,6 +14,8 @@ from conditions_example import RECORD
 from kensho import fallback
 from kensho.bench import kv_cache
 from kensho.bench.blocks import interleaved
+from kensho.bench.run import Run
+from kensho.bench.settings import KVCache
 from kensho.claims.model import Tier
 from kensho.models import cards, hardware
 from kensho.plan import config
@@ -21,8 +23,8 @@ from kensho.plan import config
 ROOT = Path(__file__).parents[1]
 CARDS = cards.load(ROOT / "resources" / "architectures.yaml")
 GIB = 1 << 30
-ONE_RUN = {"blocks": 1, "seed": 1, "threads": 1, "progress": lambda _: None}
-GRID = {"lengths": [512], "batches": [1], "dtypes": ["float16"], "measured_lengths": [8]}
+ONE_RUN = {"blocks": 1, "run": Run(Path(), threads=1, seed=1)}
+GRID = KVCache(lengths=[512], batches=[1], dtypes=["float16"], measured_lengths=[8])
 OBSERVED = {"tier": "reference", "fallbacks": ["first"]}
 
 
@@ -136,6 +138,9 @@ def test_the_next_smaller_model_is_tried_and_the_last_may_fail():
 
 TRAINING = """
 import json, sys
+from pathlib import Path
+from kensho.bench.run import Run
+from kensho.bench.settings import Cell, TrainingMemory
 from kensho.bench.training_memory import conditions, observe_on_ladder
 from kensho.fallback import lowered
 from kensho.models.cards import Card
@@ -147,13 +152,14 @@ def card(name, words, width):
     return Card(name=name, model_type="llama", config=sizes, parameters=None, source="test",
                 remark="")
 
-run = {"arms": ["lora-r8-qv", "full"], "blocks": 2, "threads": 1, "seed": 1}
+settings = TrainingMemory(
+    arms=["lora-r8-qv", "full"], adapted="vast", full="vast", ladder=["tiny"],
+    cells=[Cell(batch=1, length=16)], largest=[], limit_bytes=10**9)
+run = Run(Path(), threads=1, seed=1)
 known = {"vast": card("vast", 600_000, 4096), "tiny": card("tiny", 512, 64)}
-frame, used, taken = observe_on_ladder(
-    known, adapted="vast", full="vast", ladder=["tiny"], cells=[(1, 16)], largest=[],
-    largest_length=128, limit_bytes=10**9, **run)
+frame, used, taken = observe_on_ladder(known, settings, run)
 weights = frame[frame["metric"] == "weights_bytes"].groupby("arm")["value"].max()
-print(json.dumps({**lowered(conditions(**run, **used), taken, "reduced"),
+print(json.dumps({**lowered(conditions(used, settings, run), taken, "reduced"),
                   "weights": weights.to_dict()}))
 """
 
@@ -181,10 +187,11 @@ def test_training_under_a_limit_goes_on_with_the_smaller_card(tmp_path):
 
 
 def test_bytes_that_no_time_was_left_for_come_from_the_closed_form():
-    found, missing = kv_cache.observe_within(1e-6, CARDS, **GRID)
+    at_once = GRID.model_copy(update={"time_limit_s": 1e-6})
+    found, missing = kv_cache.observe(CARDS, at_once)
     assert set(missing) == {*kv_cache.variants(CARDS), kv_cache.RUN}
     assert missing["mla"] == ["L512-B1-float16"]
-    assert found.equals(kv_cache.observe(CARDS, **GRID))
+    assert found.equals(kv_cache.observe(CARDS, GRID)[0])
     assert set(found["unit"]) == {"bytes"}  # nothing that takes time has a formula
     described = kv_cache.conditions(1e-6, missing["mla"])
     assert described["tier"] == "analytic" and described["not_measured"] == missing["mla"]
@@ -193,8 +200,8 @@ def test_bytes_that_no_time_was_left_for_come_from_the_closed_form():
 
 def test_what_was_measured_in_time_stays_measured():
     began = time.monotonic()
-    grid = {**GRID, "measured_lengths": list(range(1, 3000))}
-    found, missing = kv_cache.observe_within(3, CARDS, **grid)
+    many = {"measured_lengths": list(range(1, 3000)), "time_limit_s": 3}
+    found, missing = kv_cache.observe(CARDS, GRID.model_copy(update=many))
     assert time.monotonic() - began < 60
     assert set(missing) == {kv_cache.RUN} and missing[kv_cache.RUN][-1] == "L2999-B1-float16"
     last = found[(found["arm"] == kv_cache.RUN) & (found["block"] == "L2999-B1-float16")]

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 from kensho.bench import analysis_mode
+from kensho.bench.run import Run
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 SENTENCES = [
@@ -40,7 +41,7 @@ def test_both_forms_give_the_same_answers(tiny_model, monkeypatch):
 def test_observe_runs_both_forms_in_every_block(tiny_model, tmp_path):
     work = tmp_path / "work.json"
     work.write_text(json.dumps(SENTENCES))
-    table = analysis_mode.observe(tiny_model, work, blocks=2, seed=1, threads=1)
+    table = analysis_mode.observe(tiny_model, work, 2, Run(tmp_path, threads=1, seed=1))
     seconds = table[table["metric"] == "wall_seconds"]
     assert set(seconds.groupby("block")["arm"].nunique()) == {2}
     assert set(table["metric"]) == {"wall_seconds", "warmup_seconds", "position"}

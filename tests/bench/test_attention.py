@@ -5,6 +5,8 @@ import torch
 from kensho.bench import attention
 from kensho.bench.attention import ARMS, Cell
 from kensho.bench.kv_cache import closed_form_elements
+from kensho.bench.run import Run
+from kensho.bench.settings import Attention
 from kensho.models import cards
 from kensho.models.attention import build, hidden_states
 
@@ -90,33 +92,41 @@ def test_an_operation_more_is_an_error(monkeypatch):
         attention.attention_flops("mqa", R1, Cell(7, 1, "float32"))
 
 
-SETTINGS = {
-    "cell": Cell(32, 1, "float32"),
-    "beside": [Cell(32, 1, "float32"), Cell(48, 2, "bfloat16")],
-    "blocks": 2,
-    "blocks_beside": 1,
-    "repetitions": 2,
-    "seed": 3,
-    "threads": 1,
-}
+SETTINGS = Attention(
+    **{"lengths": [48], "batches": [2], "dtypes": ["bfloat16"]},
+    **{"blocks": 2, "blocks_beside": 1, "repetitions": 2},
+)
+RUN = Run(Path(), threads=1, seed=3)
 
 
 @pytest.fixture
-def here(monkeypatch):
+def short(monkeypatch):
+    monkeypatch.setattr(attention, "JUDGED", (32, 1))
+
+
+@pytest.fixture
+def here(monkeypatch, short):
     """Runs in this process: the processes of their own are tested with `interleaved`."""
 
-    def interleaved(runs, *, blocks, **_):
+    def interleaved(arms, blocks, run, *, first=0, **_):
         return [
-            {**run(), "arm": arm, "block": block, "position": place}
-            for block in range(blocks)
-            for place, (arm, run) in enumerate(runs.items())
+            {**work(), "arm": arm, "block": block, "position": place}
+            for block in range(first, first + blocks)
+            for place, (arm, work) in enumerate(arms.items())
         ]
 
     monkeypatch.setattr(attention, "interleaved", interleaved)
 
 
+def test_the_judged_cell_is_not_beside_itself_and_weights_are_made_once_by_precision():
+    grid = {"lengths": [512, 4096], "batches": [1], "dtypes": ["bfloat16", "float32"]}
+    judged, beside = attention.cells(Attention(**grid))
+    assert judged == {"": Cell(4096, 1, "float32")}
+    assert list(beside) == [".L512-B1-bfloat16", ".L4096-B1-bfloat16", ".L512-B1-float32"]
+
+
 def test_cells_blocks_and_replicates(here):
-    table = attention.observe(SMALL, **SETTINGS)
+    table = attention.observe(SMALL, SETTINGS, RUN)
     assert set(table["arm"]) == set(ARMS)
     seconds = table[table["metric"] == "decode_seconds"]
     assert set(seconds["block"]) == {"block-00", "block-01"} and set(seconds["replicate"]) == {0, 1}
@@ -136,18 +146,18 @@ def test_cells_blocks_and_replicates(here):
 
 def test_a_long_step_is_not_repeated(here, monkeypatch):
     monkeypatch.setattr(attention, "ENOUGH", 1e-9)
-    table = attention.observe(SMALL, **SETTINGS | {"beside": [], "repetitions": 9})
+    table = attention.observe(SMALL, SETTINGS.model_copy(update={"repetitions": 9}), RUN)
     assert table["replicate"].max() == 0
 
 
 def test_another_result_is_not_timed(here, monkeypatch):
     monkeypatch.setattr(attention, "TOLERANCE", -1)
     with pytest.raises(ValueError, match=r"arm .* differs from transformers' layer"):
-        attention.observe(SMALL, **SETTINGS)
+        attention.observe(SMALL, SETTINGS, RUN)
 
 
 @pytest.mark.slow
-def test_processes_of_their_own():
-    table = attention.observe(SMALL, **SETTINGS)
+def test_processes_of_their_own(short):
+    table = attention.observe(SMALL, SETTINGS, RUN)
     places = table[table["metric"] == "position"].groupby("block")["value"]
     assert set(places.sum()) == {10.0}

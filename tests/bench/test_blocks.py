@@ -5,11 +5,13 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 from kensho.bench.blocks import interleaved, observed
+from kensho.bench.run import Run
 
-SETTINGS = {"seed": 1, "threads": 1, "progress": lambda _: None}
+RUN = Run(Path(), threads=1, seed=1)
 CALLS = []
 
 
@@ -29,7 +31,7 @@ def die() -> dict:
 def test_the_order_is_random_seeded_and_complete():
     def order(seed):
         runs = {"a": dict, "b": dict}
-        return [r["arm"] for r in interleaved(runs, blocks=12, **{**SETTINGS, "seed": seed})]
+        return [r["arm"] for r in interleaved(runs, 12, RUN._replace(seed=seed))]
 
     first = order(1)
     assert first == order(1) and first != order(2)
@@ -37,11 +39,12 @@ def test_the_order_is_random_seeded_and_complete():
 
 
 def test_each_run_has_a_process_of_its_own():
-    results = interleaved({"a": where, "b": where}, blocks=3, **SETTINGS)
+    results = interleaved({"a": where, "b": where}, 3, RUN, first=5)
     assert len({result["process"] for result in results}) == 6
     assert {result["calls"] for result in results} == {1}
     assert {result["threads"] for result in results} == {"1"}
     assert [result["position"] for result in results] == [0, 1] * 3
+    assert [result["block"] for result in results] == [5, 5, 6, 6, 7, 7]
 
 
 @pytest.mark.parametrize(
@@ -54,25 +57,30 @@ def test_each_run_has_a_process_of_its_own():
 )
 def test_a_run_that_fails_is_named(run, said):
     with pytest.raises(RuntimeError, match=said):
-        interleaved({"x": run}, blocks=1, timeout=5, **SETTINGS)
+        interleaved({"x": run}, 1, RUN, timeout=5)
 
 
 def test_a_script_that_starts_runs_is_not_run_again(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from functools import partial\n"
+        "from pathlib import Path\n"
         "from kensho.bench.blocks import interleaved\n"
+        "from kensho.bench.run import Run\n"
         "print('started')\n"
-        "interleaved({'a': partial(dict, x=1)}, blocks=2, seed=1, threads=1)\n"
+        "interleaved({'a': partial(dict, x=1)}, 2, Run(Path()))\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert done.stdout == "started\n"
 
 
 def test_results_become_observations():
-    results = [{"arm": "a", "block": 3, "position": 1, "wall_seconds": 0.5, "scores": [1]}]
+    results = [{"wall_seconds": 0.5, "wall_seconds.B4": [1, 2], "scores": [1]}]
+    results = [{**result, "arm": "a", "block": 3, "position": 1} for result in results]
     table = observed("speed", results, {"wall_seconds": "s"})
     assert table[["arm", "block", "metric", "value", "unit"]].values.tolist() == [
         ["a", "block-03", "wall_seconds", 0.5, "s"],
+        ["a", "block-03", "wall_seconds.B4", 1.0, "s"],
+        ["a", "block-03", "wall_seconds.B4", 2.0, "s"],
         ["a", "block-03", "position", 1.0, "place in block"],
     ]

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from kensho.bench import gemm
+from kensho.bench.run import Run
+from kensho.bench.settings import Gemm
 from kensho.models import cards as architecture
 from kensho.models import hardware
 
@@ -27,7 +29,7 @@ def python(*arguments, **environment):
 
 
 def test_shapes_are_squares_and_projections_once_each():
-    found = gemm.shapes(CARDS, squares=[64], models=["llama-2-70b", "llama-2-70b"], rows=16)
+    found = gemm.shapes(CARDS, Gemm(squares=[64], models=["llama-2-70b"], rows=16))
     assert found == [
         (64, 64, 64),
         (16, 8192, 8192),
@@ -38,8 +40,8 @@ def test_shapes_are_squares_and_projections_once_each():
 
 
 def test_a_model_of_another_kind_is_named():
-    with pytest.raises(ValueError, match="card 'japanese-gpt-1b': config lacks hidden_size"):
-        gemm.shapes(CARDS, squares=[], models=["japanese-gpt-1b"], rows=16)
+    with pytest.raises(ValueError, match="card 'japanese-gpt-1b': hidden_size is None"):
+        gemm.shapes(CARDS, Gemm(models=["japanese-gpt-1b"]))
 
 
 def test_rocm_crosses_library_and_tuning():
@@ -56,11 +58,12 @@ def test_rocm_crosses_library_and_tuning():
 
 OBSERVE = """
 import json
+from pathlib import Path
 from kensho.bench import gemm
-frame, device = gemm.observe(
-    "none", [(32, 48, 64)], dtypes=["float16", "bfloat16", "float8"], known=[],
-    blocks=2, seed=1, threads=1, min_seconds=0.001,
-)
+from kensho.bench.run import Run, as_settings
+dtypes = ["float16", "bfloat16", "float8"]
+settings = as_settings({"dtypes": dtypes, "blocks": 2, "min_seconds": 0.001})
+frame, device = gemm.observe("none", [(32, 48, 64)], [], settings, Run(Path(), seed=1))
 print(json.dumps({"rows": frame.to_dict("records"), "device": device}))
 """
 
@@ -96,7 +99,7 @@ def test_the_peak_is_shared_by_precision_where_a_card_knows_it():
         for dtype in ("bfloat16", "float8")
     ]
     result = {"timed": timed, "arm": "hipblaslt", "block": 0, "position": 1}
-    rows = {row["metric"]: row["value"] for row in gemm._rows(result, HARDWARE["mi300x"])}
+    rows = {row.metric: row.value for row in gemm._rows(result, HARDWARE["mi300x"])}
     assert rows["share_of_peak"] == pytest.approx(200 / 1307.4)
     assert rows["float8_share_of_peak"] == pytest.approx(200 / 2614.9)
 
@@ -104,9 +107,11 @@ def test_the_peak_is_shared_by_precision_where_a_card_knows_it():
 @pytest.mark.parametrize(("arm", "outside"), [("cublas", "1"), ("cublaslt", "0")])
 def test_an_arm_reaches_torch_whatever_the_environment_was(arm, outside):
     code = (
+        "from pathlib import Path\n"
         "from kensho.bench import gemm\n"
-        f"settings = gemm.arms('cuda')[{arm!r}]\n"
-        "print(gemm.run_arm(settings, [], 'none', 1, 0.1, 0)['library'])"
+        "from kensho.bench.run import Run\n"
+        f"variables = gemm.arms('cuda')[{arm!r}]\n"
+        "print(gemm.run_arm(variables, [], 'none', 0.1, Run(Path()))['library'])"
     )
     done = python("-c", code, TORCH_BLAS_PREFER_CUBLASLT=outside, TORCH_BLAS_PREFER_HIPBLASLT="1")
     assert done.stdout.strip() == arm, done.stderr
@@ -114,7 +119,7 @@ def test_an_arm_reaches_torch_whatever_the_environment_was(arm, outside):
 
 def test_an_environment_set_too_late_is_refused():
     with pytest.raises(RuntimeError, match="torch was loaded before"):
-        gemm.run_arm({}, [], "none", 1, 0.1, 0)
+        gemm.run_arm({}, [], "none", 0.1, Run(Path()))
 
 
 def test_a_wrong_product_is_refused(monkeypatch):
@@ -125,7 +130,6 @@ def test_a_wrong_product_is_refused(monkeypatch):
 
 
 def test_only_an_mi300x_is_at_scope():
-    run = {"dtypes": ["float16"], "blocks": 10, "threads": 1, "seed": 0}
     for accelerator, card, tier in [
         ("rocm", "mi300x", "at-scope"),
         ("rocm", "mi250x", "reference"),
@@ -133,7 +137,7 @@ def test_only_an_mi300x_is_at_scope():
         ("rocm", None, "reference"),
     ]:
         device = {"name": "x", "compute_units": 1, "card": card}
-        assert gemm.conditions(accelerator, device, **run)["tier"] == tier
+        assert gemm.conditions(accelerator, device, Gemm(), Run(Path()))["tier"] == tier
 
 
 def test_by_hand_without_an_accelerator_it_says_why_in_one_line(tmp_path):

@@ -1,10 +1,12 @@
+from pathlib import Path
 from typing import get_args
 
 import pandas as pd
 import pytest
 import torch
 from kensho.bench import inference, inference_gguf
-from kensho.bench.settings import Inference, InferenceArm
+from kensho.bench.run import Run
+from kensho.bench.settings import Cell, Inference, InferenceArm
 from transformers import AutoModelForCausalLM
 
 PROMPT = [2 + (7 * i) % 90 for i in range(24)]
@@ -15,7 +17,12 @@ TEST = pd.DataFrame(
         "ja": ["犬は一日中寝ている。", "猫がマットにいる。"],
     }
 )
-SIZES = {"beside": [(2, 64)], "new_tokens": 10, "items": 2, "blocks": 2, "blocks_beside": 1}
+SIZES = {"new_tokens": 10, "items": 2, "blocks": 2, "blocks_beside": 1}
+
+
+def observe(model, folder, arms, batch):
+    settings = Inference(arms=arms, beside=[Cell(batch=batch, length=64)], **SIZES)
+    return inference.observe(model, None, TEST, settings, Run(folder, threads=1, seed=1))
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +82,7 @@ def test_formats_round_the_layers_and_nothing_else(block_model, arm, tmp_path):
 
 @pytest.mark.slow
 def test_observe_gives_speeds_by_block_and_losses_by_sentence(tiny_model, tmp_path):
-    table = inference.observe(
-        tiny_model, TEST, tmp_path, arms=["fp32", "fp32-prefix"], seed=1, threads=1, **SIZES
-    )
+    table = observe(tiny_model, tmp_path, ["fp32", "fp32-prefix"], 2)
     speeds = table[table["metric"].isin(inference.UNITS)]
     assert set(speeds["block"]) == {"block-00", "block-01", "block-02"}
     beside = table[table["metric"] == "tokens_per_second.B2-L64"]
@@ -89,8 +94,7 @@ def test_observe_gives_speeds_by_block_and_losses_by_sentence(tiny_model, tmp_pa
 
 def test_text_that_does_not_fill_the_prompts_is_refused(tiny_model, tmp_path):
     with pytest.raises(ValueError, match="261 tokens; the cells need 640"):
-        sizes = {**SIZES, "beside": [(10, 64)]}
-        inference.observe(tiny_model, TEST, tmp_path, arms=["fp32"], seed=1, threads=1, **sizes)
+        observe(tiny_model, tmp_path, ["fp32"], 10)
 
 
 def test_another_answer_of_the_same_weights_is_refused():
@@ -113,7 +117,7 @@ def test_an_arm_that_cannot_run_says_what_to_do(tmp_path, monkeypatch):
 
 def test_settings_name_the_arms_and_conditions_those_left_out():
     assert set(get_args(InferenceArm)) == set(inference.ARMS)
-    assert Inference().arms == inference.DEFAULT
-    found = inference.conditions(arms=inference.DEFAULT, beside=[(4, 128)], seed=1, threads=2)
+    settings = Inference(beside=[Cell(batch=4, length=128)])
+    found = inference.conditions(settings, Run(Path(), threads=2, seed=1))
     assert found["tier"] == "reduced" and "gguf-q4_k_m" in found["fallbacks"][0]
     assert found["own"]["cells_beside"] == ["B4-L128"] and found["seeds"] == [1]

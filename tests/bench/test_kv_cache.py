@@ -2,15 +2,16 @@ from pathlib import Path
 
 import pytest
 from kensho.bench import kv_cache
+from kensho.bench.settings import KVCache
 from kensho.models import cards as architecture
 
 CARDS = architecture.load(Path(__file__).parents[2] / "resources" / "architectures.yaml")
-GRID = {"lengths": [512, 1024], "batches": [1, 2], "dtypes": ["float16"], "measured_lengths": []}
+GRID = KVCache(lengths=[512, 1024], batches=[1, 2], dtypes=["float16"], measured_lengths=[8])
 
 
 @pytest.fixture(scope="module")
 def observed():
-    return kv_cache.observe(CARDS, **{**GRID, "measured_lengths": [8]})
+    return kv_cache.observe(CARDS, GRID)[0]
 
 
 def bytes_of(table, arm, block):

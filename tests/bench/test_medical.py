@@ -2,7 +2,9 @@ import pandas as pd
 import pytest
 import torch
 from kensho.bench import medical
-from kensho.jlce import harness
+from kensho.bench.run import Run
+from kensho.bench.settings import Medical
+from kensho.evaluate import harness
 from kensho.models.reference import Reference
 from kensho.train.methods import lora
 from kensho.train.run import Training
@@ -34,7 +36,7 @@ def files(tmp_path):
 
 
 def test_training_and_evaluation_ask_in_the_same_words(files):
-    items, _ = medical.read_items(files, max_characters=80)
+    items, _ = medical.read_items(files, 80)
     first = items.iloc[1]
     assert first["prompt"].endswith("の検査\nA. 甲\nB. 乙\nC. 丙\nD. 丁\n答え：")
     assert (first["id"], first["completion"], first["label"]) == ("anatomy-2", " B", 1)
@@ -48,10 +50,10 @@ def test_what_is_left_out_is_counted(tmp_path):
         ["腎臓はいくつあるか", "一", "二", "三", "四", "B"],
     ]
     path = write(tmp_path / "a.csv", rows)
-    items, dropped = medical.read_items({"anatomy": path}, max_characters=53)
+    items, dropped = medical.read_items({"anatomy": path}, 53)
     assert items["id"].tolist() == ["anatomy-1", "anatomy-4"]
     assert dropped == {"too long": 1, "near-duplicates": 1}
-    assert len(medical.read_items({"anatomy": path}, max_characters=54)[0]) == 3
+    assert len(medical.read_items({"anatomy": path}, 54)[0]) == 3
 
 
 @pytest.mark.parametrize(
@@ -60,11 +62,11 @@ def test_what_is_left_out_is_counted(tmp_path):
 def test_a_row_that_is_no_question_is_refused(tmp_path, row):
     path = write(tmp_path / "a.csv", [row])
     with pytest.raises(ValueError, match="a row is not a question"):
-        medical.read_items({"anatomy": path}, max_characters=80)
+        medical.read_items({"anatomy": path}, 80)
 
 
 def test_no_item_is_in_both_halves_and_each_subject_is_in_both(files):
-    items, _ = medical.read_items(files, max_characters=80)
+    items, _ = medical.read_items(files, 80)
     trained, asked = medical.halves(items, seed=1)
     assert sorted([*trained["id"], *asked["id"]]) == sorted(items["id"])
     assert trained["subject"].value_counts().to_dict() == {"anatomy": 6, "virology": 5}
@@ -112,23 +114,13 @@ def test_an_adapter_learns_on_a_quantised_base_as_on_its_values(block_model, tmp
 
 
 def test_every_arm_answers_the_same_items(block_model, tmp_path, files):
+    settings = Medical(
+        **{"items": 8, "max_characters": 80, "seeds": [1, 2], "rank": 4, "learning_rate": 1e-2},
+        **{"steps": 3, "batch_size": 2, "max_length": 256, "evaluated_at_once": 4},
+    )
+    run = Run(tmp_path, threads=1, seed=0, left_out={"nutrition": "absent"})
     observed, described = medical.split_and_observe(
-        block_model,
-        files,
-        work=tmp_path,
-        items=8,
-        max_characters=80,
-        seeds=[1, 2],
-        dtype=torch.float32,
-        rank=4,
-        learning_rate=1e-2,
-        steps=3,
-        batch_size=2,
-        max_length=256,
-        evaluated_at_once=4,
-        seed=0,
-        threads=1,
-        left_out=["nutrition: absent"],
+        block_model, files, torch.float32, settings, run
     )
     answers = observed[observed["metric"] == "accuracy"]
     assert answers["value"].isin([0, 1]).all()
@@ -143,14 +135,14 @@ def test_every_arm_answers_the_same_items(block_model, tmp_path, files):
     assert described["items"] == {
         "to train on": 11, "asked": 8, "too long": 0, "near-duplicates": 0
     }  # fmt: skip
-    assert described["fallbacks"] == ["nutrition: absent"]
+    assert described["fallbacks"] == ["nutrition left out: absent"]
     assert not list(tmp_path.glob("tmp*"))
 
 
 def test_the_answer_is_the_letter_with_the_highest_likelihood(tiny_model, files):
     from kensho.models.loading import load
 
-    items, _ = medical.read_items(files, max_characters=80)
+    items, _ = medical.read_items(files, 80)
     model, tokenizer = load(tiny_model, torch.float32)
     logs = harness.run(
         model, tokenizer, [harness.task("jmmlu", items.head(3))], batch_size=2, seed=0

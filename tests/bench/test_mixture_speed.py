@@ -3,12 +3,15 @@ from pathlib import Path
 import pytest
 import torch
 from kensho.bench import mixture_flops, mixture_speed
+from kensho.bench.run import Run
+from kensho.bench.settings import MixtureSpeed
 from kensho.models import cards as architecture
 
 CARDS = architecture.load(Path(__file__).parents[2] / "resources" / "architectures.yaml")
 CARD = CARDS[mixture_flops.MIXTURE]
 DENSE = {"num_local_experts": 1, "num_experts_per_tok": 1}
-RUN = {"dtype": "float32", "prompt": 8, "new_tokens": 2, "threads": 1, "seed": 3}
+SETTINGS = MixtureSpeed(dtype="float32", prompt=8, new_tokens=2, blocks=2)
+RUN = Run(Path(), threads=1, seed=3)
 
 
 def test_a_reduced_mixture_keeps_its_proportions():
@@ -40,7 +43,7 @@ def test_a_hidden_size_without_whole_groups_of_heads_is_refused():
 @pytest.fixture(scope="module")
 def observed():
     card = mixture_speed.reduced(CARD, hidden_size=512, layers=1)
-    return mixture_speed.observe(card, blocks=2, **RUN)
+    return mixture_speed.observe(card, SETTINGS, RUN)
 
 
 def test_every_arm_is_timed_in_every_block(observed):
@@ -81,11 +84,10 @@ def test_a_router_that_sends_all_one_way_is_seen():
 
 
 def test_real_dimensions_are_a_reference_and_others_reduced():
-    settings = {**RUN, "blocks": 2}
     for hidden, layers, tier in (
         (4096, 32, "reference"),
         (4096, 8, "reduced"),
         (512, 32, "reduced"),
     ):
         card = mixture_speed.reduced(CARD, hidden_size=hidden, layers=layers)
-        assert mixture_speed.conditions(card, full=CARD, **settings)["tier"] == tier
+        assert mixture_speed.conditions(card, CARD, SETTINGS, RUN)["tier"] == tier

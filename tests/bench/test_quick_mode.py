@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kensho.bench import quick_mode
+from kensho.bench.run import Run
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 TRAIN = pd.DataFrame({"en": ["Yes.", "No.", "Why?"], "ja": ["はい。", "いいえ。", "なぜ？"]})
@@ -47,7 +48,7 @@ def test_quick_gives_the_answers_of_plain_and_reads_the_shared_text_once(tiny_mo
 def test_observe_runs_every_arm_in_every_block(tiny_model, tmp_path):
     work = tmp_path / "work.json"
     work.write_text(json.dumps(make()))
-    table = quick_mode.observe(tiny_model, work, blocks=2, seed=1, threads=1)
+    table = quick_mode.observe(tiny_model, work, 2, Run(tmp_path, threads=1, seed=1))
     seconds = table[table["metric"] == "wall_seconds"]
     assert len(seconds) == 4
     assert set(seconds.groupby("block")["arm"].nunique()) == {2}
@@ -58,7 +59,7 @@ def test_observe_runs_every_arm_in_every_block(tiny_model, tmp_path):
 def test_different_answers_are_no_speed_up(tiny_model, tmp_path, monkeypatch):
     scores = {"plain": [[-1.0, -2.0]], "quick": [[-1.0, -2.1]]}
 
-    def fake(runs, **_):
+    def fake(runs, *_, **__):
         return [
             {
                 "arm": arm,
@@ -73,4 +74,4 @@ def test_different_answers_are_no_speed_up(tiny_model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(quick_mode, "interleaved", fake)
     with pytest.raises(ValueError, match="different results"):
-        quick_mode.observe(tiny_model, tmp_path / "w.json", blocks=1, seed=1, threads=1)
+        quick_mode.observe(tiny_model, tmp_path / "w.json", 1, Run(tmp_path))

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import torch
 from kensho.bench import selftest
+from kensho.bench.run import Run
 from kensho.stats.selftest import verdicts
 from torch.overrides import TorchFunctionMode
 
@@ -34,7 +37,7 @@ def test_a_biased_or_blind_harness_is_told():
 
 def test_the_slowed_arm_really_does_a_tenth_more():
     assert selftest.STEPS["slowed"] == pytest.approx(1.1 * selftest.STEPS["work"])
-    table = selftest.observe(blocks=1, seed=3, threads=1)
+    table = selftest.observe(1, Run(Path(), threads=1, seed=3))
     assert set(table["arm"]) == set(selftest.STEPS)
     assert set(table["metric"]) >= {"wall_seconds", "warmup_seconds"}
 

@@ -1,8 +1,11 @@
 from itertools import product
+from pathlib import Path
 
 import pytest
 from kensho.bench import tokenisation
+from kensho.bench.run import Run
 from kensho.bench.segmentation.programs import PROGRAMS
+from kensho.bench.settings import Tokenisation
 from kensho.files import read_json, write_json
 
 SENTENCES = [
@@ -13,13 +16,16 @@ SENTENCES = [
         ["読む。", "買った。", "見ました。"],
     )
 ]
-GIVEN = {"sentences": 16, "dictionary": 10, "line_characters": 20, "cost": 1.0, "seed": 0}
+SETTINGS = Tokenisation(
+    sentences=16, dictionary=10, line_characters=20, cost=1.0, blocks=2, seconds=0.01
+)
+RUN = Run(Path(), seed=3)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("segmentation")
-    tokenisation.prepare([*SENTENCES, "空 白"], ["友達は猫を見た。"], folder, gold=None, **GIVEN)
+    tokenisation.prepare([*SENTENCES, "空 白"], ["友達は猫を見た。"], None, folder, SETTINGS, 0)
     return folder
 
 
@@ -41,7 +47,7 @@ def test_the_timed_text_is_neither_taught_nor_in_the_dictionary(folder):
 
 
 def test_observe_times_each_program_in_fresh_processes(folder, few):
-    table = tokenisation.observe(folder, blocks=2, seconds=0.01, seed=3)
+    table = tokenisation.observe(folder, SETTINGS, RUN)
     speed = table[table["metric"] == "characters_per_second"]
     assert speed.groupby("arm").size().to_dict() == dict.fromkeys(few, 2)
     wall = table[table["metric"] == "wall_seconds"]["value"]
@@ -64,7 +70,7 @@ def test_a_program_that_cuts_otherwise_is_no_faster_one(folder, few, tmp_path):
     record["evaluation"]["held-out-unidic"]["found"] = [["友", "達は猫を見た。"]]
     write_json(tmp_path / "record.json", record)
     with pytest.raises(ValueError, match="vaporetto-words cuts only"):
-        tokenisation.observe(tmp_path, blocks=1, seconds=0.001, seed=0)
+        tokenisation.observe(tmp_path, SETTINGS, RUN)
 
 
 def test_programs_of_other_counts_are_refused(folder):
@@ -74,7 +80,7 @@ def test_programs_of_other_counts_are_refused(folder):
 
 
 def test_conditions_name_the_tier_of_each_arm_and_what_is_left_out(folder, few):
-    found = tokenisation.conditions(folder, blocks=1, seconds=0.1, seed=0)
+    found = tokenisation.conditions(folder, SETTINGS, RUN)
     tiers = {arm: given["tier"] for arm, given in found.items()}
     assert tiers["vaporetto"] == tiers["kytea-words"] == "reduced"
     assert tiers["mecab"] == tiers["fugashi"] == "at-scope"

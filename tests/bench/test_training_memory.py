@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 from kensho.bench import training_memory
-from kensho.bench.memory_arms import MEASURED
+from kensho.bench.run import Run
+from kensho.bench.settings import Cell, TrainingMemory
 from kensho.models.cards import Card
 
 TINY = Card(
@@ -15,15 +18,16 @@ TINY = Card(
     source="test",
     remark="",
 )
-SETTINGS = {
-    **{"adapted": "tiny", "full": "tiny", "largest_length": 128, "seed": 1, "threads": 1},
-    **{"limit_bytes": 60_000_000, "cells": [(2, 16)], "blocks": 2},
-}
+RUN = Run(Path(), threads=1, seed=1)
 
 
 def observe(**changes):
-    given = {**SETTINGS, "arms": ["lora-r8-qv", "full"], "largest": [], **changes}
-    return training_memory.observe({"tiny": TINY}, **given)
+    settings = TrainingMemory(
+        **{"adapted": "tiny", "full": "tiny", "limit_bytes": 60_000_000, "largest": []},
+        **{"cells": [Cell(batch=2, length=16)], **changes},
+    )
+    models = training_memory.Models("tiny", "tiny")
+    return training_memory.observe({"tiny": TINY}, models, settings, RUN)
 
 
 def test_measured_stands_beside_planned():
@@ -67,8 +71,8 @@ def test_search_ends_at_the_boundary(start, most):
 
 def test_evidence_of_a_small_model_is_reduced():
     def tier(adapted, full):
-        given = {"arms": list(MEASURED), "blocks": 3, "threads": 1, "seed": 0}
-        return training_memory.conditions(adapted=adapted, full=full, **given)["tier"]
+        models = training_memory.Models(adapted, full)
+        return training_memory.conditions(models, TrainingMemory(), RUN)["tier"]
 
     assert tier("smollm2-135m", "smollm2-135m") == "reduced"
     assert tier("llama-2-7b", "open-calm-1b") == "reference"

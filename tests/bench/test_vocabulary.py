@@ -3,6 +3,8 @@ import json
 import pytest
 import torch
 from kensho.bench import vocabulary
+from kensho.bench.run import Run
+from kensho.bench.settings import Vocabulary
 from kensho.models.vocabulary import expand_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -66,12 +68,9 @@ def test_observe_gives_both_parts_of_the_product(tiny_model, expanded, tmp_path)
     table = vocabulary.observe(
         {"base": tiny_model, "expanded": expanded},
         sentences,
-        dtype=torch.float32,
-        new_tokens=3,
-        scored=2,
-        blocks=2,
-        seed=1,
-        threads=1,
+        torch.float32,
+        Vocabulary(new_tokens=3, scored=2, blocks=2),
+        Run(tmp_path, threads=1, seed=1),
     )
     cells = table.pivot(index=["block", "arm"], columns="metric", values="value")
     assert len(cells) == 4 and set(cells.columns) == {*vocabulary.UNITS, "position"}

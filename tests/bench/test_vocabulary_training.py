@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 import torch
 from kensho.bench import vocabulary_training
+from kensho.bench.run import Run
+from kensho.bench.settings import VocabularyTraining
 from kensho.data.prompt import completion, prompt
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -32,20 +34,13 @@ def test_likelihood_per_character_is_that_of_the_answers_alone(tiny_model):
 def test_both_arms_are_trained_with_every_seed(tiny_model, tmp_path):
     path = tmp_path / "pairs.csv"
     PAIRS.to_csv(path, index=False)
-    table = vocabulary_training.observe(
-        {"base": tiny_model, "expanded": tiny_model},
-        path,
-        path,
-        work=tmp_path,
-        seeds=[1, 2],
-        threads=1,
-        dtype=torch.float32,
-        items=4,
-        steps=3,
-        batch_size=2,
-        max_length=64,
-        learning_rate=1e-2,
+    inputs = {"base": tiny_model, "expanded": tiny_model, "train": path, "test": path}
+    settings = VocabularyTraining(
+        **{"seeds": [1, 2], "items": 4, "steps": 3, "batch_size": 2},
+        **{"max_length": 64, "learning_rate": 1e-2},
     )
+    run = Run(tmp_path, threads=1)
+    table = vocabulary_training.observe(inputs, torch.float32, settings, run)
     cells = table.pivot(index=["block", "arm"], columns="metric", values="value")
     assert cells.index.tolist() == [
         (block, arm) for block in ("block-00", "block-01") for arm in ("base", "expanded")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from kensho.jlce import catalogue, harness, items, prepare, readers, run
+from kensho.evaluate import harness
+from kensho.jlce import catalogue, items, prepare, readers, run
 from kensho.jlce.lm import KenshoLM
 from kensho.models.loading import load
 from lm_eval.api.model import LM

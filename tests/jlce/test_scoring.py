@@ -54,12 +54,6 @@ def test_the_last_number_is_the_answer():
     assert scoring.last_number("わかりません") is None
 
 
-def test_thinking_is_cut_and_counted():
-    assert scoring.without_thinking("<think>2+2</think>\n4") == ("4", 18)
-    assert scoring.without_thinking("<think>2+2=4 なので") == ("", 16)
-    assert scoring.without_thinking("4") == ("4", 0)
-
-
 def test_spans_and_labels():
     gold = ["庭で", "白い", "猫が", "寝ている。"]
     assert scoring.f1(set(scoring.spans(gold)), set(scoring.spans(gold))) == 1

@@ -72,7 +72,7 @@ def touched(*paths):
     return lambda folder: [os.utime(folder / path) for path in paths]
 
 
-TASKS = "workflow/kensho/jlce/tasks"
+TASKS, JLCE = "workflow/kensho/evaluate/tasks", "workflow/kensho/jlce/tasks/jlce"
 EDITS = {
     "a claim's tolerance": (
         text("config/claims/main.yaml", "region: [1.818, 2.2]", "region: [1.8, 2.25]"),
@@ -83,7 +83,10 @@ EDITS = {
         setting("augmentation/synonyms/probability", 0.4),
         {"augment_technique": 1, **AUGMENTED},
     ),
-    "one prompt of JLCE": (text(f"{TASKS}/jlce/nli.yaml", "答え：", "答えは"), ASKED_AGAIN),
+    "one prompt of JLCE": (
+        text(f"{JLCE}/nli.yaml", "答え：", "答えは"),
+        ASKED_AGAIN,
+    ),
     "one prompt of the evaluation": (
         text(f"{TASKS}/tatoeba_en_ja.yaml", "Japanese:", "日本語："),
         {
@@ -93,7 +96,10 @@ EDITS = {
             **REPORTED,
         },
     ),
-    "a prompt that is not asked": (text(f"{TASKS}/jlce/nli_2.yaml", "答え：", "答えは"), {}),
+    "a prompt that is not asked": (
+        text(f"{JLCE}/nli_2.yaml", "答え：", "答えは"),
+        {},
+    ),
     "a prompt of another rule": (text(f"{TASKS}/jmmlu.yaml", '"{{prompt}}"', '"{{prompt}} "'), {}),
     "one technique's code": (
         text("workflow/kensho/augment/synonyms.py", "ATTEMPTS = 3", "ATTEMPTS = 4"),

@@ -1,7 +1,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kensho.bench.run import Run
+from kensho.bench.run import Run, as_settings
 from kensho.fallback import lowered
 from kensho.observations import environment, write
 from kensho.part import resolve
@@ -9,8 +9,8 @@ from kensho.run.job import job, paths
 from kensho.run.registration import registered
 
 with job(snakemake) as fallbacks, TemporaryDirectory(dir=snakemake.resources.tmpdir) as folder:
-    params = snakemake.params
-    claims = registered(params.experiment)
+    params, files = snakemake.params, paths(snakemake.input)
+    claims, settings = registered(params.experiment), as_settings(params.settings)
     run = Run(
         Path(folder),
         threads=snakemake.threads,
@@ -18,7 +18,6 @@ with job(snakemake) as fallbacks, TemporaryDirectory(dir=snakemake.resources.tmp
         left_out=params.left_out,
         retries_left=snakemake.resources.get("retries_left", 0),
     )
-    experiment = resolve(params.code_of)
-    for table, conditions in experiment(paths(snakemake.input), params.settings, run):
+    for table, conditions in resolve(params.code_of)(files, settings, run):
         made = {**environment(), **lowered(conditions, fallbacks, "reference")}
         write(f"results/benchmark_data/{params.experiment}", table, {**made, "registered": claims})

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from kensho.bench.catalogue import EXPERIMENTS, Context
-from kensho.bench.run import Run
+from kensho.bench.run import Run, as_settings
 from kensho.data import sources
 from kensho.models.hardware import detected
 from kensho.observations import environment, write
@@ -29,18 +29,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--base", default="smollm2-135m-instruct", help="model that is adapted")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        for path in observe(asked):
+        for path in observe(options):
             print("wrote", path)
     except (ValueError, OSError) as error:
         raise SystemExit(str(error)) from None
 
 
-def observe(asked: argparse.Namespace) -> list[Path]:
+def observe(options: argparse.Namespace) -> list[Path]:
     """Run the experiment and write its tables. Raises ValueError naming what is wrong."""
-    part = EXPERIMENTS[asked.name]
-    values = {key: yaml.safe_load(value) for key, value in map(_pair, asked.set)}
+    part = EXPERIMENTS[options.name]
+    values = {key: yaml.safe_load(value) for key, value in map(_pair, options.set)}
     try:
         settings = part.settings.model_validate(values)
     except ValidationError as error:
@@ -49,18 +49,18 @@ def observe(asked: argparse.Namespace) -> list[Path]:
     if faults:
         raise ValueError("\n".join(faults))
     kinds = {name: source.kind for name, source in known.items()}
-    context = Context(asked.base, detected(), kinds, frozenset(known), {})
-    inputs = dict(part.inputs(settings, context)) | dict(map(_pair, asked.input))
+    context = Context(options.base, detected(), kinds, frozenset(known), {})
+    inputs = dict(part.inputs(settings, context)) | dict(map(_pair, options.input))
     files = {
-        name: [*map(Path, found)] if isinstance(found, list) else Path(found)
-        for name, found in inputs.items()
+        name: [*map(Path, value)] if isinstance(value, list) else Path(value)
+        for name, value in inputs.items()
     }
-    own = settings.model_dump(include={*part.reads} if part.reads else None)
+    values = settings.model_dump(include=None if part.reads is None else {*part.reads})
     written = []
     with TemporaryDirectory() as folder:
-        run = Run(Path(folder), threads=asked.threads, seed=asked.seed)
-        for table, conditions in resolve(part.code)(files, own, run):
-            written += write(asked.output, table, {**environment(), **conditions})
+        run = Run(Path(folder), threads=options.threads, seed=options.seed)
+        for table, conditions in resolve(part.code)(files, as_settings(values), run):
+            written += write(options.output, table, {**environment(), **conditions})
     return written
 
 

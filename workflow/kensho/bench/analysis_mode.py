@@ -6,21 +6,27 @@ analysis mode sorts by length, fills batches of about equal numbers of tokens, a
 only where a translation stands.
 """
 
+from __future__ import annotations
+
 import json
 import time
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from torch.nn.functional import log_softmax
 
 from kensho.bench.quick_mode import timed_forms
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
 from kensho.files import write_json
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import AnalysisMode as Settings
 
 EXPERIMENT = "analysis_mode"
 BATCH_TOKENS = 512  # per batch, padding included
@@ -66,7 +72,9 @@ def score_analysis(model, sequences: Sequences) -> list[float]:
     for batch in batches([len(context) + len(target) for context, target in sequences]):
         longest = max(len(sequences[i][0]) + len(sequences[i][1]) for i in batch)
         ids = torch.zeros(len(batch), longest, dtype=torch.long)
-        rows, columns, targets = [], [], []
+        rows: list[int] = []
+        columns: list[int] = []
+        targets: list[int] = []
         for row, i in enumerate(batch):
             context, target = sequences[i]
             ids[row, : len(context) + len(target)] = torch.tensor(context + target)
@@ -76,8 +84,8 @@ def score_analysis(model, sequences: Sequences) -> list[float]:
         # padding stands behind every sentence, where causal attention does not look
         hidden = model.base_model(ids).last_hidden_state[rows, columns]
         steps = log_softmax(model.get_output_embeddings()(hidden).float(), dim=-1)
-        found = steps.gather(1, torch.tensor(targets)[:, None])[:, 0]
-        sums = torch.zeros(len(batch)).index_add_(0, torch.tensor(rows), found)
+        picked = steps.gather(1, torch.tensor(targets)[:, None])[:, 0]
+        sums = torch.zeros(len(batch)).index_add_(0, torch.tensor(rows), picked)
         for i, value in zip(batch, sums.tolist(), strict=True):
             scores[i] = value
     return scores
@@ -86,13 +94,13 @@ def score_analysis(model, sequences: Sequences) -> list[float]:
 FORMS = {"plain": score_plain, "analysis": score_analysis}
 
 
-def observe(model: Path, work: Path, *, blocks: int, seed: int, threads: int) -> pd.DataFrame:
+def observe(model: Path, work: Path, blocks: int, run: Run) -> pd.DataFrame:
     """Observation table: metric ``wall_seconds`` of each form and block (see quick_mode).
 
     ``work`` is a JSON list of sentences with ``en`` and ``ja``.
     """
-    runs = {form: partial(run_form, form, model, work, threads) for form in FORMS}
-    return timed_forms(EXPERIMENT, runs, blocks=blocks, seed=seed, threads=threads)
+    runs = {form: partial(run_form, form, model, work, run.threads) for form in FORMS}
+    return timed_forms(EXPERIMENT, runs, blocks, run)
 
 
 def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
@@ -111,7 +119,7 @@ def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
     return {**seconds, "scores": [[score] for score in scores]}
 
 
-def conditions(work: list[dict], *, blocks: int, threads: int, seed: int) -> dict:
+def conditions(work: list[dict], blocks: int, run: Run) -> dict:
     """What was run; the original's conditions are unknown, so the tier is ``reduced``."""
     return {
         "tier": "reduced",
@@ -119,9 +127,7 @@ def conditions(work: list[dict], *, blocks: int, threads: int, seed: int) -> dic
         "dtype": "float32",
         "batch": {"plain": "1 sentence", "analysis": f"{BATCH_TOKENS} tokens"},
         "items": len(work),
-        "blocks": blocks,
-        "threads": threads,
-        "seeds": [seed],
+        **run.timing(blocks),
         "warmup": "one sentence per process, recorded apart; loading is not timed",
         "fallbacks": [],
         "deviations": [
@@ -133,9 +139,8 @@ def conditions(work: list[dict], *, blocks: int, threads: int, seed: int) -> dic
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """Both arms, on held-out sentences."""
-    order = {"blocks": settings["blocks"], "seed": run.seed, "threads": run.threads}
-    drawn = read_table(inputs["test"]).sample(settings["items"], random_state=run.seed)
-    work = drawn[["en", "ja"]].to_dict("records")
-    write_json(run.folder / "work.json", work)
-    observed = observe(inputs["model"], run.folder / "work.json", **order)
-    return [(observed, conditions(work, **order))]
+    drawn = read_table(inputs["test"]).sample(settings.items, random_state=run.seed)
+    work, path = drawn[["en", "ja"]].to_dict("records"), run.folder / "work.json"
+    write_json(path, work)
+    table = observe(inputs["model"], path, settings.blocks, run)
+    return [(table, conditions(work, settings.blocks, run))]

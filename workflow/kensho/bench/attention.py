@@ -6,22 +6,27 @@ on the same weights. One cell (length, batch, dtype) is judged and observed in e
 others stand beside it, in blocks of their own, under metrics that carry the cell's name.
 """
 
+from __future__ import annotations
+
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
-from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pandas as pd
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.kv_cache import R1, closed_form_elements
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.models.attention import FORMS, Attention, build, hidden_states
 from kensho.models.cards import Card, load
 from kensho.models.loading import LAUNCHED, device
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import Attention as Settings
 
 EXPERIMENT = "attention"
 JUDGED = 4096, 1  # cached tokens and sequences of the judged cell (R-1.speed)
@@ -57,108 +62,102 @@ class Cell(NamedTuple):
         return f"L{self.length}-B{self.batch}-{self.dtype}"
 
 
-def observe(
-    card: Card,
-    *,
-    cell: Cell,
-    beside: Sequence[Cell],
-    blocks: int,
-    blocks_beside: int,
-    repetitions: int,
-    seed: int,
-    threads: int,
-) -> pd.DataFrame:
+def cells(settings: Settings) -> tuple[dict[str, Cell], dict[str, Cell]]:
+    """The judged cell and those beside it, by what their metrics' names end in."""
+    judged = Cell(*JUDGED, settings.dtype)
+    beside = [  # weights are made once by precision
+        Cell(length, batch, dtype)
+        for dtype in settings.dtypes
+        for length in settings.lengths
+        for batch in settings.batches
+    ]
+    return {"": judged}, {f".{cell}": cell for cell in beside if cell != judged}
+
+
+def observe(card: Card, settings: Settings, run: Run) -> pd.DataFrame:
     """Observation table of all arms; the metrics of UNITS, repetitions as replicates.
 
-    Metrics of ``cell`` bear these names alone, those of the cells ``beside`` it end in the cell's
-    name (`decode_seconds.L512-B1-float32`). Difference and operations are observed once.
+    Metrics of the judged cell bear these names alone, those of the cells beside it end in the
+    cell's name (`decode_seconds.L512-B1-float32`). Difference and operations are observed once.
     Raises ValueError if that exceeds the tolerance, RuntimeError for a run that fails.
     """
-    settings = {"seed": seed, "threads": threads, "preload": PRELOAD}
-
-    def rounds(run, times, first=0, **given):
-        runs = {arm: partial(run, arm, card, seed=seed, threads=threads, **given) for arm in ARMS}
-        results = interleaved(runs, blocks=times, **settings)
-        return [{**result, "block": first + result["block"]} for result in results]
-
-    checks = rounds(compared, 1)
+    judged, beside = cells(settings)
+    checks = interleaved(
+        {arm: partial(compared, arm, card, run) for arm in ARMS}, 1, run, preload=PRELOAD
+    )
     for check in checks:
+        del check["position"]  # what has no time has no place either
         if not check["difference"] <= TOLERANCE:
             raise ValueError(
                 f"{EXPERIMENT}: arm {check['arm']} differs from transformers' layer by "
                 f"{check['difference']:.2g} of the largest output (at most {TOLERANCE:g})"
             )
-    judged = {"": cell}
-    others = {f".{other}": other for other in beside if other != cell}
-    for check in checks:
-        for key, counted in (judged | others).items():
-            check["attention_flops" + key] = attention_flops(check["arm"], card, counted)
-    timed = rounds(decoded, blocks, cells=judged, repetitions=repetitions)
-    if others:
-        timed += rounds(decoded, blocks_beside, blocks, cells=others, repetitions=repetitions)
-    rows = [observed(EXPERIMENT, [result], _units(result)) for result in timed]
-    counts = observed(EXPERIMENT, checks, _units(checks[0]))
-    counts = counts[counts["metric"] != "position"]  # what has no time has no place either
-    return pd.concat([counts, *rows], ignore_index=True)
+        for ending, cell in (judged | beside).items():
+            check["attention_flops" + ending] = attention_flops(check["arm"], card, cell)
+
+    def timed(chosen: Mapping[str, Cell], blocks: int, first: int = 0) -> list[dict]:
+        runs = {a: partial(decoded, a, card, chosen, settings.repetitions, run) for a in ARMS}
+        return interleaved(runs, blocks, run, first=first, preload=PRELOAD)
+
+    results = timed(judged, settings.blocks)
+    if beside:
+        results += timed(beside, settings.blocks_beside, first=settings.blocks)
+    return observed(EXPERIMENT, [*checks, *results], UNITS)
 
 
-def _units(result: dict) -> dict[str, str]:
-    return {name: UNITS[name.split(".")[0]] for name in result if name.split(".")[0] in UNITS}
-
-
-def compared(arm: str, card: Card, *, seed: int, threads: int, tokens: int = 16) -> dict:
+def compared(arm: str, card: Card, run: Run, tokens: int = 16) -> dict:
     """Deviation of an arm from transformers' layer on the same weights, decoding a 16th token."""
-    torch.set_num_threads(threads)
-    where = {"dtype": torch.float32, "device": device()}
-    layer = build(arm, card, seed=seed, **where)
-    hidden = hidden_states(tokens, layer.config, **where)
+    torch.set_num_threads(run.threads)
+    layer = build(arm, card, seed=run.seed, dtype=torch.float32, device=device())
+    hidden = hidden_states(tokens, layer.config, dtype=torch.float32, device=device())
     rope = layer.rope(torch.arange(tokens, device=device()), hidden)
     with torch.inference_mode():
         theirs = layer.reference(hidden, rope)
         cache = layer.filled(hidden[:, :-1], 1, tokens)
-        last = tuple(factor[:, -1:] for factor in rope)
+        cosine, sine = rope
+        last = cosine[:, -1:], sine[:, -1:]
         ours = layer.decode(hidden[:, -1:], last, cache)
     return {"difference": float((ours - theirs).abs().max() / theirs.abs().max())}
 
 
 @torch.inference_mode()
 def decoded(
-    arm: str,
-    card: Card,
-    *,
-    cells: dict[str, Cell],
-    repetitions: int,
-    seed: int,
-    threads: int,
+    arm: str, card: Card, cells: Mapping[str, Cell], repetitions: int, run: Run
 ) -> dict[str, float | list[float]]:
-    """One process: the metrics of UNITS for each cell, under their names with the cell's key."""
-    torch.set_num_threads(threads)
-    layer, found = None, {}
-    for key, cell in cells.items():
-        where = {"dtype": getattr(torch, cell.dtype), "device": device()}
-        if layer is None or layer.layer.o_proj.weight.dtype != where["dtype"]:
+    """One process: the metrics of UNITS for each cell, under their names with the cell's ending."""
+    torch.set_num_threads(run.threads)
+    layer: Attention | None = None
+    metrics: dict[str, float | list[float]] = {}
+    for ending, cell in cells.items():
+        dtype = getattr(torch, cell.dtype)
+        if layer is None or _output(layer).weight.dtype != dtype:
             layer = None  # frees the weights of the other precision first
-            layer = build(arm, card, seed=seed, **where)
-        metrics = _cell(arm, card, layer, cell, repetitions, where)
-        found |= {name + key: value for name, value in metrics.items()}
-    return found
+            layer = build(arm, card, seed=run.seed, dtype=dtype, device=device())
+        timed = _timed(arm, card, layer, cell, repetitions)
+        metrics |= {name + ending: value for name, value in timed.items()}
+    return metrics
 
 
-def _cell(arm, card, layer: Attention, cell: Cell, repetitions: int, where: dict) -> dict:
-    states = hidden_states(DISTINCT + cell.batch, layer.config, **where)
+def _output(layer: Attention) -> nn.Linear:
+    return cast(nn.Linear, layer.layer.o_proj)
+
+
+def _timed(arm: str, card: Card, layer: Attention, cell: Cell, repetitions: int) -> dict:
+    dtype = getattr(torch, cell.dtype)
+    states = hidden_states(DISTINCT + cell.batch, layer.config, dtype=dtype, device=device())
     cache = layer.filled(states[:, :DISTINCT], cell.batch, cell.length)
     hidden = states[0, DISTINCT:, None]
-    rope = layer.rope(torch.tensor([cell.length - 1], device=where["device"]), hidden)
+    rope = layer.rope(torch.tensor([cell.length - 1], device=device()), hidden)
     warmup, _ = seconds(layer, hidden, rope, cache)
     times: list[tuple[float, float]] = []
     while len(times) < repetitions and sum(whole for whole, _ in times) < ENOUGH:
         times.append(seconds(layer, hidden, rope, cache))
     kept = sum(entries.nbytes for entries in cache)
     elements = closed_form_elements("mla" if arm.startswith("mla") else arm, {R1: card})
-    if kept != (formula := elements * cell.length * cell.batch * where["dtype"].itemsize):
+    if kept != (formula := elements * cell.length * cell.batch * dtype.itemsize):
         raise ValueError(f"{arm}, {cell}: {kept} bytes in the cache, by formula {formula}")
     query, _ = layer.project(hidden, rope)
-    output = layer.layer.o_proj.in_features * cell.batch * where["dtype"].itemsize
+    output = _output(layer).in_features * cell.batch * dtype.itemsize
     read = sum(weight.nbytes for weight in layer.core_weights())
     touched = kept + query.nbytes + output + read  # each once: what no implementation can avoid
     return {
@@ -218,9 +217,9 @@ def closed_form_flops(arm: str, card: Card, cell: Cell) -> int:
     rank + rope and rank elements of every cached token; the expanded form projects every cached
     token. DeepSeek-V2, arXiv 2405.04434, section 2.1.
     """
-    r1, (length, batch, _) = card.config, cell
-    heads, value, rank = (r1[k] for k in ("num_attention_heads", "v_head_dim", "kv_lora_rank"))
-    nope, rope = r1["qk_nope_head_dim"], r1["qk_rope_head_dim"]
+    length, batch, _ = cell
+    heads, value = card.size("num_attention_heads"), card.size("v_head_dim")
+    rank, nope, rope = map(card.size, ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim"))
     per_head = {
         "mla-latent": rank * (nope + value) + length * (2 * rank + rope),
         "mla-expanded": length * (rank * (nope + value) + nope + rope + value),
@@ -231,30 +230,20 @@ def closed_form_flops(arm: str, card: Card, cell: Cell) -> int:
     return 2 * batch * heads * per_head[arm]
 
 
-def conditions(
-    *,
-    cell: Cell,
-    beside: Sequence[Cell],
-    blocks: int,
-    blocks_beside: int,
-    repetitions: int,
-    seed: int,
-    threads: int,
-) -> dict:
+def conditions(settings: Settings, run: Run) -> dict:
     """Real dimensions and one layer with random weights: tier ``reference``."""
+    judged, beside = cells(settings)
     return {
         "tier": "reference",
-        "dtype": cell.dtype,
+        "dtype": settings.dtype,
         "device": device(),
         "own": {
-            "cell": cell._asdict(),
-            "beside": [str(other) for other in beside if other != cell],
-            "blocks_beside": blocks_beside,
-            "repetitions": f"{repetitions}, fewer once they have taken {ENOUGH:g} s",
+            "cell": judged[""]._asdict(),
+            "beside": [str(cell) for cell in beside.values()],
+            "blocks_beside": settings.blocks_beside,
+            "repetitions": f"{settings.repetitions}, fewer once they have taken {ENOUGH:g} s",
         },
-        "blocks": blocks,
-        "threads": threads,
-        "seeds": [seed],
+        **run.timing(settings.blocks),
         "warmup": "the first decoding step of each cell in each process, recorded apart",
         "fallbacks": [],
         "deviations": [
@@ -268,14 +257,6 @@ def conditions(
     }
 
 
-def planned(*, dtype, lengths, batches, dtypes, **run) -> dict:
-    """Settings of `observe`: the judged cell in ``dtype``, the grid length x batch x dtype."""
-    beside = [Cell(*c) for c in product(lengths, batches, dtypes)]
-    beside.sort(key=lambda other: dtypes.index(other.dtype))  # weights are made once by precision
-    return {"cell": Cell(*JUDGED, dtype), "beside": beside, **run}
-
-
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """All arms, in the judged cell and in those beside it."""
-    cells = planned(**settings, seed=run.seed, threads=run.threads)
-    return [(observe(load(inputs["cards"])[R1], **cells), conditions(**cells))]
+    return [(observe(load(inputs["cards"])[R1], settings, run), conditions(settings, run))]

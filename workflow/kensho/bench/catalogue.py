@@ -1,11 +1,12 @@
 """The experiments, and what is prepared for them: one entry here and one module each.
 
-The code of an experiment is called with its inputs, its settings as plain values and a
+The code of an experiment is called with its inputs, its settings as attributes and a
 :class:`kensho.bench.run.Run`; it returns observation tables with their conditions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import GenericAlias
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, create_model
@@ -164,8 +165,8 @@ PREPARATIONS = Catalogue(
     ),
 )
 
-_ALL = {"cores": "all"}
-_TIMED = Needs(**_ALL, accelerator=True, minutes=60)
+_TIMED = Needs(cores="all", accelerator=True, minutes=60)
+_LARGE = replace(_TIMED, memory_mb=8000)
 
 EXPERIMENTS = Catalogue(
     "experiment",
@@ -197,7 +198,7 @@ EXPERIMENTS = Catalogue(
             title="R-8: an evaluation stage in its plain and its quick form, interleaved",
             code="kensho.bench.quick_mode:experiment",
             settings=settings.QuickMode,
-            needs=Needs(**_ALL, minutes=60),
+            needs=Needs(cores="all", minutes=60),
             inputs=_model("train", "test"),
             arms=_always("plain", "quick"),
         ),
@@ -206,7 +207,7 @@ EXPERIMENTS = Catalogue(
             title="R-8: scoring held-out sentences in plain form and in analysis mode, interleaved",
             code="kensho.bench.analysis_mode:experiment",
             settings=settings.AnalysisMode,
-            needs=Needs(**_ALL, minutes=60),
+            needs=Needs(cores="all", minutes=60),
             inputs=_model("test"),
             arms=_always("plain", "analysis"),
         ),
@@ -215,7 +216,7 @@ EXPERIMENTS = Catalogue(
             title="R-1: one decoding step of a layer of R1's dimensions, by form of attention",
             code="kensho.bench.attention:experiment",
             settings=settings.Attention,
-            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=30),
+            needs=replace(_LARGE, minutes=30),
             inputs=_cards,
             arms=_always("mla-latent", "mla-expanded", "mha", "gqa-8", "mqa"),
         ),
@@ -224,7 +225,7 @@ EXPERIMENTS = Catalogue(
             title="R-5, F-10: memory of training steps, planned, traced and measured",
             code="kensho.bench.training_memory:experiment",
             settings=settings.TrainingMemory,
-            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=60),
+            needs=_LARGE,
             inputs=_cards,
             arms=lambda own, context: [
                 *own.arms,
@@ -240,7 +241,7 @@ EXPERIMENTS = Catalogue(
             settings=settings.Tokenisation,
             reads=("blocks", "seconds"),
             # it uses one core, and wants the others idle
-            needs=Needs(**_ALL, environment="tokenisation", minutes=30),
+            needs=Needs(cores="all", environment="tokenisation", minutes=30),
             inputs=lambda own, context: {
                 **PREPARATIONS["segmentation_model"].outputs,
                 "dictionary": _record("sudachidict-core"),
@@ -275,7 +276,7 @@ EXPERIMENTS = Catalogue(
             title="R-3: tokens per second and memory of a mixture and of dense models, interleaved",
             code="kensho.bench.mixture_speed:experiment",
             settings=settings.MixtureSpeed,
-            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=60),
+            needs=_LARGE,
             inputs=_cards,
             arms=_always("mixture", "dense-total", "dense-active"),
         ),
@@ -284,7 +285,7 @@ EXPERIMENTS = Catalogue(
             title="R-4: matrix products with each library and TunableOp setting, interleaved",
             code="kensho.bench.gemm:experiment",
             settings=settings.Gemm,
-            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=60),
+            needs=_LARGE,
             inputs=lambda own, context: {
                 "cards": "resources/architectures.yaml",
                 "hardware": "resources/hardware.yaml",
@@ -301,8 +302,8 @@ EXPERIMENTS = Catalogue(
             title="R-6: medical questions asked of a base, of it in NF4, and of adapters over that",
             code="kensho.bench.medical:experiment",
             settings=settings.Medical,
-            files=("jlce/tasks/jmmlu.yaml",),
-            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=60),
+            files=("evaluate/tasks/jmmlu.yaml",),
+            needs=_LARGE,
             inputs=_medical_inputs,
             arms=lambda own, context: (
                 ["base", "base-nf4", "qlora"] if _used(own.subjects, context) else []
@@ -317,7 +318,7 @@ EXPERIMENTS = Catalogue(
             title="F-1, F-2, C-4.size: bytes of the weights in storage formats",
             code="kensho.bench.quantised_bytes:experiment",
             seeded=False,
-            needs=Needs(**_ALL, memory_mb=8000),
+            needs=Needs(cores="all", memory_mb=8000),
             inputs=lambda own, context: {
                 **_cards(own, context),
                 "files": [_record(name) for name in _used(["gemma-3-270m"], context)],
@@ -351,7 +352,7 @@ EXPERIMENTS = Catalogue(
             code="kensho.bench.vocabulary_training:experiment",
             settings=settings.VocabularyTraining,
             seeded=False,  # its seeds are settings
-            needs=Needs(**_ALL, accelerator=True, memory_mb=8000, minutes=60),
+            needs=_LARGE,
             inputs=_vocabularies("train", "test"),
             arms=_always("base", "expanded"),
         ),
@@ -371,19 +372,16 @@ EXPERIMENTS = Catalogue(
     ),
 )
 
-Bench = create_model(
-    "Bench",
-    __base__=Section,
-    main=(
-        list[Literal[tuple(EXPERIMENTS)]],
-        Field(
-            ["kv_cache", "lora_parameters"],
-            description="part of the main job; the target `benchmark` runs every experiment",
-        ),
-    ),
+_MAIN = Field(
+    ["kv_cache", "lora_parameters"],
+    description="part of the main job; the target `benchmark` runs every experiment",
+)
+_FIELDS: dict[str, Any] = {
+    "main": (GenericAlias(list, Literal[tuple(EXPERIMENTS)]), _MAIN),
     **{
         name: (part.settings, Field(part.settings(), description=part.title))
         for name, part in EXPERIMENTS.items()
         if part.settings is not NoSettings
     },
-)
+}
+Bench = create_model("Bench", __base__=Section, **_FIELDS)

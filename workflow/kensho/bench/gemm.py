@@ -5,19 +5,25 @@ process that sets it first: this module imports torch nowhere but inside a run. 
 harness compares cuBLAS with cuBLASLt: a reference for the harness, never evidence on R-4.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from kensho.bench.blocks import interleaved
-from kensho.bench.run import Inputs, Observed, Run, Settings
-from kensho.models import cards as architecture
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.models import hardware
-from kensho.observations import environment, table
+from kensho.models.cards import Card, load
+from kensho.observations import Row, environment, table
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import Gemm as Settings
 
 EXPERIMENT = "gemm"
 NOT_HERE = (
@@ -42,56 +48,47 @@ def arms(accelerator: str) -> dict[str, dict[str, str]]:
             "cublas": {"TORCH_BLAS_PREFER_CUBLASLT": "0"},
             "cublaslt": {"TORCH_BLAS_PREFER_CUBLASLT": "1"},
         }
-    found = {}
+    variables = {}
     for name, prefer in (("rocblas", "0"), ("hipblaslt", "1")):
-        chosen = {"TORCH_BLAS_PREFER_HIPBLASLT": prefer}
-        found[name] = {**chosen, "PYTORCH_TUNABLEOP_ENABLED": "0"}
-        found[f"{name}-tuned"] = {
-            **chosen,
+        library = {"TORCH_BLAS_PREFER_HIPBLASLT": prefer}
+        variables[name] = {**library, "PYTORCH_TUNABLEOP_ENABLED": "0"}
+        variables[f"{name}-tuned"] = {
+            **library,
             "PYTORCH_TUNABLEOP_ENABLED": "1",
             "PYTORCH_TUNABLEOP_TUNING": "1",
             "PYTORCH_TUNABLEOP_ROCBLAS_ENABLED": str(1 - int(prefer)),
             "PYTORCH_TUNABLEOP_HIPBLASLT_ENABLED": prefer,
         }
-    return found
+    return variables
 
 
-def shapes(
-    cards: Mapping[str, architecture.Card], *, squares: list[int], models: list[str], rows: int
-) -> list[Shape]:
+def shapes(cards: Mapping[str, Card], settings: Settings) -> list[Shape]:
     """Squares, and the projections of each model for ``rows`` tokens, each shape once.
 
     Raises ValueError for a model without the dimensions of a plain transformer layer.
     """
-    found = [(size, size, size) for size in squares]
-    for name in models:
-        sizes = cards[name].config
-        try:
-            hidden, feed_forward = sizes["hidden_size"], sizes["intermediate_size"]
-            heads, kv_heads = sizes["num_attention_heads"], sizes["num_key_value_heads"]
-        except KeyError as missing:
-            raise ValueError(f"card '{name}': config lacks {missing.args[0]}") from None
-        width = sizes.get("head_dim", hidden // heads)
-        found += [
+    rows = settings.rows
+    products = [(size, size, size) for size in settings.squares]
+    for card in (cards[name] for name in settings.models):
+        hidden, feed_forward = card.size("hidden_size"), card.size("intermediate_size")
+        heads, kv_heads = card.size("num_attention_heads"), card.size("num_key_value_heads")
+        width = card.size("head_dim") if "head_dim" in card.config else hidden // heads
+        products += [
             (rows, heads * width, hidden),  # queries
             (rows, kv_heads * width, hidden),  # keys and values
             (rows, hidden, heads * width),  # output
             (rows, feed_forward, hidden),  # gate and up
             (rows, hidden, feed_forward),  # down
         ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(products))
 
 
 def observe(
     accelerator: str,
-    wanted: Iterable[Shape],
-    *,
-    dtypes: list[str],
+    shapes: Iterable[Shape],
     known: Iterable[hardware.Hardware],
-    blocks: int,
-    seed: int,
-    threads: int,
-    min_seconds: float,
+    settings: Settings,
+    run: Run,
 ) -> tuple[pd.DataFrame, dict]:
     """Observation table, and the device with what it left out.
 
@@ -102,13 +99,13 @@ def observe(
     Raises ValueError for wrong products or a library other than the arm's, RuntimeError as
     :func:`kensho.bench.blocks.interleaved` does.
     """
-    cells = [(shape, dtype) for shape in wanted for dtype in dtypes]
+    cells: list[tuple[Shape, str]] = [(one, dtype) for one in shapes for dtype in settings.dtypes]
     runs = {
-        arm: partial(run_arm, settings, cells, accelerator, threads, min_seconds, seed)
-        for arm, settings in arms(accelerator).items()
+        arm: partial(run_arm, variables, cells, accelerator, settings.min_seconds, run)
+        for arm, variables in arms(accelerator).items()
     }
     # nothing is preloaded: the server must not have torch before a run sets its environment
-    results = interleaved(runs, blocks=blocks, seed=seed, threads=threads)
+    results = interleaved(runs, settings.blocks, run)
     device = results[0]["device"]
     card = hardware.find(known, device["name"], device["compute_units"])
     rows = [row for result in results for row in _rows(result, card)]
@@ -116,12 +113,11 @@ def observe(
 
 
 def run_arm(
-    settings: Mapping[str, str],
+    variables: Mapping[str, str],
     cells: list[tuple[Shape, str]],
     accelerator: str,
-    threads: int,
     min_seconds: float,
-    seed: int,
+    run: Run,
 ) -> dict:
     """One process: set the environment, load torch, then warm up and time each cell."""
     if "torch" in sys.modules:
@@ -130,17 +126,17 @@ def run_arm(
         if name.startswith(("TORCH_BLAS_PREFER_", "PYTORCH_TUNABLEOP_")):
             del os.environ[name]
     # tuned choices are of this process: the next one tunes anew
-    os.environ.update(PYTORCH_TUNABLEOP_FILENAME=f"{os.devnull}/tuned.csv", **settings)
+    os.environ.update(PYTORCH_TUNABLEOP_FILENAME=f"{os.devnull}/tuned.csv", **variables)
     import torch
     from torch.utils.benchmark import Timer
 
     library = _library(torch)
-    prefer = [value for name, value in settings.items() if name.startswith("TORCH_BLAS_PREFER")]
+    prefer = [value for name, value in variables.items() if name.startswith("TORCH_BLAS_PREFER")]
     if prefer and ("lt" in library) != (prefer[0] == "1"):
-        raise ValueError(f"torch prefers {library} in spite of {dict(settings)}")
+        raise ValueError(f"torch prefers {library} in spite of {dict(variables)}")
     place = "cpu" if accelerator == "none" else "cuda"
-    torch.set_num_threads(threads)
-    torch.manual_seed(seed)
+    torch.set_num_threads(run.threads)
+    torch.manual_seed(run.seed)
     float8 = _float8(torch) if place == "cuda" and "lt" in library else None
     timed = []
     for shape, dtype in cells:
@@ -148,7 +144,7 @@ def run_arm(
             continue
         kind = float8 if dtype == "float8" else getattr(torch, dtype)
         product, warmup = _checked_product(torch, shape, kind, place)
-        timer = Timer("product()", globals={"product": product}, num_threads=threads)
+        timer = Timer("product()", globals={"product": product}, num_threads=run.threads)
         seconds = timer.blocked_autorange(min_run_time=min_seconds).median
         timed.append({"shape": shape, "dtype": dtype, "seconds": seconds, "warmup": warmup})
     return {"timed": timed, "device": _device(torch, place), "library": library}
@@ -172,8 +168,8 @@ def _float8(torch):
 def _device(torch, place: str) -> dict:
     if place == "cpu":
         return {"name": "cpu", "compute_units": 0}
-    found = torch.cuda.get_device_properties(0)
-    return {"name": torch.cuda.get_device_name(0), "compute_units": found.multi_processor_count}
+    units = torch.cuda.get_device_properties(0).multi_processor_count
+    return {"name": torch.cuda.get_device_name(0), "compute_units": units}
 
 
 def _checked_product(torch, shape: Shape, dtype, place: str):
@@ -202,15 +198,16 @@ def _checked_product(torch, shape: Shape, dtype, place: str):
 
         exact = left[:16].float() @ right.float().t()
         began = time.perf_counter()
-        found = product()[:16].float().cpu()  # waits for the accelerator
+        output = product()[:16].float().cpu()  # waits for the accelerator
         warmup = time.perf_counter() - began
-        error = float((found - exact.cpu()).norm() / exact.norm())
+        error = float((output - exact.cpu()).norm() / exact.norm())
     if not error < TOLERANCE:
         raise ValueError(f"{m} x {n} x {k}, {dtype}: relative error {error:.3g}")
     return product, warmup
 
 
-def _rows(result: Mapping, card: hardware.Hardware | None):
+def _rows(result: Mapping, card: hardware.Hardware | None) -> Iterator[Row]:
+    arm, process = result["arm"], result["block"]
     for cell in result["timed"]:
         m, n, k = cell["shape"]
         peak = card.peak_tflops(cell["dtype"]) if card else None
@@ -224,24 +221,13 @@ def _rows(result: Mapping, card: hardware.Hardware | None):
             values.append(("share_of_peak", tflops / peak, "share"))
         prefix = "float8_" if cell["dtype"] == "float8" else ""
         for metric, value, unit in values:
-            yield _row(result, f"m{m}-n{n}-k{k}-{cell['dtype']}", prefix + metric, value, unit)
-    process = f"process-{result['block']:02d}"
-    yield _row(result, process, "position", result["position"], "place in block")
+            block = f"m{m}-n{n}-k{k}-{cell['dtype']}"
+            yield Row(EXPERIMENT, arm, block, process, prefix + metric, value, unit)
+    place = ("position", result["position"], "place in block")
+    yield Row(EXPERIMENT, arm, f"process-{process:02d}", process, *place)
 
 
-def _row(result: Mapping, block: str, metric: str, value: float, unit: str) -> dict:
-    return {
-        "experiment": EXPERIMENT,
-        "arm": result["arm"],
-        "block": block,
-        "replicate": result["block"],
-        "metric": metric,
-        "value": value,
-        "unit": unit,
-    }
-
-
-def conditions(accelerator: str, device: Mapping, **settings) -> dict:
+def conditions(accelerator: str, device: Mapping, settings: Settings, run: Run) -> dict:
     """Tier ``at-scope`` on an MI300X with ROCm; any other device is a reference."""
     at_scope = accelerator == "rocm" and device["card"] == "mi300x"
     variables = environment().get("rocm_variables", {})  # but for the one that each arm sets
@@ -249,12 +235,10 @@ def conditions(accelerator: str, device: Mapping, **settings) -> dict:
     left_out = [] if device["card"] else [f"no card for {device['name']}: no share of the peak"]
     return {
         "tier": "at-scope" if at_scope else "reference",
-        "dtype": settings["dtypes"],
+        "dtype": settings.dtypes,
         "device": dict(device),
         "own": {"arms": arms(accelerator)},
-        "blocks": settings["blocks"],
-        "threads": settings["threads"],
-        "seeds": [settings["seed"]],
+        **run.timing(settings.blocks),
         "warmup": "one call of each cell in each process, tuning included, recorded apart",
         "fallbacks": left_out,
         "deviations": [
@@ -270,9 +254,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     accelerator = hardware.detected()
     if accelerator == "none":
         raise ValueError(NOT_HERE)
-    timed = {**settings, "seed": run.seed, "threads": run.threads}
-    picked = {key: timed.pop(key) for key in ("squares", "models", "rows")}
-    wanted = shapes(architecture.load(inputs["cards"]), **picked)
+    products = shapes(load(inputs["cards"]), settings)
     known = hardware.load(inputs["hardware"]).values()
-    observed, device = observe(accelerator, wanted, known=known, **timed)
-    return [(observed, conditions(accelerator, device, **timed))]
+    table, device = observe(accelerator, products, known, settings, run)
+    return [(table, conditions(accelerator, device, settings, run))]

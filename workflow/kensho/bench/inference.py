@@ -5,12 +5,15 @@ with a cached prefix, or with tokens drafted from the prompt. What a format cost
 scored on held-out sentences, one at a time, and paired by sentence.
 """
 
+from __future__ import annotations
+
 import gc
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
@@ -25,21 +28,23 @@ from transformers import (
 
 from kensho.bench import inference_gguf
 from kensho.bench.blocks import interleaved, observed
-from kensho.bench.inference_gguf import Answer, Cell
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.inference_gguf import Answer
+from kensho.bench.run import Cell, Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
 from kensho.models.loading import LAUNCHED, device
-from kensho.observations import table
+from kensho.observations import Row, table
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 
+if TYPE_CHECKING:
+    from kensho.bench.settings import Inference as Settings
+
 EXPERIMENT = "inference"
-WEIGHTS = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.float32, "nf4": None}
+WEIGHTS = ("fp32", "bf16", "int8", "nf4")  # arms that differ in the format of their weights
 SAME = ("fp32", "fp32-lookup", "fp32-prefix")  # arms that must give the same answers
 ARMS = (*WEIGHTS, *SAME[1:], *inference_gguf.FORMATS)
-DEFAULT = ["fp32", "fp32-lookup", "fp32-prefix", "int8", "nf4"]
 UNJUDGED = ["nf4"]  # arms whose speed no claim reads: timed in the blocks of the cells beside
-LENGTH = 128  # tokens of the judged prompt (I-1 to I-3)
+JUDGED = Cell(1, 128)  # (I-1 to I-3)
 OWN_TOKENS = 16  # of a prompt, behind the prefix that requests share
 DRAFTED = 4  # tokens taken from the prompt at a time
 UNITS = {
@@ -58,54 +63,36 @@ PRELOAD = [
 
 
 def observe(
-    model: Path,
-    test: pd.DataFrame,
-    work: Path,
-    *,
-    arms: Sequence[str],
-    beside: Sequence[Cell],
-    new_tokens: int,
-    items: int,
-    blocks: int,
-    blocks_beside: int,
-    seed: int,
-    threads: int,
-    gguf: Path | None = None,
+    model: Path, gguf: Path | None, test: pd.DataFrame, settings: Settings, run: Run
 ) -> pd.DataFrame:
-    """Observation table of the arms; a cell is batch and length of the prompts in tokens.
+    """Observation table of the arms, whose prompts are the beginning of ``test`` (en).
 
-    Metrics of UNITS for one prompt of LENGTH tokens; those of the cells ``beside`` end in the
-    cell's name (`tokens_per_second.B4-L128`); arms that draft or run in llama.cpp take batch 1
-    only. Blocks ``item-<id>`` hold ``nll_per_character_en`` and ``_ja`` of the first ``items``
-    sentences of ``test``. Models are converted in the folder ``work``. Raises ValueError if an arm
-    lacks what it needs, if the text is too short, or if arms that must agree answer differently.
+    Metrics of UNITS for the judged cell; those of the cells beside it end in the cell's name
+    (`tokens_per_second.B4-L128`); arms that draft or run in llama.cpp take batch 1 only. Blocks
+    ``item-<id>`` hold ``nll_per_character_en`` and ``_ja`` of the first sentences of ``test``.
+    Models are converted in the run's folder. Raises ValueError if an arm lacks what it needs, if
+    the text is too short, or if arms that must agree answer differently.
     """
-    folders = prepare(model, work, arms, gguf, threads)
+    arms: list[str] = [*settings.arms]
+    folders = prepare(model, run.folder, arms, gguf, run.threads)
     tokenizer = AutoTokenizer.from_pretrained(model)
     text = tokenizer(" ".join(test["en"]), add_special_tokens=False)["input_ids"]
-    judged = {"": (1, LENGTH)}
-    others = {f".{name(other)}": other for other in beside}
-    needed = max(batch * length for batch, length in (judged | others).values())
+    judged, beside = {"": JUDGED}, {f".{cell}": cell for cell in _beside(settings)}
+    needed = max(batch * length for batch, length in (judged | beside).values())
     if len(text) < needed:
         raise ValueError(f"the held-out text has {len(text)} tokens; the cells need {needed}")
-    order = {"seed": seed, "threads": threads, "preload": PRELOAD}
-    given = {"text": text, "new_tokens": new_tokens, "threads": threads}
 
-    def timed(
-        timed_arms: Sequence[str], times: int, cells: Mapping[str, Cell], first: int = 0
-    ) -> list[dict]:
-        runs = {a: partial(run_arm, a, folders[a], cells=cells, **given) for a in timed_arms}
-        results = interleaved(runs, blocks=times, **order) if runs else []
-        return [{**result, "block": first + result["block"]} for result in results]
+    def timed(arms: Sequence[str], blocks: int, cells: Mapping, first: int = 0) -> list[dict]:
+        rest = text, cells, settings.new_tokens, run.threads
+        runs = {arm: partial(run_arm, arm, folders[arm], *rest) for arm in arms}
+        return interleaved(runs, blocks, run, first=first, preload=PRELOAD) if runs else []
 
-    results = timed([arm for arm in arms if arm not in UNJUDGED], blocks, judged)
-    results += timed([arm for arm in arms if arm in UNJUDGED], blocks_beside, judged)
-    if others:
-        results += timed(arms, blocks_beside, others, blocks)
+    results = timed([arm for arm in arms if arm not in UNJUDGED], settings.blocks, judged)
+    results += timed([arm for arm in arms if arm in UNJUDGED], settings.blocks_beside, judged)
+    if beside:
+        results += timed(arms, settings.blocks_beside, beside, first=settings.blocks)
     _agree(results)
-    speeds = [observed(EXPERIMENT, [result], _units(result)) for result in results]
-    asked = [arm for arm in arms if arm not in SAME[1:]]
-    chosen = test.head(items)
+    chosen = test.head(settings.items)
     sentences = {
         language: [
             [tokenizer.bos_token_id, *tokenizer(one, add_special_tokens=False)["input_ids"]]
@@ -113,22 +100,27 @@ def observe(
         ]
         for language in ("en", "ja")
     }
-    runs = {arm: partial(score_arm, arm, folders[arm], sentences, threads) for arm in asked}
-    losses = table(
-        {
-            "experiment": EXPERIMENT,
-            "arm": result["arm"],
-            "block": f"item-{row.id}",
-            "replicate": 0,
-            "metric": f"nll_per_character_{language}",
-            "value": result[language][position] / len(getattr(row, language)),
-            "unit": "nat/character",
-        }
-        for result in interleaved(runs, blocks=1, **order)
-        for language in sentences
-        for position, row in enumerate(chosen.itertuples())
-    )
-    return pd.concat([*speeds, losses], ignore_index=True)
+    runs = {
+        arm: partial(score_arm, arm, folders[arm], sentences, run.threads)
+        for arm in arms
+        if arm not in SAME[1:]
+    }
+    rows = []
+    for result in interleaved(runs, 1, run, preload=PRELOAD):
+        for language in sentences:
+            metric = f"nll_per_character_{language}"
+            texts = zip(chosen["id"], chosen[language], result[language], strict=True)
+            for id, text, nll in texts:
+                value = nll / len(text)
+                block = f"item-{id}"
+                rows.append(
+                    Row(EXPERIMENT, result["arm"], block, 0, metric, value, "nat/character")
+                )
+    return pd.concat([observed(EXPERIMENT, results, UNITS), table(rows)], ignore_index=True)
+
+
+def _beside(settings: Settings) -> list[Cell]:
+    return [Cell(cell.batch, cell.length) for cell in settings.beside]
 
 
 def prepare(
@@ -162,7 +154,7 @@ def load(arm: str, folder: Path):
         return _from_folder(folder, torch.float16, quantization_config=config)
     if arm == "nf4":
         return _from_folder(folder, torch.float32)
-    model = _from_folder(folder, WEIGHTS.get(arm, torch.float32))
+    model = _from_folder(folder, torch.bfloat16 if arm == "bf16" else torch.float32)
     if arm == "int8":
         layers = {torch.nn.Linear}  # of the body: the output layer stays, as in the other arms
         torch.ao.quantization.quantize_dynamic(model.model, layers, inplace=True)
@@ -177,7 +169,6 @@ def _from_folder(folder: Path, dtype: torch.dtype, **more):
 def run_arm(
     arm: str,
     folder: Path,
-    *,
     text: list[int],
     cells: Mapping[str, Cell],
     new_tokens: int,
@@ -195,16 +186,16 @@ def run_arm(
     reset_peak()  # what serving takes, not what converting took
     began = now()
     respond(model, [text[: 2 * OWN_TOKENS]], 3)
-    found = {"warmup_seconds": now() - began, "answers": {}}
+    metrics, answers = {"warmup_seconds": now() - began}, {}
     for ending, (batch, length) in cells.items():
         if batch > 1 and (arm == "fp32-lookup" or arm in inference_gguf.FORMATS):
             continue
         prompts = [text[row * length : (row + 1) * length] for row in range(batch)]
-        given = respond(model, prompts, new_tokens)
-        found["answers"][ending] = given.tokens
-        found[f"first_token_seconds{ending}"] = given.first_token_seconds
-        found[f"tokens_per_second{ending}"] = given.tokens_per_second
-    return {**found, "peak_memory_bytes": peak_bytes() - before}
+        answered = respond(model, prompts, new_tokens)
+        answers[ending] = answered.tokens
+        metrics[f"first_token_seconds{ending}"] = answered.first_token_seconds
+        metrics[f"tokens_per_second{ending}"] = answered.tokens_per_second
+    return {**metrics, "peak_memory_bytes": peak_bytes() - before, "answers": answers}
 
 
 @torch.inference_mode()
@@ -233,7 +224,7 @@ def answer(arm: str, model, prompts: list[list[int]], new_tokens: int) -> Answer
         stopping_criteria=StoppingCriteriaList([marks]),
         **more,
     )
-    (first, after_first), (last, after_last) = marks.found[0], marks.found[-1]
+    (first, after_first), (last, after_last) = marks.seen[0], marks.seen[-1]
     steps = len(prompts) * (after_last - after_first)
     return Answer(first - began, steps / (last - first), whole[:, ids.shape[1] :].tolist())
 
@@ -241,11 +232,11 @@ def answer(arm: str, model, prompts: list[list[int]], new_tokens: int) -> Answer
 class _Marks(StoppingCriteria):
     """When the answer had how many tokens; stops nothing."""
 
-    def __init__(self):
-        self.found: list[tuple[float, int]] = []
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, int]] = []
 
     def __call__(self, input_ids, scores, **_):
-        self.found.append((now(), input_ids.shape[1]))
+        self.seen.append((now(), input_ids.shape[1]))
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
@@ -258,7 +249,7 @@ def score_arm(arm: str, folder: Path, sentences: Mapping[str, list], threads: in
         score = inference_gguf.nll
     else:
         model, score = load(arm, folder), nll
-    return {key: [score(model, ids) for ids in found] for key, found in sentences.items()}
+    return {key: [score(model, ids) for ids in encoded] for key, encoded in sentences.items()}
 
 
 @torch.inference_mode()
@@ -271,11 +262,6 @@ def nll(model, ids: list[int]) -> float:
     return float(cross_entropy(model(row[None]).logits[0, :-1].float(), row[1:], reduction="sum"))
 
 
-def name(cell: Cell) -> str:
-    """Name of a cell in the metrics."""
-    return f"B{cell[0]}-L{cell[1]}"
-
-
 def now() -> float:
     """Seconds, the accelerator's queue included."""
     if torch.cuda.is_available():
@@ -285,7 +271,7 @@ def now() -> float:
 
 def _agree(results: Sequence[Mapping]) -> None:
     """Refuse answers that differ where only the way to them may."""
-    expected = {}
+    expected: dict[str, list] = {}
     for result in (result for result in results if result["arm"] in SAME):
         for cell, tokens in result["answers"].items():
             if expected.setdefault(cell, tokens) != tokens:
@@ -295,14 +281,9 @@ def _agree(results: Sequence[Mapping]) -> None:
                 )
 
 
-def _units(result: Mapping) -> dict[str, str]:
-    stems = {key: UNITS.get(key.split(".")[0]) for key in result}
-    return {key: unit for key, unit in stems.items() if unit}
-
-
-def conditions(*, arms: Sequence[str], beside: Sequence[Cell], **sizes) -> dict:
+def conditions(settings: Settings, run: Run) -> dict:
     """What was run; a small model stands for those that the sources serve: ``reduced``."""
-    left_out = [arm for arm in ARMS if arm not in arms]
+    left_out = [arm for arm in ARMS if arm not in settings.arms]
     absent = "" if find_spec("llama_cpp") else " (gguf arms need llama-cpp-python, not installed)"
     accelerated = torch.cuda.is_available()
     return {
@@ -311,14 +292,15 @@ def conditions(*, arms: Sequence[str], beside: Sequence[Cell], **sizes) -> dict:
         "device": device(),
         "own": {
             "int8": "LLM.int8 (bitsandbytes)" if accelerated else "torch, dynamic activations",
-            "cell": name((1, LENGTH)),
-            "cells_beside": [name(other) for other in beside],
+            "cell": str(JUDGED),
+            "cells_beside": [str(cell) for cell in _beside(settings)],
             "drafted_tokens": DRAFTED,
             "own_tokens_behind_prefix": OWN_TOKENS,
-            **{key: size for key, size in sizes.items() if key not in ("seed", "threads")},
+            "new_tokens": settings.new_tokens,
+            "blocks_beside": settings.blocks_beside,
         },
-        "threads": sizes["threads"],
-        "seeds": [sizes["seed"]],
+        "items": settings.items,
+        **run.timing(settings.blocks),
         "warmup": "one short answer per process, recorded apart; loading is not timed",
         "fallbacks": [f"arms left out: {', '.join(left_out)}{absent}"] if left_out else [],
         "deviations": [
@@ -333,12 +315,10 @@ def conditions(*, arms: Sequence[str], beside: Sequence[Cell], **sizes) -> dict:
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """The arms of the settings, on held-out sentences."""
-    beside = [(cell["batch"], cell["length"]) for cell in settings["beside"]]
-    timed = {**settings, "beside": beside, "seed": run.seed, "threads": run.threads}
     file = None
-    if set(inference_gguf.FORMATS) & set(timed["arms"]):
+    if set(inference_gguf.FORMATS) & set(settings.arms):
         file = fetched(inputs["record"])[0]
     gguf = file if file and file.suffix == ".gguf" else None
     test = read_table(inputs["test"])
-    observed = observe(inputs["model"], test, run.folder, gguf=gguf, **timed)
-    return [(observed, conditions(**timed))]
+    table = observe(inputs["model"], gguf, test, settings, run)
+    return [(table, conditions(settings, run))]

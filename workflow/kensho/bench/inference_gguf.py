@@ -15,8 +15,6 @@ FORMATS = {
     "gguf-q4_k_m": "LLAMA_FTYPE_MOSTLY_Q4_K_M",
 }
 
-Cell = tuple[int, int]  # batch, tokens of each prompt
-
 
 class Answer(NamedTuple):
     """Latency of the first token, decoding speed behind it, tokens of each sequence."""

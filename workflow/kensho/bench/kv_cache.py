@@ -4,18 +4,24 @@ Real tensors of each variant's shapes are allocated and their bytes compared wit
 a DeepSeek-V3 layer of R1's attention dimensions is run to see what transformers itself caches.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from kensho.bench.kv_arms import CACHED
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.fallback import lowered, within
 from kensho.models.cards import Card, cache_elements_per_token_layer, load
-from kensho.observations import table
+from kensho.observations import Row, table
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import KVCache as Settings
 
 EXPERIMENT = "kv_cache"
 R1 = "deepseek-r1"
@@ -33,83 +39,73 @@ def variants(cards: Mapping[str, Card]) -> dict[str, tuple[Shapes, int]]:
     same model; ``mha-v2`` counts as DeepSeek-V2 does, keys and values of the value width; ``gqa-8``
     and ``mqa`` have that width with 8 and 1 heads. The others are whole models.
     """
-    r1 = cards[R1].config
-    heads, value = r1["num_attention_heads"], r1["v_head_dim"]
-    query_key = r1["qk_nope_head_dim"] + r1["qk_rope_head_dim"]
-    layers = r1["num_hidden_layers"]
-    found = {
-        "mla": ([(1, r1["kv_lora_rank"]), (1, r1["qk_rope_head_dim"])], layers),
+    r1 = cards[R1]
+    heads, value, rope = map(r1.size, ("num_attention_heads", "v_head_dim", "qk_rope_head_dim"))
+    query_key, layers = r1.size("qk_nope_head_dim") + rope, r1.size("num_hidden_layers")
+    shapes: dict[str, tuple[Shapes, int]] = {
+        "mla": ([(1, r1.size("kv_lora_rank")), (1, rope)], layers),
         "mha": ([(heads, query_key), (heads, value)], layers),
         "mha-v2": ([(heads, value)] * 2, layers),
         "gqa-8": ([(8, value)] * 2, layers),
         "mqa": ([(1, value)] * 2, layers),
     }
     for name in CACHED:
-        config = cards[name].config
-        kv_heads = config.get("num_key_value_heads") or config["num_attention_heads"]
-        width = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
-        found[name] = ([(kv_heads, width)] * 2, config["num_hidden_layers"])
-    return found
+        card = cards[name]
+        heads = card.size("num_attention_heads")
+        kv_heads = int(card.config.get("num_key_value_heads") or heads)
+        width = int(card.config.get("head_dim") or card.size("hidden_size") // heads)
+        shapes[name] = ([(kv_heads, width)] * 2, card.size("num_hidden_layers"))
+    return shapes
 
 
 def closed_form_elements(arm: str, cards: Mapping[str, Card]) -> int:
     """Cached elements per token and layer by formula, derived apart from the shapes above."""
     if arm in cards:
         return cache_elements_per_token_layer(cards[arm])
-    r1 = cards[R1].config
-    n, v = r1["num_attention_heads"], r1["v_head_dim"]
+    r1 = cards[R1]
+    n, v = r1.size("num_attention_heads"), r1.size("v_head_dim")
     return {
         "mla": cache_elements_per_token_layer(cards[R1]),
-        "mha": n * (r1["qk_nope_head_dim"] + r1["qk_rope_head_dim"] + v),
+        "mha": n * (r1.size("qk_nope_head_dim") + r1.size("qk_rope_head_dim") + v),
         "mha-v2": 2 * n * v,
         "gqa-8": 2 * 8 * v,
         "mqa": 2 * v,
     }[arm]
 
 
-def observe(cards: Mapping[str, Card], **grid) -> pd.DataFrame:
-    """Observation table of all arms over the grid length x batch x dtype.
-
-    Metrics: ``cache_bytes`` (one layer, allocated), ``closed_form_bytes``, and per token
-    ``cache_bytes_per_token_layer`` and ``cache_bytes_per_token`` (all layers).
-    Raises ValueError if any allocation differs from the closed form by a byte.
-    """
-    return observe_within(None, cards, **grid)[0]
-
-
-def observe_within(
-    seconds: float | None,
-    cards: Mapping[str, Card],
-    *,
-    lengths: list[int],
-    batches: list[int],
-    dtypes: list[str],
-    measured_lengths: list[int],
+def observe(
+    cards: Mapping[str, Card], settings: Settings
 ) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-    """:func:`observe`, and by arm the blocks that were not measured before the time was over.
+    """Observation table of all arms, and by arm the blocks for whose measurement the time ended.
 
-    What they hold is the closed form; a block counts as measured when all its replicates are.
+    Metrics over the grid length x batch x dtype: ``cache_bytes`` (one layer, allocated),
+    ``closed_form_bytes``, and per token ``cache_bytes_per_token_layer`` and
+    ``cache_bytes_per_token`` (all layers). What was not measured holds the closed form; a block
+    counts as measured when all its replicates are. Raises ValueError if any allocation differs from
+    the closed form by a byte.
     """
-    arms = variants(cards) | {RUN: ([], cards[R1].config["num_hidden_layers"])}
-    grid = [*product(lengths, batches, dtypes)]
+    arms = variants(cards) | {RUN: ([], cards[R1].size("num_hidden_layers"))}
+    lengths, dtypes = settings.measured_lengths, settings.dtypes
+    grid = [*product(settings.lengths, settings.batches, dtypes)]
     allocations = [(a, c, r) for a in arms if a != RUN for c in grid for r in range(REPLICATES)]
-    runs = [(RUN, (length, 1, dtype), 0) for dtype in dtypes for length in measured_lengths]
-    found = {}
+    runs = [(RUN, (length, 1, dtype), 0) for dtype in dtypes for length in lengths]
+    sizes: dict[tuple[str, Cell, int], int] = {}
 
     def measure() -> None:
         for arm, cell, replicate in allocations:
-            found[arm, cell, replicate] = _allocated(arms[arm][0], cell)
+            sizes[arm, cell, replicate] = _allocated(arms[arm][0], cell)
         for dtype in dtypes:
-            for length, cached in transformers_cache(cards[R1], measured_lengths, dtype):
-                found[RUN, (length, 1, dtype), 0] = cached
+            for length, cached in transformers_cache(cards[R1], lengths, dtype):
+                sizes[RUN, (length, 1, dtype), 0] = cached
 
-    within(seconds, measure)
-    rows, missing = [], {}
+    within(settings.time_limit_s, measure)
+    rows: list[Row] = []
+    missing: dict[str, dict[str, int]] = {}
     for arm, cell, replicate in [*allocations, *runs]:
         length, batch, dtype = cell
         elements = closed_form_elements("mla" if arm == RUN else arm, cards)
         formula = elements * length * batch * getattr(torch, dtype).itemsize
-        measured = found.get((arm, cell, replicate))
+        measured = sizes.get((arm, cell, replicate))
         if measured is None:
             missing.setdefault(arm, {})[_name(cell)] = measured = formula
         rows += _cell(arm, cell, replicate, measured, formula, arms[arm][1])
@@ -154,7 +150,9 @@ def transformers_cache(card: Card, lengths: list[int], dtype: str) -> Iterator[t
         )
 
 
-def _cell(arm, cell, replicate, measured, formula, layers):
+def _cell(
+    arm: str, cell: Cell, replicate: int, measured: int, formula: int, layers: int
+) -> Iterator[Row]:
     length, batch, dtype = cell
     if measured != formula:
         raise ValueError(f"{arm}, length {length}, batch {batch}, {dtype}: {measured} != {formula}")
@@ -166,15 +164,7 @@ def _cell(arm, cell, replicate, measured, formula, layers):
         "cache_bytes_per_token": measured // tokens * layers,
     }
     for metric, value in values.items():
-        yield {
-            "experiment": EXPERIMENT,
-            "arm": arm,
-            "block": _name(cell),
-            "replicate": replicate,
-            "metric": metric,
-            "value": value,
-            "unit": "bytes",
-        }
+        yield Row(EXPERIMENT, arm, _name(cell), replicate, metric, value, "bytes")
 
 
 def _name(cell: Cell) -> str:
@@ -188,7 +178,7 @@ def conditions(seconds: float | None = None, missing: Sequence[str] = ()) -> dic
     An arm with blocks that were ``missing`` when the ``seconds`` were over is analytic.
     """
     taken = [f"time limit of {seconds:g} s: {len(missing)} blocks by formula"] if missing else []
-    described = {
+    measured = {
         "tier": "at-scope",
         "not_measured": list(missing),
         "dtype": "float16 and bfloat16",
@@ -196,14 +186,11 @@ def conditions(seconds: float | None = None, missing: Sequence[str] = ()) -> dic
         "fallbacks": [],
         "deviations": [],
     }
-    return lowered(described, taken, "analytic")
+    return lowered(measured, taken, "analytic")
 
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """All arms; those with blocks that the time limit left out say so."""
-    cells = dict(settings)
-    limit = cells.pop("time_limit_s")
-    observed, missing = observe_within(limit, load(inputs["cards"]), **cells)
-    return [
-        (rows, conditions(limit, missing.get(arm, []))) for arm, rows in observed.groupby("arm")
-    ]
+    table, missing = observe(load(inputs["cards"]), settings)
+    limit = settings.time_limit_s
+    return [(rows, conditions(limit, missing.get(arm, []))) for arm, rows in table.groupby("arm")]

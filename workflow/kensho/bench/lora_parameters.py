@@ -1,15 +1,22 @@
 """R-5, first part: trainable parameters of LoRA and of full fine-tuning, on the meta device."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from peft import get_peft_model
 from torch import nn
+from transformers import PreTrainedModel
 
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.models.cards import Card, build_on_meta, load
-from kensho.observations import table
+from kensho.observations import Row, table
 from kensho.train.methods import lora
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import LoraParameters as Settings
 
 EXPERIMENT = "lora_parameters"
 ADAPTED = "llama-2-7b"  # the 6.7B model of R-5
@@ -47,12 +54,13 @@ def observe(
             if count != formula:
                 raise ValueError(f"lora-r{rank}-{label}: {count} trainable, by formula {formula}")
             rows.append((f"lora-r{rank}-{label}", adapted, count))
-    frame = pd.DataFrame(rows, columns=["arm", "block", "value"])
-    constants = {"experiment": EXPERIMENT, "replicate": 0, "metric": "trainable_parameters"}
-    return table(frame.assign(**constants, unit="parameters").to_dict("records"))
+    return table(
+        Row(EXPERIMENT, arm, name, 0, "trainable_parameters", count, "parameters")
+        for arm, name, count in rows
+    )
 
 
-def closed_form(model: nn.Module, targets: list[str] | str, rank: int) -> int:
+def closed_form(model: PreTrainedModel, targets: Sequence[str] | str, rank: int) -> int:
     """r (in + out) over the targeted linear layers; all-linear leaves the output layer out."""
     output = model.get_output_embeddings()
     return sum(
@@ -77,4 +85,4 @@ def conditions() -> dict:
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """All arms."""
-    return [(observe(load(inputs["cards"]), **settings), conditions())]
+    return [(observe(load(inputs["cards"]), ranks=settings.ranks), conditions())]

@@ -5,26 +5,32 @@ The medical subjects of JMMLU are split by item. One half trains the adapter (QL
 NF4, and of the adapter of every seed. An answer is the letter with the highest likelihood.
 """
 
+from __future__ import annotations
+
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 from transformers import AutoTokenizer
 
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.duplicates import near_pairs
 from kensho.data.sources import fetched
+from kensho.evaluate import harness
 from kensho.files import read_json
-from kensho.jlce import harness
 from kensho.models.loading import compute_dtype, load, weights
 from kensho.models.reference import Reference
-from kensho.observations import table
+from kensho.observations import Row, table
 from kensho.train.methods import lora
 from kensho.train.run import Training
 from kensho.train.sft import stage
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import Medical as Settings
 
 EXPERIMENT = "medical"
 LETTERS = list("ABCD")
@@ -33,14 +39,14 @@ NEAR_DUPLICATE = 0.7  # Jaccard similarity of character bigrams, as in the corpu
 QKVO = ["q_proj", "k_proj", "v_proj", "o_proj"]
 
 
-def read_items(files: Mapping[str, Path], *, max_characters: int) -> tuple[pd.DataFrame, dict]:
+def read_items(files: Mapping[str, Path], max_characters: int) -> tuple[pd.DataFrame, dict]:
     """Items of JMMLU's files by subject: columns id, subject, prompt, completion, label (0 to 3).
 
     Left out, and counted in the second value: items longer than ``max_characters`` (question and
     choices) and all but the first of near-duplicates, which would stand in both halves.
     Raises ValueError naming the file for rows without four choices and a letter.
     """
-    found = []
+    tables = []
     for subject, path in files.items():
         rows = pd.read_csv(
             path,
@@ -51,8 +57,8 @@ def read_items(files: Mapping[str, Path], *, max_characters: int) -> tuple[pd.Da
         ).apply(lambda column: column.str.strip())
         if not rows["answer"].isin(LETTERS).all() or (rows == "").any(axis=None):
             raise ValueError(f"{path}: a row is not a question, four choices and a letter")
-        found.append(rows.assign(subject=subject, id=[f"{subject}-{i + 1}" for i in rows.index]))
-    items = pd.concat(found, ignore_index=True)
+        tables.append(rows.assign(subject=subject, id=[f"{subject}-{i + 1}" for i in rows.index]))
+    items = pd.concat(tables, ignore_index=True)
     text = items["question"].str.cat([items[letter] for letter in LETTERS], sep="\n")
     short = text.str.len() <= max_characters + len(LETTERS)
     items, text = items[short].reset_index(drop=True), text[short].tolist()
@@ -71,8 +77,8 @@ def halves(items: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Items to train on and items to ask, no item in both; within each in an order of the seed."""
     mixed = items.iloc[np.random.default_rng(seed).permutation(len(items))]
     place = mixed.groupby("subject").cumcount()
-    trained, asked = (mixed[place % 2 == rest].reset_index(drop=True) for rest in (0, 1))
-    return trained, asked
+    training, test = (mixed[place % 2 == rest].reset_index(drop=True) for rest in (0, 1))
+    return training, test
 
 
 def quantise(base: Path, folder: Path, dtype: torch.dtype) -> None:
@@ -82,136 +88,115 @@ def quantise(base: Path, folder: Path, dtype: torch.dtype) -> None:
 
 
 def split_and_observe(
-    base: Path,
-    files: Mapping[str, Path],
-    *,
-    work: Path | None,
-    items: int,
-    max_characters: int,
-    seed: int,
-    threads: int,
-    left_out: Sequence[str] = (),
-    **settings,
+    base: Path, files: Mapping[str, Path], dtype: torch.dtype, settings: Settings, run: Run
 ) -> tuple[pd.DataFrame, dict]:
-    """Read, split by ``seed``, observe: the observation table and its conditions.
-
-    ``items`` of the other half are asked; ``settings`` are those of :func:`observe`.
-    """
-    torch.set_num_threads(threads)
-    found, dropped = read_items(files, max_characters=max_characters)
-    trained, asked = halves(found, seed)
-    asked = asked.head(items)
-    observed = observe(base, trained, asked, work=work, seed=seed, **settings)
-    described = conditions(
-        subjects=list(files),
-        dropped=dropped,
-        trained=len(trained),
-        asked=len(asked),
-        threads=threads,
-        left_out=left_out,
-        **settings,
-    )
-    return observed, described
+    """Read, split by the run's seed, observe: the observation table and its conditions."""
+    torch.set_num_threads(run.threads)
+    items, dropped = read_items(files, settings.max_characters)
+    training, test = halves(items, run.seed)
+    test = test.head(settings.items)
+    counts = {"to train on": len(training), "asked": len(test), **dropped}
+    observed = observe(base, training, test, dtype, settings, run)
+    return observed, conditions(list(files), counts, dtype, settings, run)
 
 
 def observe(
     base: Path,
-    trained: pd.DataFrame,
-    asked: pd.DataFrame,
-    *,
-    work: Path | None,
-    seeds: Sequence[int],
+    training: pd.DataFrame,
+    test: pd.DataFrame,
     dtype: torch.dtype,
-    rank: int,
-    evaluated_at_once: int,
-    seed: int,
-    **schedule,
+    settings: Settings,
+    run: Run,
 ) -> pd.DataFrame:
     """Observation table of the arms ``base``, ``base-nf4`` and ``qlora``.
 
-    ``schedule`` is that of :func:`kensho.train.sft.train`; ``work`` holds models meanwhile.
-    Metric ``accuracy`` (0 or 1), a block for each item, a replicate for each training seed. The
-    adapter also has ``training_loss`` by step and ``trainable_parameters``, a block for each seed.
+    Metric ``accuracy`` (0 or 1), a block for each item of ``test``, a replicate for each training
+    seed. The adapter also has ``training_loss`` by step and ``trainable_parameters``, a block for
+    each seed.
     """
-    tasks = [harness.task("jmmlu", asked)]
+    tasks = [harness.task("jmmlu", test)]
     rows = []
-    with tempfile.TemporaryDirectory(dir=work) as temporary:
+    with tempfile.TemporaryDirectory(dir=run.folder) as temporary:
         nf4, adapters = Path(temporary) / "nf4", {}
         quantise(base, nf4, dtype)
-        held = Reference.of(nf4)
-        for replicate in seeds:
-            adapters[replicate] = Path(temporary) / f"seed{replicate}"
-            training = Training(
-                name=f"{EXPERIMENT} seed {replicate}",
+        reference = Reference.of(nf4)
+        for seed in settings.seeds:
+            adapters[seed] = Path(temporary) / f"seed{seed}"
+            recipe = Training(
+                name=f"{EXPERIMENT} seed {seed}",
                 method=lora.METHOD,  # the base is in NF4 as it is stored
-                rank=rank,
+                rank=settings.rank,
                 targets=QKVO,
-                checkpoint_every=schedule["steps"],
+                learning_rate=settings.learning_rate,
+                steps=settings.steps,
+                batch_size=settings.batch_size,
+                max_length=settings.max_length,
+                checkpoint_every=settings.steps,
                 dtype=dtype,
-                seed=replicate,
-                **schedule,
+                seed=seed,
             )
             checkpoints = Path(temporary) / "checkpoints"
-            steps, record = stage(held, trained, adapters[replicate], checkpoints, training)
-            block, parameters = f"seed-{replicate}", record.trainable_parameters
-            losses = zip(steps["step"], steps["loss"], strict=True)
-            rows += [_row("qlora", block, *loss, "training_loss", "nat/token") for loss in losses]
-            rows.append(_row("qlora", block, 0, parameters, "trainable_parameters", "parameters"))
-        asked_of = [("base", 0, base, ()), ("base-nf4", 0, nf4, ())]
-        asked_of += [("qlora", replicate, nf4, (made,)) for replicate, made in adapters.items()]
-        for arm, replicate, folder, adapted in asked_of:
-            loaded = load(folder, dtype, *adapted)
-            found = harness.run(*loaded, tasks, batch_size=evaluated_at_once, seed=seed)
-            rows += [
-                _row(arm, log["doc"]["id"], replicate, float(log["acc"]), "accuracy", "share")
-                for log in found["jmmlu"]
-            ]
+            steps, record = stage(reference, training, adapters[seed], checkpoints, recipe)
+            adapter = EXPERIMENT, "qlora", f"seed-{seed}"
+            for step, loss in zip(steps["step"], steps["loss"], strict=True):
+                rows.append(Row(*adapter, step, "training_loss", loss, "nat/token"))
+            count = record.trainable_parameters
+            rows.append(Row(*adapter, 0, "trainable_parameters", count, "parameters"))
+        models: list[tuple[str, int, Path, tuple[Path, ...]]] = [
+            ("base", 0, base, ()),
+            ("base-nf4", 0, nf4, ()),
+            *(("qlora", seed, nf4, (folder,)) for seed, folder in adapters.items()),
+        ]
+        at_once = settings.evaluated_at_once
+        for arm, seed, folder, adapted in models:
+            model, tokenizer = load(folder, dtype, *adapted)
+            logs = harness.run(model, tokenizer, tasks, batch_size=at_once, seed=run.seed)
+            for log in logs["jmmlu"]:
+                block, correct = log["doc"]["id"], float(log["acc"])
+                rows.append(Row(EXPERIMENT, arm, block, seed, "accuracy", correct, "share"))
     return table(rows)
 
 
-def _row(arm: str, block: str, replicate: int, value: float, metric: str, unit: str) -> dict:
-    return {
-        **{"experiment": EXPERIMENT, "arm": arm, "block": block, "replicate": replicate},
-        **{"metric": metric, "value": value, "unit": unit},
-    }
-
-
 def conditions(
-    *,
     subjects: Sequence[str],
-    dropped: Mapping[str, int],
-    trained: int,
-    asked: int,
+    items: Mapping[str, int],
     dtype: torch.dtype,
-    seeds: Sequence[int],
-    threads: int,
-    left_out: Sequence[str] = (),
-    **schedule,
+    settings: Settings,
+    run: Run,
 ) -> dict:
-    """What was run; ``left_out`` says why each subject that is missing could not be had."""
+    """What was run, on how many ``items``, and why subjects were left out."""
     return {
         "tier": "reduced",
         "dtype": str(dtype).removeprefix("torch."),
-        "items": {"to train on": trained, "asked": asked, **dropped},
         "own": {
             "quantisation": "NF4 in blocks of 64, scales quantised once more; embeddings, norms "
             "and adapters stay in the dtype above, in which the layers also compute",
             "subjects": list(subjects),
             "chance": 1 / len(LETTERS),
-            **schedule,
+            "rank": settings.rank,
+            "learning_rate": settings.learning_rate,
+            "steps": settings.steps,
+            "batch_size": settings.batch_size,
+            "max_length": settings.max_length,
+            "evaluated_at_once": settings.evaluated_at_once,
         },
-        "seeds": list(seeds),
-        "threads": threads,
+        "items": dict(items),
+        "seeds": list(settings.seeds),
+        "threads": run.threads,
         "warmup": "none: accuracies do not depend on time",
-        "fallbacks": list(left_out),
+        "fallbacks": _fallbacks(run),
         "deviations": [
             "no open Japanese medical text is at hand: the adapter learns from questions of the "
             "same subjects with their answers, none of which is asked afterwards; knowledge that "
             "no such question holds cannot come from it",
-            f"a small model and {schedule['steps'] * schedule['batch_size']} samples for each "
+            f"a small model and {settings.steps * settings.batch_size} samples for each "
             "adapter stand in for the claim's, which names neither model, text nor benchmark",
         ],
     }
+
+
+def _fallbacks(run: Run) -> list[str]:
+    return [f"{name} left out: {reason}" for name, reason in run.left_out.items()]
 
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
@@ -223,20 +208,10 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
             left_out[source["name"]] = source["reason"]
         else:
             files[source["name"]], datasets[source["name"]] = path, source
-    lines = [f"{name} left out: {reason}" for name, reason in left_out.items()]
+    run = run._replace(left_out=left_out)
     if not files:
-        raise ValueError(lines[0])
-    observed, described = split_and_observe(
-        inputs["model"],
-        files,
-        work=run.folder,
-        dtype=compute_dtype("auto"),
-        seed=run.seed,
-        threads=run.threads,
-        left_out=lines,
-        **{key: value for key, value in settings.items() if key != "subjects"},
-    )
+        raise ValueError(_fallbacks(run)[0])
+    dtype = compute_dtype("auto")
+    table, made = split_and_observe(inputs["model"], files, dtype, settings, run)
     model = read_json(inputs["record"])
-    return [
-        (observed, described | {"models": {model["source"]["name"]: model}, "datasets": datasets})
-    ]
+    return [(table, made | {"models": {model["source"]["name"]: model}, "datasets": datasets})]

@@ -1,25 +1,29 @@
 """Arms of the experiment `training_memory`."""
 
-from kensho.train.methods import full, lora, qlora
+from functools import partial
 
-_LORA = {"method": lora.METHOD, "dtype": "float32", "rank": 8, "targets": "qkvo"}
-_QV = {**_LORA, "targets": "qv"}
-_FULL = {"method": full.METHOD, "dtype": "float32"}
-_BF16 = {"dtype": "bfloat16"}
-_AGAIN = {"checkpointing": True}
+from kensho.train.methods import full, lora, qlora
+from kensho.train.plan import Step
+
+# Steps but for the batch and the length of their samples.
+_LORA = partial(Step, method=lora.METHOD, dtype="float32", rank=8, targets="qkvo")
+_QV = partial(_LORA, targets="qv")
+_QV_BF16 = partial(_QV, dtype="bfloat16")
+_FULL = partial(Step, method=full.METHOD, dtype="float32")
+_FULL_BF16 = partial(_FULL, dtype="bfloat16")
 
 MEASURED = {
     "lora-r8-qv": _QV,
     "lora-r8-qkvo": _LORA,
-    "lora-r16-qkvo": {**_LORA, "rank": 16},
-    "lora-r16-all-linear": {**_LORA, "rank": 16, "targets": "all-linear"},
-    "lora-r8-qkvo-checkpointing": {**_LORA, **_AGAIN},
+    "lora-r16-qkvo": partial(_LORA, rank=16),
+    "lora-r16-all-linear": partial(_LORA, rank=16, targets="all-linear"),
+    "lora-r8-qkvo-checkpointing": partial(_LORA, checkpointing=True),
     "lora-r8-qkvo-mapped": _LORA,  # the same, with an allocator that gives every tensor back
-    "qlora-r8-qkvo": {**_LORA, "method": qlora.METHOD},
-    "lora-r8-qkvo-bf16": {**_LORA, **_BF16},
+    "qlora-r8-qkvo": partial(_LORA, method=qlora.METHOD),
+    "lora-r8-qkvo-bf16": partial(_LORA, dtype="bfloat16"),
     "full": _FULL,
-    "full-checkpointing": {**_FULL, **_AGAIN},
-    "full-bf16": {**_FULL, **_BF16},
+    "full-checkpointing": partial(_FULL, checkpointing=True),
+    "full-bf16": _FULL_BF16,
 }
 MAPPED = "lora-r8-qkvo-mapped"
 # Slow, up to tenfold, on a processor that does not compute bfloat16.
@@ -32,12 +36,11 @@ DEFAULT = [arm for arm in MEASURED if arm not in (*LARGER_SCALES, *BESIDE)]
 # the models are those that R-5.parameters reads into the source.
 PLANNED = {
     "planned-full-fp32": _FULL,
-    "planned-full-bf16": {**_FULL, **_BF16},
-    "planned-full-fp32-checkpointing": {**_FULL, **_AGAIN},
+    "planned-full-bf16": _FULL_BF16,
+    "planned-full-fp32-checkpointing": partial(_FULL, checkpointing=True),
     "planned-lora-r8-qv-fp32": _QV,
-    "planned-lora-r8-qv-bf16": {**_QV, **_BF16},
-    "planned-lora-r8-qv-bf16-checkpointing": {**_QV, **_BF16, **_AGAIN},
-    "planned-qlora-r8-qv": {**_QV, **_BF16, "method": qlora.METHOD},
+    "planned-lora-r8-qv-bf16": _QV_BF16,
+    "planned-lora-r8-qv-bf16-checkpointing": partial(_QV_BF16, checkpointing=True),
+    "planned-qlora-r8-qv": partial(_QV_BF16, method=qlora.METHOD),
 }
-PLANNED_CELLS = [(1, 512), (8, 512)]  # batch, length
 SCOPE = {"lora": "llama-2-7b", "qlora": "llama-2-7b", "full": "open-calm-1b"}

@@ -4,16 +4,16 @@ The models have their real dimensions but no storage (meta device); torch counts
 every matrix product, and each count must equal the closed form to the operation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.models.cards import Card, load
-from kensho.observations import table
+from kensho.observations import Row, table
 
 EXPERIMENT = "mixture_flops"
 LENGTHS = (1, 512, 2048, 8192)  # tokens of context; the claim reads each
@@ -33,7 +33,7 @@ def models(card: Card) -> dict[str, tuple[str, dict]]:
     experts: as wide as all of them (equal total size) or as those that run for one token (equal
     active size). Both are without the router, some millionths of the whole.
     """
-    experts, active = (card.config[key] for key in ("num_local_experts", "num_experts_per_tok"))
+    experts, active = card.size("num_local_experts"), card.size("num_experts_per_tok")
     shared = {
         key: value
         for key, value in card.config.items()
@@ -41,7 +41,7 @@ def models(card: Card) -> dict[str, tuple[str, dict]]:
     }
 
     def dense(times: int) -> tuple[str, dict]:
-        return "llama", {**shared, "intermediate_size": times * card.config["intermediate_size"]}
+        return "llama", {**shared, "intermediate_size": times * card.size("intermediate_size")}
 
     return {
         "mixture": (card.model_type, dict(card.config)),
@@ -116,7 +116,7 @@ def observe(card: Card, lengths: Sequence[int] = LENGTHS) -> pd.DataFrame:
 
     Raises ValueError if a count differs from the closed form.
     """
-    rows = []
+    rows: list[Row] = []
     for arm, (model_type, sizes) in models(card).items():
         with torch.device("meta"):
             # plain attention and one product per token and expert: what the counter can see
@@ -126,26 +126,18 @@ def observe(card: Card, lengths: Sequence[int] = LENGTHS) -> pd.DataFrame:
             model = build(model_type, sizes, **settings).eval()
         rows += _checked(arm, "model", parameters(model, sizes), closed_form(sizes, 0))
         for length in lengths:
-            found, formula = counted(model, length), closed_form(sizes, length)
-            rows += _checked(arm, f"length-{length}", found, formula)
+            flops, formula = counted(model, length), closed_form(sizes, length)
+            rows += _checked(arm, f"length-{length}", flops, formula)
     return table(rows)
 
 
-def _checked(arm: str, block: str, found: Mapping, formula: Mapping):
-    for metric, value in found.items():
+def _checked(arm: str, block: str, counts: Mapping, formula: Mapping) -> Iterator[Row]:
+    for metric, value in counts.items():
         if value != formula[metric]:
             raise ValueError(
                 f"{arm}, {block}: {metric} is {value}, by the closed form {formula[metric]}"
             )
-        yield {
-            "experiment": EXPERIMENT,
-            "arm": arm,
-            "block": block,
-            "replicate": 0,
-            "metric": metric,
-            "value": value,
-            "unit": UNITS[metric],
-        }
+        yield Row(EXPERIMENT, arm, block, 0, metric, value, UNITS[metric])
 
 
 def conditions() -> dict:
@@ -166,6 +158,6 @@ def conditions() -> dict:
     }
 
 
-def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+def experiment(inputs: Inputs, settings: object, run: Run) -> Observed:
     """All arms."""
     return [(observe(load(inputs["cards"])[MIXTURE]), conditions())]

@@ -5,20 +5,25 @@ key-value head, its feed-forward width per hidden width, its share of operations
 layer. At the card's own hidden size they are its real layers, only fewer.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.mixture_flops import MIXTURE, build, models
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.models.cards import Card, load
 from kensho.models.loading import LAUNCHED, compute_dtype, device
-from kensho.observations import table
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import MixtureSpeed as Settings
 
 EXPERIMENT = "mixture_speed"
 UNITS = {
@@ -27,85 +32,69 @@ UNITS = {
     "peak_memory_bytes": "bytes",
     "warmup_seconds": "s",
 }
-ROUTING = ("experts_total", "experts_per_token", "experts_used_by_prompt")
+ROUTING = ("experts_total", "experts_per_token", "experts_used_by_prompt")  # of the mixture alone
 EXPERTS = "grouped_mm"  # transformers' kernel: one grouped product over the experts that run
 PASSES = 3  # prompts timed by one process
 STRIDE = 7919  # a prime: the prompt's tokens spread over the vocabulary
 
 
-def reduced(card: Card, *, hidden_size: int, layers: int) -> Card:
+def reduced(card: Card, hidden_size: int, layers: int) -> Card:
     """The card with another hidden size and number of layers, in the same proportions.
 
     Raises ValueError unless the hidden size holds whole groups of heads.
     """
-    sizes = card.config
-    full, heads, kv_heads = (
-        sizes[key] for key in ("hidden_size", "num_attention_heads", "num_key_value_heads")
+    full, heads, kv_heads = map(
+        card.size, ("hidden_size", "num_attention_heads", "num_key_value_heads")
     )
     group = full // kv_heads
     if hidden_size % group:
         raise ValueError(f"mixture_speed: hidden_size {hidden_size} is no multiple of {group}")
-    share = hidden_size * layers / (full * sizes["num_hidden_layers"])
+    share = hidden_size * layers / (full * card.size("num_hidden_layers"))
     changed = {
         "hidden_size": hidden_size,
-        "intermediate_size": sizes["intermediate_size"] * hidden_size // full,
+        "intermediate_size": card.size("intermediate_size") * hidden_size // full,
         "num_attention_heads": heads * hidden_size // full,
         "num_key_value_heads": hidden_size // group,
         "num_hidden_layers": layers,
-        "vocab_size": max(256, round(sizes["vocab_size"] * share)),
+        "vocab_size": max(256, round(card.size("vocab_size") * share)),
     }
-    return card.model_copy(update={"config": {**sizes, **changed}})
+    return card.model_copy(update={"config": {**card.config, **changed}})
 
 
-def observe(
-    card: Card, *, blocks: int, seed: int, threads: int, dtype: str, prompt: int, new_tokens: int
-) -> pd.DataFrame:
+def observe(card: Card, settings: Settings, run: Run) -> pd.DataFrame:
     """Observation table of mixture, dense-total and dense-active, a fresh process for each run.
 
-    Metrics: tokens per second of a prompt of ``prompt`` tokens and of ``new_tokens`` decoded one by
-    one (batch 1), peak memory with the weights, and of the mixture how many experts ran.
+    Metrics: tokens per second of a prompt and of tokens decoded one by one (batch 1), peak memory
+    with the weights, and of the mixture how many experts ran.
     """
     runs = {
-        arm: partial(run_arm, model_type, sizes, dtype, prompt, new_tokens, threads, seed)
+        arm: partial(run_arm, model_type, sizes, settings, run)
         for arm, (model_type, sizes) in models(card).items()
     }
     architectures = [f"transformers.models.{name}.modeling_{name}" for name in ("llama", "mixtral")]
-    results = interleaved(
-        runs, blocks=blocks, seed=seed, threads=threads, preload=[*architectures, __name__]
-    )
-    routed = [result for result in results if result["arm"] == "mixture"]
-    routing = observed(EXPERIMENT, routed, dict.fromkeys(ROUTING, "experts"))
-    measured = observed(EXPERIMENT, results, UNITS)
-    frame = pd.concat([measured, routing[routing["metric"].isin(ROUTING)]], ignore_index=True)
-    return table(frame.to_dict("records"))
+    results = interleaved(runs, settings.blocks, run, preload=[*architectures, __name__])
+    return observed(EXPERIMENT, results, UNITS | dict.fromkeys(ROUTING, "experts"))
 
 
 @torch.inference_mode()
-def run_arm(
-    model_type: str,
-    sizes: Mapping,
-    dtype: str,
-    prompt: int,
-    new_tokens: int,
-    threads: int,
-    seed: int,
-) -> dict:
+def run_arm(model_type: str, sizes: Mapping, settings: Settings, run: Run) -> dict:
     """One process: build, a first prompt and step to warm up, then prompts and decoding timed."""
-    torch.set_num_threads(threads)
-    torch.manual_seed(seed)
+    torch.set_num_threads(run.threads)
+    torch.manual_seed(run.seed)
+    prompt, dtype = settings.prompt, compute_dtype(settings.dtype)
     place, mixture = device(), "num_local_experts" in sizes
     kernels = {"experts_implementation": EXPERTS} if mixture else {}
     before = resident_bytes() if place == "cpu" else 0
     reset_peak()
     with torch.device(place):
-        model = build(model_type, sizes, dtype=compute_dtype(dtype), **kernels).eval()
+        model = build(model_type, sizes, dtype=dtype, **kernels).eval()
         ids = (torch.arange(prompt) * STRIDE % sizes["vocab_size"]).unsqueeze(0)
     _, warmup = _timed(lambda: _decode(model, _read(model, ids), 1))
     read = [_timed(lambda: _read(model, ids)) for _ in range(PASSES)]
-    _, decoding = _timed(lambda: _decode(model, read[-1][0], new_tokens))
+    _, decoding = _timed(lambda: _decode(model, read[-1][0], settings.new_tokens))
     return {
         "prefill_tokens_per_second": PASSES * prompt / sum(seconds for _, seconds in read),
-        "decode_tokens_per_second": new_tokens / decoding,
+        "decode_tokens_per_second": settings.new_tokens / decoding,
         "peak_memory_bytes": peak_bytes() - before,
         "warmup_seconds": warmup,
         **(_routing(model, ids, sizes) if mixture else {}),
@@ -141,7 +130,7 @@ def _routing(model, ids: torch.Tensor, sizes: Mapping) -> dict[str, float]:
     The last is a mean over layers. Raises ValueError if a token meets other than the configured
     number of different experts.
     """
-    chosen = []  # by layer: tokens x experts per token
+    chosen: list[torch.Tensor] = []  # by layer: tokens x experts per token
     hooks = [
         layer.mlp.gate.register_forward_hook(lambda *call: chosen.append(call[-1][-1]))
         for layer in model.model.layers
@@ -157,22 +146,22 @@ def _routing(model, ids: torch.Tensor, sizes: Mapping) -> dict[str, float]:
     return dict(zip(ROUTING, counts, strict=True))
 
 
-def conditions(card: Card, *, full: Card, **settings) -> dict:
+def conditions(card: Card, full: Card, settings: Settings, run: Run) -> dict:
     """Tier ``reference`` for a whole model of the real dimensions, else ``reduced``."""
     dimensions = ("hidden_size", "num_hidden_layers")
     real = all(card.config[size] == full.config[size] for size in dimensions)
     return {
         "tier": "reference" if real else "reduced",
-        "dtype": str(compute_dtype(settings["dtype"])).removeprefix("torch."),
+        "dtype": str(compute_dtype(settings.dtype)).removeprefix("torch."),
         "device": device(),
         "batch": 1,
-        "threads": settings["threads"],
         "own": {
             "experts_implementation": EXPERTS,
             "dimensions": {arm: sizes for arm, (_, sizes) in models(card).items()},
-            **{k: v for k, v in settings.items() if k not in ("seed", "dtype", "threads")},
+            "prompt": settings.prompt,
+            "new_tokens": settings.new_tokens,
         },
-        "seeds": [settings["seed"]],
+        **run.timing(settings.blocks),
         "warmup": "one prompt and one step per process, recorded apart; building is not timed",
         "fallbacks": [] if torch.cuda.is_available() else ["no accelerator: cpu"],
         "deviations": [
@@ -187,8 +176,6 @@ def conditions(card: Card, *, full: Card, **settings) -> dict:
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """All arms, in the size of the settings."""
-    timed = {**settings, "seed": run.seed, "threads": run.threads}
-    size = {key: timed.pop(key) for key in ("hidden_size", "layers")}
     full = load(inputs["cards"])[MIXTURE]
-    card = reduced(full, **size)
-    return [(observe(card, **timed), conditions(card, full=full, **timed))]
+    card = reduced(full, settings.hidden_size, settings.layers)
+    return [(observe(card, settings, run), conditions(card, full, settings, run))]

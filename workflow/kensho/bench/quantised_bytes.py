@@ -14,11 +14,11 @@ from gguf import GGUFReader, quants
 from gguf.constants import GGMLQuantizationType
 from torch import nn
 
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.sources import fetched
 from kensho.models.cards import Card, load
 from kensho.models.formats import FORMATS, LINEAR, Weight, kept, model_bytes, weights
-from kensho.observations import table
+from kensho.observations import Row, table
 
 EXPERIMENT = "quantised_bytes"
 MODELS = ["llama-2-7b", "llama-3-8b", "qwen2.5-7b", "smollm2-135m"]
@@ -76,8 +76,8 @@ def stored(weight: Weight) -> dict[str, int]:
     vector = weight.kind == "vector"
     q8_0 = torch.empty(weight.shape).nbytes if vector else _stored_q8_0(*weight.shape)
     if weight.kind != "linear":
-        sizes = {"fp32": torch.float32, "bf16": torch.bfloat16}
-        sizes = {form: torch.empty(weight.shape, dtype=d).nbytes for form, d in sizes.items()}
+        dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+        sizes = {form: torch.empty(weight.shape, dtype=d).nbytes for form, d in dtypes.items()}
         return {form: sizes[kept(form)] for form in LINEAR} | {"q8_0": q8_0}
     import bitsandbytes.functional as bnb
 
@@ -112,12 +112,8 @@ def _stored_q8_0(rows: int, columns: int) -> int:
     return size * rows // len(slab)
 
 
-def _rows(arm: str, block: str, metrics: Mapping[str, int]) -> list[dict]:
-    constants = {"experiment": EXPERIMENT, "replicate": 0, "unit": "bytes"}
-    return [
-        {"arm": arm, "block": block, "metric": metric, "value": value, **constants}
-        for metric, value in metrics.items()
-    ]
+def _rows(arm: str, block: str, metrics: Mapping[str, int]) -> list[Row]:
+    return [Row(EXPERIMENT, arm, block, 0, *metric, "bytes") for metric in metrics.items()]
 
 
 def conditions() -> dict:
@@ -149,7 +145,7 @@ def conditions_computed(files: Mapping[str, Path]) -> dict:
     }
 
 
-def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+def experiment(inputs: Inputs, settings: object, run: Run) -> Observed:
     """All formats: what is stored, and what is computed."""
     cards, sources = load(inputs["cards"]), map(fetched, inputs["files"])
     files = {source["name"]: path for path, source in sources if path is not None}

@@ -6,12 +6,15 @@ examples once, keeps their keys and values, and scores all choices in one batch 
 logits only where a choice stands.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,11 +22,14 @@ import torch
 from torch.nn.functional import log_softmax
 
 from kensho.bench.blocks import Work, interleaved, observed
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
 from kensho.files import write_json
 from kensho.models.loading import PRELOAD
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import QuickMode as Settings
 
 EXPERIMENT = "quick_mode"
 CHOICES = 4
@@ -42,18 +48,18 @@ def make_items(train: pd.DataFrame, test: pd.DataFrame, *, items: int, shots: in
         prompt(en) + completion(ja) + "\n\n"
         for en, ja in zip(worked["en"], worked["ja"], strict=True)
     )
-    asked = []
+    questions = []
     for index in rng.choice(len(test), items, replace=False):
         wrong = rng.choice(np.delete(np.arange(len(test)), index), CHOICES - 1, replace=False)
         order = rng.permutation(np.append(wrong, index))
-        asked.append(
+        questions.append(
             {
                 "prompt": prompt(test["en"].iloc[index]),
                 "choices": [completion(test["ja"].iloc[i]) for i in order],
                 "answer": int(np.flatnonzero(order == index)[0]),
             }
         )
-    return {"shared": shared, "items": asked}
+    return {"shared": shared, "items": questions}
 
 
 def encode(tokenizer, work: dict) -> tuple[list[int], list[list[tuple[list[int], list[int]]]]]:
@@ -112,21 +118,20 @@ def score_quick(model, shared, items) -> list[list[float]]:
 FORMS = {"plain": score_plain, "quick": score_quick}
 
 
-def observe(model: Path, work: Path, *, blocks: int, seed: int, threads: int) -> pd.DataFrame:
+def observe(model: Path, work: Path, blocks: int, run: Run) -> pd.DataFrame:
     """Observation table of both forms, as :func:`timed_forms` gives it."""
-    runs = {form: partial(run_form, form, model, work, threads) for form in FORMS}
-    return timed_forms(EXPERIMENT, runs, blocks=blocks, seed=seed, threads=threads)
+    runs = {form: partial(run_form, form, model, work, run.threads) for form in FORMS}
+    return timed_forms(EXPERIMENT, runs, blocks, run)
 
 
-def timed_forms(experiment: str, runs: Mapping[str, Work], **order) -> pd.DataFrame:
+def timed_forms(experiment: str, runs: Mapping[str, Work], blocks: int, run: Run) -> pd.DataFrame:
     """Metrics ``wall_seconds`` and ``warmup_seconds`` of each form and block, fresh process each.
 
     Each run returns them and ``scores``, log-likelihoods by item and choice. Raises ValueError if
     two forms ever choose differently or their log-likelihoods differ by more than the tolerance:
     a faster form that answers something else is no speed-up.
     """
-    preload = [*PRELOAD, __name__]
-    results = interleaved(runs, preload=preload, **order)
+    results = interleaved(runs, blocks, run, preload=[*PRELOAD, __name__])
     reference = results[0]["scores"]
     for result in results:
         for item, (ours, theirs) in enumerate(zip(result["scores"], reference, strict=True)):
@@ -155,7 +160,7 @@ def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
     return {**seconds, "scores": scores}
 
 
-def conditions(work: dict, *, blocks: int, threads: int, seed: int) -> dict:
+def conditions(work: dict, blocks: int, run: Run) -> dict:
     """What was run; the original's conditions are unknown, so the tier is ``reduced``."""
     return {
         "tier": "reduced",
@@ -164,9 +169,7 @@ def conditions(work: dict, *, blocks: int, threads: int, seed: int) -> dict:
         "batch": {"plain": 1, "quick": CHOICES * len(work["items"])},
         "items": len(work["items"]),
         "own": {"choices": CHOICES},
-        "blocks": blocks,
-        "threads": threads,
-        "seeds": [seed],
+        **run.timing(blocks),
         "warmup": "one short pass per process, recorded apart; loading is not timed",
         "fallbacks": [],
         "deviations": [
@@ -178,10 +181,9 @@ def conditions(work: dict, *, blocks: int, threads: int, seed: int) -> dict:
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """Both arms, on items drawn from the corpus."""
-    sizes = dict(settings)
-    order = {"blocks": sizes.pop("blocks"), "seed": run.seed, "threads": run.threads}
     train, test = (read_table(inputs[name]) for name in ("train", "test"))
-    work = make_items(train, test, seed=run.seed, **sizes)
-    write_json(run.folder / "work.json", work)
-    observed = observe(inputs["model"], run.folder / "work.json", **order)
-    return [(observed, conditions(work, **order))]
+    work = make_items(train, test, items=settings.items, shots=settings.shots, seed=run.seed)
+    path = run.folder / "work.json"
+    write_json(path, work)
+    table = observe(inputs["model"], path, settings.blocks, run)
+    return [(table, conditions(work, settings.blocks, run))]

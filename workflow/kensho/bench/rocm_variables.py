@@ -4,14 +4,20 @@ A name that stands in none of the stack's libraries cannot change anything. One 
 there is read; whether it makes anything faster is not observed here.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.models.rocm import COMPONENTS, known_to, load, stack_libraries, torch_build
-from kensho.observations import table
+from kensho.observations import Row, table
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import RocmVariables as Settings
 
 EXPERIMENT = "rocm_variables"
 ARM = "stack"
@@ -31,24 +37,15 @@ def observe(names: Iterable[str], libraries: Iterable[Path]) -> pd.DataFrame:
                 f"no {stem}.so ({component}) among {len(libraries)} libraries: install ROCm and "
                 "its build of torch, or set bench.rocm_variables.root to where ROCm is"
             )
-    found = known_to(libraries, names)
-    cells = [
-        ("all", "variables_named", len(names), "variables"),
-        ("all", "variables_known", sum(map(bool, found.values())), "variables"),
-        *((name, "libraries_naming_it", len(files), "libraries") for name, files in found.items()),
+    naming = known_to(libraries, names)
+    known = sum(map(bool, naming.values()))
+    rows = [
+        Row(EXPERIMENT, ARM, "all", 0, "variables_named", len(names), "variables"),
+        Row(EXPERIMENT, ARM, "all", 0, "variables_known", known, "variables"),
     ]
-    return table(
-        {
-            "experiment": EXPERIMENT,
-            "arm": ARM,
-            "block": block,
-            "replicate": 0,
-            "metric": metric,
-            "value": value,
-            "unit": unit,
-        }
-        for block, metric, value, unit in cells
-    )
+    for name, files in naming.items():
+        rows.append(Row(EXPERIMENT, ARM, name, 0, "libraries_naming_it", len(files), "libraries"))
+    return table(rows)
 
 
 def conditions(root: Path, libraries: Iterable[Path]) -> dict:
@@ -73,6 +70,6 @@ def conditions(root: Path, libraries: Iterable[Path]) -> dict:
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """The one arm, the installed stack."""
-    root = Path(settings["root"])
+    root = Path(settings.root)
     libraries = stack_libraries(root)
     return [(observe(load(inputs["variables"]), libraries), conditions(root, libraries))]

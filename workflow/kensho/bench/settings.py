@@ -1,6 +1,6 @@
 """Settings of the experiments: the section `bench` of the configuration."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -55,7 +55,10 @@ class Cell(Section):
     length: Count
 
 
-MemoryArm = Literal[*MEASURED]
+if TYPE_CHECKING:
+    MemoryArm = str
+else:
+    MemoryArm = Literal[*MEASURED]
 
 
 class TrainingMemory(Section):

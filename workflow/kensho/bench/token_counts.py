@@ -4,16 +4,16 @@ Every tokenizer encodes each sentence of both sides alone and without special to
 deterministic; the ratio belongs to the tokenizer and to the text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
 from kensho.models.tokenizers import TextTokenizer, load
-from kensho.observations import table
+from kensho.observations import Row, table
 
 EXPERIMENT = "token_counts"
 CORPUS = "corpus"  # block of the totals
@@ -33,12 +33,9 @@ def observe(files: Mapping[str, Path], pairs: pd.DataFrame) -> pd.DataFrame:
     return table(row for arm, path in files.items() for row in _arm(arm, load(path), pairs))
 
 
-def _arm(arm: str, tokenizer: TextTokenizer, pairs: pd.DataFrame):
-    def row(block, metric, value, unit):
-        return {
-            **{"experiment": EXPERIMENT, "arm": arm, "block": block, "replicate": 0},
-            **{"metric": metric, "value": value, "unit": unit},
-        }
+def _arm(arm: str, tokenizer: TextTokenizer, pairs: pd.DataFrame) -> Iterator[Row]:
+    def row(block: str, metric: str, value: int, unit: str) -> Row:
+        return Row(EXPERIMENT, arm, block, 0, metric, value, unit)
 
     for side in SIDES:
         tokens = characters = 0
@@ -76,7 +73,7 @@ def conditions(*, sentences: int, left_out: Mapping[str, str]) -> dict:
     }
 
 
-def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+def experiment(inputs: Inputs, settings: object, run: Run) -> Observed:
     """All tokenizers. Raises ValueError for one that could not be fetched after all."""
     files = {folder.name: folder / "tokenizer.json" for folder in inputs["models"]}
     for record in inputs["records"]:

@@ -4,23 +4,30 @@ Vaporetto and KyTea read the same model file, trained here (`segmentation`). Eve
 process of its own; loading and a first pass are recorded apart from the timed passes.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from kensho.bench.blocks import interleaved, observed
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.bench.segmentation import kytea_format, pointwise
 from kensho.bench.segmentation.characters import analyze_japanese_characteristics
-from kensho.bench.segmentation.programs import PROGRAMS, installed, read_lines, run, unknown
+from kensho.bench.segmentation.programs import PROGRAMS, installed, read_lines, unknown
+from kensho.bench.segmentation.programs import run as run_program
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
 from kensho.files import read_json, write_json
-from kensho.observations import table
+from kensho.observations import Row, table
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import Tokenisation as Settings
 
 EXPERIMENT = "tokenisation"
 MODEL_ARMS = ("vaporetto-words", "kytea-words")
@@ -36,13 +43,9 @@ UNITS = {
 def prepare(
     train: Sequence[str],
     test: Sequence[str],
-    folder: Path,
-    *,
     gold: Path | None,
-    sentences: int,
-    dictionary: int,
-    line_characters: int,
-    cost: float,
+    folder: Path,
+    settings: Settings,
     seed: int,
 ) -> dict:
     """Train the model and write ``model.bin``, ``text.txt`` and ``record.json`` into a folder.
@@ -53,22 +56,24 @@ def prepare(
     held-out sentences and those of ``gold`` (CoNLL-U, UniDic short units), the right words and
     the words that the model finds by its definition.
     """
-    unidic = PROGRAMS["fugashi"].load(folder)
+    unidic, taught_lines = PROGRAMS["fugashi"].load(folder), settings.sentences
     train, test = (
         [line for line in lines if line == "".join(line.split())] for lines in (train, test)
     )
+    end = taught_lines + settings.dictionary
     began = time.perf_counter()
-    taught = [unidic(line) for line in train[:sentences]]
-    words = {word for line in train[sentences:][:dictionary] for word in unidic(line)}
-    model = pointwise.fit(taught, words, cost=cost, seed=seed)
+    taught = [unidic(line) for line in train[:taught_lines]]
+    dictionary, others = train[taught_lines:end], train[end:]
+    words = {word for line in dictionary for word in unidic(line)}
+    model = pointwise.fit(taught, words, cost=settings.cost, seed=seed)
     seconds = time.perf_counter() - began
     sets = {"held-out-unidic": [unidic(line) for line in test]}
     if gold:
         sets["ud-gsd-test"] = pointwise.read_conllu(gold)
     lines = [""]
-    for sentence in [*test, *train[sentences + dictionary :]]:
+    for sentence in [*test, *others]:
         lines[-1] += sentence
-        if len(lines[-1]) >= line_characters:
+        if len(lines[-1]) >= settings.line_characters:
             lines.append("")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.bin").write_bytes(kytea_format.dumps(model))
@@ -80,7 +85,7 @@ def prepare(
         "training_seconds": seconds,
         "grams": [len(grams) for grams in model.grams],
         "words": len(model.words),
-        "cost": cost,
+        "cost": settings.cost,
         "seed": seed,
         "evaluation": {
             name: {"gold": right, "found": pointwise.segment(model, list(map("".join, right)))}
@@ -91,7 +96,7 @@ def prepare(
     return record
 
 
-def observe(folder: Path, *, blocks: int, seconds: float, seed: int) -> pd.DataFrame:
+def observe(folder: Path, settings: Settings, run: Run) -> pd.DataFrame:
     """Observation table of every program that is installed.
 
     Per run ``characters_per_second`` over whole passes that take at least ``seconds``,
@@ -103,25 +108,27 @@ def observe(folder: Path, *, blocks: int, seconds: float, seed: int) -> pd.DataF
     facts = _agreement(folder)
     programs = installed()
     results = interleaved(
-        {arm: partial(run, arm, folder, seconds) for arm in programs},
-        blocks=blocks,
-        seed=seed,
-        threads=1,
+        {arm: partial(run_program, arm, folder, settings.seconds) for arm in programs},
+        settings.blocks,
+        run._replace(threads=1),
         preload=[pointwise.__name__, *sorted({one.package for one in programs.values()})],
     )
     facts += _counts(folder, results)
     text = "".join(read_lines(folder))
     facts += [
-        ("text", "text", f"{script}_share", share, "share")
+        _fact("text", "text", f"{script}_share", share, "share")
         for script, share in analyze_japanese_characteristics(text).items()
     ]
-    columns = ["arm", "block", "metric", "value", "unit"]
-    rows = pd.DataFrame(facts, columns=columns).assign(experiment=EXPERIMENT, replicate=0)
     timed = observed(EXPERIMENT, results, UNITS)
-    return table([*timed.to_dict("records"), *rows.to_dict("records")])
+    return pd.concat([timed, table(facts)], ignore_index=True)
 
 
-def conditions(folder: Path, *, blocks: int, seconds: float, seed: int) -> dict[str, dict]:
+def _fact(arm: str, block: str, metric: str, value: float, unit: str) -> Row:
+    """What does not vary, and is observed once."""
+    return Row(EXPERIMENT, arm, block, 0, metric, value, unit)
+
+
+def conditions(folder: Path, settings: Settings, run: Run) -> dict[str, dict]:
     """Conditions of each arm.
 
     The programs with dictionaries are what their claims speak of, which name no version, text or
@@ -135,16 +142,14 @@ def conditions(folder: Path, *, blocks: int, seconds: float, seed: int) -> dict[
     packages += ["ginza", "spacy", "budoux", "janome", "nagisa", "scikit-learn"]
     shared = {
         "dtype": "none",
-        "threads": 1,
-        "blocks": blocks,
-        "seeds": [seed],
+        **run._replace(threads=1).timing(settings.blocks),
         "warmup": "one pass over the text, recorded like loading as a metric of its own",
         "fallbacks": [f"{arm}: not installed, left out" for arm in PROGRAMS if arm not in programs],
     }
     details = {
         "text": {"characters": sum(map(len, lines)), "lines": len(lines)},
-        "least_seconds_of_a_run": seconds,
-        "versions": {name: found for name in packages if (found := _version(name))},
+        "least_seconds_of_a_run": settings.seconds,
+        "versions": {name: number for name in packages if (number := _version(name))},
     }
     deviations = {
         "vaporetto": [
@@ -159,23 +164,24 @@ def conditions(folder: Path, *, blocks: int, seconds: float, seed: int) -> dict[
             "dictionary UniDic-lite (2013), for SudachiPy SudachiDict-core: not the same words",
         ],
     }
-    found = {}
+    by_arm = {}
     for arm in [*programs, "text"]:
         own = arm.startswith(("vaporetto", "kytea"))
         share = programs[arm].share if arm in programs else 1.0
-        found[arm] = {
+        by_arm[arm] = {
             # a program that was rewritten since the claim was made is not the one it speaks of
             "tier": "reduced" if own or arm.startswith("sudachipy") else "at-scope",
             "deviations": deviations["vaporetto" if own else "mecab"],
             "own": details | {"share_of_text": share} | ({"model": learnt} if own else {}),
             **shared,
         }
-    return found
+    return by_arm
 
 
-def _counts(folder: Path, results: Sequence[Mapping]) -> list[tuple]:
+def _counts(folder: Path, results: Sequence[Mapping]) -> list[Row]:
     """Tokens per character and per word of UniDic, and unknown words; the same in every run."""
-    facts, mecab = [], PROGRAMS["mecab"]
+    facts: list[Row] = []
+    mecab = PROGRAMS["mecab"]
     split = mecab.load(folder)
     tokens = pd.DataFrame(results).groupby("arm")["tokens"].agg(["min", "max"])
     for arm, (least, most) in tokens.iterrows():
@@ -184,30 +190,31 @@ def _counts(folder: Path, results: Sequence[Mapping]) -> list[tuple]:
         lines = read_lines(folder, PROGRAMS[arm].share)
         words, length = sum(mecab.count(split(line)) for line in lines), sum(map(len, lines))
         facts += [
-            (arm, "text", "tokens_per_character", most / length, "tokens/character"),
-            (arm, "text", "tokens_per_word", most / words, "tokens/UniDic word"),
+            _fact(arm, "text", "tokens_per_character", most / length, "tokens/character"),
+            _fact(arm, "text", "tokens_per_word", most / words, "tokens/UniDic word"),
         ]
     return facts + [
-        (arm, "text", "unknown_share", share, "share of tokens")
+        _fact(arm, "text", "unknown_share", share, "share of tokens")
         for arm, share in unknown(read_lines(folder)).items()
     ]
 
 
-def _agreement(folder: Path) -> list[tuple]:
+def _agreement(folder: Path) -> list[Row]:
     """F1 of the two programs that read the model, and the share of sentences cut as it says."""
     facts = []
     for arm in MODEL_ARMS:
         if arm not in installed():
             continue
         split = PROGRAMS[arm].load(folder / "model.bin")
-        for name, given in read_json(folder / "record.json")["evaluation"].items():
-            found = [split("".join(words)) for words in given["gold"]]
-            same = sum(map(list.__eq__, found, given["found"])) / len(found)
+        for name, words in read_json(folder / "record.json")["evaluation"].items():
+            gold, expected = words["gold"], words["found"]
+            cut = [split("".join(line)) for line in gold]
+            same = sum(map(list.__eq__, cut, expected)) / len(cut)
             if same < SAME:
-                cut = f"{arm} cuts only {same:.1%} of the sentences of {name} as the model says"
-                raise ValueError(f"tokenisation: {cut}")
-            facts.append((arm, name, "same_sentences", same, "share"))
-            facts.append((arm, name, "f1", pointwise.f1(given["gold"], found), "share"))
+                share = f"{arm} cuts only {same:.1%} of the sentences of {name} as the model says"
+                raise ValueError(f"tokenisation: {share}")
+            facts.append(_fact(arm, name, "same_sentences", same, "share"))
+            facts.append(_fact(arm, name, "f1", pointwise.f1(gold, cut), "share"))
     return facts
 
 
@@ -223,12 +230,12 @@ def prepared(inputs: Inputs, settings: Settings, run: Run, outputs: Mapping[str,
     train, test = (read_table(inputs[name])["ja"].tolist() for name in ("train", "test"))
     gold = [fetched(record)[0] for record in inputs["gold"]]
     folder = outputs["model"].parent
-    prepare(train, test, folder, gold=gold[0] if gold else None, seed=run.seed, **settings)
+    prepare(train, test, gold[0] if gold else None, folder, settings, run.seed)
 
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """All arms whose program is installed, each with conditions of its own."""
-    folder, order = inputs["model"].parent, {**settings, "seed": run.seed}
-    observed = observe(folder, **order)
-    own = conditions(folder, **order)
-    return [(rows, own[arm]) for arm, rows in observed.groupby("arm")]
+    folder = inputs["model"].parent
+    table = observe(folder, settings, run)
+    by_arm = conditions(folder, settings, run)
+    return [(rows, by_arm[str(arm)]) for arm, rows in table.groupby("arm")]

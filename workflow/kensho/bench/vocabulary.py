@@ -5,22 +5,28 @@ second factor and costs a little of the first, since the output layer grows. Bot
 in greedy decoding, one token after the other, and in scoring given text in one pass.
 """
 
+from __future__ import annotations
+
 import json
 import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
 
 from kensho.bench.blocks import interleaved, observed
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.files import read_json, write_json
 from kensho.models.loading import PRELOAD, compute_dtype, load
 from kensho.models.vocabulary import expand_model
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import Vocabulary as Settings
 
 EXPERIMENT = "vocabulary"
 WARMUP_TOKENS = 4
@@ -39,13 +45,9 @@ UNITS = {
 def observe(
     folders: Mapping[str, Path],
     sentences: Path,
-    *,
     dtype: torch.dtype,
-    new_tokens: int,
-    scored: int,
-    blocks: int,
-    seed: int,
-    threads: int,
+    settings: Settings,
+    run: Run,
 ) -> pd.DataFrame:
     """Observation table of the models by arm on held-out Japanese sentences (a JSON list).
 
@@ -55,45 +57,40 @@ def observe(
     ``characters_per_token``. ``characters_per_second`` is the product of decoding speed and
     characters per token. Raises ValueError if a tokenizer does not give its text back.
     """
-    settings = {"dtype": dtype, "new_tokens": new_tokens, "scored": scored, "threads": threads}
-    runs = {arm: partial(run_arm, path, sentences, **settings) for arm, path in folders.items()}
-    preload = [*PRELOAD, __name__]
-    results = interleaved(runs, blocks=blocks, seed=seed, threads=threads, preload=preload)
+    runs = {
+        arm: partial(run_arm, folder, sentences, dtype, settings, run.threads)
+        for arm, folder in folders.items()
+    }
+    results = interleaved(runs, settings.blocks, run, preload=[*PRELOAD, __name__])
     return observed(EXPERIMENT, results, UNITS)
 
 
 def run_arm(
-    folder: Path,
-    sentences: Path,
-    *,
-    dtype: torch.dtype,
-    new_tokens: int,
-    scored: int,
-    threads: int,
+    folder: Path, sentences: Path, dtype: torch.dtype, settings: Settings, threads: int
 ) -> dict:
     """One process: load, warm up, decode, score."""
     torch.set_num_threads(threads)
     texts = json.loads(sentences.read_text(encoding="utf-8"))
     model, tokenizer = load(folder, dtype)
     per_token = characters_per_token(tokenizer, texts)
-    text = "".join(texts[:scored])
+    text = "".join(texts[: settings.scored])
     # behind the start token every character of the text is scored
-    ids = [tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]
-    ids = torch.tensor([ids], device=model.device)
+    tokens = [tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]
+    ids = torch.tensor([tokens], device=model.device)
     began = _now()
     decode(model, ids[:, :2], WARMUP_TOKENS)
     nll(model, ids[:, : WARMUP_TOKENS + 1])
     warmup = _now() - began
     # the prompt has as many tokens in every arm
-    seconds = decode(model, ids[:, : len(texts[0])], new_tokens)
+    seconds = decode(model, ids[:, : len(texts[0])], settings.new_tokens)
     began = _now()
     total = nll(model, ids)
     scoring = _now() - began
     return {
-        "tokens_per_second": new_tokens / seconds,
+        "tokens_per_second": settings.new_tokens / seconds,
         "tokens_per_second_scoring": (ids.shape[1] - 1) / scoring,
         "characters_per_token": per_token,
-        "characters_per_second": new_tokens / seconds * per_token,
+        "characters_per_second": settings.new_tokens / seconds * per_token,
         "characters_per_second_scoring": len(text) / scoring,
         "nll_per_character": total / len(text),
         "vocabulary": len(tokenizer),
@@ -134,16 +131,14 @@ def _now() -> float:
     return time.perf_counter()
 
 
-def conditions(*, dtype: torch.dtype, blocks: int, threads: int, seed: int, **sizes) -> dict:
+def conditions(record: Mapping, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
     """What was run; a small model and few pieces stand for Llama-2 and Swallow: ``reduced``."""
     return {
         "tier": "reduced",
         "dtype": str(dtype).removeprefix("torch."),
         "batch": 1,
-        "own": sizes,
-        "blocks": blocks,
-        "threads": threads,
-        "seeds": [seed],
+        "own": {"new_tokens": settings.new_tokens, "scored": settings.scored, **record},
+        **run.timing(settings.blocks),
         "warmup": f"{WARMUP_TOKENS} decoded and scored tokens per process, recorded apart; "
         "loading is not timed",
         "fallbacks": [],
@@ -161,20 +156,15 @@ def conditions(*, dtype: torch.dtype, blocks: int, threads: int, seed: int, **si
 def prepared(inputs: Inputs, settings: Settings, run: Run, outputs: Mapping[str, Path]) -> None:
     """The model with an expanded vocabulary, and a record of it."""
     texts = read_table(inputs["train"])["ja"]
-    record = expand_model(inputs["model"], texts, settings["pieces"], outputs["model"])
+    record = expand_model(inputs["model"], texts, settings.pieces, outputs["model"])
     write_json(outputs["record"], record)
 
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """Both arms, on held-out sentences."""
-    timed = {
-        **settings,
-        "dtype": compute_dtype("auto"),
-        "seed": run.seed,
-        "threads": run.threads,
-    }
+    dtype = compute_dtype("auto")
     sentences = run.folder / "sentences.json"
     write_json(sentences, read_table(inputs["test"])["ja"].tolist())
     folders = {arm: inputs[arm] for arm in ("base", "expanded")}
-    observed = observe(folders, sentences, **timed)
-    return [(observed, conditions(**timed, **read_json(inputs["record"])))]
+    table = observe(folders, sentences, dtype, settings, run)
+    return [(table, conditions(read_json(inputs["record"]), dtype, settings, run))]

@@ -5,18 +5,21 @@ and expanded model are fully fine-tuned on the same samples in the same order; l
 per character, since tokens differ. A block is a seed: a fresh process for each arm.
 """
 
+from __future__ import annotations
+
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
 
 from kensho.bench.blocks import interleaved, observed
-from kensho.bench.run import Inputs, Observed, Run, Settings
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
 from kensho.files import read_json
@@ -25,6 +28,9 @@ from kensho.models.reference import Reference
 from kensho.train.methods import full
 from kensho.train.run import Training
 from kensho.train.sft import stage
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import VocabularyTraining as Settings
 
 EXPERIMENT = "vocabulary_training"
 UNITS = {
@@ -37,72 +43,46 @@ UNITS = {
 }
 
 
-def observe(
-    folders: Mapping[str, Path],
-    samples: Path,
-    held_out: Path,
-    *,
-    work: Path,
-    seeds: Sequence[int],
-    threads: int,
-    **schedule,
-) -> pd.DataFrame:
-    """Observation table of the models by arm; ``samples`` and ``held_out`` are CSV (id, en, ja).
+ARMS = ("base", "expanded")
 
-    ``schedule`` is what :func:`run_arm` takes beside them; ``work`` holds checkpoints meanwhile.
+
+def observe(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) -> pd.DataFrame:
+    """Observation table of the models of ``inputs`` by arm, beside tables train and test (en, ja).
+
     Metrics: ``nll_per_character_before`` and, after training, ``nll_per_character`` of held-out
     translations, both also as perplexity (exp); ``training_tokens`` and ``training_seconds`` of
     all steps.
     """
     results = []
-    preload = [*PRELOAD, __name__]
-    for block, seed in enumerate(seeds):
-        given = {"work": work, "seed": seed, "threads": threads, **schedule}
-        runs = {
-            arm: partial(run_arm, arm, path, samples, held_out, **given)
-            for arm, path in folders.items()
-        }
-        for result in interleaved(runs, blocks=1, seed=seed, threads=threads, preload=preload):
-            results.append({**result, "block": block})
+    for block, seed in enumerate(settings.seeds):
+        seeded = run._replace(seed=seed)
+        runs = {arm: partial(run_arm, arm, inputs, dtype, settings, seeded) for arm in ARMS}
+        results += interleaved(runs, 1, seeded, first=block, preload=[*PRELOAD, __name__])
     return observed(EXPERIMENT, results, UNITS)
 
 
-def run_arm(
-    arm: str,
-    folder: Path,
-    samples: Path,
-    held_out: Path,
-    *,
-    work: Path,
-    seed: int,
-    threads: int,
-    dtype: torch.dtype,
-    items: int,
-    steps: int,
-    batch_size: int,
-    max_length: int,
-    learning_rate: float,
-) -> dict:
-    """One process: score ``items`` held-out pairs, train, score them again."""
-    torch.set_num_threads(threads)
-    pairs = read_table(held_out).head(items)
+def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
+    """One process: score held-out pairs, train, score them again."""
+    torch.set_num_threads(run.threads)
+    folder, pairs = inputs[arm], read_table(inputs["test"]).head(settings.items)
     before = nll_per_character(folder, dtype, pairs)
-    scratch = work / "training"  # one run at a time; what a killed one left goes first
+    scratch = run.folder / "training"  # one run at a time; what a killed one left goes first
     shutil.rmtree(scratch, ignore_errors=True)
     training = Training(
-        name=f"{EXPERIMENT} {arm} seed {seed}",
+        name=f"{EXPERIMENT} {arm} seed {run.seed}",
         method=full.METHOD,
-        learning_rate=learning_rate,
-        steps=steps,
-        batch_size=batch_size,
-        max_length=max_length,
-        checkpoint_every=steps + 1,  # none: the run is short
+        learning_rate=settings.learning_rate,
+        steps=settings.steps,
+        batch_size=settings.batch_size,
+        max_length=settings.max_length,
+        checkpoint_every=settings.steps + 1,  # none: the run is short
         dtype=dtype,
-        seed=seed,
+        seed=run.seed,
     )
     output, checkpoints = scratch / "model", scratch / "checkpoints"
-    table, _ = stage(Reference.of(folder), read_table(samples), output, checkpoints, training)
-    after = nll_per_character(scratch / "model", dtype, pairs)
+    samples = read_table(inputs["train"])
+    table, _ = stage(Reference.of(folder), samples, output, checkpoints, training)
+    after = nll_per_character(output, dtype, pairs)
     shutil.rmtree(scratch)
     return {
         "nll_per_character_before": before,
@@ -130,14 +110,21 @@ def nll_per_character(folder: Path, dtype: torch.dtype, pairs: pd.DataFrame) -> 
     return total / int(pairs["ja"].str.len().sum())
 
 
-def conditions(*, dtype: torch.dtype, seeds: Sequence[int], threads: int, **schedule) -> dict:
+def conditions(record: Mapping, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
     """What was run; a few steps of a small model stand for continual pre-training: ``reduced``."""
     return {
         "tier": "reduced",
         "dtype": str(dtype).removeprefix("torch."),
-        "own": schedule,
-        "seeds": list(seeds),
-        "threads": threads,
+        "own": {
+            "steps": settings.steps,
+            "batch_size": settings.batch_size,
+            "max_length": settings.max_length,
+            "learning_rate": settings.learning_rate,
+            **record,
+        },
+        "items": settings.items,
+        "seeds": list(settings.seeds),
+        "threads": run.threads,
         "warmup": "none: likelihoods do not depend on time; training_seconds holds every step",
         "fallbacks": [],
         "deviations": [
@@ -149,7 +136,6 @@ def conditions(*, dtype: torch.dtype, seeds: Sequence[int], threads: int, **sche
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """Both arms, before and after training."""
-    trained = {**settings, "dtype": compute_dtype("auto"), "threads": run.threads}
-    folders = {arm: inputs[arm] for arm in ("base", "expanded")}
-    observed = observe(folders, inputs["train"], inputs["test"], work=run.folder, **trained)
-    return [(observed, conditions(**trained, **read_json(inputs["record"])))]
+    dtype = compute_dtype("auto")
+    table = observe(inputs, dtype, settings, run)
+    return [(table, conditions(read_json(inputs["record"]), dtype, settings, run))]

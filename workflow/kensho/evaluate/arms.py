@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
+from kensho.evaluate import harness
 from kensho.files import read_json
-from kensho.jlce import harness
 from kensho.models import reference
 from kensho.models.loading import load_reference
 from kensho.models.reference import Reference

@@ -13,7 +13,8 @@ from lm_eval.models.utils import (
     postprocess_generated_text,
 )
 
-from kensho.jlce import fast, thinking
+from kensho.evaluate import thinking
+from kensho.jlce import fast
 from kensho.jlce.journal import Journal, digest
 from kensho.models.loading import probe_logits
 
@@ -24,8 +25,8 @@ NODES = {"cpu": 512, "cuda": 4096}
 class KenshoLM(HFLM):
     """The same scores and greedy answers as ``hf`` gives, from fewer operations.
 
-    But for thinking (:mod:`kensho.jlce.thinking`): a stop sequence within it ends no answer, as the
-    first line of a thought would, and where the prompt has opened it the answer shows that.
+    But for thinking (:mod:`kensho.evaluate.thinking`): a stop sequence within it ends no answer, as
+    the first line of a thought would, and where the prompt has opened it the answer shows that.
     Sampling, beam search and models that are not causal go the way of ``hf``.
     """
 

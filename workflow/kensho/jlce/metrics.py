@@ -13,11 +13,11 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from sklearn.metrics import matthews_corrcoef
 
+from kensho.evaluate.thinking import without_thinking
 from kensho.jlce import scoring
 from kensho.jlce.choice import named
 from kensho.jlce.number import last_number
 from kensho.jlce.style import is_polite
-from kensho.jlce.thinking import without_thinking
 
 NUMBERED = re.compile(r"\s*(\d{1,9})\s+(\S.*)")
 ARC = re.compile(r"\s+(\d{1,9})(?:\s+(\S+))?\s*")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 from lm_eval.tasks import TaskManager
 
+from kensho.evaluate import harness
 from kensho.jlce import (
-    harness,
     items,
     metrics,  # noqa: F401  (the task files name its functions: part of the code digest)
 )

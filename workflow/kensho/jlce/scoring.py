@@ -15,7 +15,6 @@ import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 
 from kensho.jlce.number import last_number  # noqa: F401
-from kensho.jlce.thinking import without_thinking  # noqa: F401
 
 LONGEST = 20_000  # characters of an answer that are scored; alignment costs their square
 # What NFKC would join to a digit beside it stays as it is: 10² is not 102, ①12 not 112.

@@ -15,6 +15,7 @@ from kensho.observations.conditions import ROCM_VARIABLES as ROCM_VARIABLES
 from kensho.observations.conditions import environment as environment
 from kensho.observations.table import COLUMNS as COLUMNS
 from kensho.observations.table import TEXT
+from kensho.observations.table import Row as Row
 from kensho.observations.table import table as table
 from kensho.observations.table import validate as validate
 

@@ -1,12 +1,26 @@
 """Tables of observations: their columns, and what makes one valid."""
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-COLUMNS = ["experiment", "arm", "block", "replicate", "metric", "value", "unit"]
+
+class Row(NamedTuple):
+    """One observation."""
+
+    experiment: str
+    arm: str
+    block: str
+    replicate: int
+    metric: str
+    value: float
+    unit: str
+
+
+COLUMNS = list(Row._fields)
 TEXT = ["experiment", "arm", "block", "metric", "unit"]
 
 SCHEMA = pa.DataFrameSchema(
@@ -19,7 +33,7 @@ SCHEMA = pa.DataFrameSchema(
 )
 
 
-def table(rows: Iterable[Mapping]) -> pd.DataFrame:
+def table(rows: Iterable[Row] | Iterable[Mapping]) -> pd.DataFrame:
     """Observation rows as a validated table (raises ValueError naming row and column)."""
     return validate(pd.DataFrame(list(rows), columns=COLUMNS), "observations")
 

@@ -2,8 +2,9 @@
 
 Snakemake notices a changed script but not a changed import. Each rule therefore carries the
 digest of its script, of every kensho module reachable from it and of its environment's pins as a
-parameter. Comments, docstrings and layout do not count: the digest is taken over the syntax tree.
-Neither does kensho.run, which runs and records jobs and never enters a result.
+parameter. Comments, docstrings, layout and imports for the type checker do not count: the digest is
+taken over the syntax tree. Neither does kensho.run, which runs and records jobs and never enters a
+result.
 """
 
 import ast
@@ -22,13 +23,14 @@ from kensho.part import Part
 
 LIBRARY = Path(__file__).parents[1]
 KNOWN = "__pycache__/digests.json"
+PARSER = Path(__file__).read_bytes()  # what was parsed otherwise is parsed again
 
 
 @cache
 def _module(path: Path) -> tuple[str, frozenset[Path]]:
     """Digest of one file's syntax tree, and the library files it imports."""
     text = path.read_bytes()
-    content, known = hashlib.sha256(text).hexdigest(), _known(LIBRARY)
+    content, known = hashlib.sha256(PARSER + text).hexdigest(), _known(LIBRARY)
     if content not in known:
         known[content] = _parsed(ast.parse(text, filename=str(path)))
         with suppress(OSError):  # a folder that is not ours to write: parsed again next time
@@ -47,7 +49,8 @@ def _known(library: Path) -> dict[str, Any]:
 
 
 def _parsed(tree: ast.Module) -> list[Any]:
-    """Digest of a tree without its docstrings, and the dotted names it imports."""
+    """Digest of a tree without docstrings and imports for types, and the names it imports."""
+    tree.body = [node for node in tree.body if not _for_types(node)]
     names = sorted(set(_imported(tree)))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -55,6 +58,13 @@ def _parsed(tree: ast.Module) -> list[Any]:
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:]
     return [hashlib.sha256(ast.dump(tree).encode()).hexdigest(), names]
+
+
+def _for_types(node: ast.stmt) -> bool:
+    """Whether it is `if TYPE_CHECKING:` alone, which no run enters."""
+    return (
+        isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse
+    )
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:

@@ -1,9 +1,9 @@
 import torch
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
+from kensho.evaluate import harness
 from kensho.evaluate.arms import conditions, replicates, rows
 from kensho.fallback import lowered
-from kensho.jlce import harness
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment, table, write
 from kensho.run.job import job

@@ -1,10 +1,11 @@
 from pathlib import Path
 
 import torch
+from kensho.evaluate import harness
 from kensho.evaluate.arms import conditions, replicates
 from kensho.fallback import lowered
 from kensho.files import read_json, write_lines
-from kensho.jlce import harness, run
+from kensho.jlce import run
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment, write
 from kensho.run.job import job

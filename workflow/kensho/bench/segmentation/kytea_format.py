@@ -7,6 +7,8 @@ numbers into a list of all characters, dictionaries as Aho-Corasick automata).
 import struct
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from kensho.bench.segmentation.pointwise import LONGEST, WINDOW, WORD, Model
 
 HEADER = b"KyTea 0.4.0 B utf8\n"
@@ -35,8 +37,11 @@ def dumps(model: Model) -> bytes:
         key = spelled(model.words[index])
         return struct.pack(f"<I{len(key)}HB", len(key), *key, 1)  # of the one dictionary
 
+    def vectors(rows: np.ndarray) -> Callable[[int], bytes]:
+        return lambda index: _vector(rows[index])
+
     grams = [
-        dictionary(texts, lambda index, rows=rows: _vector(rows[index]))
+        dictionary(texts, vectors(rows))
         for texts, rows in zip(model.grams, model.weights, strict=True)
     ]
     of_words = [weight for left, right in model.word_weights for weight in (left, 0, right)]
@@ -61,7 +66,8 @@ def _vector(weights: Sequence[int]) -> bytes:
 
 def _automaton(keys: Sequence[tuple[int, ...]]) -> bytes:
     """States of the Aho-Corasick automaton of different keys, then their number."""
-    steps, own = [{}], {}
+    steps: list[dict[int, int]] = [{}]
+    own = {}
     for index, key in enumerate(keys):
         state = 0
         for character in key:
@@ -82,14 +88,14 @@ def _automaton(keys: Sequence[tuple[int, ...]]) -> bytes:
             outputs[following] += outputs[failure[following]]
             queue.append(following)
     packed = [struct.pack("<BI", 1, len(steps))]
-    for state, following in enumerate(steps):
-        pairs = [part for step in sorted(following.items()) for part in step]
+    for state, edges in enumerate(steps):
+        pairs = [part for edge in sorted(edges.items()) for part in edge]
         ends = outputs[state]
         packed.append(
             struct.pack(
-                "<II" + "HI" * len(following) + f"I{len(ends)}I?",
+                "<II" + "HI" * len(edges) + f"I{len(ends)}I?",
                 failure[state],
-                len(following),
+                len(edges),
                 *pairs,
                 len(ends),
                 *ends,

@@ -39,8 +39,8 @@ class Model:
     ``multiplier`` the integers are the trained weights.
     """
 
-    grams: tuple[pd.Index, pd.Index]
-    weights: tuple[np.ndarray, np.ndarray]
+    grams: Sequence[pd.Index]  # two
+    weights: Sequence[np.ndarray]
     words: tuple[str, ...]
     word_weights: np.ndarray
     bias: int
@@ -62,8 +62,8 @@ def fit(sentences: Sequence[Sequence[str]], words: Collection[str], *, cost: flo
     rows = [part.reshape(-1, SPAN) for part in parts[:2]]
     used = [row.any(axis=1) for row in rows]
     return Model(
-        grams=tuple(part[use] for part, use in zip(grams, used, strict=True)),
-        weights=tuple(row[use] for row, use in zip(rows, used, strict=True)),
+        grams=[part[use] for part, use in zip(grams, used, strict=True)],
+        weights=[row[use] for row, use in zip(rows, used, strict=True)],
         words=tuple(words),
         word_weights=parts[2].reshape(WORD, 2),
         bias=round(bias / multiplier),

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kensho.linguistics.sudachi import LIMIT, size
 
-Split = Callable[[str], object]
+Split = Callable[[str], Any]  # words, or a text of them
 
 
 class Program(NamedTuple):
@@ -20,7 +20,7 @@ class Program(NamedTuple):
 
     package: str
     load: Callable[[Path], Split]
-    count: Callable[[object], int] = len
+    count: Callable[[Any], int] = len
     share: float = 1.0
 
 

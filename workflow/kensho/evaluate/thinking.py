@@ -64,7 +64,8 @@ def counted(answers: Iterable[str]) -> dict[str, int]:
 
 def spoken(text: str) -> list[tuple[int, int]]:
     """The spans of a text that are no thinking; empty or without its end while it still thinks."""
-    spans, begin = [], 0  # begin is None within a block
+    spans: list[tuple[int, int]] = []
+    begin: int | None = 0  # None within a block
     marks = _marks(text)
     for mark, following in zip(marks, [*marks[1:], None], strict=False):
         if _closes(mark):
@@ -101,6 +102,6 @@ def end(text: str) -> int:
 def opened(prompt: str) -> str:
     """The mark with which a prompt has opened thinking at its end, or ""."""
     marks = _marks(prompt)
-    last = marks[-1] if marks else None
-    waits = last and not _closes(last) and not prompt[last.end() :].strip()
-    return last.group() if waits else ""
+    if not marks or _closes(marks[-1]) or prompt[marks[-1].end() :].strip():
+        return ""
+    return marks[-1].group()

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from kensho.jlce import fast, harness, metrics
+from kensho.evaluate import harness
+from kensho.evaluate.thinking import counted, opened, without_thinking
+from kensho.jlce import fast, metrics
 from kensho.jlce.lm import KenshoLM
-from kensho.jlce.scoring import without_thinking
-from kensho.jlce.thinking import counted, opened
 from kensho.models.loading import load
 from lm_eval.api.instance import Instance
 

@@ -5,8 +5,8 @@ import pytest
 import sacrebleu
 import torch
 from kensho.data.prompt import completion, prompt
+from kensho.evaluate import harness
 from kensho.evaluate.arms import rows
-from kensho.jlce import harness
 from kensho.models.loading import load
 from transformers import AutoModelForCausalLM
 

@@ -13,8 +13,8 @@ from lm_eval.api.model import LM
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
+from kensho.evaluate.thinking import counted, without_thinking
 from kensho.files import write_lines
-from kensho.jlce.thinking import counted, without_thinking
 
 TASKS = Path(__file__).parent / "tasks"
 LOGGED = ("doc_id", "arguments", "filtered_resps", "target")
@@ -119,7 +119,7 @@ def totals(samples: Mapping[str, list]) -> list[tuple[str, float, str]]:
 
 
 def thinking(samples: Mapping[int, Mapping[str, list]]) -> dict[str, int]:
-    """What was cut from the written answers of all seeds (:func:`kensho.jlce.thinking.counted`)."""
+    """What :func:`kensho.evaluate.thinking.counted` finds in the written answers of all seeds."""
     logs = (log for tasks in samples.values() for found in tasks.values() for log in found)
     return counted(
         log["filtered_resps"][0] for log in logs if isinstance(log["filtered_resps"][0], str)
