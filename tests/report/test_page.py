@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 import pytest
-from kensho.report import build
+from kensho.report import Tables, build
 from kensho.report.page import OPTIONAL
 from report_example import Reader, claim, empty, on_scale, render, summary, tables, text
 
@@ -100,14 +100,14 @@ def test_an_untested_claim_and_empty_tables_still_make_a_page() -> None:
     given = {**summary(), "claims": [claim("X-1", "NOT TESTED")]}
     for key in OPTIONAL:
         given.pop(key, None)
-    seen = text(build(given, NOTHING_RAN, **empty()))
+    seen = text(build(given, NOTHING_RAN, tables=Tables(**empty())))
     assert "X-1" in seen and "No claim has an estimate yet." in seen
     assert "None" not in seen and "nan" not in seen
 
 
 @pytest.mark.parametrize("left", [{}, empty(), {"drops": tables()["drops"]}])
 def test_what_was_not_run_has_no_section(left: dict) -> None:
-    page = Reader(build(summary(), NOTHING_RAN, **left))
+    page = Reader(build(summary(), NOTHING_RAN, tables=Tables(**left)))
     assert not {"adaptation", "cache"} & {*page.ids}
     assert ("data" in page.ids) == ("drops" in left and not left["drops"].empty)
     assert {link[1:] for link in page.links if link.startswith("#")} <= {*page.ids}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from kensho.claims import registry
 from kensho.claims.model import Claim
-from kensho.stats.summary import summarise
+from kensho.stats.summary import Judged, summarise
 
 ROOT = Path(__file__).parents[2]
 READING = {
@@ -61,7 +61,7 @@ def analysis(p_value, verdict="VERIFIED", family="main"):
 
 
 def summary(claims, analyses, untested=None):
-    return summarise(claims, analyses, untested or {}, scale="embedded", alpha=0.05)
+    return summarise(claims, Judged(analyses, untested or {}), scale="embedded", alpha=0.05)
 
 
 def holm_of(found):
@@ -128,7 +128,7 @@ def test_a_summary_of_some_claims_counts_the_families_of_all(shown):
     claims = [claim("X-1"), claim("X-2"), claim("X-3", family="other"), claim("X-4")]
     some = [c for c in claims if c.id in shown]
     analyses = {c.id: analysis(0.01, family=c.test.family) for c in some}
-    found = summarise(some, analyses, {}, scale="embedded", alpha=0.05, registry=claims)
+    found = summarise(some, Judged(analyses), scale="embedded", alpha=0.05, registry=claims)
     assert [entry["id"] for entry in found["claims"]] == shown
     sizes = {"main": 3, "other": 1}
     assert found["family"] == {c.test.family: sizes[c.test.family] for c in some}
