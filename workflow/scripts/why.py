@@ -177,7 +177,8 @@ def outdated(
         flags = ["--replace-workflow-config", "--rerun-incomplete", "--nolock"]
         status, said = dry_run([*words, *flags, "--", *files], PYTHONHASHSEED="0")
     if status:
-        return dict.fromkeys(files, f"could not be checked: {said.strip().splitlines()[-1]}")
+        *_, cause = (line for line in said.splitlines() if line and not line.startswith("  File"))
+        return dict.fromkeys(files, f"could not be checked: {cause.strip()}")
     makers = {
         path: (rule, fields["reason"])
         for rule, fields in (
