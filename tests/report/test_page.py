@@ -137,3 +137,22 @@ def test_inputs_are_left_as_they_were() -> None:
     assert given == before
     for name, frame in frames.items():
         pd.testing.assert_frame_equal(frame, copies[name])
+
+
+def test_a_stale_claim_stands_apart_with_what_renews_it() -> None:
+    stale = claim("X-2", "STALE", sentence="was VERIFIED; items: 2 -> 3", command="renew it")
+    html = render({"claims": [*summary()["claims"], stale]})
+    part = html[html.index('<section id="stale">') : html.index('<section id="untested">')]
+    assert "was VERIFIED; items: 2 -&gt; 3" in part and "<code>renew it</code>" in part
+    assert "1 STALE" in text(html) and 'id="stale"' not in render()
+
+
+def test_other_pages_are_linked_where_they_are() -> None:
+    links = Reader(render()).links
+    assert "jlce.html" in links and "c.html" not in links and "do it makes it" in text(render())
+
+
+def test_the_table_says_by_what_it_is_filtered(html: str) -> None:
+    row = html[html.index('<tr data-claim="R-1"') :].split(">")[0]
+    assert 'data-verdict="PARTIAL"' in row and "data-tier=" in row and "data-source=" in row
+    assert re.findall(r'<select name="(\w+)"', html) == ["verdict", "tier", "source"]

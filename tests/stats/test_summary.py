@@ -173,3 +173,22 @@ def test_the_whole_registry_untested_is_a_summary_that_json_can_hold():
     assert {"D-2", "F-12"} <= faults
     for entry in found["claims"]:
         assert Claim.model_validate(entry["record"]).digest() == entry["record_sha256"]
+
+
+def test_a_stale_verdict_is_none_and_says_what_it_was_and_what_renews_it():
+    claims = [claim(name) for name in ("R-1", "R-2", "R-3")]
+    analyses = {c.id: analysis(p) for c, p in zip(claims, (0.001, 0.02, 0.04))}
+    analyses["R-1"] = {**analyses["R-1"], "verdict": "VERIFIED", "record": {"unit": "seconds"}}
+    judged = Judged(
+        {**analyses},
+        stale={"R-2": "speed: blocks: 10 -> 12"},
+        commands={"R-2": "renew it", "R-3": "not shown"},
+    )
+    found = summarise(claims, judged, scale="embedded", alpha=0.05)
+    first, second, _ = found["claims"]
+    assert found["verdict_counts"] == {"STALE": 2, "VERIFIED": 1}
+    assert first["verdict"] == second["verdict"] == "STALE" and first["analysis"] is None
+    assert first["sentence"].startswith("was VERIFIED; the claim has changed since: ")
+    assert second["sentence"].endswith("; speed: blocks: 10 -> 12")
+    assert [entry["command"] for entry in found["claims"]] == [None, "renew it", None]
+    assert holm_of(found) == {"R-3": pytest.approx(3 * 0.04)}

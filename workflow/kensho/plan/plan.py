@@ -134,16 +134,20 @@ def make(
     kinds = {name: source.kind for name, source in sources.items()}
     accepted = frozenset(n for n, s in sources.items() if s.licence_class in config.licences)
     context = Context(config.train.base, config.accelerator, kinds, accepted, refused)
-    experiments, preparations = {}, {}
+    experiments = {}
     for name, part in EXPERIMENTS.items():
         own = getattr(config.bench, name, None)
-        arms = list(part.arms(own, context))
-        experiments[name] = _configured(part, own, context, arms, part.left_out(own, context))
-    for name, part in PREPARATIONS.items():
-        preparations[name] = _configured(part, getattr(config.bench, part.of), context)
+        observed_arms = list(part.arms(own, context))
+        experiments[name] = _configured(
+            part, own, context, observed_arms, part.left_out(own, context)
+        )
+    preparations = {
+        name: _configured(part, getattr(config.bench, part.of), context)
+        for name, part in PREPARATIONS.items()
+    }
     everyone = ["base", *(arm.name for arm in config.train.arms), *config.evaluate.references]
     judge = config.jlce.judge
-    arms = {
+    arms: dict[str, Sequence[str]] = {
         **{name: job.arms for name, job in experiments.items()},
         "augmentation": ["original", "augmented"],
         "adaptation": everyone,
@@ -162,10 +166,12 @@ def make(
         head["left_out"]
         if head
         else budget.left_out(
-            tested.values(), stage, lambda c: observed(c.test.experiment, c.test.arms)
+            tested.values(),
+            stage,
+            lambda c: bool(c.test and observed(c.test.experiment, c.test.arms)),
         )
     )
-    paid = [claim.test for name, claim in tested.items() if name not in unpaid]
+    paid = [claim.test for name, claim in tested.items() if claim.test and name not in unpaid]
     read = [test.arms for test in paid if test.experiment in ("adaptation", "evaluation")]
     targets = dict.fromkeys(EXPERIMENTS, "benchmark") | dict.fromkeys(BEYOND, "jlce")
     targets |= dict.fromkeys(config.bench.main, "all")
