@@ -1,7 +1,7 @@
 # make report: set up, run the main job, write results/validation_report.html
-# make benchmark: every experiment, results/benchmark_report.html
+# make benchmark: every experiment, judged on the same page
 # make own: claims on tables that you bring, results/own_report.html
-# make jlce: sixteen Japanese tasks, results/jlce.html
+# make jlce: sixteen Japanese tasks, results/jlce.html; their claims on the same page
 # make why:    what would run now, and because of what (TARGET=benchmark for another target)
 # make test:   the default tests
 # make test-all: the suites of .ci/suites, all others and the calibration
@@ -19,7 +19,7 @@ report: .venv/installed
 
 benchmark: .venv/installed
 	@$(SNAKEMAKE) benchmark --quiet rules
-	@echo "report: results/benchmark_report.html"
+	@echo "report: results/validation_report.html"
 
 own: .venv/installed
 	@$(SNAKEMAKE) own --quiet rules
@@ -27,7 +27,7 @@ own: .venv/installed
 
 jlce: .venv/installed
 	@$(SNAKEMAKE) jlce --quiet rules
-	@echo "page: results/jlce.html"
+	@echo "page: results/jlce.html; report: results/validation_report.html"
 
 why: .venv/installed
 	@.venv/bin/python -m kensho.run.why $(TARGET)

@@ -49,8 +49,8 @@ wildcard_constraints:
     source="[a-z0-9][a-z0-9.-]*",
     model="[a-z0-9][a-z0-9.-]*",
     arm="[a-z0-9][a-z0-9.-]*",
-    summary="statistical|benchmark|own",
-    report="validation|benchmark|own",
+    summary="statistical|own",
+    report="validation|own",
     seed=r"\d+",
 
 
@@ -71,14 +71,13 @@ localrules:
 rule all:
     default_target: True
     input:
-        "results/validation_report.html",
-        "results/statistical_summary.json",
+        REPORT,
 
 
 rule benchmark:
-    """Every experiment that this configuration can run, judged in a report of its own."""
+    """Every experiment that this configuration can run, every claim that it can test judged."""
     input:
-        "results/benchmark_report.html",
+        REPORT,
         # some arms no claim asks for
         INPUTS.every_experiment(),
 

@@ -43,20 +43,30 @@ from kensho.models import rocm
 from kensho.plan import asked, inputs, load
 from kensho.plan.asked import any_of, code, digest_of, digest_of_part, early, environment
 from kensho.plan.asked import fingerprint, observation_files, source_records, threads
-from kensho.run import budget, events, running, slurm
+from kensho.plan.plan import REPORT
+from kensho.run import budget, events, running, slurm, why
 from kensho.train.catalogue import METHODS, STAGES
 
-HEAD, TARGETS = None, sys.argv
-if not workflow.is_main_process:
-    HEAD, TARGETS = budget.inherited(os.environ) if budget.VARIABLE in os.environ else None, None
+HEAD, TARGETS = None, None
+if workflow.is_main_process:
+    COMMAND = why.command_line()
+    TARGETS = {*COMMAND.targets} or {"all"}
+elif budget.VARIABLE in os.environ:
+    HEAD = budget.inherited(os.environ)
 try:
-    RUN = load.load(config, workflow.configfiles, head=HEAD, targets=TARGETS)
+    RUN = load.load(
+        config,
+        workflow.configfiles,
+        head=HEAD,
+        targets=TARGETS,
+        outdated=lambda files: why.outdated(files, COMMAND, workflow.main_snakefile, config),
+    )
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 CONFIG, PLAN, SOURCES, CLAIMS = RUN.config, RUN.plan, RUN.sources, RUN.claims
 ACCEPTED_SOURCES = RUN.accepted
 ARMS = {arm.name: arm for arm in CONFIG.train.arms}
-os.environ[budget.VARIABLE] = json.dumps(PLAN.decided())
+os.environ[budget.VARIABLE] = json.dumps(RUN.decided())
 
 # What libraries compile and cache lies beside, for the home may be closed to jobs; an image sees
 # for certain, and a run can write for certain, this folder alone.

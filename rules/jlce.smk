@@ -160,7 +160,8 @@ rule jlce_preference:
 
 
 rule jlce:
-    """Sixteen Japanese tasks on the models of jlce.arms, and what a judge prefers."""
+    """Sixteen Japanese tasks on the models of jlce.arms, what a judge prefers, and their verdicts."""
     input:
         "results/jlce.html",
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
+        REPORT,

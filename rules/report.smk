@@ -1,5 +1,5 @@
 # The validation report: one file that works offline.
-SUMMARIES = {"validation": "statistical", "benchmark": "benchmark", "own": "own"}  # of each report
+SUMMARIES = {"validation": "statistical", "own": "own"}  # of each report
 
 
 rule report:
@@ -23,6 +23,7 @@ rule report:
             for name in ("template.html.j2", "card.html.j2", "macros.html.j2", "style.css")
         ],
         budget=CONFIG.budget.model_dump(),
+        pages=lambda w: [] if w.report == "own" else RUN.pages,
         code=code("report/report.py", "stats"),
     script:
         "../workflow/scripts/report/report.py"

@@ -1,4 +1,5 @@
 # One verdict per claim, from its observations and its registration alone.
+REQUESTED = RUN.verdicts.requested  # what an earlier run judged beside is read as it is
 
 
 rule judge_deterministic:
@@ -10,7 +11,7 @@ rule judge_deterministic:
     log:
         "logs/judge/{claim}.log",
     wildcard_constraints:
-        claim=any_of(name for name, claim in PLAN.tested.items() if not claim.test.stochastic),
+        claim=any_of(name for name in REQUESTED if not PLAN.tested[name].test.stochastic),
     conda:
         "../envs/stats.yaml"
     params:
@@ -35,7 +36,7 @@ rule judge_statistical:
     benchmark:
         "logs/benchmarks/judge/{claim}.tsv"
     wildcard_constraints:
-        claim=any_of(name for name, claim in PLAN.tested.items() if claim.test.stochastic),
+        claim=any_of(name for name in REQUESTED if PLAN.tested[name].test.stochastic),
     conda:
         "../envs/stats.yaml"
     resources:
@@ -70,7 +71,7 @@ rule describe_evaluation:
 rule summarise:
     """All claims with verdict or reason, Holm beside Bonferroni."""
     input:
-        analyses=lambda w: expand("results/analysis/{claim}.json", claim=PLAN.judged(w.summary)),
+        analyses=lambda w: expand("results/analysis/{claim}.json", claim=RUN.judged(w.summary)),
         evaluation=lambda w: (
             [] if w.summary == "own" else observation_files("evaluation", ["base"])
         ),
@@ -82,8 +83,7 @@ rule summarise:
         "../envs/stats.yaml"
     params:
         claims=[claim.model_dump(mode="json") for claim in CLAIMS],
-        shown=lambda w: RUN.bringing if w.summary == "own" else None,
-        untested=lambda w: PLAN.not_judged(w.summary, RUN.shown(w.summary), CONFIG.budget.limit_usd),
+        beside=lambda w: RUN.beside(w.summary),
         scale=CONFIG.scale,
         alpha=CONFIG.stats.alpha,
         code=code("stats/summarise.py", "stats"),

@@ -12,7 +12,7 @@ from kensho.report import inputs
 from kensho.run import budget
 from kensho.run.budget import Budget, Prices
 from kensho.run.events import Event, Held
-from kensho.stats.summary import summarise
+from kensho.stats.summary import Judged, summarise
 from scripts.budget.planned import dry_run, job_stats
 
 ROOT = Path(__file__).parents[1]
@@ -192,9 +192,9 @@ COLUMNS = {
 def page(**cost):
     """Text of a report without experiments."""
     tables = {name: pd.DataFrame(columns=names.split()) for name, names in COLUMNS.items()}
-    summary = summarise([], {}, {}, scale="embedded", alpha=0.05)
+    summary = summarise([], Judged({}), scale="embedded", alpha=0.05)
     summary |= {"generated": "2026-03-11", "file": "statistical_summary.json"}
-    return report.build(summary, **tables, execution={}, cost=cost)
+    return report.build(summary, {}, cost, tables=report.Tables(**tables))
 
 
 def test_the_page_has_a_section_on_cost_only_where_there_is_some():

@@ -9,7 +9,7 @@ from kensho.claims.model import Claim
 from kensho.files import write_json
 from kensho.report import inputs
 from kensho.stats.derive import derive
-from kensho.stats.summary import summarise
+from kensho.stats.summary import Judged, summarise
 
 EXPERIMENT = "trial"
 UNITS = {
@@ -193,8 +193,10 @@ def summarised(results: Path, found: dict[str, tuple[Claim, dict]]) -> dict:
     path = results / "statistical_summary.json"
     summary = summarise(
         [untested, *(one for one, _ in found.values())],
-        {name: analysis for name, (_, analysis) in found.items()},
-        {untested.id: untested.not_tested},
+        Judged(
+            {name: analysis for name, (_, analysis) in found.items()},
+            {untested.id: untested.not_tested},
+        ),
         scale="embedded",
         alpha=0.05,
     )

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 from kensho.claims.model import Claim, Claimed
-from kensho.report import build
+from kensho.report import Tables, build
 from kensho.stats.judge import judge
-from kensho.stats.summary import summarise
+from kensho.stats.summary import Judged, summarise
 
 SHA = "9f2c41d07ab35e8864f0b1c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f506"
 CLAIMED = dict.fromkeys(Claimed.model_fields)
@@ -215,7 +215,7 @@ def on_scale(scale: str, identifier: str = "R-8.quick") -> dict:
 
 def claim(identifier: str, verdict: str, analysis: dict | None = None, **fields: object) -> dict:
     """An entry of the summary; the engine writes each of its keys."""
-    [empty] = summarise([UNTESTED], {}, {"X-0": ""}, scale="embedded", alpha=0.05)["claims"]
+    [empty] = summarise([UNTESTED], Judged({}, {"X-0": ""}), scale="embedded", alpha=0.05)["claims"]
     test = {"direction": "greater", "sesoi": 1.05, "levels": ["block"]}
     entry = {
         **empty,
@@ -380,9 +380,16 @@ EXECUTION = {
 }
 
 
+PAGES = [
+    {"target": "jlce", "href": "jlce.html", "there": True, "stale": None, "command": "make jlce"},
+    {"target": "calibration", "href": "c.html", "there": False, "stale": None, "command": "do it"},
+]
+
+
 def render(given: dict | None = None, **changed: object) -> str:
     """The page of the example, or of another summary; what is not given is the example's."""
-    return build({**summary(), **(given or {})}, **{**tables(), **changed}, execution=EXECUTION)
+    shown = Tables(**{**tables(), **changed})
+    return build({**summary(), **(given or {})}, EXECUTION, pages=PAGES, tables=shown)
 
 
 VOID = ("meta", "link", "br", "img", "input")
@@ -426,5 +433,5 @@ def text(html: str) -> str:
 
 def card(html: str, identifier: str) -> str:
     """Text of the card of one claim."""
-    start = html.index(f'id="{identifier}" data-verdict')
+    start = html.index(f'id="{identifier}" data-claim')
     return " ".join(re.sub(r"<[^>]*>", " ", html[start : html.index("</article>", start)]).split())

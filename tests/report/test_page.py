@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 import pytest
-from kensho.report import build
+from kensho.report import Tables, build
 from kensho.report.page import OPTIONAL
 from report_example import Reader, claim, empty, on_scale, render, summary, tables, text
 
@@ -100,14 +100,14 @@ def test_an_untested_claim_and_empty_tables_still_make_a_page() -> None:
     given = {**summary(), "claims": [claim("X-1", "NOT TESTED")]}
     for key in OPTIONAL:
         given.pop(key, None)
-    seen = text(build(given, NOTHING_RAN, **empty()))
+    seen = text(build(given, NOTHING_RAN, tables=Tables(**empty())))
     assert "X-1" in seen and "No claim has an estimate yet." in seen
     assert "None" not in seen and "nan" not in seen
 
 
 @pytest.mark.parametrize("left", [{}, empty(), {"drops": tables()["drops"]}])
 def test_what_was_not_run_has_no_section(left: dict) -> None:
-    page = Reader(build(summary(), NOTHING_RAN, **left))
+    page = Reader(build(summary(), NOTHING_RAN, tables=Tables(**left)))
     assert not {"adaptation", "cache"} & {*page.ids}
     assert ("data" in page.ids) == ("drops" in left and not left["drops"].empty)
     assert {link[1:] for link in page.links if link.startswith("#")} <= {*page.ids}
@@ -137,3 +137,22 @@ def test_inputs_are_left_as_they_were() -> None:
     assert given == before
     for name, frame in frames.items():
         pd.testing.assert_frame_equal(frame, copies[name])
+
+
+def test_a_stale_claim_stands_apart_with_what_renews_it() -> None:
+    stale = claim("X-2", "STALE", sentence="was VERIFIED; items: 2 -> 3", command="renew it")
+    html = render({"claims": [*summary()["claims"], stale]})
+    part = html[html.index('<section id="stale">') : html.index('<section id="untested">')]
+    assert "was VERIFIED; items: 2 -&gt; 3" in part and "<code>renew it</code>" in part
+    assert "1 STALE" in text(html) and 'id="stale"' not in render()
+
+
+def test_other_pages_are_linked_where_they_are() -> None:
+    links = Reader(render()).links
+    assert "jlce.html" in links and "c.html" not in links and "do it makes it" in text(render())
+
+
+def test_the_table_says_by_what_it_is_filtered(html: str) -> None:
+    row = html[html.index('<tr data-claim="R-1"') :].split(">")[0]
+    assert 'data-verdict="PARTIAL"' in row and "data-tier=" in row and "data-source=" in row
+    assert re.findall(r'<select name="(\w+)"', html) == ["verdict", "tier", "source"]

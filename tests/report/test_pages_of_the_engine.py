@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from judged_results import CLOSED, SAMPLED, judged, summarised
 from kensho.report import build
-from kensho.stats.summary import summarise
+from kensho.stats.summary import Judged, summarise
 from report_example import Reader, card, text
 
 EXECUTION = {"wall_seconds": None, "rules": []}
@@ -127,7 +127,7 @@ def test_what_the_page_takes_from_the_entry_is_refused_by_the_summary(closed):
     for key in ("verdict", "reason", "sentence", "p_value"):
         changed = {claim.id: renamed(analysis, (key,))}
         with pytest.raises(KeyError, match=f"'{key}'"):
-            summarise([claim], changed, {}, scale="embedded", alpha=0.05)
+            summarise([claim], Judged(changed), scale="embedded", alpha=0.05)
 
 
 def test_no_key_of_the_summary_passes_unseen_under_another_name(folder, closed):

@@ -10,7 +10,7 @@ from kensho import observations
 from kensho.claims.model import Claim
 from kensho.files import sha256, write_json
 from kensho.stats.derive import derive, orphans, verify
-from kensho.stats.summary import summarise
+from kensho.stats.summary import Judged, summarise
 
 NAME = "summary.json"
 KNOWN = ("R-1", "R-2")
@@ -66,7 +66,7 @@ def results(tmp_path):
     for entry in (claim(), paired()):
         analyses[entry.id], _ = derive(entry, folder, **SETTINGS)
         write_json(folder / f"analysis/{entry.id}.json", analyses[entry.id])
-    summary = summarise([claim(), paired()], analyses, {}, scale="embedded", alpha=0.05)
+    summary = summarise([claim(), paired()], Judged(analyses), scale="embedded", alpha=0.05)
     write_json(folder / "summary.json", summary)
     return folder
 
@@ -238,7 +238,9 @@ def test_an_analysis_names_the_tables_that_were_brought(results, names):
 def test_claims_that_were_not_tested_need_no_file(tmp_path):
     record = claim().model_dump(mode="json") | {"test": None, "not_tested": "no machine for it"}
     untested = Claim.model_validate(record)
-    summary = summarise([untested], {}, {"R-1": "no machine for it"}, scale="full", alpha=0.05)
+    summary = summarise(
+        [untested], Judged({}, {"R-1": "no machine for it"}), scale="full", alpha=0.05
+    )
     assert verify({NAME: summary}, Path(tmp_path), KNOWN) == []
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from kensho.claims import registry
 from kensho.claims.model import Claim
-from kensho.stats.summary import summarise
+from kensho.stats.summary import Judged, summarise
 
 ROOT = Path(__file__).parents[2]
 READING = {
@@ -61,7 +61,7 @@ def analysis(p_value, verdict="VERIFIED", family="main"):
 
 
 def summary(claims, analyses, untested=None):
-    return summarise(claims, analyses, untested or {}, scale="embedded", alpha=0.05)
+    return summarise(claims, Judged(analyses, untested or {}), scale="embedded", alpha=0.05)
 
 
 def holm_of(found):
@@ -128,7 +128,7 @@ def test_a_summary_of_some_claims_counts_the_families_of_all(shown):
     claims = [claim("X-1"), claim("X-2"), claim("X-3", family="other"), claim("X-4")]
     some = [c for c in claims if c.id in shown]
     analyses = {c.id: analysis(0.01, family=c.test.family) for c in some}
-    found = summarise(some, analyses, {}, scale="embedded", alpha=0.05, registry=claims)
+    found = summarise(some, Judged(analyses), scale="embedded", alpha=0.05, registry=claims)
     assert [entry["id"] for entry in found["claims"]] == shown
     sizes = {"main": 3, "other": 1}
     assert found["family"] == {c.test.family: sizes[c.test.family] for c in some}
@@ -173,3 +173,22 @@ def test_the_whole_registry_untested_is_a_summary_that_json_can_hold():
     assert {"D-2", "F-12"} <= faults
     for entry in found["claims"]:
         assert Claim.model_validate(entry["record"]).digest() == entry["record_sha256"]
+
+
+def test_a_stale_verdict_is_none_and_says_what_it_was_and_what_renews_it():
+    claims = [claim(name) for name in ("R-1", "R-2", "R-3")]
+    analyses = {c.id: analysis(p) for c, p in zip(claims, (0.001, 0.02, 0.04))}
+    analyses["R-1"] = {**analyses["R-1"], "verdict": "VERIFIED", "record": {"unit": "seconds"}}
+    judged = Judged(
+        {**analyses},
+        stale={"R-2": "speed: blocks: 10 -> 12"},
+        commands={"R-2": "renew it", "R-3": "not shown"},
+    )
+    found = summarise(claims, judged, scale="embedded", alpha=0.05)
+    first, second, _ = found["claims"]
+    assert found["verdict_counts"] == {"STALE": 2, "VERIFIED": 1}
+    assert first["verdict"] == second["verdict"] == "STALE" and first["analysis"] is None
+    assert first["sentence"].startswith("was VERIFIED; the claim has changed since: ")
+    assert second["sentence"].endswith("; speed: blocks: 10 -> 12")
+    assert [entry["command"] for entry in found["claims"]] == [None, "renew it", None]
+    assert holm_of(found) == {"R-3": pytest.approx(3 * 0.04)}

@@ -30,20 +30,21 @@ DUMP = """
 include: "Snakefile"
 
 
-def by_reason(summary):
-    reasons = {}
-    shown = RUN.shown(summary)
-    for claim, reason in PLAN.not_judged(summary, shown, CONFIG.budget.limit_usd).items():
+def by_reason(target):
+    reasons, judged = {}, PLAN.requested({target})
+    shown = RUN.bringing if target == "own" else [claim.id for claim in CLAIMS]
+    rest = [claim for claim in shown if claim not in judged]
+    for claim, reason in PLAN.untested(rest, CONFIG.budget.limit_usd).items():
         reasons.setdefault(reason, []).append(claim)
     return reasons
 
 
-SUMMARIES = ("statistical", "benchmark", "own")
+TARGETS = {"statistical": "all", "benchmark": "benchmark", "own": "own"}
 json.dump(
     {
         "produced": {name: list(arms) for name, arms in PLAN.arms.items()},
-        "judged": {summary: PLAN.judged(summary) for summary in SUMMARIES},
-        "not_judged": {summary: by_reason(summary) for summary in SUMMARIES},
+        "judged": {name: PLAN.requested({target}) for name, target in TARGETS.items()},
+        "not_judged": {name: by_reason(target) for name, target in TARGETS.items()},
         "stage": PLAN.stage,
         "left_out": list(PLAN.unpaid),
         "evaluated": PLAN.evaluated,

@@ -41,6 +41,9 @@ class Verdict(StrEnum):
     NOT_TESTED = "NOT TESTED"
 
 
+STALE = "STALE"  # in a summary, in place of a verdict that no longer holds
+
+
 class Claimed(Record):
     """The claimed set, in the claim's own unit: a value, an interval or a bound."""
 

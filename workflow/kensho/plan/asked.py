@@ -11,7 +11,7 @@ from typing import Any
 from kensho.files import sha256
 from kensho.part import Catalogue, Part
 from kensho.plan.config import Config
-from kensho.plan.plan import Planned
+from kensho.plan.plan import ConfiguredJob
 from kensho.run.digest import LIBRARY, code_digest
 
 WORKFLOW = LIBRARY.parent
@@ -64,9 +64,9 @@ class Asks:
             key: one(key) for key in dict.fromkeys(key for own in asked.values() for key in own)
         }
 
-    def params(self, planned: Planned, script: str) -> dict[str, Any]:
+    def params(self, job: ConfiguredJob, script: str) -> dict[str, Any]:
         """What reruns the job of an experiment, or of what is prepared for one."""
-        part = planned.part
+        part = job.part
         own: dict[str, Any] = {"seed": self.config.seed} if part.seeded else {}
         if part.needs.accelerator:
             own["device"] = self.config.accelerator
@@ -75,7 +75,7 @@ class Asks:
                 own["fallback"] = None
         return own | {
             "code_of": part.code,
-            "settings": planned.settings,
+            "settings": job.settings,
             "code": lambda wildcards: digest_of_part(script, part),
         }
 

@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from kensho.augment.catalogue import TECHNIQUES, Augmentation
-from kensho.bench.catalogue import EXPERIMENTS, Bench
+from kensho.augment import catalogue as augment
+from kensho.augment.catalogue import TECHNIQUES
+from kensho.bench import catalogue as bench
+from kensho.bench.catalogue import EXPERIMENTS
 from kensho.data.sources import LicenceClass, Source
 from kensho.jlce.catalogue import PUBLIC, tasks
 from kensho.paths import Paths
@@ -24,6 +26,16 @@ from kensho.run.budget import Budget
 from kensho.train.catalogue import METHODS, STAGES, choice
 from kensho.train.plan import ADAPTABLE, PLANNABLE
 from kensho.validation import TAGS, Count, Name, Section, Seed, Share, problems, suggestion
+
+if TYPE_CHECKING:  # the catalogues make these
+    Augmentation: TypeAlias = Any
+    Bench: TypeAlias = Any
+    Stage: TypeAlias = Any
+    Task: TypeAlias = str
+    Public: TypeAlias = str
+else:
+    Augmentation, Bench, Stage = augment.Augmentation, bench.Bench, choice(STAGES, "stage")
+    Task, Public = Literal[tuple(tasks())], Literal[tuple(PUBLIC)]
 
 
 class Data(Section):
@@ -38,7 +50,7 @@ class Data(Section):
 
 class Arm(Section):
     name: Name
-    stages: list[choice(STAGES, "stage")] = Field(min_length=1)
+    stages: list[Stage] = Field(min_length=1)
 
 
 QKVO = ["q_proj", "k_proj", "v_proj", "o_proj"]
@@ -86,10 +98,6 @@ class Evaluate(Section):
     )
     choice_items: Count = 40
     batch_size: Count = 16
-
-
-Task = Literal[tuple(tasks())]
-Public = Literal[tuple(PUBLIC)]
 
 
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -193,10 +201,12 @@ class Config(Section):
     )
     paths: Paths = Field(Paths(), description="places outside the repository")
     data: Data = Field(Data(), description="corpus, cleaning, splits")
-    augmentation: Augmentation = Field(Augmentation(), description="techniques and their strength")
+    augmentation: Augmentation = Field(
+        augment.Augmentation(), description="techniques and their strength"
+    )
     train: Train = Field(Train(), description="adaptation")
     evaluate: Evaluate = Field(Evaluate(), description="lm-evaluation-harness")
-    bench: Bench = Field(Bench(), description="experiments")
+    bench: Bench = Field(bench.Bench(), description="experiments")
     jlce: Jlce = Field(Jlce(), description="sixteen Japanese tasks, the target `jlce`")
     stats: Stats = Field(Stats(), description="verdicts")
     budget: Budget = Field(Budget(), description="what a run may cost")
@@ -265,7 +275,7 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
                 f"{where}: {key}: '{name}' is under licence class {sources[name].licence_class}; "
                 "add it to licences if you accept it"
             )
-    named = [
+    cards_named = [
         ("training_memory.adapted", config.bench.training_memory.adapted, ADAPTABLE),
         ("training_memory.full", config.bench.training_memory.full, PLANNABLE),
         *(
@@ -274,7 +284,7 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
         ),
         *(("gemm.models", name, ADAPTABLE) for name in config.bench.gemm.models),
     ]
-    for key, name, types in named:
+    for key, name, types in cards_named:
         if name not in architectures:
             yield (
                 f"{where}: bench.{key}: no architecture '{name}' in "
@@ -309,9 +319,9 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
             yield f"{where}: train.arms: the name '{name}' is used twice; rename one arm"
     evaluated = ["base", *counts, *config.evaluate.references]
     judged = config.jlce.judge.pairs if config.jlce.judge else []
-    named = [("arms", name) for name in config.jlce.arms or []]
-    named += [("judge.pairs", name) for pair in judged for name in pair]
-    for key, name in named:
+    asked = [("arms", name) for name in config.jlce.arms or []]
+    asked += [("judge.pairs", name) for pair in judged for name in pair]
+    for key, name in asked:
         if name not in evaluated:
             yield f"{where}: jlce.{key}: no arm '{name}', {suggestion(name, evaluated)}"
     if any(one == other for one, other in judged):

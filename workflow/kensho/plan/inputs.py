@@ -67,6 +67,7 @@ class Inputs:
     def observations(self, wildcards) -> list[str]:
         """Files that a claim's verdict rests on."""
         test = self.plan.tested[wildcards.claim].test
+        assert test is not None  # it is tested
         return observation_files(test.experiment, test.arms)
 
     def every_experiment(self) -> list[str]:

@@ -1,8 +1,8 @@
 """Everything that a run is configured by, read and checked at once."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from kensho.models import cards, rocm
 from kensho.plan import plan as plans
 from kensho.plan.asked import observation_files
 from kensho.plan.config import Config, check
-from kensho.plan.plan import Plan
+from kensho.plan.plan import COMMAND, OWN, Folder, Plan
+from kensho.plan.verdicts import PAGES, Outdated, Verdicts, analysis, decide
 from kensho.run import budget, events
 from kensho.validation import misread
 
@@ -35,6 +36,7 @@ class Run:
     cache: Path
     mirror: Path | None
     plan: Plan
+    verdicts: Verdicts
     bringing: list[str]  # claims on tables that the user brings
 
     @property
@@ -43,9 +45,45 @@ class Run:
         classes = self.config.licences
         return [name for name, source in self.sources.items() if source.licence_class in classes]
 
-    def shown(self, summary: str) -> list[Claim]:
-        """Claims that a summary shows."""
-        return [c for c in self.claims if summary != "own" or c.id in self.bringing]
+    def judged(self, summary: str) -> list[str]:
+        """Claims whose analyses a summary holds."""
+        if summary == "own":
+            return self.plan.requested(OWN)
+        shown = {*self.verdicts.requested, *self.verdicts.kept}
+        return [claim.id for claim in self.claims if claim.id in shown]
+
+    def beside(self, summary: str) -> dict[str, Any]:
+        """What a summary says beside its analyses: of which claims, why some are stale or untested,
+        and the commands that would test these."""
+        shown = self.bringing if summary == "own" else [claim.id for claim in self.claims]
+        judged, stale = self.judged(summary), self.verdicts.stale
+        rest = [name for name in shown if name not in judged]
+        old = {name: stale[analysis(name)] for name in judged if analysis(name) in stale}
+        commands = {name: self.plan.command(name) for name in shown}
+        return {
+            "shown": shown,
+            "stale": old,
+            "untested": self.plan.untested(rest, self.config.budget.limit_usd),
+            "commands": {name: command for name, command in commands.items() if command},
+        }
+
+    @property
+    def pages(self) -> list[dict[str, Any]]:
+        """Pages that the report links to where they are, with the command that makes each."""
+        return [
+            {
+                "target": target,
+                "href": path.removeprefix("results/"),
+                "there": target in self.verdicts.pages,
+                "stale": self.verdicts.stale.get(path),
+                "command": f"{COMMAND} {target}",
+            }
+            for target, path in PAGES.items()
+        ]
+
+    def decided(self) -> dict[str, Any]:
+        """What the head of a run tells its jobs."""
+        return self.plan.decided() | {"verdicts": asdict(self.verdicts)}
 
     @property
     def needed(self) -> list[str]:
@@ -55,13 +93,18 @@ class Run:
 
 
 def load(
-    raw: Mapping, files: Iterable[str], *, head: Mapping | None, targets: Iterable[str] | None
+    raw: Mapping,
+    files: Iterable[str],
+    *,
+    head: Mapping | None,
+    targets: Collection[str] | None,
+    outdated: Outdated,
 ) -> Run:
     """Read claims, cards and sources of this folder, check the configuration, and plan.
 
     Args: ``files`` are those that ``raw`` was read from; ``head`` is what the head of the run has
-    decided (None in the head itself); ``targets`` are the words of the head's command (None in a
-    job, which asks for nothing that could be missing).
+    decided (None in the head itself); ``targets`` are those of the head's command (None in a job,
+    which asks for nothing that could be missing); ``outdated`` tells which files are out of date.
 
     Raises ValueError with a line for each problem.
     """
@@ -84,22 +127,23 @@ def load(
     prices = config.budget.prices
     problems += budget.uncounted(prices)
     past = read(events.read, events.LOG, []) if prices.any() and not head else []
-    plan, faults = plans.make(
-        config,
-        claims,
-        sources,
+    folder = Folder(
         at_hand=lambda name: source_registry.at_hand(sources[name], cache, mirror),
         observed=lambda name, arms: all(map(os.path.exists, observation_files(name, arms))),
         spent_usd=budget.spent(past, prices),
-        head=head,
+        decided=head,
     )
+    plan, faults = plans.make(config, claims, sources, folder)
     problems += faults
     bringing = [claim.id for claim in claims if claim.test and claim.test.external]
-    run = Run(config, claims, sources, variables, cache, mirror, plan, bringing)
+    verdicts = Verdicts(**head["verdicts"]) if head else Verdicts(list(plan.tested))
+    run = Run(config, claims, sources, variables, cache, mirror, plan, verdicts, bringing)
     if targets is not None:
         problems += _absent(run, {*targets}, problems)
     if problems:
         raise ValueError("\n".join([f"{len(problems)} problem(s), nothing was run:", *problems]))
+    if targets is not None:
+        run = replace(run, verdicts=decide(plan, claims, targets, outdated))
     return run
 
 

@@ -3,7 +3,8 @@
 Pure: what is at hand, what was observed and what was spent are told by the caller.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kensho import external
@@ -15,10 +16,37 @@ from kensho.plan.config import Config
 from kensho.run import budget
 
 BEYOND = ("jlce", "jlce_preference")  # observed by other targets than the main job
+COMMAND = "snakemake --profile local"
+FETCH = f"{COMMAND} sources"
+REPORT = ("results/validation_report.html", "results/statistical_summary.json")
+OWN = ("own", "results/own_report.html", "results/own_summary.json")
+JUDGED = {  # by a target that makes the report: of which targets the claims are judged
+    **dict.fromkeys(("all", *REPORT), ("all",)),
+    "jlce": ("all", "jlce"),
+    "benchmark": ("all", "jlce", "benchmark"),
+}
+LEFT = {
+    "benchmark": "left to the target `benchmark`, which runs this experiment (bench.main)",
+    "jlce": "left to the target `jlce`, which runs this experiment",
+}
 
 
 @dataclass(frozen=True)
-class Planned:
+class Folder:
+    """What a plan depends on beside what is configured.
+
+    ``at_hand``: whether a source can be had without the network; ``observed``: whether the tables
+    of an experiment's arms are there; ``decided``: for a job, what its head has decided.
+    """
+
+    at_hand: Callable[[str], bool]
+    observed: Callable[[str, Iterable[str]], bool]
+    spent_usd: float = 0.0
+    decided: Mapping | None = None
+
+
+@dataclass(frozen=True)
+class ConfiguredJob:
     """A job of an experiment, or of what is prepared for one, as its rule states it."""
 
     part: Job
@@ -33,17 +61,19 @@ class Plan:
     """The decisions of a run.
 
     ``arms`` are those observed of each experiment, ``reasons`` say why the configuration does not
-    test a claim; ``unpaid`` are claims that a spent budget leaves out, ``evaluated`` the arms that
-    it leaves in, ``stage`` says how far it is spent. ``main`` are the claims of the main job.
+    test a claim, ``fetchable`` are those of which fetching sources would make it testable;
+    ``unpaid`` are claims that a spent budget leaves out, ``evaluated`` the arms that it leaves in,
+    ``stage`` says how far it is spent. ``targets`` name what judges each claim that has a test.
     """
 
     arms: Mapping[str, Sequence[str]]
-    experiments: Mapping[str, Planned]
-    preparations: Mapping[str, Planned]
+    experiments: Mapping[str, ConfiguredJob]
+    preparations: Mapping[str, ConfiguredJob]
     tested: Mapping[str, Claim]
     reasons: Mapping[str, str]
     brought: Mapping[str, external.Experiment]
-    main: Sequence[str]
+    fetchable: Sequence[str]
+    targets: Mapping[str, str]
     stage: budget.Stage
     unpaid: Sequence[str]
     evaluated: Sequence[str]
@@ -51,22 +81,38 @@ class Plan:
     stages: Mapping[str, Sequence[str]]  # of each trained arm, as its folders are named
     variants_wanted: int  # of one technique: the others fill up what one of them cannot give
 
-    def judged(self, summary: str) -> list[str]:
-        """Claims that a summary gives a verdict."""
-        bringing = [name for name, claim in self.tested.items() if claim.test.external]
-        of = {"statistical": self.main, "benchmark": list(self.tested), "own": bringing}
-        return [name for name in of[summary] if name not in self.unpaid]
-
-    def not_judged(self, summary: str, claims: Iterable[Claim], limit_usd: float) -> dict[str, str]:
-        """Why each of the other claims has no verdict in a summary."""
-        left = "left to the target `benchmark`, which runs this experiment (bench.main)"
-        unpaid = budget.reason(self.stage, limit_usd)
-        judged = self.judged(summary)
-        return {
-            claim.id: self.reasons.get(claim.id) or (unpaid if claim.id in self.unpaid else left)
-            for claim in claims
-            if claim.id not in judged
+    def requested(self, targets: Collection[str]) -> list[str]:
+        """Claims that targets of a command judge, but for those that a spent budget leaves out."""
+        groups = {group for target in targets for group in JUDGED.get(target, ())}
+        named = {
+            match[1]
+            for target in targets
+            if (match := re.fullmatch(r"results/analysis/(.+)\.(?:json|nc)", target))
         }
+        own = {*OWN}.intersection(targets)
+        judged = [
+            name
+            for name, claim in self.tested.items()
+            if self.targets[name] in groups or (own and claim.test and claim.test.external)
+        ]
+        left = {*self.unpaid} - named
+        return [name for name in self.tested if name in named.union(judged) - left]
+
+    def untested(self, claims: Iterable[str], limit_usd: float) -> dict[str, str]:
+        """Why claims that have no verdict have none."""
+        unpaid = budget.reason(self.stage, limit_usd)
+        return {
+            name: self.reasons.get(name)
+            or (unpaid if name in self.unpaid else LEFT[self.targets[name]])
+            for name in claims
+        }
+
+    def command(self, claim: str) -> str | None:
+        """What would test a claim; None where no command would."""
+        if claim in self.unpaid or (claim in self.reasons and claim not in self.fetchable):
+            return None
+        test = f"{COMMAND} {self.targets[claim]}"
+        return f"{FETCH} && {test}" if claim in self.fetchable else test
 
     def decided(self) -> dict:
         """What the head of a run tells its jobs, for whom files and costs have moved on."""
@@ -79,37 +125,31 @@ class Plan:
 
 
 def make(
-    config: Config,
-    claims: Sequence[Claim],
-    sources: Mapping[str, Source],
-    *,
-    at_hand: Callable[[str], bool],
-    observed: Callable[[str, Iterable[str]], bool],
-    spent_usd: float = 0.0,
-    head: Mapping | None = None,
+    config: Config, claims: Sequence[Claim], sources: Mapping[str, Source], folder: Folder
 ) -> tuple[Plan, list[str]]:
-    """The plan and the problems, one line each, that show only here.
-
-    Args: ``at_hand``: whether a source can be had without the network; ``observed``: whether the
-    tables of an experiment's arms are there; ``head``: for a job, what its head has decided.
-    """
+    """The plan and the problems, one line each, that show only here."""
+    head, observed = folder.decided, folder.observed
     optional = [name for name, source in sources.items() if source.optional]
-    there = [name for name in optional if at_hand(name)] if head is None else head["at_hand"]
-    refused = _refused(config, sources, there)
+    at_hand = list(filter(folder.at_hand, optional)) if head is None else head["at_hand"]
+    refused = _refused(config, sources, at_hand)
     kinds = {name: source.kind for name, source in sources.items()}
     accepted = frozenset(n for n, s in sources.items() if s.licence_class in config.licences)
     context = Context(config.train.base, config.accelerator, kinds, accepted, refused)
-    experiments, preparations = {}, {}
+    experiments = {}
     for name, part in EXPERIMENTS.items():
         own = getattr(config.bench, name, None)
-        arms = list(part.arms(own, context))
-        experiments[name] = _planned(part, own, context, arms, part.left_out(own, context))
-    for name, part in PREPARATIONS.items():
-        preparations[name] = _planned(part, getattr(config.bench, part.of), context)
+        observed_arms = list(part.arms(own, context))
+        experiments[name] = _configured(
+            part, own, context, observed_arms, part.left_out(own, context)
+        )
+    preparations = {
+        name: _configured(part, getattr(config.bench, part.of), context)
+        for name, part in PREPARATIONS.items()
+    }
     everyone = ["base", *(arm.name for arm in config.train.arms), *config.evaluate.references]
     judge = config.jlce.judge
-    arms = {
-        **{name: planned.arms for name, planned in experiments.items()},
+    arms: dict[str, Sequence[str]] = {
+        **{name: job.arms for name, job in experiments.items()},
         "augmentation": ["original", "augmented"],
         "adaptation": everyone,
         "training": [arm.name for arm in config.train.arms],
@@ -122,25 +162,31 @@ def make(
     arms |= {name: tables.arms for name, tables in brought.items()}
     reasons = {claim.id: reason for claim in claims if (reason := _untestable(claim, arms, config))}
     tested = {claim.id: claim for claim in claims if claim.id not in reasons}
-    stage = head["stage"] if head else budget.stage(spent_usd, config.budget.limit_usd)
+    stage = head["stage"] if head else budget.stage(folder.spent_usd, config.budget.limit_usd)
     unpaid = (
         head["left_out"]
         if head
         else budget.left_out(
-            tested.values(), stage, lambda c: observed(c.test.experiment, c.test.arms)
+            tested.values(),
+            stage,
+            lambda c: bool(c.test and observed(c.test.experiment, c.test.arms)),
         )
     )
-    paid = [claim.test for name, claim in tested.items() if name not in unpaid]
+    paid = [claim.test for name, claim in tested.items() if claim.test and name not in unpaid]
     read = [test.arms for test in paid if test.experiment in ("adaptation", "evaluation")]
-    left = {*EXPERIMENTS, *BEYOND} - {*config.bench.main}
+    targets = dict.fromkeys(EXPERIMENTS, "benchmark") | dict.fromkeys(BEYOND, "jlce")
+    targets |= dict.fromkeys(config.bench.main, "all")
     plan = Plan(
         arms=arms,
-        experiments={name: planned for name, planned in experiments.items() if planned.arms},
+        experiments={name: job for name, job in experiments.items() if job.arms},
         preparations=preparations,
         tested=tested,
         reasons=reasons,
         brought=brought,
-        main=[name for name, claim in tested.items() if claim.test.experiment not in left],
+        fetchable=[
+            claim.id for claim in claims if claim.id in reasons and _fetchable(claim, experiments)
+        ],
+        targets={c.id: targets.get(c.test.experiment, "all") for c in claims if c.test},
         stage=stage,
         unpaid=unpaid,
         evaluated=head["arms"]
@@ -150,7 +196,7 @@ def make(
             for arm in everyone
             if stage == "whole" or arm in {"base"}.union(*read) or observed("evaluation", [arm])
         ],
-        at_hand=there,
+        at_hand=at_hand,
         stages={
             arm.name: [f"{number}-{one.stage}" for number, one in enumerate(arm.stages, start=1)]
             for arm in config.train.arms
@@ -167,24 +213,24 @@ def ranked(config: Config) -> list[str]:
     return config.jlce.arms or ["base", *first, *config.evaluate.references]
 
 
-def _planned(part: Job, own, context: Context, arms=(), left_out=None) -> Planned:
+def _configured(part: Job, own, context: Context, arms=(), left_out=None) -> ConfiguredJob:
     settings = {} if own is None else own.model_dump(include=part.reads and {*part.reads})
     if part.reads == ():
         settings = {}
-    return Planned(part, part.inputs(own, context), settings, arms, left_out or {})
+    return ConfiguredJob(part, part.inputs(own, context), settings, arms, left_out or {})
 
 
 def _refused(
     config: Config, sources: Mapping[str, Source], at_hand: Sequence[str]
 ) -> dict[str, str]:
     """Sources that are not used, with the reason."""
-    found = {}
+    refused = {}
     for name, source in sources.items():
         if source.licence_class not in config.licences:
-            found[name] = f"licence class {source.licence_class} is not accepted (licences)"
+            refused[name] = f"licence class {source.licence_class} is not accepted (licences)"
         elif source.optional and name not in at_hand:
-            found[name] = "not at hand (fetch it with `snakemake --profile local sources`)"
-    return found
+            refused[name] = f"not at hand (fetch it with `{FETCH}`)"
+    return refused
 
 
 def _untestable(claim: Claim, arms: Mapping[str, Sequence[str]], config: Config) -> str | None:
@@ -201,3 +247,13 @@ def _untestable(claim: Claim, arms: Mapping[str, Sequence[str]], config: Config)
         return part.absent
     absent = [arm for arm in claim.test.arms if arm not in arms[experiment]]
     return f"the configuration has no arm {', '.join(absent)}" if absent else None
+
+
+def _fetchable(claim: Claim, experiments: Mapping[str, ConfiguredJob]) -> bool:
+    """Whether a claim is untested only for sources that can be fetched."""
+    if claim.test is None or (job := experiments.get(claim.test.experiment)) is None:
+        return False
+    if not job.arms:
+        return any(FETCH in reason for reason in job.left_out.values())
+    absent = [arm for arm in claim.test.arms if arm not in job.arms]
+    return bool(absent) and all(FETCH in job.left_out.get(arm, "") for arm in absent)

@@ -235,7 +235,7 @@ def _line(section: Section, row: Row) -> dict:
         "group": group,
         "cells": cells,
         "holds": holds,
-        "shares": [0 if absent(share) else round(100 * share, 2) for share in shares],
+        "shares": [0 if absent(share) else round(100 * float(str(share)), 2) for share in shares],
     }
 
 

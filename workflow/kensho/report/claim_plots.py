@@ -159,8 +159,9 @@ def predictive(name: str, analysis: dict) -> Markup:
     if curve is None or absent(observed := analysis["plots"]["ppc"]["observed"]):
         return NOTHING
     figure, axes = svg.figure(height=112, left=8, bottom=20)
-    axes.fill_between(*curve, color=SERIES[0], alpha=0.25, linewidth=0)
-    axes.plot(*curve, color=SERIES[0], linewidth=1.4)
+    x, density = curve
+    axes.fill_between(x, density, color=SERIES[0], alpha=0.25, linewidth=0)
+    axes.plot(x, density, color=SERIES[0], linewidth=1.4)
     axes.axvline(observed, color=INK, linewidth=1.6)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_yticks([])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -220,7 +221,7 @@ def _line(task: str, part: pd.DataFrame, models: list[str]) -> dict:
     }
 
 
-def _cell(row: tuple | None, chance: float) -> dict | None:
+def _cell(row: Any, chance: float) -> dict | None:
     """Text of a cell, and its tint: percent of the way from chance to 1, or below chance."""
     if row is None or absent(row.value):
         return None

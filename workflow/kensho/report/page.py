@@ -1,24 +1,45 @@
 """The validation report as one HTML page."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
 import pandas as pd
 
-from kensho.report import claim_plots, plots, tables
+from kensho.report import claim_plots, plots
+from kensho.report import tables as rows
+from kensho.report.tables import VERDICTS
 from kensho.report.templates import render
 from kensho.report.text import MISSING
 
 OPTIONAL = ("hardware", "tasks_not_tested", "versions")  # of runs that evaluated models
 
 
+@dataclass(frozen=True)
+class Tables:
+    """Tables beside the verdicts; one that is None or empty has no section.
+
+    evaluation: arm, seed, metric, n, estimate, low, high, difference, difference_low,
+        difference_high, unit; NaN in the differences of the base arm.
+    loss: arm, seed, step, loss (nats per token).
+    drops: stage, reason, count.
+    augmentation: technique, outcome, count.
+    kv_grid: arm, length, batch, dtype, cache_bytes, closed_form_bytes, equal.
+    """
+
+    evaluation: pd.DataFrame | None = None
+    loss: pd.DataFrame | None = None
+    drops: pd.DataFrame | None = None
+    augmentation: pd.DataFrame | None = None
+    kv_grid: pd.DataFrame | None = None
+
+
 def build(
     summary: dict,
     execution: dict,
     cost: dict | None = None,
-    *,
-    evaluation: pd.DataFrame | None = None,
-    loss: pd.DataFrame | None = None,
-    drops: pd.DataFrame | None = None,
-    augmentation: pd.DataFrame | None = None,
-    kv_grid: pd.DataFrame | None = None,
+    pages: Sequence[dict] = (),
+    tables: Tables = Tables(),
 ) -> str:
     """The report as HTML: self-contained, byte-equal for equal inputs, nothing computed but layout.
 
@@ -27,48 +48,51 @@ def build(
             analyses as `kensho.stats.derive.derive` makes them, and the `OPTIONAL` ones.
         execution: of `inputs.execution`; `wall_seconds` is shown in the header.
         cost: of `inputs.cost`; no section where it is empty.
-        evaluation: arm, seed, metric, n, estimate, low, high, difference, difference_low,
-            difference_high, unit; NaN in the differences of the base arm.
-        loss: arm, seed, step, loss (nats per token).
-        drops: stage, reason, count.
-        augmentation: technique, outcome, count.
-        kv_grid: arm, length, batch, dtype, cache_bytes, closed_form_bytes, equal.
-
-    A table that is None or empty has no section.
+        pages: others: `target` and `command` that make each, `href`, whether it is `there`, why it
+            is `stale` (None where it is not); no section where there are none.
 
     Raises:
-        ValueError: two claims have the same id, a verdict is not one of the five words, or a key
-            is missing.
+        ValueError: two claims have the same id, a verdict is none of `VERDICTS`, or a key is
+            missing.
     """
     _check(summary["claims"])
     claims = [_view(claim) for claim in summary["claims"]]
-    judged = [claim for claim in claims if claim["verdict"] != "NOT TESTED"]
+    groups = {verdict: [c for c in claims if c["verdict"] == verdict] for verdict in VERDICTS}
+    judged = [claim for claim in claims if claim["verdict"] not in ("STALE", "NOT TESTED")]
+    evaluation, loss, grid = tables.evaluation, tables.loss, tables.kv_grid
+    drops, augmentation = tables.drops, tables.augmentation
     return render(
         "template.html.j2",
         summary={**dict.fromkeys(OPTIONAL), **summary},
         judged=judged,
-        untested=[claim for claim in claims if claim["verdict"] == "NOT TESTED"],
-        schools=tables.schools(judged),
-        multiplicity=tables.multiplicity(judged),
-        verdicts=tables.VERDICTS,
+        stale=groups["STALE"],
+        untested=groups["NOT TESTED"],
+        schools=rows.schools(judged),
+        multiplicity=rows.multiplicity(judged),
+        verdicts=VERDICTS,
+        filters={
+            "verdict": [verdict for verdict in VERDICTS if groups[verdict]],
+            **{key: sorted({claim[key] for claim in claims}) for key in ("tier", "source")},
+        },
         most_units=claim_plots.MOST_UNITS,
-        tally={v: sum(claim["verdict"] == v for claim in claims) for v in tables.VERDICTS},
+        tally={verdict: len(group) for verdict, group in groups.items()},
         **(_training(loss) if _held(loss) else {"losses": []}),
-        **(_cache(kv_grid) if _held(kv_grid) else {"grid": []}),
+        **(_cache(grid) if _held(grid) else {"grid": []}),
         evaluation=[
             {**group, "svg": plots.differences(evaluation, group["metric"])}
-            for group in (tables.evaluation(evaluation) if _held(evaluation) else [])
+            for group in (rows.evaluation(evaluation) if _held(evaluation) else [])
         ],
         drops=drops.to_dict("records") if _held(drops) else [],
         augmentation=(
-            tables.counts(augmentation, "technique", "outcome") if _held(augmentation) else None
+            rows.counts(augmentation, "technique", "outcome") if _held(augmentation) else None
         ),
         execution=execution,
         cost=cost,
+        pages=pages,
     )
 
 
-def _held(table: pd.DataFrame | None) -> bool:
+def _held(table: pd.DataFrame | None) -> TypeGuard[pd.DataFrame]:
     return table is not None and not table.empty
 
 
@@ -83,7 +107,7 @@ def _training(loss: pd.DataFrame) -> dict:
 
 def _cache(kv_grid: pd.DataFrame) -> dict:
     return {
-        "grid": tables.cache_grid(kv_grid),
+        "grid": rows.cache_grid(kv_grid),
         "cells": len(kv_grid),
         "equal": int(kv_grid["equal"].sum()),
     }
@@ -92,7 +116,7 @@ def _cache(kv_grid: pd.DataFrame) -> dict:
 def _view(claim: dict) -> dict:
     """A claim with everything that its card and its rows show."""
     try:
-        view = {**claim, "cited": tables.source(claim), "claimed_text": tables.claimed(claim)}
+        view = {**claim, "cited": rows.source(claim), "claimed_text": rows.claimed(claim)}
         return view | (_result(claim) if claim["analysis"] else _NO_RESULT)
     except KeyError as error:
         raise ValueError(
@@ -101,26 +125,27 @@ def _view(claim: dict) -> dict:
         ) from None
 
 
-_NO_RESULT = {"estimate_text": MISSING, "changed": "as registered"}
+_NO_RESULT = {"tier": MISSING, "estimate_text": MISSING, "changed": "as registered"}
 
 
 def _result(claim: dict) -> dict:
     name, analysis, region = claim["id"], claim["analysis"], claim["region"]
     view = {
-        "edges": tables.edges(claim),
-        "estimate_text": tables.estimate(claim),
-        "axis": "logarithmic" if analysis["scale"] in tables.LOGARITHMIC else "linear",
-        "registered": tables.registered(claim),
+        "tier": analysis["tier"],
+        "edges": rows.edges(claim),
+        "estimate_text": rows.estimate(claim),
+        "axis": "logarithmic" if analysis["scale"] in rows.LOGARITHMIC else "linear",
+        "registered": rows.registered(claim),
         "changed": analysis["registration"]["status"],
-        "facts": tables.facts(claim),
-        "posterior_facts": tables.posterior_facts(claim),
-        "certainty": tables.certainty(analysis),
-        "diagnostics": tables.nested(analysis["diagnostics"]),
-        "planning": tables.planning(analysis),
-        "priors": tables.priors(claim),
-        "tests": tables.tests(analysis),
-        "readings": tables.readings(claim),
-        "observations": tables.observations(analysis),
+        "facts": rows.facts(claim),
+        "posterior_facts": rows.posterior_facts(claim),
+        "certainty": rows.certainty(analysis),
+        "diagnostics": rows.nested(analysis["diagnostics"]),
+        "planning": rows.planning(analysis),
+        "priors": rows.priors(claim),
+        "tests": rows.tests(analysis),
+        "readings": rows.readings(claim),
+        "observations": rows.observations(analysis),
         "strip": claim_plots.strip(name, analysis, region),
         "blocks": claim_plots.blocks(name, analysis, region),
         "posterior": claim_plots.posterior(name, analysis, region),
@@ -141,9 +166,9 @@ def _check(claims: list[dict]) -> None:
         f"claim {i}: the id is used twice" for i in sorted({i for i in ids if ids.count(i) > 1})
     ]
     problems += [
-        f"claim {claim['id']}: verdict {claim['verdict']!r} is not one of {tables.VERDICTS}"
+        f"claim {claim['id']}: verdict {claim['verdict']!r} is not one of {VERDICTS}"
         for claim in claims
-        if claim["verdict"] not in tables.VERDICTS
+        if claim["verdict"] not in VERDICTS
     ]
     if problems:
         raise ValueError("statistical_summary.json: " + "; ".join(problems))

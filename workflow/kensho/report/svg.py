@@ -7,7 +7,7 @@ and with CSS variables in place of colours, so that one drawing serves light and
 import io
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import matplotlib as mpl
 from markupsafe import Markup, escape
@@ -59,7 +59,7 @@ def inline(drawing: Figure, name: str, description: str) -> Markup:
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     head, _, body = buffer.getvalue().partition("</metadata>")
-    view = re.search(r'viewBox="[^"]*"', head).group()
+    view = re.findall(r'viewBox="[^"]*"', head)[0]
     body = body.replace("xlink:href", "href")
     # A <style> inside an SVG rules the whole page, and so does an unprefixed id.
     body = re.sub(r"<style.*?</style>|font-family: [^;\"]*;? ?", "", body, flags=re.DOTALL)
@@ -77,6 +77,7 @@ def inline(drawing: Figure, name: str, description: str) -> Markup:
 
 def ticks(scale: str, low: float, high: float) -> list[float]:
     """Three to six round values between two ends; octaves on a dose axis that is long enough."""
+    candidates: Sequence[float]
     if scale == "dose" and high / low >= 4:
         start = 10.0 ** round(math.log10(low))
         octaves = range(math.ceil(math.log2(low / start)), math.floor(math.log2(high / start)) + 1)
@@ -116,7 +117,7 @@ def value_axis(axes: Axes, scale: str, values: Iterable[float | None]) -> None:
         axes.axvline(null, color=MUTED, linewidth=0.8, linestyle=":")
 
 
-def band(axes: Axes, region: tuple[float | None, float | None]) -> None:
+def band(axes: Axes, region: Sequence[float | None]) -> None:
     """Shade the claimed set; an open end runs to the edge, an empty one draws nothing."""
     if all(absent(end) for end in region):
         return

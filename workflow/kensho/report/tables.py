@@ -19,7 +19,7 @@ from kensho.report.text import (
     words,
 )
 
-VERDICTS = ("VERIFIED", "PARTIAL", "FAILED", "INCONCLUSIVE", "NOT TESTED")
+VERDICTS = ("VERIFIED", "PARTIAL", "FAILED", "INCONCLUSIVE", "STALE", "NOT TESTED")
 SOURCES = {
     "A": ("DeepSeek R1 Japanese Language Adaptation (draft paper)", None),
     "B": ("review log of the draft paper", None),

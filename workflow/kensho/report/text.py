@@ -1,11 +1,17 @@
 """Numbers, units and keys as the report writes them."""
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Sequence
-from numbers import Number
+from numbers import Real
+from typing import TYPE_CHECKING, cast
 
 from kensho.digits import as_written, significant, telling
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 MISSING = "–"
 LIMITS = (0.01, 0.025, 0.05, 0.95, 0.975, 0.99)  # of probabilities, at which the rule decides
@@ -30,9 +36,9 @@ LABELS = {
 }
 
 
-def absent(value: object) -> bool:
+def absent(value: object) -> TypeIs[None]:
     """Whether there is nothing to show: undefined, null, NaN, infinite or an empty container."""
-    return not math.isfinite(value) if isinstance(value, Number) else not value
+    return not math.isfinite(value) if isinstance(value, Real) else not value
 
 
 def number(
@@ -151,7 +157,7 @@ def words(value: object) -> str:
         return " · ".join(f"{label(key)}: {words(item)}" for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(words(item) for item in value)
-    return number(value) if isinstance(value, Number) else str(value)
+    return number(cast("float", value)) if isinstance(value, Real) else str(value)
 
 
 def label(key: str) -> str:

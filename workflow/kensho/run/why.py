@@ -6,13 +6,18 @@ What was edited, touched or removed is set apart from what follows; of a job tha
 seeks no reason of its own. It records parameters without names: values are paired by likeness.
 """
 
+import argparse
 import ast
+import contextlib
+import io
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?:    .+\n)+)", re.M)
 FIELD = re.compile(r"^    (output|reason|wildcards): (.*)$", re.M)
@@ -102,10 +107,10 @@ def _differences(old, new, where: str = "") -> Iterator[str]:
         yield f"{where or 'a setting'}: {change if len(change) <= LONGEST else 'changed'}"
 
 
-def _few(names: Iterable[str]) -> str:
+def _few(names: Iterable[str], between: str = ", ") -> str:
     names = sorted(names)
     more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    return ", ".join(names[:MOST]) + more
+    return between.join(names[:MOST]) + more
 
 
 def explained(dry_run: str) -> str:
@@ -143,19 +148,82 @@ def explained(dry_run: str) -> str:
     return "\n".join(text)
 
 
-def main(arguments: list[str]) -> None:
-    profile = [] if "--profile" in arguments else ["--profile", "local"]
-    command = [sys.executable, "-m", "snakemake", *profile, "--dry-run", *arguments]
+def command_line() -> argparse.Namespace:
+    """The arguments of this Snakemake, with its profile's; rules are read before it sets them."""
+    from snakemake.cli import parse_args
+
+    with contextlib.redirect_stderr(io.StringIO()):  # it names the profile once more
+        return parse_args(sys.argv[1:])[1]
+
+
+def outdated(
+    files: Sequence[str], command: argparse.Namespace, snakefile: str, config: Mapping
+) -> dict[str, str]:
+    """Why this command, with the configuration that it led to, would make some files anew.
+
+    Nothing is raised: where Snakemake cannot tell, that is the reason.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        json.dump(config, file, default=str)
+        file.flush()
+        options = {
+            "--profile": ["none"],
+            "--snakefile": [snakefile],
+            "--configfile": [file.name],
+            "--rerun-triggers": command.rerun_triggers,
+            "--max-checksum-file-size": [command.max_checksum_file_size],
+            "--software-deployment-method": command.software_deployment_method,
+            "--conda-prefix": [command.conda_prefix] if command.conda_prefix else [],
+            "--cores": [1],
+        }
+        words = [
+            str(word) for name, values in options.items() if values for word in (name, *values)
+        ]
+        flags = ["--replace-workflow-config", "--rerun-incomplete", "--nolock"]
+        status, said = dry_run([*words, *flags, "--", *files], PYTHONHASHSEED="0")
+    if status:
+        *_, cause = (line for line in said.splitlines() if line and not line.startswith("  File"))
+        return dict.fromkeys(files, f"could not be checked: {cause.strip()}")
+    makers = {
+        path: (rule, fields["reason"])
+        for rule, fields in (
+            (rule, dict(FIELD.findall(block))) for rule, block in JOB.findall(said)
+        )
+        for path in fields.get("output", "").split(", ")
+    }
+    return {path: _few(_changed(path, makers, set()), "; ") for path in files if path in makers}
+
+
+def _changed(path: str, makers: Mapping, seen: set[str]) -> set[str]:
+    """What has changed of a file's job and of those before it, each with the name of its rule."""
+    rule, reason = makers[path]
+    lines, files = causes(reason)
+    before = files.pop(FOLLOWS, set()).intersection(makers) - seen
+    seen |= before
+    own = [*lines, *(f"{change}: {_few(paths)}" for change, paths in files.items())]
+    return {f"{rule}: {line}" for line in own}.union(
+        *(_changed(path, makers, seen) for path in sorted(before))
+    )
+
+
+def dry_run(arguments: Sequence[str], **environment: str) -> tuple[int, str]:
+    """Status and words of a dry run of Snakemake."""
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "snakemake", "--dry-run", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
-        env={**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8", **environment},
     )
+    return done.returncode, done.stdout
+
+
+def main(arguments: list[str]) -> None:
+    profile = [] if "--profile" in arguments else ["--profile", "local"]
+    status, text = dry_run([*profile, *arguments])
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    print(explained(done.stdout) if done.returncode == 0 else done.stdout)
-    sys.exit(done.returncode)
+    print(text if status else explained(text))
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,28 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from kensho.claims.arithmetic import lint
-from kensho.claims.model import Claim, Verdict
+from kensho.claims.model import STALE, Claim, Verdict
 from kensho.claims.registry import family_size
 from kensho.stats.frequentist import holm
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What is known of claims, by id: analyses, why some of them are stale, why others have none,
+    and the commands that would test these anew."""
+
+    analyses: Mapping[str, dict]
+    untested: Mapping[str, str] = field(default_factory=dict)
+    stale: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, str] = field(default_factory=dict)
+
+
 def summarise(
     claims: list[Claim],
-    analyses: Mapping[str, dict],
-    untested: Mapping[str, str],
+    judged: Judged,
     *,
     scale: str,
     alpha: float,
@@ -21,31 +32,46 @@ def summarise(
 ) -> dict:
     """Content of ``statistical_summary.json``.
 
-    ``analyses`` by claim id, ``untested`` the reasons of the others. Holm's adjustment runs over
-    all p-values of a family and stands beside Bonferroni's, which decides. Families are counted
-    over the ``registry``, where ``claims`` are not all of it.
+    Holm's adjustment runs over all p-values of a family and stands beside Bonferroni's, which
+    decides. Families are counted over the ``registry``, where ``claims`` are not all of it. A
+    verdict on another record than the claim's, or known to be stale, is none.
     """
     findings = lint(claims)
     families = sorted({claim.test.family for claim in claims if claim.test})
     sizes = {name: family_size(registry or claims, name) for name in families}
-    adjusted = _holm_by_family(analyses, sizes)
+    stale = {**_changed(claims, judged.analyses), **judged.stale}
+    current = {name: one for name, one in judged.analyses.items() if name not in stale}
+    adjusted = _holm_by_family(current, sizes)
     entries = []
     for claim in claims:
-        analysis = analyses.get(claim.id)
-        judged = analysis is not None
-        if judged:
-            analysis = {k: v for k, v in analysis.items() if k != "record"}  # the entry has it
-            analysis["p_holm"] = adjusted.get(claim.id)
         own = findings[findings["claim"] == claim.id].drop(columns="claim")
+        shown: dict = {"command": None, "analysis": None}
+        if (analysis := current.get(claim.id)) is not None:
+            shown |= {key: analysis[key] for key in ("verdict", "reason", "sentence")}
+            shown["analysis"] = {k: v for k, v in analysis.items() if k != "record"}
+            shown["analysis"]["p_holm"] = adjusted.get(claim.id)
+        elif claim.id in stale:
+            was = judged.analyses[claim.id]["verdict"]
+            shown |= {
+                "verdict": STALE,
+                "reason": STALE,
+                "sentence": f"was {was}; {stale[claim.id]}",
+            }
+        else:
+            reason = judged.untested[claim.id]
+            shown |= {
+                "verdict": Verdict.NOT_TESTED.value,
+                "reason": "NOT_TESTED",
+                "sentence": reason,
+            }
+        if shown["analysis"] is None:
+            shown["command"] = judged.commands.get(claim.id)
         entries.append(
             {
                 **claim.model_dump(mode="json", exclude={"test", "not_tested", "arithmetic"}),
                 "region": list(claim.test.region) if claim.test else None,
                 "arithmetic": own.to_dict("records"),
-                "verdict": analysis["verdict"] if judged else Verdict.NOT_TESTED.value,
-                "reason": analysis["reason"] if judged else "NOT_TESTED",
-                "sentence": analysis["sentence"] if judged else untested[claim.id],
-                "analysis": analysis,
+                **shown,
                 "record": claim.model_dump(mode="json"),
                 "record_sha256": claim.digest(),
             }
@@ -61,6 +87,17 @@ def summarise(
     }
 
 
+def _changed(claims: list[Claim], analyses: Mapping[str, dict]) -> dict[str, str]:
+    """Claims that are not those which were judged, with the keys that differ."""
+    changed = {}
+    for claim in claims:
+        now, then = claim.model_dump(mode="json"), analyses.get(claim.id, {}).get("record")
+        if then is not None and then != now:
+            keys = [key for key in {**now, **then} if now.get(key) != then.get(key)]
+            changed[claim.id] = f"the claim has changed since: {', '.join(keys)}"
+    return changed
+
+
 def _place(entry: dict) -> tuple:
     """Order of the catalogue: by source, the main claims (R) before the figures (F)."""
     group = entry["id"].split("-")[0]
@@ -74,8 +111,8 @@ def _holm_by_family(analyses: Mapping[str, dict], sizes: Mapping[str, int]) -> d
     for name, analysis in analyses.items():
         if analysis["p_value"] is not None:
             families.setdefault(analysis["family"], {})[name] = analysis["p_value"]
-    found = {}
+    adjusted: dict[str, float] = {}
     for family, p_values in families.items():
         missing = max(0, sizes.get(family, 0) - len(p_values))
-        found |= zip(p_values, holm([*p_values.values(), *[1.0] * missing]), strict=False)
-    return found
+        adjusted |= zip(p_values, holm([*p_values.values(), *[1.0] * missing]), strict=False)
+    return adjusted

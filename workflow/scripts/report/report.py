@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pandas as pd
 from kensho.files import replacing
-from kensho.report import build
+from kensho.report import Tables, build
 from kensho.report.inputs import cost, execution, kv_grid, loss, summary
 from kensho.run import events
 from kensho.run.budget import Budget
@@ -23,9 +23,14 @@ with job(snakemake):
         judged,
         execution(past),
         cost(past, Budget.model_validate(snakemake.params.budget), judged),
-        **{
-            name: READERS[name](given) for name, given in snakemake.input.items() if name in READERS
-        },
+        snakemake.params.pages,
+        Tables(
+            **{
+                name: READERS[name](files)
+                for name, files in snakemake.input.items()
+                if name in READERS
+            }
+        ),
     )
     with replacing(snakemake.output.html) as temporary:
         Path(temporary).write_text(page, encoding="utf-8")

@@ -1,25 +1,20 @@
-import json
 from pathlib import Path
 
 from kensho.claims.model import Claim
-from kensho.files import write_json
+from kensho.files import read_json, write_json
 from kensho.observations import read
 from kensho.run.job import job
-from kensho.stats.summary import summarise
+from kensho.stats.summary import Judged, summarise
 
 with job(snakemake):
-    given = snakemake.params
-    analyses = {
-        Path(p).stem: json.loads(Path(p).read_text(encoding="utf-8"))
-        for p in snakemake.input.analyses
-    }
-    registry = [Claim.model_validate(claim) for claim in given.claims]
+    params, beside = snakemake.params, snakemake.params.beside
+    analyses = {Path(path).stem: read_json(path) for path in snakemake.input.analyses}
+    registry = [Claim.model_validate(claim) for claim in params.claims]
     summary = summarise(
-        [claim for claim in registry if given.shown is None or claim.id in given.shown],
-        analyses,
-        given.untested,
-        scale=given.scale,
-        alpha=given.alpha,
+        [claim for claim in registry if claim.id in beside["shown"]],
+        Judged(analyses, beside["untested"], beside["stale"], beside["commands"]),
+        scale=params.scale,
+        alpha=params.alpha,
         registry=registry,
     )
     if snakemake.input.evaluation:

@@ -1,0 +1,59 @@
+"""Which verdicts a run makes, which of earlier runs it keeps, and which of those are stale."""
+
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kensho.claims.model import Claim
+from kensho.plan.plan import JUDGED, Plan
+
+PAGES = {  # that the report links to, by the target that makes each
+    "jlce": "results/jlce.html",
+    "calibration": "results/calibration/short/report.html",
+    "calibration_full": "results/calibration/full/report.html",
+}
+Outdated = Callable[
+    [Sequence[str]], Mapping[str, str]
+]  # why each of some files is made anew, if so
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Where the verdicts of the report come from, decided once, by the head of a run.
+
+    ``requested``: claims that the targets of the command judge; ``kept``: others that an earlier
+    run has judged, whose analyses are plain files to this one; ``pages``: targets whose page is
+    there or made now; ``stale``: why analyses and pages that are kept no longer hold, by path.
+    """
+
+    requested: Sequence[str]
+    kept: Sequence[str] = ()
+    pages: Sequence[str] = ()
+    stale: Mapping[str, str] = field(default_factory=dict)
+
+
+def analysis(claim: str) -> str:
+    """Path of the analysis of a claim."""
+    return f"results/analysis/{claim}.json"
+
+
+def decide(
+    plan: Plan, claims: Iterable[Claim], targets: Collection[str], outdated: Outdated
+) -> Verdicts:
+    """What a command with these targets makes, and what of earlier runs its report shows."""
+    requested = plan.requested(targets)
+    if not JUDGED.keys() & {*targets}:
+        return Verdicts(requested)
+    rest = [claim.id for claim in claims if claim.id not in requested]
+    kept = [name for name in rest if os.path.exists(analysis(name))]
+    made = [target for target, path in PAGES.items() if {target, path}.intersection(targets)]
+    there = [target for target, path in PAGES.items() if os.path.exists(path)]
+    files = [analysis(name) for name in kept if name in plan.tested]
+    files += [PAGES[target] for target in there if target not in made]
+    stale = {
+        analysis(name): f"the configuration no longer tests it: {plan.reasons[name]}"
+        for name in kept
+        if name not in plan.tested
+    }
+    pages = [target for target in PAGES if target in made or target in there]
+    return Verdicts(requested, kept, pages, stale | dict(outdated(files) if files else {}))
