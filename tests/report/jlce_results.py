@@ -8,7 +8,8 @@ import torch
 from kensho import observations
 from kensho.evaluate import arms
 from kensho.files import write_json, write_table
-from kensho.jlce import catalogue, harness, prepare, run
+from kensho.evaluate import harness
+from kensho.jlce import catalogue, prepare, run
 from kensho.report import jlce
 from kensho.stats import leaderboard
 from lm_eval.api.model import LM
