@@ -20,6 +20,7 @@ from scipy import stats
 from kensho.claims.base import Side
 from kensho.stats import frequentist, intervals
 from kensho.stats.evidence.tasks import by_task, moments, rank_probabilities
+from kensho.stats.hypothesis import Hypothesis
 from kensho.stats.scales import DIFFERENCE
 from kensho.stats.units import Tables
 
@@ -316,22 +317,19 @@ def _fit(
     # these take seconds to import, and the scores need none of them
     from kensho.stats import bayesian
     from kensho.stats.models import MODELS
+    from kensho.stats.sampling import flat
 
     def gap(drawn: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
         return drawn["theta"][:, first] - np.delete(drawn["theta"], first, axis=1).max(axis=1)
 
     summary, diagnostics, record = bayesian.posterior(
-        MODELS["ranking"],
+        MODELS["ranking"].asked(gap),
         paired_moments(cells),
-        DIFFERENCE,
-        (0.0, None),
-        None,
-        0.0,
-        estimand=gap,
+        Hypothesis(DIFFERENCE, (0.0, None), None, 0.0),
         seed=seed,
         draws=draws,
     )
-    return summary, diagnostics, bayesian.flat(record)["theta"]
+    return summary, diagnostics, flat(record)["theta"]
 
 
 def paired_moments(cells: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

@@ -40,7 +40,7 @@ def dose_optimum(test: designs.DoseOptimum, reading: None, tables: Tables, seed:
             "seed": np.repeat(np.arange(seeds), doses),
             "y": y.ravel(),
         },
-        found=_anova(table) if enough and seeds > 2 else {},
+        frequentist=_anova(table) if enough and seeds > 2 else {},
         prior=test.prior,
         estimand=lambda draws, data: peak_with_gain(draws, data, test.sesoi / y.std()),
         aim=0.85,

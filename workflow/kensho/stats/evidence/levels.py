@@ -31,7 +31,7 @@ def mean_score(test: designs.MeanScore, reading: base.Level, tables: Tables, see
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
         model="normal",
         data={"y": y},
-        found=found,
+        frequentist=found,
         prior=test.prior,
         specifications=lambda alpha: multiverse.specifications(
             scores, None, LEVEL, alpha, clusters=clusters, seed=seed

@@ -82,7 +82,7 @@ def pair_ranking(test: designs.PairRanking, reading: None, tables: Tables, seed:
         sd=float(found.se * np.sqrt(n)),
         model="strengths",
         data=apart(judged, models, known) | {"fitted": davidson.points(fit)},
-        found=_wald(fit),
+        frequentist=_wald(fit),
         prior=test.prior,
         estimand=lambda draws, data: davidson.weakest_win(draws, data, better, worse),
         aim=0.9 ** (1 / k),

@@ -35,7 +35,7 @@ def tasks(test: designs.Tasks, reading: base.Contrast, tables: Tables, seed: int
             sd=float(y.std(ddof=1)),
             model="ranking",
             data=moments(cells),
-            found=frequentist.paired(y, 0.05, seed=seed) if varies else {},
+            frequentist=frequentist.paired(y, 0.05, seed=seed) if varies else {},
             prior=test.prior,
             specifications=lambda alpha: (
                 _average_alternatives(cells, y, alpha)
@@ -99,7 +99,7 @@ def rank_order(test: designs.RankOrder, reading: None, tables: Tables, seed: int
         sd=float(gaps[smallest].std(ddof=1)),
         model="ranking",
         data=moments(cells),
-        found=_friedman(effects),
+        frequentist=_friedman(effects),
         prior=test.prior,
         estimand=lambda draws, data: (draws["theta"][:, better] - draws["theta"][:, worse]).min(
             axis=1

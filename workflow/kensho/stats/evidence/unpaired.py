@@ -57,7 +57,7 @@ def _of_counts(x: np.ndarray, y: np.ndarray, common: dict) -> Evidence:
         sd=float(fit.se * np.sqrt(items.min())),
         model="two_proportions",
         data={"correct": right, "items": items},
-        found={"p_value": test["p_value"], "tests": [test]},
+        frequentist={"p_value": test["p_value"], "tests": [test]},
         specifications=lambda alpha: [
             specification("Agresti-Caffo", *_agresti_caffo(right, items, alpha)),
             specification("Welch over items", *intervals.welch(x, y, alpha)[:3]),
@@ -94,7 +94,7 @@ def _of_means(
         sd=float(fit.se * np.sqrt(common["n"])) if varies else float("nan"),
         model="two_samples",
         data=summary(x, y),
-        found=found,
+        frequentist=found,
         specifications=lambda alpha: _alternatives(x, y, items, seed, alpha),
     )
 

@@ -8,7 +8,7 @@ primary prior and the sensitivity priors follow in proportion.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pymc as pm
@@ -71,6 +71,16 @@ class Model:
     def primary(self) -> Prior:
         """Hyperparameters of the primary prior."""
         return next(iter(self.priors.values()))
+
+    def asked(self, estimand: Callable[[Draws, Data], np.ndarray] | None) -> Model:
+        """The model with another estimand, of which a new unit says nothing; None for its own."""
+        return self if estimand is None else replace(self, estimand=estimand, new_unit=None)
+
+    def pymc(self, data: Data, prior: Prior) -> pm.Model:
+        """The PyMC model of these data. Raises ValueError where the posterior is drawn exactly."""
+        if self.build is None:
+            raise ValueError(f"{self.name}: has no PyMC model, its posterior is drawn exactly")
+        return self.build(self.inputs(data), prior)
 
     def simulate(self, draw: Draws, data: Data, rng: np.random.Generator) -> Data:
         """One data set of the same design, given draws of length one."""
