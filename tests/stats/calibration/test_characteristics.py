@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from kensho.stats.calibration import characteristics
+from kensho.stats.calibration import characteristics, claim_types
 
 # As on the short calibration page; acceptance() widens its limits accordingly.
 REPLICATIONS = 2000
@@ -103,4 +103,4 @@ def test_probability_of_fewer_events_equals_enumeration():
         for occurs in itertools.product([0, 1], repeat=4):
             if sum(occurs) < k:
                 expected += np.where(occurs, p, 1 - p).prod(axis=1)
-        assert characteristics._fewer(p, k) == pytest.approx(expected)
+        assert claim_types._fewer(p, k) == pytest.approx(expected)

@@ -18,7 +18,7 @@ _OPERATIONS: dict[str, Callable[[list[Fraction]], Fraction]] = {
     "share": lambda x: x[0] / x[1],  # [part, whole]
     "difference": lambda x: x[0] - x[1],
     "sum": lambda x: sum(x, Fraction()),
-    "product": math.prod,
+    "product": lambda x: math.prod(x, start=Fraction(1)),
     "minimum": lambda x: min(x),
     "maximum": lambda x: max(x),
 }

@@ -239,7 +239,7 @@ def _predictive_p(model: Model, data: Data, record: az.InferenceData) -> float |
     """Posterior predictive p of the model's statistic; ties count half."""
     if model.statistic is None:
         return None
-    predicted = {k: v.to_numpy() for k, v in record["posterior_predictive"].items()}
+    predicted = {str(k): v.to_numpy() for k, v in record["posterior_predictive"].items()}
     replicated = model.statistic({**data, **predicted})
     observed = model.statistic(data)
     return float(np.mean(replicated > observed) + np.mean(replicated == observed) / 2)
@@ -299,7 +299,8 @@ def _thinned(trace: az.InferenceData) -> Draws:
     """The first-to-last draws of each chain in even steps, at most PREDICTED of them."""
     step = -(-trace["posterior"].sizes["draw"] // PREDICTED)
     return {
-        k: v.to_numpy()[:, ::step].reshape(-1, *v.shape[2:]) for k, v in trace["posterior"].items()
+        str(k): v.to_numpy()[:, ::step].reshape(-1, *v.shape[2:])
+        for k, v in trace["posterior"].items()
     }
 
 

@@ -35,8 +35,8 @@ def curves(record: InferenceData, model: Model, data: Data, scale: Scale) -> dic
         "ranks": _ranks(estimand),
     }
     if model.statistic is not None:
-        predicted = {k: v.to_numpy() for k, v in record["posterior_predictive"].items()}
-        observed = {k: v.to_numpy() for k, v in record["observed_data"].items()}
+        predicted = {str(k): v.to_numpy() for k, v in record["posterior_predictive"].items()}
+        observed = {str(k): v.to_numpy() for k, v in record["observed_data"].items()}
         replicated = model.statistic({**data, **predicted}).ravel()
         edges = np.histogram_bin_edges(replicated, BINS // 2)
         drawn["ppc"] = {

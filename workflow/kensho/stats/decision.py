@@ -29,12 +29,11 @@ from fractions import Fraction
 from kensho.claims.model import Tier, Verdict
 from kensho.digits import as_written, significant, telling
 from kensho.stats.hypothesis import Hypothesis, Rule
-from kensho.stats.scales import Interval, Region
+from kensho.stats.scales import Interval, Number, Region
 
 _WHOLLY = 0.975  # posterior probability that settles a question under the primary prior
 _LARGELY = 0.95  # and under each sensitivity prior
 
-Number = float | Fraction
 Decision = tuple[Verdict, str, str]  # verdict, reason code, sentence
 
 
@@ -269,11 +268,13 @@ def _tier_note(tier: Tier, rule: Rule) -> str:
 def region_words(region: Region) -> str:
     """A region in words, as registered: `0.05 to 0.13`, `at least 0.95`, `at most 0.25`."""
     low, high = region
-    if low is None:
-        return f"at most {as_written(high)}"
-    if high is None:
+    if low is not None and high is not None:
+        return f"{as_written(low)} to {as_written(high)}"
+    if low is not None:
         return f"at least {as_written(low)}"
-    return f"{as_written(low)} to {as_written(high)}"
+    if high is not None:
+        return f"at most {as_written(high)}"
+    raise ValueError("a region has at least one end")
 
 
 def number(value: Number, decimals: int | None = None, edges: Sequence[Number | None] = ()) -> str:

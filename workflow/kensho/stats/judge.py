@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -161,7 +161,7 @@ def _stochastic(
 ) -> tuple[dict, InferenceData | None]:
     test, rule = claim.required_test, Rule.of_claim(claim)
     alpha, m = settings.alpha, settings.family_size
-    readings = [*test.all_readings] or [None]
+    readings: Sequence[Reading | Contrast | Level | None] = test.all_readings or [None]
     evidence = [gather(test, reading, tables, settings.seed) for reading in readings]
     first = evidence[0]
     family = _on_scale(first, alpha / m)

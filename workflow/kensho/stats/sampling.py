@@ -86,7 +86,7 @@ def _compiled(model: Model, data: Data, prior: Prior) -> nutpie.compiled_pyfunc.
 
 def flat(trace: az.InferenceData) -> Draws:
     """Draws by name, chains one after another on the leading axis."""
-    arrays = {name: values.to_numpy() for name, values in trace["posterior"].items()}
+    arrays = {str(name): values.to_numpy() for name, values in trace["posterior"].items()}
     return {name: v.reshape(-1, *v.shape[2:]) for name, v in arrays.items()}
 
 

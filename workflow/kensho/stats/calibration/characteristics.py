@@ -36,10 +36,11 @@ def run(replications: int = REPLICATIONS, seed: int = 0) -> pd.DataFrame:
     streams = iter(np.random.SeedSequence(seed).spawn(1000))
     for claim_type in types:
         for truth, value in claim_type.truths().items():
-            n, row = claim_type.planned, {"claim_type": claim_type.name, "truth": truth}
+            n = claim_type.planned
             for units in sorted({max(2, n // 2), n, 2 * n}) if truth == "centre" else [n]:
                 events = simulate(claim_type, value, units, replications, next(streams))
-                rows.append(row | {"n": units} | shares(events))
+                row = {"claim_type": claim_type.name, "truth": truth, "n": units}
+                rows.append(row | shares(events))
     simple = [claim_type for claim_type in types if not claim_type.conservative][:FAMILY]
     for name, members in (("12 paired ratios", simple[:1] * FAMILY), ("12 claim types", simple)):
         claims = [

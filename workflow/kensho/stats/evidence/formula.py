@@ -107,7 +107,7 @@ def formula_contrast(test: FormulaContrast, reading: None, tables: Tables, seed:
                 if "|" in name
             }
         },
-        recover=model and partial(recover, model),
+        recover=None if model is None else partial(recover, model),
     )
 
 

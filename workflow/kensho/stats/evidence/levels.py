@@ -81,9 +81,10 @@ def tally(right: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
 def _repeats_alternatives(answers: pd.Series, y: np.ndarray, seed: int, alpha: float) -> list[dict]:
     """t and bootstrap over units, the first answers alone, and every answer as an item."""
     first, every = answers.map(lambda cell: cell[0]).to_numpy(), np.concatenate(answers.to_list())
+    low, high = frequentist.bootstrap_interval(y, alpha, seed)
     fits = {
         "t over units": intervals.mean(y, alpha)[:3],
-        "percentile bootstrap": (y.mean(), *frequentist.bootstrap_interval(y, alpha, seed)),
+        "percentile bootstrap": (y.mean(), low, high),
         "first answers, Wilson": intervals.proportion(first.sum(), first.size, alpha)[:3],
         "every answer an item, Wilson": intervals.proportion(every.sum(), every.size, alpha)[:3],
     }

@@ -187,10 +187,10 @@ def _variance(rows: pd.DataFrame, scale: Scale, y: np.ndarray) -> dict | None:
 
 
 def _alternatives(rows: pd.DataFrame, test: designs.Test, seed: int, alpha: float) -> list[dict]:
-    cells = (rows[side].tolist() for side in ("over", "under"))
+    over, under = (rows[side].tolist() for side in ("over", "under"))
     clusters = None
     if len(test.levels) > 1:
         clusters = split(rows.index, test.levels, test.experiment)[test.levels[0]].to_numpy()
     return multiverse.specifications(
-        *cells, BY_NAME[test.scale], alpha, clusters=clusters, seed=seed
+        over, under, BY_NAME[test.scale], alpha, clusters=clusters, seed=seed
     )

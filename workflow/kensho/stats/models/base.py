@@ -98,7 +98,7 @@ class Model:
                 found |= {f"{name}[{i}]": values[:, i] for i in range(values.shape[1])}
         return found
 
-    def scaled(self, primary: Prior) -> dict[str, Prior]:
+    def scaled(self, primary: Prior) -> Mapping[str, Prior]:
         """All priors in proportion to another primary one."""
         if set(primary) != set(self.primary):
             raise ValueError(f"{self.name}: the prior must give {', '.join(self.primary)}")
@@ -109,7 +109,7 @@ class Model:
         }
 
 
-def variations(primary: Prior, *factors: Prior) -> dict[str, Prior]:
+def variations(primary: Prior, *factors: Prior) -> Mapping[str, Prior]:
     """The primary prior and one for each set of factors to its scales, named by them."""
     return {"primary": dict(primary)} | {
         ", ".join(f"{key} x {value:g}" for key, value in factor.items()): {
@@ -121,10 +121,11 @@ def variations(primary: Prior, *factors: Prior) -> dict[str, Prior]:
 
 def shared(data: Data, prior: Prior) -> tuple[dict, dict]:
     """Data and hyperparameters as `pm.Data`: a compiled model can then be fed with others."""
-    return tuple(
-        {name: pm.Data(name, np.asarray(value)) for name, value in given.items()}
-        for given in (data, prior)
+    inputs, hyperparameters = (
+        {name: pm.Data(name, np.asarray(value)) for name, value in values.items()}
+        for values in (data, prior)
     )
+    return inputs, hyperparameters
 
 
 def group_logits(
