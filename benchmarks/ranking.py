@@ -10,6 +10,7 @@ import machine
 import numpy as np
 import pandas as pd
 from kensho.claims.model import Claim
+from kensho.stats.analysis import Settings
 from kensho.stats.judge import judge
 
 TASKS, MODELS, ITEMS = 16, 8, 200
@@ -62,7 +63,8 @@ def main() -> None:
     arms = tables()
     start = time.perf_counter()
     conditions = {arm: {"tier": "at-scope"} for arm in arms}
-    analysis, _ = judge(claim(), arms, conditions, family_size=1, alpha=0.05, seed=1)
+    settings = Settings(family_size=1, alpha=0.05, seed=1)
+    analysis = judge(claim(), arms, conditions, settings)[0].model_dump(mode="json")
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     shares = analysis["details"]["rank_probabilities"]

@@ -14,8 +14,8 @@ import machine
 import numpy as np
 import pandas as pd
 import pymc as pm
-from kensho.stats import bayesian
 from kensho.stats.models import MODELS, Data
+from kensho.stats.sampling import Sampling, sample
 from scipy.special import expit
 
 SETTINGS = {"draws": 2500, "tune": 1000, "chains": 4}
@@ -95,9 +95,9 @@ def figures(trace: az.InferenceData, name: str, sampling: float, compiling: floa
 
 def ours(name: str, data: Data) -> dict:
     model, start = MODELS[name], time.perf_counter()
-    bayesian.sample(model, data, seed=0, draws=1, tune=1, chains=1)
+    sample(model, data, Sampling(1, tune=1, chains=1), seed=0)
     compiled = time.perf_counter()
-    trace = bayesian.sample(model, data, seed=1, **SETTINGS)
+    trace = sample(model, data, Sampling(**SETTINGS), seed=1)
     return figures(trace, name, time.perf_counter() - compiled, compiled - start)
 
 

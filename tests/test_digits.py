@@ -8,8 +8,9 @@ import pytest
 from kensho.claims.model import Tier
 from kensho.digits import as_written, telling
 from kensho.report import tables, text
-from kensho.stats.decision import contained, decide, decide_deterministic, disjoint
-from kensho.stats.scales import DIFFERENCE
+from kensho.stats.decision import Result, contained, decide, decide_deterministic, disjoint
+from kensho.stats.hypothesis import Rule
+from kensho.stats.scales import DIFFERENCE, RATIO
 
 NUMBER = r"-?\d[\d,]*(?:\.\d+)?"
 OFF = [0.0, 1e-9, 0.00004, 0.0004, 0.004, 0.04]
@@ -24,11 +25,9 @@ def read(shown: str) -> list[float]:
 
 
 def sentence(interval, region, estimate=None) -> str:
-    return decide(
-        interval, region, None, 0.0, None, math.nan, [], True, 20, 10, Tier.AT_SCOPE, Tier.AT_SCOPE,
-        p_direction=None, estimate=sum(interval) / 2 if estimate is None else estimate,
-        scale=DIFFERENCE, quantity="d",
-    )[2]  # fmt: skip
+    rule = Rule(DIFFERENCE, region, None, 0.0, min_units=10, quantity="d")
+    estimate = sum(interval) / 2 if estimate is None else estimate
+    return decide(rule, Result(Tier.AT_SCOPE, 20, estimate, interval))[2]
 
 
 def test_an_undecided_interval_is_not_printed_as_one_that_lies_inside():
@@ -60,7 +59,8 @@ def test_a_ratio_is_told_from_the_end_that_it_misses(value):
     region = (0.05, 1300) if value == "1300.04" else (0.05, 0.13)
     rows = [("r", float(value), float(value))]
     for readings in (rows, [*rows, ("s", 0.06, 0.06)], rows + [("s", 0.06, 0.06)] * 4):
-        said = decide_deterministic(readings, region, None, None, Tier.AT_SCOPE, Tier.AT_SCOPE)[2]
+        rule = Rule(RATIO, region, None, 1.0, min_units=1)
+        said = decide_deterministic(rule, readings, Tier.AT_SCOPE)[2]
         assert value in said.replace(",", "")
     analysis = {"estimate": float(value), "interval": None, "scale": "ratio"}
     claim = {"region": region, "record": {"test": {"direction": None, "sesoi": None}}}

@@ -6,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 from kensho import observations
-from kensho.evaluate import arms
+from kensho.evaluate import arms, harness
 from kensho.files import write_json, write_table
-from kensho.evaluate import harness
 from kensho.jlce import catalogue, prepare, run
 from kensho.report import jlce
 from kensho.stats import leaderboard

@@ -8,6 +8,7 @@ from kensho import observations
 from kensho.claims.model import Claim
 from kensho.files import write_json
 from kensho.report import inputs
+from kensho.stats.analysis import Settings
 from kensho.stats.derive import derive
 from kensho.stats.summary import Judged, summarise
 
@@ -184,7 +185,8 @@ def judged(results: Path, tests: dict, draws: int = 200) -> dict[str, tuple[Clai
     observations.write(results / "benchmark_data" / EXPERIMENT, table, conditions)
     claims = [claim(name, test) for name, test in tests.items()]
     settings = {"family_size": 3, "draws": draws, **SETTINGS}
-    return {one.id: (one, derive(one, results, **settings)[0]) for one in claims}
+    analyses = {one.id: derive(one, results, Settings(**settings))[0] for one in claims}
+    return {one.id: (one, analyses[one.id].model_dump(mode="json")) for one in claims}
 
 
 def summarised(results: Path, found: dict[str, tuple[Claim, dict]]) -> dict:

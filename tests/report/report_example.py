@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from kensho.claims.model import Claim, Claimed
 from kensho.report import Tables, build
+from kensho.stats.analysis import Settings
 from kensho.stats.judge import judge
 from kensho.stats.summary import Judged, summarise
 
@@ -27,9 +28,10 @@ UNTESTED = Claim.model_validate(
     }
 )
 # Every key of an analysis as the engine writes it, with those that `derive` and `summarise` add.
-EMPTY = judge(UNTESTED, {}, {}, family_size=1, alpha=0.05, seed=0)[0] | {
+SETTINGS = Settings(family_size=1, alpha=0.05, seed=0)
+EMPTY = judge(UNTESTED, {}, {}, SETTINGS)[0].model_dump(mode="json") | {
     **{"registration": {"status": "as registered", "diff": [], "family_then": None}},
-    **{"p_holm": None, "tables": [], "settings": {}},
+    **{"p_holm": None, "observations": [], "tables": [], "settings": {}},
 }
 
 

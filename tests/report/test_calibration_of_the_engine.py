@@ -32,14 +32,14 @@ def written(folder) -> list:
     """Every table of the page as a file, as the rules write them, of a model with exact draws."""
     model = MODELS["beta_binomial"]
     found = characteristics.run(100, seed=1)
-    ranks = sbc.run(model, replications=20, seed=1, processes=1)
-    fits = coverage.run(model, "centre", replications=10, seed=1, processes=1)
+    ranks = sbc.run(model, sbc.Simulation(20, seed=1, processes=1))
+    fits = coverage.run(model, "centre", sbc.Simulation(10, seed=1, processes=1))
     tables = {
         "characteristics": found,
         "acceptance": characteristics.acceptance(found),
         "adversarial": adversarial.run(20, seed=1),
         "metamorphic": metamorphic.run(1, draws=None),
-        "sbc": sbc.test(ranks, seed=1),
+        "sbc": sbc.uniformity(ranks, seed=1),
         "ranks": ranks[["model", "quantity", "rank"]],
         "binary": sbc.reliability(ranks),
         "coverage": coverage.summarise(fits),

@@ -104,7 +104,7 @@ def test_robust_intervals(r, name):
 @pytest.mark.parametrize("name", UNITS)
 def test_power_of_the_one_sided_test(r, name):
     n = len(UNITS[name])
-    found = power.containment_power(n, 1.0, 0.6, 0.0, math.inf, 0.05)
+    found = power.containment_power(n, 1.0, 0.6, (0.0, math.inf), 0.05)
     assert found == near(r["units"][name]["power"])
 
 

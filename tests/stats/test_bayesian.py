@@ -4,7 +4,8 @@ import math
 import arviz as az
 import numpy as np
 import pytest
-from kensho.stats import bayesian
+from kensho.stats import bayesian, sampling
+from kensho.stats.hypothesis import Hypothesis
 from kensho.stats.models import MODELS
 from kensho.stats.scales import BY_NAME, DIFFERENCE, DOSE, RATIO, SHARE
 from scipy import special, stats
@@ -15,8 +16,9 @@ PRIMARY = {"location": 1.0, "spread": 0.2}
 CLAIM = (RATIO, REGION, "greater", 1.05)
 
 
-def posterior(model, data, *claim, seed=4, **options):
-    return bayesian.posterior(MODELS[model], data, *claim, seed=seed, **options)
+def posterior(model, data, *claim, prior=None, seed=4, **options):
+    claimed = Hypothesis(*claim)
+    return bayesian.posterior(MODELS[model], data, claimed, prior, seed=seed, **options)
 
 
 def exact_location(y, location, spread, grid=80):
@@ -62,7 +64,9 @@ def test_a_rerun_is_identical_and_another_seed_is_not(fitted):
     other = posterior("location", THREE, *CLAIM, seed=5)[0]
     assert other["eti"] != fitted[0]["eti"]
     assert other["p_region"] == pytest.approx(fitted[0]["p_region"], abs=0.05)
-    bayesian.sample(MODELS["location"], {"y": np.ones(3) + THREE["y"]}, seed=1, draws=10)
+    sampling.sample(
+        MODELS["location"], {"y": np.ones(3) + THREE["y"]}, sampling.Sampling(10), seed=1
+    )
     assert posterior("location", THREE, *CLAIM)[:2] == fitted[:2]
 
 
@@ -159,10 +163,9 @@ def test_discordant_pairs_and_wins_have_dirichlet_moments():
 
 def test_another_estimand_of_the_same_model():
     pairs = {"counts": np.array([50, 20, 10, 20])}
-    summary = posterior(
-        "dirichlet_pairs", pairs, SHARE, (None, None), None, 0.05,
-        estimand=lambda draws, data: draws["p"][:, 0],
-    )[0]  # fmt: skip
+    model = MODELS["dirichlet_pairs"].asked(lambda draws, data: draws["p"][:, 0])
+    claimed = Hypothesis(SHARE, (None, None), None, 0.05)
+    summary = bayesian.posterior(model, pairs, claimed, seed=4)[0]
     assert summary["estimate"] == pytest.approx(50.5 / 102, abs=0.003)
     assert summary["p_direction"] is None
 
@@ -170,7 +173,7 @@ def test_another_estimand_of_the_same_model():
 def test_probabilities_of_a_known_normal():
     values = stats.norm(0.12, 0.02).ppf((np.arange(20_000) + 0.5) / 20_000)
     claim = (tuple(np.exp([0.10, 0.15])), "greater", np.exp(0.10))
-    found = bayesian.summarise(values, RATIO, *claim)
+    found = bayesian.summarise(values, Hypothesis(RATIO, *claim))
     assert found["p_region"] == pytest.approx(0.7745, abs=1e-3)  # full, not clipped to the HDI
     assert found["p_below"] == pytest.approx(stats.norm.cdf(-1), abs=1e-3)
     assert found["p_above"] == pytest.approx(stats.norm.sf(1.5), abs=1e-3)
@@ -180,21 +183,21 @@ def test_probabilities_of_a_known_normal():
     low, high = found["hdi"]  # 95 %, not ArviZ's 94 %
     inside = (np.exp(values) >= low) & (np.exp(values) <= high)
     assert np.mean(inside) == pytest.approx(0.95, abs=1e-3)
-    less = bayesian.summarise(-values, RATIO, (None, 1.0), "less", np.exp(0.10))
+    less = bayesian.summarise(-values, Hypothesis(RATIO, (None, 1.0), "less", np.exp(0.10)))
     assert less["p_direction"] == pytest.approx(found["p_direction"])
-    additive = bayesian.summarise(values, DIFFERENCE, (0, None), "greater", 0.10)
+    additive = bayesian.summarise(values, Hypothesis(DIFFERENCE, (0, None), "greater", 0.10))
     assert additive["p_direction"] == pytest.approx(stats.norm.sf(-1), abs=1e-3)
     assert additive["p_rope"] == pytest.approx(stats.norm.cdf(-1), abs=1e-3)
 
 
 def test_where_the_estimand_is_undefined_it_lies_in_no_region():
     values = np.where(np.arange(1000) % 4 == 0, np.nan, 12.0)
-    found = bayesian.summarise(values, DOSE, (2828, 5657), None, None)
+    found = bayesian.summarise(values, Hypothesis(DOSE, (2828, 5657), None, 0.0))
     assert found["p_region"] == 0.75
     assert found["p_below"] == found["p_above"] == 0
     assert found["estimate"] == pytest.approx(4096)
     assert found["p_rope"] is found["p_direction"] is None
-    nowhere = bayesian.summarise(np.full(10, np.nan), DOSE, (2828, 5657), None, None)
+    nowhere = bayesian.summarise(np.full(10, np.nan), Hypothesis(DOSE, (2828, 5657), None, 0.0))
     assert nowhere["p_region"] == 0
     assert math.isnan(nowhere["estimate"])
 
@@ -283,11 +286,11 @@ def test_loo_difference_is_that_of_exact_leave_one_out():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bayesian.nutpie is None, reason="nutpie is not installed")
+@pytest.mark.skipif(sampling.nutpie is None, reason="nutpie is not installed")
 def test_pymc_own_sampler_gives_the_same_posterior(fitted, monkeypatch):
-    monkeypatch.setattr(bayesian, "nutpie", None)
+    monkeypatch.setattr(sampling, "nutpie", None)
     model = dataclasses.replace(MODELS["location"], priors={"primary": PRIMARY})
-    summary, diagnostics, _ = bayesian.posterior(model, THREE, *CLAIM, seed=4)
+    summary, diagnostics, _ = bayesian.posterior(model, THREE, Hypothesis(*CLAIM), seed=4)
     assert "PyMC" in diagnostics["sampler"]
     assert summary["p_region"] == pytest.approx(fitted[0]["p_region"], abs=0.04)
     assert summary["estimate"] == pytest.approx(fitted[0]["estimate"], rel=0.005)
@@ -311,8 +314,8 @@ def exact_share(k, n, location, spread):
 
 
 def moments(model, data, draws=2500):
-    trace = bayesian.sample(MODELS[model], data, seed=2, draws=draws)
-    values = MODELS[model].estimand(bayesian.flat(trace), data)
+    trace = sampling.sample(MODELS[model], data, sampling.Sampling(draws), seed=2)
+    values = MODELS[model].estimand(sampling.flat(trace), data)
     assert bayesian.sampler_state(trace, MODELS[model].parameters, values)["converged"]
     return values.mean(), values.std()
 
@@ -343,7 +346,7 @@ def test_ranking_with_little_spread_is_generalised_least_squares():
     cov = root @ np.swapaxes(root, 1, 2) + 1e-4 * np.eye(3)
     data = {"mean": rng.normal(0.6, 0.05, (6, 3)), "cov": cov}
     prior = {"ability": 5.0, "spread": 1e-6}
-    trace = bayesian.sample(MODELS["ranking"], data, prior, seed=1, draws=2500)
+    trace = sampling.sample(MODELS["ranking"], data, sampling.Sampling(2500), prior, seed=1)
     # one task after another has its own difficulty; the first model's ability is set to nil
     design = np.zeros((18, 8))
     for t in range(6):
@@ -354,7 +357,7 @@ def test_ranking_with_little_spread_is_generalised_least_squares():
         inverse[3 * t : 3 * t + 3, 3 * t : 3 * t + 3] = np.linalg.inv(cov[t])
     covariance = np.linalg.inv(design.T @ inverse @ design)
     estimate = covariance @ design.T @ inverse @ data["mean"].ravel()
-    theta = bayesian.flat(trace)["theta"]
+    theta = sampling.flat(trace)["theta"]
     against_first = theta[:, 1:] - theta[:, :1]
     sd = np.sqrt(np.diag(covariance)[6:])
     assert against_first.mean(axis=0) == pytest.approx(estimate[6:], abs=0.05 * sd.min())
@@ -381,9 +384,9 @@ def test_loo_prefers_the_model_that_made_the_data():
     draw = {"strength": 0.2, "position": 1.5, "log_tie": 0.0, "sd": 0.3}
     draw = {name: np.array([value]) for name, value in draw.items()}
     data = model.simulate(draw, data | {"outcome": np.zeros(80, dtype=int)}, rng)
-    claim = (SHARE, (0.4, 0.6), None, 0.05)
+    claimed = Hypothesis(SHARE, (0.4, 0.6), None, 0.05)
     with_order, without = (
-        bayesian.posterior(model, data | {"order": order}, *claim, seed=1)[2]
+        bayesian.posterior(model, data | {"order": order}, claimed, seed=1)[2]
         for order in (data["order"], np.zeros(80, dtype=int))
     )
     found = bayesian.loo_difference(with_order, without)
@@ -392,5 +395,7 @@ def test_loo_prefers_the_model_that_made_the_data():
 
 def test_every_scale_has_summaries():
     for scale in BY_NAME.values():
-        found = bayesian.summarise(np.linspace(0.1, 0.2, 100), scale, (1.0, None), None, 1.05)
+        found = bayesian.summarise(
+            np.linspace(0.1, 0.2, 100), Hypothesis(scale, (1.0, None), None, 1.05)
+        )
         assert found["p_below"] + found["p_region"] + found["p_above"] == pytest.approx(1)

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from fractions import Fraction
 
@@ -5,11 +6,13 @@ import numpy as np
 import pytest
 from kensho.claims.model import Tier
 from kensho.stats import intervals
-from kensho.stats.decision import contained, decide, decide_deterministic, disjoint
+from kensho.stats.decision import Result, contained, decide, decide_deterministic, disjoint
+from kensho.stats.hypothesis import Rule
 from kensho.stats.scales import GAIN, RATIO
 from scipy import stats
 
 BASE = {
+    "scale": RATIO,
     "interval": (1.9, 2.1),
     "region": (1.8, 2.2),
     "direction": "greater",
@@ -17,7 +20,6 @@ BASE = {
     "claimed_value": 2.0,
     "p_region": 0.99,
     "p_region_sensitivity": [0.98, 0.97],
-    "gates_ok": True,
     "n_units": 12,
     "min_units": 10,
     "tier": Tier.AT_SCOPE,
@@ -30,8 +32,18 @@ OUT = {"p_region": 0.001, "p_region_sensitivity": [0.01, 0.02]}
 OPEN = {"p_region": 0.6, "p_region_sensitivity": [0.6, 0.6]}
 
 
+RULE = {field.name for field in dataclasses.fields(Rule)}
+
+
+def decided(**changes):
+    values = BASE | changes
+    registered = {key: value for key, value in values.items() if key in RULE}
+    observed = {key: value for key, value in values.items() if key not in RULE}
+    return decide(Rule(**registered), Result(**observed))
+
+
 def verdict(**changes):
-    return decide(**BASE | changes)[:2]
+    return decided(**changes)[:2]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +78,7 @@ def verdict(**changes):
             ("INCONCLUSIVE", "PRIORS"),
         ),
         # what must be there before anything is decided
-        ({"gates_ok": False}, ("INCONCLUSIVE", "GATE")),
+        ({"failed": ["R-hat 1.03"]}, ("INCONCLUSIVE", "GATE")),
         ({"n_units": 9}, ("INCONCLUSIVE", "UNITS")),
         ({"interval": None, "n_units": 1}, ("INCONCLUSIVE", "UNITS")),
         ({"interval": None}, ("NOT TESTED", "CONSTANT")),
@@ -134,14 +146,14 @@ def test_a_gain_is_near_as_a_gain(interval, region, claimed_value, direction, as
 
 def test_a_deterministic_gain_is_near_as_a_gain():
     rows = [("r", Fraction("1.9"), Fraction("1.9"))]
-    given = rows, (1.025, 1.035), "greater", 1.03, Tier.AT_SCOPE, Tier.AT_SCOPE
-    assert decide_deterministic(*given, scale=GAIN)[0] == "FAILED"
-    assert decide_deterministic(*given, scale=RATIO)[0] == "PARTIAL"
+    for scale, expected in ((GAIN, "FAILED"), (RATIO, "PARTIAL")):
+        rule = Rule(scale, (1.025, 1.035), "greater", 1.0, 1.03, min_units=1)
+        assert decide_deterministic(rule, rows, Tier.AT_SCOPE)[0] == expected
 
 
 def test_a_gate_says_what_failed():
     failed = ["R-hat 1.03 (below 1.01 is needed)", "the 40 runs in order are autocorrelated"]
-    sentence = decide(**BASE | {"gates_ok": False}, failed=failed)[2]
+    sentence = decided(failed=failed)[2]
     assert sentence.endswith(f"No verdict: {failed[0]}; {failed[1]}.")
 
 
@@ -160,19 +172,20 @@ def test_tier_cap(tier, required):
 
 def test_sentences_carry_numbers_and_what_is_missing():
     tiers = {"tier": Tier.REDUCED, "scope": "opt-6.7b"}
-    sentence = decide(**BASE | tiers)[2]
+    sentence = decided(**tiers)[2]
     assert sentence == (
         "Time ratio: 2.00 (95 % interval 1.90 to 2.10). The claimed 1.8 to 2.2 holds at this "
         "scale, but the claim speaks of opt-6.7b (evidence tier reduced, at-scope needed)."
     )
-    undecided = decide(**BASE | OPEN | {"interval": (1.04, 2.0), "n_required": 31})[2]
+    undecided = decided(**OPEN, interval=(1.04, 2.0), n_required=31)[2]
     assert "31 units would show it" in undecided
-    assert "9 units are too few, 10 are needed" in decide(**BASE | {"n_units": 9})[2]
+    assert "9 units are too few, 10 are needed" in decided(n_units=9)[2]
 
 
 def exact(*readings, region=(0.05, 0.13), direction="less", tier=Tier.AT_SCOPE, value=None):
     rows = [(f"r{i}", Fraction(low), Fraction(high)) for i, (low, high) in enumerate(readings)]
-    return decide_deterministic(rows, region, direction, value, tier, Tier.AT_SCOPE)
+    rule = Rule(RATIO, region, direction, 1.0, value, min_units=1)
+    return decide_deterministic(rule, rows, tier)
 
 
 @pytest.mark.parametrize(

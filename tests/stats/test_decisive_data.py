@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from kensho.claims.designs import Test
 from kensho.claims.model import Claim
+from kensho.stats.analysis import Settings
 from kensho.stats.judge import judge
 from kensho.stats.units import one_scale
 from pydantic import TypeAdapter
@@ -45,7 +46,8 @@ def judged(test, tables, unit="points", claimed=None, conditions=None, draws=100
         }
     )  # fmt: skip
     conditions = {arm: {"tier": "published"} | (conditions or {}).get(arm, {}) for arm in tables}
-    return judge(claim, tables, conditions, family_size=1, alpha=0.05, seed=1, draws=draws)[0]
+    settings = Settings(family_size=1, alpha=0.05, seed=1, draws=draws)
+    return judge(claim, tables, conditions, settings)[0].model_dump(mode="json")
 
 
 def alike(values, **more):

@@ -9,6 +9,7 @@ from conditions_example import CONDITIONS
 from kensho import observations
 from kensho.claims.model import Claim
 from kensho.files import sha256, write_json
+from kensho.stats.analysis import Settings
 from kensho.stats.derive import derive, orphans, verify
 from kensho.stats.summary import Judged, summarise
 
@@ -64,7 +65,8 @@ def results(tmp_path):
     observations.write(folder / "benchmark_data/kv_cache", observations.table(rows), CONDITIONS)
     analyses = {}
     for entry in (claim(), paired()):
-        analyses[entry.id], _ = derive(entry, folder, **SETTINGS)
+        analysis, _ = derive(entry, folder, Settings(**SETTINGS))
+        analyses[entry.id] = analysis.model_dump(mode="json")
         write_json(folder / f"analysis/{entry.id}.json", analyses[entry.id])
     summary = summarise([claim(), paired()], Judged(analyses), scale="embedded", alpha=0.05)
     write_json(folder / "summary.json", summary)
@@ -229,8 +231,8 @@ def test_an_analysis_names_the_tables_that_were_brought(results, names):
         path = results / f"benchmark_data/kv_cache/{arm}.conditions.json"
         held = [{"path": n, "format": "csv", "sha256": f"{n} hash", "rows": rows} for n in names]
         path.write_text(json.dumps({**json.loads(path.read_text()), "tables": held}))
-    analysis, _ = derive(claim(), results, **SETTINGS)
-    assert analysis["tables"] == [
+    analysis, _ = derive(claim(), results, Settings(**SETTINGS))
+    assert analysis.model_dump(mode="json")["tables"] == [
         {"path": name, "sha256": f"{name} hash", "rows": 7} for name in names
     ]
 
@@ -267,4 +269,4 @@ def test_a_refusal_names_the_table_that_was_brought(tmp_path):
     with pytest.raises(
         ValueError, match=r"own/a.csv, line 3: score of 'q1' is 1.5, .*own/s\.csv\)"
     ):
-        derive(Claim.model_validate(judged), tmp_path, **SETTINGS)
+        derive(Claim.model_validate(judged), tmp_path, Settings(**SETTINGS))

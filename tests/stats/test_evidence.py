@@ -48,7 +48,7 @@ def test_accuracy_difference_of_independent_items_counts_the_discordant():
     found = evidence(test, {"a": table("a", a), "b": table("b", b)})
     assert found.data["counts"].tolist() == [1, 2, 1, 1]  # both, only a, only b, neither
     assert found.interval(0.05).estimate == pytest.approx(0.2)
-    assert found.found["p_value"] == stats.binomtest(2, 3).pvalue
+    assert found.frequentist["p_value"] == stats.binomtest(2, 3).pvalue
 
 
 def test_accuracy_difference_in_clusters_rests_on_the_clusters():
@@ -173,7 +173,7 @@ def test_dose_optimum_is_found_in_doses():
     found = evidence(dose_test(), curve())
     fit = found.interval(0.05)
     assert 2 ** float(fit.low) < 4096 < 2 ** float(fit.high)
-    assert found.found["p_value"] < 1e-6 and found.found["eta_squared"] > 0.5
+    assert found.frequentist["p_value"] < 1e-6 and found.frequentist["eta_squared"] > 0.5
     assert found.shown["grid_argmax"]["n4000"] == 5
 
 
@@ -201,7 +201,7 @@ def test_on_average_the_tasks_are_the_units():
         for arm, rows in tables.items()
     }
     expected = stats.ttest_rel(means["a"], means["b"])
-    assert found.found["p_value"] == pytest.approx(expected.pvalue)
+    assert found.frequentist["p_value"] == pytest.approx(expected.pvalue)
     assert found.n == 6 and found.data["mean"].shape == (6, 2)
 
 
@@ -232,7 +232,7 @@ def test_the_smallest_gap_decides_an_order():
     assert whole.estimand(draws, {}).tolist() == pytest.approx([0.2, -0.2])
     assert first.estimand(draws, {}).tolist() == pytest.approx([0.2, -0.2])
     assert whole.shown["average_rank"]["a"] == 1.0
-    assert whole.found["p_value"] < 1e-3
+    assert whole.frequentist["p_value"] < 1e-3
 
 
 def test_a_task_with_one_item_is_named():

@@ -11,6 +11,7 @@ import yaml
 from kensho.claims.formula import parse
 from kensho.claims.model import Claim
 from kensho.stats import marginal, recovery
+from kensho.stats.analysis import Settings
 from kensho.stats.evidence import formula as evidence
 from kensho.stats.judge import judge
 from kensho.stats.models import bambi_model
@@ -87,7 +88,9 @@ def claim(likelihood, formula=ITEMS, *, kind="difference", region=(0.0, None), *
 
 def judged(one, tables, **settings):
     settings = {"family_size": 1, "alpha": 0.05, "seed": 1} | settings
-    return judge(one, tables, {arm: {"tier": "published"} for arm in tables}, **settings)
+    conditions = {arm: {"tier": "published"} for arm in tables}
+    judgement, idata = judge(one, tables, conditions, Settings(**settings))
+    return judgement.model_dump(mode="json"), idata
 
 
 def gathered(one, tables):

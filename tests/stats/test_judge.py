@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from kensho.claims.model import Claim
 from kensho.stats import bayesian
+from kensho.stats.analysis import Settings
 from kensho.stats.compare import compare
 from kensho.stats.judge import judge
 
@@ -73,7 +74,10 @@ def conditions(tables, tier="at-scope", **more):
 
 
 def judged(record, tables, tier="at-scope", **options):
-    return judge(record, tables, conditions(tables, tier), **OPTIONS | options)
+    judgement, idata = judge(
+        record, tables, conditions(tables, tier), Settings(**OPTIONS | options)
+    )
+    return judgement.model_dump(mode="json"), idata
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +157,7 @@ def test_the_family_widens_the_deciding_interval():
 def test_the_weakest_tier_of_the_arms_counts():
     tables = speed()
     mixed = conditions(tables, "at-scope") | {"quick": {"tier": "reduced", "fallbacks": ["cpu"]}}
-    found = judge(claim(), tables, mixed, **OPTIONS)[0]
+    found = judge(claim(), tables, mixed, Settings(**OPTIONS))[0].model_dump(mode="json")
     assert (found["verdict"], found["reason"], found["tier"]) == ("PARTIAL", "TIER", "reduced")
     assert found["deviations"] == ["cpu"]
 
@@ -241,7 +245,8 @@ def test_named_blocks_meet_each_other():
 
 def test_a_claim_without_a_test_is_not_tested():
     record = claim().model_dump() | {"test": None, "not_tested": "needs a 6.7B model"}
-    found = judge(Claim.model_validate(record), {}, {}, **OPTIONS)[0]
+    judgement, _ = judge(Claim.model_validate(record), {}, {}, Settings(**OPTIONS))
+    found = judgement.model_dump(mode="json")
     assert (found["verdict"], found["sentence"]) == ("NOT TESTED", "needs a 6.7B model")
 
 

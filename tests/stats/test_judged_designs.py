@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kensho.claims.model import Claim
+from kensho.stats.analysis import Settings
 from kensho.stats.judge import judge
 
 AB = [
@@ -179,7 +180,9 @@ def judged(test, tables):
         }
     )
     conditions = {arm: {"tier": "at-scope"} for arm in tables}
-    return judge(claim, tables, conditions, family_size=1, alpha=0.05, seed=1)
+    settings = Settings(family_size=1, alpha=0.05, seed=1)
+    judgement, idata = judge(claim, tables, conditions, settings)
+    return judgement.model_dump(mode="json"), idata
 
 
 def test_a_gain_over_no_right_answer_is_not_tested():

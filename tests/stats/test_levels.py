@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from kensho.claims.model import Claim
 from kensho.stats import bayesian
+from kensho.stats.analysis import Settings
 from kensho.stats.evidence.levels import tally
+from kensho.stats.hypothesis import Hypothesis
 from kensho.stats.judge import judge
 from kensho.stats.models import MODELS
 from kensho.stats.scales import LEVEL, SHARE
@@ -42,9 +44,9 @@ def table(cells):
 def judged(record, cells, draws=2500):
     found, _ = judge(
         Claim.model_validate(record), {"a": table(cells)}, {"a": {"tier": "at-scope"}},
-        family_size=1, alpha=0.05, seed=1, draws=draws,
+        Settings(family_size=1, alpha=0.05, seed=1, draws=draws),
     )  # fmt: skip
-    return found
+    return found.model_dump(mode="json")
 
 
 def scores(mean, n=40, replicates=1, seed=1):
@@ -189,9 +191,8 @@ def test_the_posterior_of_repeats_is_that_of_the_documented_model():
     total, below = (
         integrate.dblquad(density, 1e-6, top, 1e-6, 1 - 1e-6, epsabs=1e-7)[0] for top in (1, 0.5)
     )
-    claimed = SHARE, (0.5, 1.0), None, 0.01
-    summary, diagnostics, _ = bayesian.posterior(MODELS["repeats"], data, *claimed, prior=prior,
-                                                 seed=5)  # fmt: skip
+    claimed = Hypothesis(SHARE, (0.5, 1.0), None, 0.01)
+    summary, diagnostics, _ = bayesian.posterior(MODELS["repeats"], data, claimed, prior, seed=5)
     assert diagnostics["gates_ok"], diagnostics
     assert summary["p_below"] == pytest.approx(below / total, abs=0.015)
 

@@ -6,6 +6,7 @@ import pytest
 from kensho import external
 from kensho.claims.model import Claim
 from kensho.stats import intervals
+from kensho.stats.analysis import Settings
 from kensho.stats.judge import judge
 from kensho.validation import problems
 from pydantic import ValidationError
@@ -47,9 +48,9 @@ def table(first, second):
 def judged(first, second, **test):
     found, _ = judge(
         Claim.model_validate(claim(**test)), {"ab": table(first, second)},
-        {"ab": {"tier": "at-scope"}}, family_size=1, alpha=0.05, seed=1,
+        {"ab": {"tier": "at-scope"}}, Settings(family_size=1, alpha=0.05, seed=1),
     )  # fmt: skip
-    return found
+    return found.model_dump(mode="json")
 
 
 def drawn(n, share, start=0, seed=0):

@@ -8,6 +8,7 @@ from kensho import external
 from kensho.claims.base import ExternalTable
 from kensho.claims.model import Claim
 from kensho.stats import davidson
+from kensho.stats.analysis import Settings
 from kensho.stats.evidence import gather
 from kensho.stats.judge import judge
 from kensho.stats.models import MODELS
@@ -61,9 +62,9 @@ def arena(n, theta=(0.6, 0.0, -0.6), *, every=False, pairs=PAIRS, position=0.4, 
 def judged(rows, **test):
     found, _ = judge(
         Claim.model_validate(claim(**test)), {"arena": table(rows)},
-        {"arena": {"tier": "at-scope"}}, family_size=1, alpha=0.05, seed=1,
+        {"arena": {"tier": "at-scope"}}, Settings(family_size=1, alpha=0.05, seed=1),
     )  # fmt: skip
-    return found
+    return found.model_dump(mode="json")
 
 
 def evidence(rows, **test):

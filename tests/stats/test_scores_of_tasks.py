@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from kensho import external
 from kensho.claims.model import Claim
+from kensho.stats.analysis import Settings
 from kensho.stats.evidence.tasks import moments
 from kensho.stats.judge import judge
 from kensho.validation import problems
@@ -65,8 +66,11 @@ def judged(record, values):
     }
     conditions = {arm: {"tier": "at-scope"} for arm in tables}
     return judge(
-        Claim.model_validate(record), tables, conditions, family_size=1, alpha=0.05, seed=1
-    )[0]
+        Claim.model_validate(record),
+        tables,
+        conditions,
+        Settings(family_size=1, alpha=0.05, seed=1),
+    )[0].model_dump(mode="json")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from kensho import external
 from kensho.claims.base import ExternalTable
 from kensho.claims.model import Claim
 from kensho.stats import bayesian, frequentist, intervals
+from kensho.stats.analysis import Settings
 from kensho.stats.evidence.unpaired import summary
+from kensho.stats.hypothesis import Hypothesis
 from kensho.stats.judge import judge
 from kensho.stats.models import MODELS
 from kensho.stats.scales import DIFFERENCE
@@ -59,8 +61,11 @@ def judged(record, a, b):
     tables = {"a": table("a", a), "b": table("b", b)}
     conditions = {arm: {"tier": "at-scope"} for arm in tables}
     return judge(
-        Claim.model_validate(record), tables, conditions, family_size=1, alpha=0.05, seed=1
-    )[0]
+        Claim.model_validate(record),
+        tables,
+        conditions,
+        Settings(family_size=1, alpha=0.05, seed=1),
+    )[0].model_dump(mode="json")
 
 
 def drawn(n, mean, sd=1.0, *, start=0, replicates=1, seed=0):
@@ -172,8 +177,8 @@ def test_half_right_answers_and_two_units_of_measurement_are_refused():
     tables = {"a": table("a", drawn(20, 1)), "b": table("b", drawn(20, 1)).assign(unit="percent")}
     conditions = {arm: {"tier": "at-scope"} for arm in tables}
     with pytest.raises(ValueError, match=r"e/b.csv: metric 'm' is in 'percent', in a.csv in '-'"):
-        judge(Claim.model_validate(claim(**SCORES)), tables, conditions, family_size=1, alpha=0.05,
-              seed=1)  # fmt: skip
+        judge(Claim.model_validate(claim(**SCORES)), tables, conditions,
+              Settings(family_size=1, alpha=0.05, seed=1))  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -208,9 +213,9 @@ def test_the_posterior_of_two_samples_is_that_of_the_documented_model():
     rng = np.random.default_rng(8)
     x, y = rng.normal(0.6, 1, 7), rng.normal(0, 2, 9)
     hyper = {"location": 0.7, "spread": 1.5}
-    claimed = DIFFERENCE, (0.0, None), None, 0.01
+    claimed = Hypothesis(DIFFERENCE, (0.0, None), None, 0.01)
     found, diagnostics, _ = bayesian.posterior(
-        MODELS["two_samples"], summary(x, y), *claimed, prior=hyper, seed=5
+        MODELS["two_samples"], summary(x, y), claimed, hyper, seed=5
     )
     assert diagnostics["gates_ok"], diagnostics
     # by the values themselves, integrated over level and spreads on a grid

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from decimal import Decimal
+from fractions import Fraction
 
 MOST = 25  # decimals; enough to part any two numbers that are not tiny
 
@@ -19,7 +20,7 @@ def significant(value: float, digits: int) -> int:
     return max(0, digits - 1 - math.floor(math.log10(abs(value))))
 
 
-def telling(values: Iterable[float], edges: Iterable[float | None], least: int) -> int:
+def telling(values: Iterable[float], edges: Iterable[float | Fraction | None], least: int) -> int:
     """The fewest decimals, ``least`` or more, that leave each value on its side of each edge.
 
     Below, at or above: rounded to so many decimals a value compares with an edge as it does in

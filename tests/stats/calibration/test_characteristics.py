@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from kensho.stats.calibration import characteristics
+from kensho.stats.calibration import characteristics, claim_types
 
 # As on the short calibration page; acceptance() widens its limits accordingly.
 REPLICATIONS = 2000
@@ -11,7 +11,7 @@ REPLICATIONS = 2000
 
 def simulated(name, truth, units, replications=4000, seed=1):
     """Shares of a claim type's verdicts; truth on the working scale, or the name of a place."""
-    design = next(d for d in characteristics.designs() if d.name == name)
+    design = next(d for d in characteristics.claim_types() if d.name == name)
     value = design.truths()[truth] if isinstance(truth, str) else truth
     stream = np.random.SeedSequence(seed)
     return characteristics.shares(
@@ -36,7 +36,7 @@ def test_every_claim_type_is_tried_at_every_truth(table):
     places = table.groupby("claim_type")["truth"].agg(set)
     assert {"centre", "lower", "upper", "near", "far", "null"} == places["paired ratio"]
     assert {"centre", "lower", "near", "far", "null"} == places["throughput, at least"]
-    assert len(places) == len(characteristics.designs()) + 2
+    assert len(places) == len(characteristics.claim_types()) + 2
     verdicts = table[table["truth"] != "family"][["verified", "partial", "failed", "inconclusive"]]
     assert np.allclose(verdicts.sum(axis=1), 1)
 
@@ -49,9 +49,9 @@ def test_same_seed_same_table():
 
 @pytest.mark.parametrize(("units", "expected"), [(10, 0.21), (20, 0.77), (40, 0.99)])
 def test_power_of_an_interval_claim_equals_exact_integration(units, expected):
-    design = next(d for d in characteristics.designs() if d.name == "interval of gains")
+    design = next(d for d in characteristics.claim_types() if d.name == "interval of gains")
     fit, _ = design.observe(design.truths()["centre"], units, 4000, 0.05, np.random.default_rng(2))
-    low, high = design.scale.ends(design.region)
+    low, high = design.claimed.scale.ends(design.claimed.region)
     assert np.mean((fit.low >= low) & (fit.high <= high)) == pytest.approx(expected, abs=0.02)
     # the posterior of a two-sided region asks for a little more where the interval barely fits
     rule = simulated("interval of gains", "centre", units)["verified"]
@@ -72,7 +72,7 @@ def test_a_flat_dose_curve_has_no_optimum_to_verify():
 
 @pytest.mark.parametrize("alpha", [0.1, 0.02])
 def test_acceptance_sees_an_interval_at_the_wrong_level(alpha):
-    design = characteristics.designs()[0]
+    design = characteristics.claim_types()[0]
     rows = []
     for truth, value in design.truths().items():
         stream = np.random.SeedSequence(3)
@@ -84,7 +84,7 @@ def test_acceptance_sees_an_interval_at_the_wrong_level(alpha):
 
 
 def test_acceptance_sees_a_family_without_correction():
-    design = characteristics.designs()[0]
+    design = characteristics.claim_types()[0]
     stream = np.random.SeedSequence(4)
     said = characteristics.simulate(
         design, design.truths()["lower"], design.planned, 12 * 500, stream
@@ -103,4 +103,4 @@ def test_probability_of_fewer_events_equals_enumeration():
         for occurs in itertools.product([0, 1], repeat=4):
             if sum(occurs) < k:
                 expected += np.where(occurs, p, 1 - p).prod(axis=1)
-        assert characteristics._fewer(p, k) == pytest.approx(expected)
+        assert claim_types._fewer(p, k) == pytest.approx(expected)

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from kensho.stats.calibration import coverage
+from kensho.stats.calibration import coverage, sbc
 from kensho.stats.models import MODELS
 
 EXACT = ("beta_binomial", "dirichlet_pairs", "dirichlet_wins")
@@ -21,7 +21,7 @@ def test_the_true_value_is_in_the_middle_or_at_the_lower_end_of_the_region(name)
 @pytest.mark.parametrize("name", EXACT)
 def test_exact_posteriors_cover_and_agree_with_the_closed_form(name):
     tables = [
-        coverage.run(MODELS[name], truth, replications=100, seed=2, processes=1)
+        coverage.run(MODELS[name], truth, sbc.Simulation(100, seed=2, processes=1))
         for truth in ("centre", "lower")
     ]
     found = coverage.summarise(pd.concat(tables)).set_index("truth")
@@ -33,7 +33,7 @@ def test_exact_posteriors_cover_and_agree_with_the_closed_form(name):
 
 
 def test_a_row_says_what_its_interval_covers():
-    table = coverage.run(MODELS["beta_binomial"], "centre", replications=40, seed=0, processes=1)
+    table = coverage.run(MODELS["beta_binomial"], "centre", sbc.Simulation(40, 0, processes=1))
     assert ((table["low"] <= 0.75) & (table["high"] >= 0.75)).equals(table["covered"])
     assert set(table["verdict"]) <= {"VERIFIED", "INCONCLUSIVE", "FAILED", "PARTIAL"}
     assert table["p_region"].corr(table["p_closed"]) > 0.9
@@ -59,7 +59,7 @@ def test_the_band_of_the_coverage_widens_with_fewer_replications():
 
 @pytest.mark.slow
 def test_location_covers_and_agrees_with_the_closed_form():
-    table = coverage.run(MODELS["location"], "centre", replications=100, seed=3)
+    table = coverage.run(MODELS["location"], "centre", sbc.Simulation(100, seed=3))
     found = coverage.summarise(table).iloc[0]
     assert found["holds"]
     assert found["agreement"] >= 0.9

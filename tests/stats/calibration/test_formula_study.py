@@ -43,6 +43,6 @@ def test_the_truth_of_a_case_is_its_contrast(case):
 @pytest.mark.parametrize("likelihood", formula.LIKELIHOODS)
 def test_the_models_return_their_posterior(likelihood):
     ranks = formula.ranks(likelihood, 40, seed=5, processes=2)
-    tested = sbc.test(ranks)
+    tested = sbc.uniformity(ranks)
     assert {"estimand", "log-likelihood", "in region", "arm[0]"} <= set(tested["quantity"])
     assert tested["passes"].all(), tested

@@ -19,14 +19,14 @@ def ranks_of(posterior_sd, bias, replications, sets, seed=0):
 
 
 def rejected(ranks):
-    table = sbc.test(ranks)
+    table = sbc.uniformity(ranks)
     return {p: (table[p] < 0.01).mean() for p in ("ks_p", "chi2_p", "z2_p")}
 
 
 def test_right_ranks_are_rejected_as_often_as_the_level_says():
     ranks = ranks_of(1, 0, 200, sets=200)
     assert all(share <= 0.035 for share in rejected(ranks).values())
-    assert sbc.test(ranks)["passes"].all()
+    assert sbc.uniformity(ranks)["passes"].all()
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_power_of_200_ranks_is_as_measured(posterior_sd, bias, power):
 
 
 def test_more_quantities_ask_for_smaller_p_values():
-    few, many = (sbc.test(ranks_of(1, 0, 50, sets=n)) for n in (2, 20))
+    few, many = (sbc.uniformity(ranks_of(1, 0, 50, sets=n)) for n in (2, 20))
     assert few["limit"].unique() == pytest.approx(0.01 / 4)
     assert many["limit"].unique() == pytest.approx(0.01 / 40)
 
@@ -75,8 +75,8 @@ def test_a_convex_dose_curve_ranks_below_every_optimum_and_lies_in_no_region():
 
 @pytest.mark.parametrize("name", EXACT)
 def test_exact_posteriors_pass(name):
-    ranks = sbc.run(MODELS[name], replications=80, seed=1, processes=1)
-    assert sbc.test(ranks)["passes"].all()
+    ranks = sbc.run(MODELS[name], sbc.Simulation(80, seed=1, processes=1))
+    assert sbc.uniformity(ranks)["passes"].all()
     assert sbc.reliability(ranks)["holds"].all()
     assert abs(sbc.brier(ranks)["z"].item()) < 3.3
 
@@ -87,9 +87,9 @@ def test_only_the_likelihood_sees_that_the_data_were_not_used():
         return model.prior_draws(data, model.primary, rng, draws), 0
 
     ranks = sbc.run(
-        MODELS["dirichlet_wins"], replications=60, seed=1, processes=1, fit=from_the_prior
+        MODELS["dirichlet_wins"], sbc.Simulation(60, seed=1, processes=1), fit=from_the_prior
     )
-    table = sbc.test(ranks).set_index("quantity")
+    table = sbc.uniformity(ranks).set_index("quantity")
     assert table.drop("log-likelihood")["passes"].all()
     assert not table.loc["log-likelihood", "passes"]
 
@@ -100,21 +100,22 @@ def test_a_prior_that_is_not_the_one_of_the_truth_is_seen():
     def fit(model, *rest):
         return sbc.fit(wrong, *rest)
 
-    ranks = sbc.run(MODELS["beta_binomial"], replications=60, seed=1, processes=1, fit=fit)
-    assert not sbc.test(ranks)["passes"].all()
+    ranks = sbc.run(MODELS["beta_binomial"], sbc.Simulation(60, seed=1, processes=1), fit=fit)
+    assert not sbc.uniformity(ranks)["passes"].all()
 
 
 def test_ranks_do_not_depend_on_the_number_of_processes():
-    given = {"replications": 6, "seed": 4}
-    one, two = (sbc.run(MODELS["dirichlet_wins"], processes=n, **given) for n in (1, 2))
+    one, two = (
+        sbc.run(MODELS["dirichlet_wins"], sbc.Simulation(6, seed=4, processes=n)) for n in (1, 2)
+    )
     pd.testing.assert_frame_equal(one, two)
-    other = sbc.run(MODELS["dirichlet_wins"], processes=1, replications=6, seed=5)
+    other = sbc.run(MODELS["dirichlet_wins"], sbc.Simulation(6, seed=5, processes=1))
     assert not one["rank"].equals(other["rank"])
 
 
 def test_draws_that_cannot_be_thinned_evenly_are_refused():
     with pytest.raises(ValueError, match="1000 is not a multiple of 99"):
-        sbc.run(MODELS["dirichlet_wins"], replications=1, seed=0, draws=1000)
+        sbc.run(MODELS["dirichlet_wins"], sbc.Simulation(1, seed=0, draws=1000))
 
 
 def cases(p, seed=0, n=4000):
@@ -148,6 +149,6 @@ def test_brier_score_is_that_of_its_formula_and_shows_overconfidence():
 
 @pytest.mark.slow
 def test_location_passes():
-    ranks = sbc.run(MODELS["location"], replications=100, seed=1)
-    assert sbc.test(ranks)["passes"].all()
+    ranks = sbc.run(MODELS["location"], sbc.Simulation(100, seed=1))
+    assert sbc.uniformity(ranks)["passes"].all()
     assert sbc.reliability(ranks)["holds"].all()

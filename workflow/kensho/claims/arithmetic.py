@@ -17,10 +17,10 @@ _OPERATIONS: dict[str, Callable[[list[Fraction]], Fraction]] = {
     "ratio": lambda x: x[0] / x[1],
     "share": lambda x: x[0] / x[1],  # [part, whole]
     "difference": lambda x: x[0] - x[1],
-    "sum": sum,
-    "product": math.prod,
-    "minimum": min,
-    "maximum": max,
+    "sum": lambda x: sum(x, Fraction()),
+    "product": lambda x: math.prod(x, start=Fraction(1)),
+    "minimum": lambda x: min(x),
+    "maximum": lambda x: max(x),
 }
 _AS_PERCENT = {"relative_gain", "ratio", "share"}
 

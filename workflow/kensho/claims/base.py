@@ -8,6 +8,7 @@ smallest distance that matters.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -61,6 +62,11 @@ class Compared(Record):
 
     label: Text
 
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """The side that is compared, and what it is compared with."""
+        raise NotImplementedError
+
     @model_validator(mode="after")
     def _sides_differ(self) -> Self:
         one, other = self.sides
@@ -76,7 +82,7 @@ class Reading(Compared):
     denominator: Side
 
     @property
-    def sides(self) -> tuple[Side, ...]:
+    def sides(self) -> tuple[Side, Side]:
         return self.numerator, self.denominator
 
 
@@ -87,7 +93,7 @@ class Contrast(Compared):
     control: Side
 
     @property
-    def sides(self) -> tuple[Side, ...]:
+    def sides(self) -> tuple[Side, Side]:
         return self.treatment, self.control
 
 
@@ -104,9 +110,9 @@ class Level(Record):
 
 class Registered(Record):
     __test__ = False  # not a pytest class
-    scale: ClassVar[str] = "difference"
     paired: ClassVar[bool] = True  # whether all arms must hold the same blocks
 
+    design: str
     experiment: Text
     external: list[ExternalTable] = Field([])
     aliases: dict[Text, Text] = Field({})  # name of an arm here: as it stands in the tables
@@ -121,6 +127,10 @@ class Registered(Record):
     prior: dict[str, Positive] | None = None
     # What the scores can be, null for an open end; every observation is held against it.
     range: Annotated[list[float | None], Field(min_length=2, max_length=2)] | None = None
+
+    @property
+    def scale(self) -> str:
+        return "difference"
 
     @property
     def score_range(self) -> list[float | None] | None:
@@ -153,9 +163,14 @@ class Registered(Record):
         return ()
 
     @property
+    def all_readings(self) -> Sequence[Reading | Contrast | Level]:
+        """What the claim's words can mean; [] where a design has one meaning only."""
+        return getattr(self, "readings", [])
+
+    @property
     def sides(self) -> list[Side]:
         """Everything that the test observes."""
-        return [side for reading in self.readings for side in reading.sides]
+        return [side for reading in self.all_readings for side in reading.sides]
 
     @property
     def arms(self) -> list[str]:
@@ -195,8 +210,8 @@ class Registered(Record):
         if self.range is not None:
             if not scored:
                 raise ValueError(f"range is for scores, and a {self.scale} is none; leave it out")
-            if None not in self.range and not self.range[0] < self.range[1]:
-                low, high = self.range
+            low, high = self.range
+            if low is not None and high is not None and not low < high:
                 raise ValueError(f"range: low {low:g} is not below high {high:g}")
         ends = [0, 1] if self.scale == "share" else self.score_range if scored else None
         if ends is not None:
@@ -205,7 +220,7 @@ class Registered(Record):
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:
-        labels = [reading.label for reading in getattr(self, "readings", [])]
+        labels = [reading.label for reading in self.all_readings]
         if len(set(labels)) < len(labels):
             raise ValueError("two readings have the same label")
         return self

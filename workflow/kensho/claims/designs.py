@@ -81,10 +81,9 @@ class RatioOfMeans(Registered):
         return "location", "spread"
 
 
-class PairedDifference(Registered):
-    """Mean difference over the units: accuracy (binary) or scores, from judges for instance."""
+class Difference(Registered):
+    """Accuracy (binary) or scores, from judges for instance, of two arms."""
 
-    design: Literal["paired_difference"]
     readings: Annotated[list[Contrast], Field(min_length=1)]
     outcome: Literal["binary", "score"]
 
@@ -117,7 +116,13 @@ class PairedDifference(Registered):
         return "discordance", "discordance_spread", "difference", "difference_spread"
 
 
-class UnpairedDifference(PairedDifference):
+class PairedDifference(Difference):
+    """Mean difference over the units of both arms."""
+
+    design: Literal["paired_difference"]
+
+
+class UnpairedDifference(Difference):
     """Difference of the means of two arms with items of their own, which nothing pairs."""
 
     paired: ClassVar[bool] = False

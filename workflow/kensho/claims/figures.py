@@ -77,10 +77,11 @@ def _of_scores(unit: str, scale: str, score_range: Sequence[float | None] | None
             f"unit: '{unit}' is none of a {scale}: write '{_POINTS}', 'points' (the scores' own), "
             "or choose a design of a ratio for a relative gain ('percent gain')"
         )
-    if speaks_of_points(unit) and ends and None not in ends and max(map(abs, ends)) <= 1:
+    low, high = ends or (None, None)
+    if speaks_of_points(unit) and low is not None and high is not None and -1 <= low <= high <= 1:
         mend = f"'{_POINTS}' (5 is 0.05)" if ends == (0, 1) else "'score'"
         raise ValueError(
-            f"unit: '{unit}' of scores from {ends[0]:g} to {ends[1]:g} can be read in more than "
+            f"unit: '{unit}' of scores from {low:g} to {high:g} can be read in more than "
             f"one way: write {mend}"
         )
     if unit == "share" and ends != (0, 1):

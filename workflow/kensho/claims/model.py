@@ -130,6 +130,13 @@ class Claim(Record):
         return self
 
     @property
+    def required_test(self) -> Test:
+        """The test. Raises ValueError where the claim has none."""
+        if self.test is None:
+            raise ValueError(f"{self.id}: has no test: {self.not_tested}")
+        return self.test
+
+    @property
     def speaks_of_gain(self) -> bool:
         """Whether the claimed figure is the distance of a ratio from 1: "+10 %", "10 % less"."""
         return self.unit in figures.GAINS

@@ -44,6 +44,10 @@ class Tasks(Registered):
         return "ability", "spread"
 
 
+def _gaps(models: list[Text], order: Literal["whole", "first"]) -> list[tuple[int, int]]:
+    return [(0 if order == "first" else i - 1, i) for i in range(1, len(models))]
+
+
 class RankOrder(Registered):
     """Models in the claimed order over tasks: the whole order, or only who is first.
 
@@ -70,8 +74,7 @@ class RankOrder(Registered):
     @property
     def gaps(self) -> list[tuple[int, int]]:
         """Pairs (better, worse) of places in `models` that the claim states."""
-        last = range(1, len(self.models))
-        return [(0 if self.order == "first" else i - 1, i) for i in last]
+        return _gaps(self.models, self.order)
 
     @property
     def score_range(self) -> list[float | None] | None:
@@ -119,7 +122,10 @@ class PairRanking(Registered):
         pairs = permutations(range(len(self.models)), 2)
         return [Side(arm=self.comparison, metric=self.metric(i, j)) for i, j in pairs]
 
-    gaps = RankOrder.gaps
+    @property
+    def gaps(self) -> list[tuple[int, int]]:
+        """As those of `RankOrder`."""
+        return _gaps(self.models, self.order)
 
     @property
     def priors(self) -> tuple[str, ...]:

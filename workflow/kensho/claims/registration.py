@@ -26,9 +26,9 @@ def registered(folder: Path, experiment: str) -> dict[str, dict]:
     tested = registry.tested(registry.load(folder))
     return {
         c.id: c.model_dump(mode="json")
-        | {"family_size": registry.family_size(tested, c.test.family)}
+        | {"family_size": registry.family_size(tested, c.required_test.family)}
         for c in tested
-        if c.test.experiment == experiment
+        if c.required_test.experiment == experiment
     }
 
 

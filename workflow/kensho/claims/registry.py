@@ -63,5 +63,5 @@ def tested(claims: Iterable[Claim]) -> list[Claim]:
 
 def family_size(claims: Iterable[Claim], family: str) -> int:
     """Number m of stochastic verdicts in a family; a deterministic ratio takes no part in it."""
-    tests = [claim.test for claim in tested(claims)]
+    tests = [claim.required_test for claim in tested(claims)]
     return sum(t.family == family and t.stochastic for t in tests)

@@ -5,26 +5,18 @@ The equal-tailed interval decides; the highest-density interval is shown beside 
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import arviz as az
 import numpy as np
-import pymc as pm
-import xarray as xr
 
+from kensho.stats.hypothesis import Hypothesis
 from kensho.stats.models import Data, Draws, Model, Prior
-from kensho.stats.scales import Region, Scale
+from kensho.stats.sampling import Sampling, flat, in_chains, sample, sampler
+from kensho.stats.scales import Scale
 
-try:
-    import nutpie
-except ImportError:
-    nutpie = None
-
-CHAINS = 4
-TUNE = 1000
 PREDICTED = 500  # draws of each chain with predicted data and pointwise log-likelihood
 CHECKED = 5000  # units, of which there may be hundreds of thousands, that these are made for
 _DIAGNOSTICS = (
@@ -37,78 +29,6 @@ _DIAGNOSTICS = (
     "chains_differ",
     "target_accept",
 )
-_compiled_models: dict[tuple, nutpie.compiled_pyfunc.PyFuncModel] = {}
-
-
-def sample(
-    model: Model,
-    data: Data,
-    prior: Prior | None = None,
-    *,
-    seed: int,
-    draws: int,
-    tune: int = TUNE,
-    chains: int = CHAINS,
-    cores: int | None = None,
-    target_accept: float = 0.95,
-) -> az.InferenceData:
-    """Posterior draws of the model under a prior (None: the primary one).
-
-    nutpie samples where it is installed, compiled once for each model and shape of parameters;
-    else PyMC's own sampler does. Conjugate models are drawn exactly and have no `sample_stats`.
-    """
-    prior = model.primary if prior is None else prior
-    rng = np.random.default_rng(seed)
-    if model.draw is not None:
-        return az.from_dict(_in_chains(model.draw(data, prior, rng, chains * draws), chains))
-    settings = {
-        "draws": draws,
-        "tune": tune,
-        "chains": chains,
-        "cores": cores or min(chains, len(os.sched_getaffinity(0))),
-        "target_accept": target_accept,
-    }
-    if nutpie is not None:
-        compiled = _compiled(model, data, prior)
-        trace = nutpie.sample(compiled, seed=seed, progress_bar=False, **settings)
-    else:
-        with model.build(model.inputs(data), prior):
-            trace = pm.sample(random_seed=seed, progressbar=False, **settings)
-    sampled = flat(trace)
-    drawn = {n: sampled[n] for n in (*model.parameters, *model.effects) if n in sampled}
-    if model.complete is not None:
-        drawn |= model.complete(drawn, data, prior, rng)
-    found = az.from_dict(_in_chains(drawn, chains))
-    stats = trace.sample_stats[["diverging", "energy"]]
-    found.add_groups(sample_stats=xr.Dataset({k: stats[k].astype(float) for k in stats}))
-    return found
-
-
-def _compiled(model: Model, data: Data, prior: Prior) -> nutpie.compiled_pyfunc.PyFuncModel:
-    """The model compiled for parameters of these shapes, fed with these data and this prior.
-
-    It is compiled under the primary prior, on which its starting points then depend alone.
-    """
-    inputs = model.inputs(data)
-    example = model.prior_draws(data, model.primary, np.random.default_rng(0), 1)
-    shapes = (example[name].shape for name in (*model.parameters, *model.effects))
-    key = (model.build, *shapes)
-    if key not in _compiled_models:
-        built = model.build(inputs, model.primary)
-        _compiled_models[key] = nutpie.compile_pymc_model(built)
-    found = _compiled_models[key]
-    fed = {**inputs, **prior}
-    return found.with_data(**{name: fed[name] for name in found.shared_data})
-
-
-def flat(trace: az.InferenceData) -> Draws:
-    """Draws by name, chains one after another on the leading axis."""
-    arrays = {name: values.to_numpy() for name, values in trace.posterior.items()}
-    return {name: v.reshape(-1, *v.shape[2:]) for name, v in arrays.items()}
-
-
-def _in_chains(draws: Mapping[str, np.ndarray], chains: int) -> Draws:
-    return {name: v.reshape(chains, -1, *v.shape[1:]) for name, v in draws.items()}
 
 
 def sampler_state(
@@ -122,7 +42,7 @@ def sampler_state(
     table = az.summary(
         trace, var_names=list(parameters), kind="diagnostics", round_to="none"
     )  # az.summary rounds unless told
-    chains = trace.posterior[parameters[0]].to_numpy()
+    chains = trace["posterior"][parameters[0]].to_numpy()
     undefined = np.isnan(estimand)
     lowest = estimand[~undefined].min(initial=0) - 1
     filled = np.where(undefined, lowest, estimand).reshape(len(chains), -1)
@@ -131,7 +51,7 @@ def sampler_state(
         "ess_bulk": float(table["ess_bulk"].min(skipna=False)),
         "ess_tail": float(table["ess_tail"].min(skipna=False)),
         "ess_estimand": float(az.ess(filled, method="tail")),
-        "divergences": int(trace.sample_stats["diverging"].sum()),
+        "divergences": int(trace["sample_stats"]["diverging"].sum()),
         "bfmi": float(az.bfmi(trace).min()),
         "chains_differ": len(np.unique(chains, axis=0)) == len(chains),
     }
@@ -167,22 +87,17 @@ def converged(state: Mapping[str, float]) -> bool:
 def posterior(
     model: Model,
     data: Data,
-    scale: Scale,
-    region: Region,
-    direction: str | None,
-    sesoi: float | None,
-    *,
+    hypothesis: Hypothesis,
     prior: Prior | None = None,
-    estimand: Callable[[Draws, Data], np.ndarray] | None = None,
+    *,
     seed: int,
     draws: int = 2500,
 ) -> tuple[dict, dict, az.InferenceData]:
-    """Fit the model under every prior and hold the estimand against the claimed region.
+    """Fit the model under every prior and hold its estimand against the claimed region.
 
     Args:
         prior: registered hyperparameters of the primary prior, the others follow in proportion;
             None for the model's own.
-        estimand: (draws, data) -> (D,) on the working scale; None for the model's own.
         draws: of each of the 4 chains.
 
     Returns:
@@ -199,77 +114,72 @@ def posterior(
             sample_stats, observed_data, and for up to PREDICTED draws of each chain
             posterior_predictive (of new groups) and log_likelihood.
     """
-    if estimand is not None:
-        model = dataclasses.replace(model, estimand=estimand, new_unit=None)
     data = model.prepare(data)
     priors = model.priors if prior is None else model.scaled(prior)
     rng = np.random.default_rng(seed)
     first, *others = priors
-    trace, values, state = _fit(model, data, priors[first], seed, draws)
-    found, states = {first: summarise(values, scale, region, direction, sesoi)}, {first: state}
+    fit = _fit(model, data, priors[first], seed, draws)
+    summaries, states = {first: summarise(fit.estimand, hypothesis)}, {first: fit.state}
     for name in others:
-        _, other, states[name] = _fit(model, data, priors[name], seed, draws)
-        found[name] = summarise(other, scale, region, direction, sesoi)
-    low, high = scale.ends(region)
-    summary = found[first] | {
-        "p_new_unit": model.new_unit and _between(model.new_unit(flat(trace), rng), low, high),
+        _, estimand, states[name] = _fit(model, data, priors[name], seed, draws)
+        summaries[name] = summarise(estimand, hypothesis)
+    low, high = hypothesis.scale.ends(hypothesis.region)
+    summary = summaries[first] | {
+        "p_new_unit": model.new_unit and _between(model.new_unit(flat(fit.trace), rng), low, high),
         "prior": dict(priors[first]),
         "prior_sensitivity": [
-            {"prior": name, **{key: found[name][key] for key in ("estimate", "p_region")}}
+            {"prior": name, **{key: summaries[name][key] for key in ("estimate", "p_region")}}
             for name in others
         ],
     }
-    looked_at = _at_most(model, data, rng)
-    record = _record(model, looked_at, priors[first], scale, trace, values, rng)
-    ppc_p = _predictive_p(model, looked_at, record)
+    checked = _at_most(model, data, rng)
+    record = _record(model, checked, priors[first], hypothesis.scale, fit, rng)
+    ppc_p = _predictive_p(model, checked, record)
     failed = [
         f"the sampler has not converged under {name}: {gate}; ask for more stats.draws"
-        for name, fit_state in states.items()
-        if not fit_state["converged"]
-        for gate in unconverged(fit_state)
+        for name, state in states.items()
+        if not state["converged"]
+        for gate in unconverged(state)
     ]
     all_converged = not failed
     if ppc_p is not None and not 0.01 <= ppc_p <= 0.99:
         failed.append(_misfit(model, ppc_p))
     diagnostics = {
-        **state,
+        **fit.state,
         "all_priors_converged": all_converged,
         "ppc_p": ppc_p,
-        "sampled_units": None if looked_at is data else CHECKED,
+        "sampled_units": None if checked is data else CHECKED,
         "failed": failed,
         "gates_ok": not failed,
     }
     return summary, diagnostics, record
 
 
-def _fit(
-    model: Model, data: Data, prior: Prior, seed: int, draws: int
-) -> tuple[az.InferenceData, np.ndarray, dict]:
-    """Sample, and once more with smaller steps if a gate of the sampler is not passed.
+class _Fit(NamedTuple):
+    """Draws under one prior; of the estimand chains one after another; state of the sampler."""
 
-    Returns: trace, draws of the estimand (chains one after another), state of the sampler.
-    """
+    trace: az.InferenceData
+    estimand: np.ndarray
+    state: dict
+
+
+def _fit(model: Model, data: Data, prior: Prior, seed: int, draws: int) -> _Fit:
+    """Sample, and once more with smaller steps if a gate of the sampler is not passed."""
     if model.draw is not None:
-        trace = sample(model, data, prior, seed=seed, draws=draws)
+        trace = sample(model, data, Sampling(draws), prior, seed=seed)
         exact = dict.fromkeys(_DIAGNOSTICS) | {"converged": True, "sampler": "exact draws"}
-        return trace, model.estimand(flat(trace), data), exact
+        return _Fit(trace, model.estimand(flat(trace), data), exact)
     for target_accept in (0.95, 0.99):
-        trace = sample(model, data, prior, seed=seed, draws=draws, target_accept=target_accept)
+        steps = Sampling(draws, target_accept=target_accept)
+        trace = sample(model, data, steps, prior, seed=seed)
         values = model.estimand(flat(trace), data)
         state = sampler_state(trace, model.parameters, values)
         if state["converged"]:
             break
-    sampler = "nutpie" if nutpie is not None else "PyMC (nutpie is not installed)"
-    return trace, values, state | {"target_accept": target_accept, "sampler": sampler}
+    return _Fit(trace, values, state | {"target_accept": target_accept, "sampler": sampler()})
 
 
-def summarise(
-    values: np.ndarray,
-    scale: Scale,
-    region: Region,
-    direction: str | None,
-    sesoi: float | None,
-) -> dict[str, float | list[float] | None]:
+def summarise(values: np.ndarray, hypothesis: Hypothesis) -> dict:
     """Posterior draws of an estimand (working scale) in numbers on the claim's scale.
 
     Median, 95 % equal-tailed and highest-density interval of the draws where the estimand is
@@ -277,7 +187,8 @@ def summarise(
     equivalence (p_rope, None without a null) and beyond `sesoi` in the claimed direction
     (p_direction, None without a direction or a null).
     """
-    low, high = scale.ends(region)
+    scale, sesoi = hypothesis.scale, hypothesis.sesoi
+    low, high = scale.ends(hypothesis.region)
     defined = values[~np.isnan(values)]
     if not defined.size:
         defined = np.array([np.nan])
@@ -285,8 +196,8 @@ def summarise(
     if scale.null is not None:
         rope = scale.beyond("less", sesoi)[1], scale.beyond("greater", sesoi)[0]
         p_rope = _between(values, *scale.ends(rope))
-        if direction is not None:
-            p_direction = _between(values, *scale.ends(scale.beyond(direction, sesoi)))
+        if hypothesis.direction is not None:
+            p_direction = _between(values, *scale.ends(hypothesis.effects))
     median, *eti = scale.back(np.quantile(defined, [0.5, 0.025, 0.975])).tolist()
     return {
         "estimate": median,
@@ -328,7 +239,7 @@ def _predictive_p(model: Model, data: Data, record: az.InferenceData) -> float |
     """Posterior predictive p of the model's statistic; ties count half."""
     if model.statistic is None:
         return None
-    predicted = {k: v.to_numpy() for k, v in record.posterior_predictive.items()}
+    predicted = {str(k): v.to_numpy() for k, v in record["posterior_predictive"].items()}
     replicated = model.statistic({**data, **predicted})
     observed = model.statistic(data)
     return float(np.mean(replicated > observed) + np.mean(replicated == observed) / 2)
@@ -339,16 +250,16 @@ def _record(
     data: Data,
     prior: Prior,
     scale: Scale,
-    trace: az.InferenceData,
-    estimand: np.ndarray,
+    fit: _Fit,
     rng: np.random.Generator,
 ) -> az.InferenceData:
-    chains, draws = (trace.posterior.sizes[name] for name in ("chain", "draw"))
+    trace = fit.trace
+    chains, draws = (trace["posterior"].sizes[name] for name in ("chain", "draw"))
     drawn, from_prior = flat(trace), model.prior_draws(data, prior, rng, chains * draws)
     kept = [name for name in drawn if name not in model.effects]
 
     def shown(of: Draws, values: np.ndarray) -> Draws:
-        return _in_chains({n: of[n] for n in kept} | {"estimand": scale.back(values)}, chains)
+        return in_chains({n: of[n] for n in kept} | {"estimand": scale.back(values)}, chains)
 
     thinned = _thinned(trace)
     # Without their effects the groups are new ones, as those of a repeated study would be.
@@ -356,14 +267,14 @@ def _record(
     predicted = model.replicate(parameters, data, rng)
     log_likelihood = {model.name: model.log_likelihood(thinned, data)}
     record = az.from_dict(
-        posterior=shown(drawn, estimand),
+        posterior=shown(drawn, fit.estimand),
         prior=shown(from_prior, model.estimand(from_prior, data)),
-        posterior_predictive=_in_chains(predicted, chains),
-        log_likelihood=_in_chains(log_likelihood, chains),
+        posterior_predictive=in_chains(predicted, chains),
+        log_likelihood=in_chains(log_likelihood, chains),
         observed_data={name: np.asarray(data[name]) for name in predicted},
     )
     if "sample_stats" in trace.groups():
-        record.add_groups(sample_stats=trace.sample_stats)
+        record.add_groups(sample_stats=trace["sample_stats"])
     return record
 
 
@@ -375,20 +286,21 @@ def against(
     A prior that leaves a parameter no room makes a competing model of it.
     """
     data = model.prepare(data)
-    trace = sample(model, data, prior, seed=seed, draws=draws)
+    trace = sample(model, data, Sampling(draws), prior, seed=seed)
     thinned = _thinned(trace)
     likelihood = {model.name: model.log_likelihood(thinned, data)}
-    chains = trace.posterior.sizes["chain"]
+    chains = trace["posterior"].sizes["chain"]
     kept = {name: thinned[name] for name in model.parameters}
-    other = az.from_dict(_in_chains(kept, chains), log_likelihood=_in_chains(likelihood, chains))
+    other = az.from_dict(in_chains(kept, chains), log_likelihood=in_chains(likelihood, chains))
     return loo_difference(record, other)
 
 
 def _thinned(trace: az.InferenceData) -> Draws:
     """The first-to-last draws of each chain in even steps, at most PREDICTED of them."""
-    step = -(-trace.posterior.sizes["draw"] // PREDICTED)
+    step = -(-trace["posterior"].sizes["draw"] // PREDICTED)
     return {
-        k: v.to_numpy()[:, ::step].reshape(-1, *v.shape[2:]) for k, v in trace.posterior.items()
+        str(k): v.to_numpy()[:, ::step].reshape(-1, *v.shape[2:])
+        for k, v in trace["posterior"].items()
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TypeGuard
 
 
 def compare(stored: Mapping, rederived: Mapping) -> list[str]:
@@ -29,11 +30,11 @@ def _differences(old: object, new: object, path: str, width: float) -> list[str]
     if path in _NOT_COMPARED:
         return []
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        found = []
+        lines = []
         for key in {**old, **new}:
             below = f"{path}.{key}" if path else str(key)
-            found += _differences(old.get(key), new.get(key), below, width)
-        return found
+            lines += _differences(old.get(key), new.get(key), below, width)
+        return lines
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         pairs = zip(old, new, strict=True)
         return [line for a, b in pairs for line in _differences(a, b, path, width)]
@@ -43,9 +44,12 @@ def _differences(old: object, new: object, path: str, width: float) -> list[str]
 
 
 def _equal(old: object, new: object, path: str, width: float) -> bool:
-    numeric = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in (old, new))
-    if not numeric:
+    if not (_numeric(old) and _numeric(new)):
         return old == new
     if not path.startswith("posterior."):
         return math.isclose(old, new, rel_tol=1e-9, abs_tol=1e-12)
     return abs(old - new) <= (0.02 if ".p_" in path else width)
+
+
+def _numeric(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

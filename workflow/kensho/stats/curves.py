@@ -19,14 +19,14 @@ def curves(record: InferenceData, model: Model, data: Data, scale: Scale) -> dic
     Densities are those of the working scale at `x` on the claim's scale. `ranks` counts, for each
     chain, the pooled ranks of its draws: equal counts where the chains agree.
     """
-    estimand = record.posterior["estimand"].to_numpy()
+    estimand = record["posterior"]["estimand"].to_numpy()
     values = scale.forward(estimand[np.isfinite(estimand)])
     if values.size < 2 or np.ptp(values) == 0:
         return {}
     low, high = np.quantile(values, [0.0005, 0.9995])
     edges = np.linspace(low - 0.2 * (high - low), high + 0.2 * (high - low), BINS + 1)
-    prior = scale.forward(record.prior["estimand"].to_numpy().ravel())
-    found = {
+    prior = scale.forward(record["prior"]["estimand"].to_numpy().ravel())
+    drawn: dict = {
         "posterior": {
             "x": scale.back((edges[:-1] + edges[1:]) / 2).tolist(),
             "density": _density(values, edges, values.size),
@@ -35,17 +35,17 @@ def curves(record: InferenceData, model: Model, data: Data, scale: Scale) -> dic
         "ranks": _ranks(estimand),
     }
     if model.statistic is not None:
-        predicted = {k: v.to_numpy() for k, v in record.posterior_predictive.items()}
-        observed = {k: v.to_numpy() for k, v in record.observed_data.items()}
+        predicted = {str(k): v.to_numpy() for k, v in record["posterior_predictive"].items()}
+        observed = {str(k): v.to_numpy() for k, v in record["observed_data"].items()}
         replicated = model.statistic({**data, **predicted}).ravel()
         edges = np.histogram_bin_edges(replicated, BINS // 2)
-        found["ppc"] = {
+        drawn["ppc"] = {
             "label": (model.statistic.__doc__ or model.name).splitlines()[0].rstrip("."),
             "observed": float(model.statistic({**data, **observed})),
             "x": ((edges[:-1] + edges[1:]) / 2).tolist(),
             "density": _density(replicated, edges, replicated.size),
         }
-    return found
+    return drawn
 
 
 def _density(values: np.ndarray, edges: np.ndarray, total: int) -> list[float]:

@@ -53,11 +53,11 @@ def win_probability(
     gap: np.ndarray, position: np.ndarray, log_tie: np.ndarray, sd: np.ndarray | float = 0.0
 ) -> np.ndarray:
     """P(win) + P(tie) / 2 of the stronger by `gap`, over both orders and a spread of the gap."""
-    scores = 0.0
+    orders = []
     for sign in (1, -1):
         eta = (gap + sign * position)[..., None] + np.asarray(sd)[..., None] * _NODES
-        scores = scores + np.exp(log_shares(eta, log_tie[..., None])) @ [0, 0.5, 1] @ _WEIGHTS / 2
-    return scores
+        orders.append(np.exp(log_shares(eta, log_tie[..., None])) @ [0, 0.5, 1] @ _WEIGHTS / 2)
+    return orders[0] + orders[1]
 
 
 def weakest_win(
@@ -200,7 +200,7 @@ def gaps(fit: Strengths, pairs: Sequence[tuple[int, int]]) -> tuple[np.ndarray, 
 
 
 def smallest(
-    logits: np.ndarray, errors: np.ndarray, dof: np.ndarray, alpha: float
+    logits: np.ndarray, errors: np.ndarray, dof: intervals.Values, alpha: float
 ) -> intervals.Fit:
     """Interval of the smallest of several win probabilities, from their logits (on the last axis).
 

@@ -23,175 +23,139 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
-from kensho.claims.designs import Test
 from kensho.claims.model import Tier, Verdict
 from kensho.digits import as_written, significant, telling
-from kensho.stats.scales import RATIO, Interval, Region, Scale
+from kensho.stats.hypothesis import Hypothesis, Rule
+from kensho.stats.scales import Interval, Number, Region
 
 _WHOLLY = 0.975  # posterior probability that settles a question under the primary prior
 _LARGELY = 0.95  # and under each sensitivity prior
 
-Decision = tuple[Verdict, str, str]
+Decision = tuple[Verdict, str, str]  # verdict, reason code, sentence
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the evidence says of an estimand, on the claim's scale.
+
+    interval: at `level`, the one that decides; None where nothing could be tested, for `constant`
+        says what does not vary.
+    p_region, p_region_sensitivity: posterior probability of the region under the primary and the
+        other priors; p_direction: of the effects in the direction. NaN settles nothing.
+    failed: gates of the sampler and the model that did not hold, one sentence each.
+    n_required: units with a power of 0.8 if the claim is true.
+    """
+
+    tier: Tier
+    n_units: int
+    estimate: float
+    interval: Interval | None
+    p_region: float = math.nan
+    p_region_sensitivity: Sequence[float] = ()
+    p_direction: float | None = None
+    failed: Sequence[str] = ()
+    constant: str = "the units do not vary"
+    level: str = "95 %"
+    n_required: int | None = None
 
 
 def settle(
+    hypothesis: Hypothesis,
     interval: Interval,
-    region: Region,
-    direction: str | None,
-    sesoi: float,
-    claimed_value: float | None,
     p_region: float,
     p_region_sensitivity: Sequence[float],
     p_direction: float | None,
-    scale: Scale = RATIO,
 ) -> tuple[Verdict, str]:
     """The rule itself, for evidence at the claim's scope that has passed its gates.
 
-    Args:
-        interval: of the estimand, on the claim's scale like everything else.
-        region: claimed set, None for an open end.
-        direction: "less", "greater" or None (equivalence); an effect is established when the
-            interval and 0.975 of the posterior (`p_direction`) lie beyond `sesoi` that way.
-        claimed_value: of a point claim; None for an interval or a bound, from whose nearest end
-            a miss is measured instead.
-        p_region, p_region_sensitivity: posterior probability of the region under the primary and
-            the other priors. NaN settles nothing.
+    An effect is established when the interval and 0.975 of the posterior (`p_direction`) lie beyond
+    the smallest effect of interest. Arguments as in `Result`.
     """
-    moved = contained(interval, scale.beyond(direction, sesoi)) and (p_direction or 0) >= _WHOLLY
-    answer, reason = _schools(interval, region, p_region, p_region_sensitivity)
+    moved = contained(interval, hypothesis.effects) and (p_direction or 0) >= _WHOLLY
+    answer, reason = _schools(interval, hypothesis.region, p_region, p_region_sensitivity)
     if answer == "inside":
         return Verdict.VERIFIED, reason
     if answer == "outside":
-        if moved and _near(interval, region, claimed_value, direction, scale):
+        if moved and _near(interval, hypothesis, hypothesis.region):
             return Verdict.PARTIAL, "MAGNITUDE"
         return Verdict.FAILED, reason
     return Verdict.PARTIAL if moved else Verdict.INCONCLUSIVE, reason
 
 
-def by_interval(
-    interval: Interval,
-    test: Test,
-    claimed_value: float | None,
-    tier: Tier,
-    required_tier: Tier,
-    scale: Scale = RATIO,
-) -> tuple[Verdict, str]:
+def by_interval(hypothesis: Hypothesis, interval: Interval) -> tuple[Verdict, str]:
     """The verdict that an interval alone would give, for the alternative analyses."""
-    inside = contained(interval, test.region)
-    verdict, reason = settle(
-        interval, test.region, test.direction, test.sesoi, claimed_value, float(inside), [], 1.0,
-        scale,
-    )  # fmt: skip
-    return cap(verdict, reason, tier, required_tier)
+    inside = float(contained(interval, hypothesis.region))
+    return settle(hypothesis, interval, inside, (), 1.0)
 
 
-def decide(
-    interval: Interval | None,
-    region: Region,
-    direction: str | None,
-    sesoi: float,
-    claimed_value: float | None,
-    p_region: float,
-    p_region_sensitivity: Sequence[float],
-    gates_ok: bool,
-    n_units: int,
-    min_units: int,
-    tier: Tier,
-    required_tier: Tier,
-    *,
-    p_direction: float | None,
-    estimate: float,
-    scale: Scale = RATIO,
-    quantity: str = "ratio",
-    level: str = "95 %",
-    n_required: int | None = None,
-    scope: str = "",
-    failed: Sequence[str] = (),
-    constant: str = "the units do not vary",
-) -> Decision:
-    """Verdict on an estimand with uncertainty: `settle` behind the gates and under the tier.
-
-    Args beyond those of `settle`:
-        interval: None where nothing could be tested.
-        tier, required_tier: of the evidence, and the weakest that can verify or refute.
-        estimate, quantity, level, n_required, scope: for the sentence only, as are `failed`, the
-            gates that did not hold, and `constant`, what does not vary where `interval` is None.
-    """
-    if n_units < min_units:
+def decide(rule: Rule, result: Result) -> Decision:
+    """Verdict on an estimand with uncertainty: `settle` behind the gates and under the tier."""
+    interval, estimate = result.interval, result.estimate
+    if result.n_units < rule.min_units:
         verdict, reason = Verdict.INCONCLUSIVE, "UNITS"
     elif interval is None:
         verdict, reason = Verdict.NOT_TESTED, "CONSTANT"
-    elif not gates_ok:
+    elif result.failed:
         verdict, reason = Verdict.INCONCLUSIVE, "GATE"
     else:
         verdict, reason = settle(
-            interval, region, direction, sesoi, claimed_value, p_region, p_region_sensitivity,
-            p_direction, scale,
-        )  # fmt: skip
-    verdict, reason = cap(verdict, reason, tier, required_tier)
+            rule, interval, result.p_region, result.p_region_sensitivity, result.p_direction
+        )
+    verdict, reason = cap(verdict, reason, result.tier, rule.required_tier)
     shown = number(estimate) if math.isfinite(estimate) else "no estimate"
     if interval is not None and math.isfinite(estimate) and all(map(math.isfinite, interval)):
-        edges = [*region, *scale.beyond(direction, sesoi)]
+        edges = [*rule.region, *rule.effects]
         decimals = telling([estimate, *interval], edges, _decimals(*interval))
         low, high = (number(end, decimals) for end in interval)
-        shown = f"{number(estimate, decimals)} ({level} interval {low} to {high})"
-    said = _said(verdict, reason, region, scope)
+        shown = f"{number(estimate, decimals)} ({result.level} interval {low} to {high})"
     if reason == "UNITS":
-        said = f"{n_units} units are too few, {min_units} are needed"
+        answer = f"{result.n_units} units are too few, {rule.min_units} are needed"
     elif reason == "CONSTANT":
-        said = f"No verdict: {constant}, so nothing can be tested"
+        answer = f"No verdict: {result.constant}, so nothing can be tested"
     elif reason == "GATE":
-        said = f"No verdict: {'; '.join(failed) or 'a check of the sampler or the model failed'}"
-    elif reason in ("UNDECIDED", "SCHOOLS", "PRIORS") and (n_required or 0) > n_units:
-        said += f"; if the claim is true, {n_required} units would show it with power 0.8"
-    quantity = quantity[:1].upper() + quantity[1:]
-    return verdict, reason, f"{quantity}: {shown}. {said}{_tier_note(reason, tier, required_tier)}."
+        answer = f"No verdict: {'; '.join(result.failed)}"
+    else:
+        answer = _answer(verdict, reason, rule)
+        required = result.n_required or 0
+        if reason in ("UNDECIDED", "SCHOOLS", "PRIORS") and required > result.n_units:
+            answer += f"; if the claim is true, {required} units would show it with power 0.8"
+    sentence = f"{_capital(rule.quantity)}: {shown}. {answer}{_tier_note(result.tier, rule)}."
+    return verdict, reason, sentence
 
 
 def decide_deterministic(
-    readings: Sequence[tuple[str, Fraction, Fraction]],
-    region: Region,
-    direction: str | None,
-    claimed_value: float | None,
-    tier: Tier,
-    required_tier: Tier,
-    *,
-    quantity: str = "ratio",
-    scope: str = "",
-    scale: Scale = RATIO,
+    rule: Rule, readings: Sequence[tuple[str, Fraction, Fraction]], tier: Tier
 ) -> Decision:
     """Verdict on exact ratios: one (label, lowest, highest) for each reading of the claim."""
-    bounds = exact_region(region)
-    holding = [row for row in readings if contained(row[1:], bounds)]
+    region = exact_region(rule.region)
+    holding = [row for row in readings if contained(row[1:], region)]
     others = [row for row in readings if row not in holding]
     registered = readings[0][1:]  # the best reading may not be picked
-    near = contained(registered, scale.beyond(direction, 1)) and _near(
-        registered, bounds, claimed_value, direction, scale
-    )
+    any_effect = rule.scale.beyond(rule.direction, 1)
     if not others:
         verdict, reason = Verdict.VERIFIED, "HOLDS"
     elif holding:
         verdict, reason = Verdict.PARTIAL, "READINGS"
-    elif near:
+    elif contained(registered, any_effect) and _near(registered, rule, region):
         verdict, reason = Verdict.PARTIAL, "MAGNITUDE"
     else:
         verdict, reason = Verdict.FAILED, "EXCLUDED"
-    verdict, reason = cap(verdict, reason, tier, required_tier)
-    said = _said(verdict, reason, region, scope)
+    verdict, reason = cap(verdict, reason, tier, rule.required_tier)
     if reason == "READINGS":
-        said = (
-            f"The claimed {region_words(region)} holds for {len(holding)} of {len(readings)} "
-            f"readings: {_listed(holding, bounds)}; not for {_listed(others, bounds)}"
+        shown = rule.quantity
+        answer = (
+            f"The claimed {region_words(rule.region)} holds for {len(holding)} of {len(readings)} "
+            f"readings: {_listed(holding, region)}; not for {_listed(others, region)}"
         )
-        shown = quantity
     else:
-        shown = f"{quantity}: {_listed(readings[:1], bounds)}"
+        shown = f"{rule.quantity}: {_listed(readings[:1], region)}"
+        answer = _answer(verdict, reason, rule)
         if readings[1:]:
-            shown += f"; other readings: {_listed(readings[1:], bounds)}"
-    shown = shown[:1].upper() + shown[1:]
-    return verdict, reason, f"{shown}. {said}{_tier_note(reason, tier, required_tier)}."
+            shown += f"; other readings: {_listed(readings[1:], region)}"
+    return verdict, reason, f"{_capital(shown)}. {answer}{_tier_note(tier, rule)}."
 
 
 def cap(verdict: Verdict, reason: str, tier: Tier, required_tier: Tier) -> tuple[Verdict, str]:
@@ -207,13 +171,13 @@ def cap(verdict: Verdict, reason: str, tier: Tier, required_tier: Tier) -> tuple
     return verdict, reason
 
 
-def contained(interval: Sequence, region: Region) -> bool:
+def contained(interval: Sequence[Number], region: Sequence[Number | None]) -> bool:
     """Whether the interval lies in the region; a NaN does not."""
     low, high = region
     return bool((low is None or interval[0] >= low) and (high is None or interval[1] <= high))
 
 
-def disjoint(interval: Sequence, region: Region) -> bool:
+def disjoint(interval: Sequence[Number], region: Sequence[Number | None]) -> bool:
     """Whether the interval has no point in the region; a NaN does not count as none."""
     low, high = region
     return bool(
@@ -237,56 +201,47 @@ def _schools(
     interval: Interval, region: Region, p_region: float, sensitivity: Sequence[float]
 ) -> tuple[str | None, str]:
     """What interval, posterior and all priors say together: inside, outside or nothing."""
-    for answer, said, p, others in (
+    for answer, by_interval, p, others in (
         ("inside", contained(interval, region), p_region, list(sensitivity)),
         ("outside", disjoint(interval, region), 1 - p_region, [1 - q for q in sensitivity]),
     ):
-        if said and not p >= _WHOLLY:
+        if by_interval and not p >= _WHOLLY:
             return None, "SCHOOLS"
-        if said and not all(q >= _LARGELY for q in others):
+        if by_interval and not all(q >= _LARGELY for q in others):
             return None, "PRIORS"
-        if said:
+        if by_interval:
             return answer, "HOLDS" if answer == "inside" else "EXCLUDED"
     return None, "UNDECIDED"
 
 
 def _near(
-    interval: Sequence,
-    region: Region,
-    claimed_value: float | None,
-    direction: str | None,
-    scale: Scale,
+    interval: Sequence[Number], hypothesis: Hypothesis, region: Sequence[Number | None]
 ) -> bool:
     """Whether the interval of (effect / claimed effect) has a point in [0.5, 2].
 
     The effect is what the claim's words are about: of a ratio the ratio, of a gain the distance
     from 1, of a difference the difference, of a win rate the distance from 1/2.
     """
-    ends = (claimed_value, claimed_value) if claimed_value else region
-    low, high = (None if end is None else scale.effect(end) for end in ends)
-    found = [scale.effect(end) for end in interval]
-    if scale.from_null and direction == "less":  # effects as amounts in the direction
-        low, high = (None if end is None else -end for end in (high, low))
-        found = [-end for end in reversed(found)]
-    return not (
-        (low is not None and found[1] < low / 2) or (high is not None and found[0] > 2 * high)
+    value, scale = hypothesis.claimed_value, hypothesis.scale
+    low, high = (
+        None if end is None else scale.effect(end) for end in ((value, value) if value else region)
     )
+    lowest, highest = (scale.effect(end) for end in interval)
+    if scale.from_null and hypothesis.direction == "less":  # effects as amounts in the direction
+        low, high = (None if end is None else -end for end in (high, low))
+        lowest, highest = -highest, -lowest
+    return not ((low is not None and highest < low / 2) or (high is not None and lowest > 2 * high))
 
 
-def _said(verdict: Verdict, reason: str, region: Region, scope: str) -> str:
-    claimed, scope = f"the claimed {region_words(region)}", scope or "another system"
-    undecided = {
-        "UNDECIDED": f"whether {claimed} holds cannot be told from these data",
-        "SCHOOLS": f"interval and posterior disagree about {claimed}",
-        "PRIORS": f"what is said about {claimed} depends on the prior",
-    }
-    if reason in undecided:
-        real = verdict == Verdict.PARTIAL
-        text = ("the effect in the claimed direction is real, but " if real else "") + undecided[
-            reason
-        ]
-    else:
-        text = {
+def _answer(verdict: Verdict, reason: str, rule: Rule) -> str:
+    """What a reason code says of the claim."""
+    claimed, scope = f"the claimed {region_words(rule.region)}", rule.scope or "another system"
+    real = "the effect in the claimed direction is real, but " if verdict == Verdict.PARTIAL else ""
+    return _capital(
+        {
+            "UNDECIDED": f"{real}whether {claimed} holds cannot be told from these data",
+            "SCHOOLS": f"{real}interval and posterior disagree about {claimed}",
+            "PRIORS": f"{real}what is said about {claimed} depends on the prior",
             "HOLDS": f"{claimed} holds",
             "EXCLUDED": f"{claimed} is excluded",
             "MAGNITUDE": f"the effect is real in the claimed direction and within a factor of two, "
@@ -296,27 +251,33 @@ def _said(verdict: Verdict, reason: str, region: Region, scope: str) -> str:
             "TIER": f"{claimed} holds at this scale, but the claim speaks of {scope}",
             "TIER_EXCLUDED": f"at this scale {claimed} is excluded, but the claim speaks of "
             f"{scope}; evidence at that tier would decide",
-        }.get(reason, "")
+        }[reason]
+    )
+
+
+def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _tier_note(reason: str, tier: Tier, required_tier: Tier) -> str:
-    if Tier.rank(tier) <= Tier.rank(required_tier):
+def _tier_note(tier: Tier, rule: Rule) -> str:
+    if Tier.rank(tier) <= Tier.rank(rule.required_tier):
         return ""
-    return f" (evidence tier {tier}, {required_tier} needed)"
+    return f" (evidence tier {tier}, {rule.required_tier} needed)"
 
 
 def region_words(region: Region) -> str:
     """A region in words, as registered: `0.05 to 0.13`, `at least 0.95`, `at most 0.25`."""
     low, high = region
-    if low is None or high is None:
-        return f"at least {as_written(low)}" if high is None else f"at most {as_written(high)}"
-    return f"{as_written(low)} to {as_written(high)}"
+    if low is not None and high is not None:
+        return f"{as_written(low)} to {as_written(high)}"
+    if low is not None:
+        return f"at least {as_written(low)}"
+    if high is not None:
+        return f"at most {as_written(high)}"
+    raise ValueError("a region has at least one end")
 
 
-def number(
-    value: float | Fraction, decimals: int | None = None, edges: Sequence[float | None] = ()
-) -> str:
+def number(value: Number, decimals: int | None = None, edges: Sequence[Number | None] = ()) -> str:
     """So many decimals, or four significant digits and what tells the value from the edges."""
     value = float(value)
     if decimals is not None:
@@ -331,7 +292,9 @@ def _decimals(low: float, high: float) -> int:
 
 
 def _listed(
-    readings: Sequence[tuple[str, Fraction, Fraction]], region: Region, most: int = 3
+    readings: Sequence[tuple[str, Fraction, Fraction]],
+    region: Sequence[Number | None],
+    most: int = 3,
 ) -> str:
     """Readings with their values; of more than ``most`` only their number and range."""
 

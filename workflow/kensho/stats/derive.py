@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from kensho.claims.model import STALE, Claim, Verdict
 from kensho.files import read_json, sha256
 from kensho.observations import read
+from kensho.stats.analysis import Analysis, BroughtTable, ObservationFile, Settings
 from kensho.stats.compare import compare
 from kensho.stats.judge import judge
 from kensho.validation import problems
@@ -21,50 +22,38 @@ COPIED = ("verdict", "reason", "sentence")  # from the analysis into the entry o
 
 
 def derive(
-    claim: Claim, results: Path, *, family_size: int, alpha: float, seed: int, draws: int
-) -> tuple[dict, "InferenceData | None"]:
+    claim: Claim, results: Path, settings: Settings
+) -> tuple[Analysis, "InferenceData | None"]:
     """Judge a claim on the observation files under ``results``.
 
-    The analysis holds the claim's record and names every file with its sha256, the tables that the
-    user brought, and the settings that it was made with.
     Raises ValueError naming the file for observations that are missing, malformed or changed.
     """
     tables, conditions, files = {}, {}, []
-    for arm in claim.test.arms:
-        path = BENCHMARK_DATA / claim.test.experiment / f"{arm}.csv"
+    for arm in claim.required_test.arms:
+        path = BENCHMARK_DATA / claim.required_test.experiment / f"{arm}.csv"
         tables[arm], conditions[arm] = read(results / path)
-        files.append(
-            {"file": str(path), "sha256": sha256(results / path), "rows": len(tables[arm])}
-        )
-    settings = {"family_size": family_size, "alpha": alpha, "seed": seed, "draws": draws}
+        digest, rows = sha256(results / path), len(tables[arm])
+        files.append(ObservationFile(file=str(path), sha256=digest, rows=rows))
     brought = _brought(conditions.values())
     try:
-        analysis, posterior = judge(claim, tables, conditions, **settings)
+        judgement, posterior = judge(claim, tables, conditions, settings)
     except ValueError as error:
         if not brought:
             raise
-        paths = ", ".join(table["path"] for table in brought)
+        paths = ", ".join(table.path for table in brought)
         raise ValueError(f"{error} (as read from {paths})") from None
-    return {
-        **analysis,
-        "observations": files,
-        "tables": brought,
-        "settings": settings,
-        "record": claim.model_dump(mode="json"),
-    }, posterior
+    files_and_record = {"observations": files, "tables": brought, "record": claim}
+    return Analysis(**dict(judgement), **files_and_record, settings=settings), posterior
 
 
-def _brought(conditions: Iterable[Mapping]) -> list[dict]:
-    """Path (as the claim has it), sha256 and rows of each table that observations come from."""
-    found: dict[str, dict] = {}
-    for table in (table for held in conditions for table in held.get("tables") or []):
-        before = found.get(table["path"], {"rows": 0})["rows"]
-        found[table["path"]] = {
-            "path": table["path"],
-            "sha256": table["sha256"],
-            "rows": before + table["rows"],
-        }
-    return list(found.values())
+def _brought(conditions: Iterable[Mapping]) -> list[BroughtTable]:
+    """Each table that observations come from, with its rows in all of them."""
+    tables: dict[str, BroughtTable] = {}
+    for entry in (entry for of_arm in conditions for entry in of_arm.get("tables") or []):
+        path, before = entry["path"], tables.get(entry["path"])
+        rows = entry["rows"] + (before.rows if before else 0)
+        tables[path] = BroughtTable(path=path, sha256=entry["sha256"], rows=rows)
+    return list(tables.values())
 
 
 def orphans(summaries: Mapping[str, Mapping], results: Path, claims: Collection[str]) -> list[Path]:
@@ -81,23 +70,24 @@ def verify(summaries: Mapping[str, Mapping], results: Path, claims: Collection[s
     them, shown by a summary or not, entries of a summary that are not their analysis. Orphans are
     passed over.
     """
-    found, derived = [], {}
+    differences: list[str] = []
+    derived: dict[str, dict] = {}  # analyses made anew, by claim
     for path in sorted((results / BENCHMARK_DATA).glob("*/*.csv")):
         try:
             read(path)
         except ValueError as error:
-            found.append(str(error))
+            differences.append(str(error))
     for name, summary in summaries.items():
-        found += [
+        differences += [
             f"{entry['id']}: {entry['verdict']} in {name}, but no analysis"
             for entry in summary["claims"]
             if entry["analysis"] is None and entry["verdict"] not in (Verdict.NOT_TESTED, STALE)
         ]
         for entry in _judged({name: summary}):
             try:
-                found += _differences(entry, summary, name, results, derived)
+                differences += _differences(entry, summary, name, results, derived)
             except ValueError as error:
-                found.append(str(error))
+                differences.append(str(error))
     shown = {entry["id"] for entry in _judged(summaries)}
     for path in _analyses(results):
         if path.stem in shown or path.stem not in claims:
@@ -105,10 +95,10 @@ def verify(summaries: Mapping[str, Mapping], results: Path, claims: Collection[s
         try:
             analysis = _stored(path)
             claim = _claim(analysis["record"], path)
-            found += _unlike(path, analysis, claim, results, derived)
+            differences += _unlike(path, analysis, claim, results, derived)
         except ValueError as error:
-            found.append(str(error))
-    return list(dict.fromkeys(found))
+            differences.append(str(error))
+    return list(dict.fromkeys(differences))
 
 
 def _judged(summaries: Mapping[str, Mapping]) -> list[Mapping]:
@@ -141,20 +131,21 @@ def _differences(
     """Lines about one judged claim of a summary; ``derived`` keeps analyses made anew, by claim."""
     path = results / "analysis" / f"{entry['id']}.json"
     analysis, claim = _stored(path), _claim(entry["record"], path)
-    expected = {"alpha": summary["alpha"], "family_size": summary["family"][claim.test.family]}
-    for key, value in expected.items() if claim.test.stochastic else ():
+    test = claim.required_test
+    expected = {"alpha": summary["alpha"], "family_size": summary["family"][test.family]}
+    for key, value in expected.items() if test.stochastic else ():
         if analysis["settings"][key] != value:
             raise ValueError(
                 f"{path}: judged with {key} {analysis['settings'][key]}, {name} says {value}; "
                 "run the workflow again"
             )
-    found = _unlike(path, analysis, claim, results, derived)
+    differences = _unlike(path, analysis, claim, results, derived)
     shown = {key: value for key, value in entry["analysis"].items() if key != "p_holm"}
     if shown | {"record": entry["record"]} != analysis or any(
         entry[key] != analysis[key] for key in COPIED
     ):
-        found.append(f"{path}: not what {name} shows of it; make the report again")
-    return found
+        differences.append(f"{path}: not what {name} shows of it; make the report again")
+    return differences
 
 
 def _unlike(
@@ -163,9 +154,9 @@ def _unlike(
     """Where a stored analysis is not what the claim and the observations give."""
     identity = f"{claim.id} {claim.digest()}"
     if identity not in derived:
-        derived[identity], _ = derive(claim, results, **analysis["settings"])
-    again = derived[identity]
-    found = compare(analysis, again)
-    if analysis["observations"] != again["observations"]:
-        found.append("made from other observation files than those here now")
-    return [f"{path}: {difference}" for difference in found]
+        again, _ = derive(claim, results, Settings(**analysis["settings"]))
+        derived[identity] = again.model_dump(mode="json")
+    differences = compare(analysis, derived[identity])
+    if analysis["observations"] != derived[identity]["observations"]:
+        differences.append("made from other observation files than those here now")
+    return [f"{path}: {difference}" for difference in differences]

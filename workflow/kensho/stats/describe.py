@@ -23,7 +23,7 @@ def evaluation(tables: dict[str, pd.DataFrame], base: str, level: float = 0.95) 
     for arm, table in tables.items():
         for (seed, metric), items in _items(table).items():
             estimate, residuals = _estimate(items)
-            row = {"arm": arm, "seed": seed, "metric": metric, "n": len(items)}
+            row: dict = {"arm": arm, "seed": seed, "metric": metric, "n": len(items)}
             row |= {"estimate": estimate, **_interval(estimate, residuals, level, "")}
             lowest, highest = BOUNDS.get(metric.split(" ")[0], (-np.inf, np.inf))
             row |= {"low": max(row["low"], lowest), "high": min(row["high"], highest)}

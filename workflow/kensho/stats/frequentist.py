@@ -7,11 +7,12 @@ A figure that the data cannot give, a test of constants for one, is None.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 import pingouin as pg
+from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
 from kensho.stats import intervals
@@ -25,7 +26,7 @@ _RM = ("F", "dof_effect", "dof_error", "p_value", "p_gg", "epsilon", "ng2", "np2
 
 
 def paired(
-    values: Sequence[float],
+    values: ArrayLike,
     alpha: float,
     *,
     sides: tuple[np.ndarray, np.ndarray] | None = None,
@@ -114,32 +115,32 @@ def dz_interval(t: float, n: int, alpha: float) -> Interval | None:
     return ends[0] / math.sqrt(n), ends[1] / math.sqrt(n)
 
 
-def welch(over: Sequence[float], under: Sequence[float], alpha: float) -> dict:
+def welch(over: ArrayLike, under: ArrayLike, alpha: float) -> dict:
     """Difference of the means of independent units: estimate, statistic, dof, p_value, interval."""
-    over, under = _finite(over), _finite(under)
-    estimate = float(over.mean() - under.mean())
-    if not (varies(over, 2) and varies(under, 2)):  # answers are right or wrong
+    x, y = _finite(over), _finite(under)
+    estimate = float(x.mean() - y.mean())
+    if not (varies(x, 2) and varies(y, 2)):  # answers are right or wrong
         return {"estimate": estimate, **_test(), "interval": None}
-    t, dof, p = _t_test(over, under, correction=True)
-    se = math.sqrt(sum(v.var(ddof=1) / v.size for v in (over, under)))
+    t, dof, p = _t_test(x, y, correction=True)
+    se = math.sqrt(sum(v.var(ddof=1) / v.size for v in (x, y)))
     half = float(stats.t.ppf(1 - alpha / 2, dof)) * se  # pingouin rounds its interval
     ends = (estimate - half, estimate + half)
     return {"estimate": estimate, **_test(t, dof, p), "interval": ends}
 
 
-def mann_whitney(over: Sequence[float], under: Sequence[float]) -> dict:
+def mann_whitney(over: ArrayLike, under: ArrayLike) -> dict:
     """Mann-Whitney's U of independent units: statistic (of `over`) and two-sided p_value."""
     found = stats.mannwhitneyu(_finite(over), _finite(under))
     return _test(float(found.statistic), None, float(found.pvalue))
 
 
-def fisher(right: Sequence[int], items: Sequence[int]) -> dict:
+def fisher(right: Iterable[int], items: Iterable[int]) -> dict:
     """Fisher's exact test of two proportions: statistic (odds ratio, None if infinite), p_value."""
     found = stats.fisher_exact([[k, n - k] for k, n in zip(right, items, strict=True)])
     return _test(_plain([found.statistic])[0], None, float(found.pvalue))
 
 
-def tost(values: Sequence[float], low: float, high: float) -> dict:
+def tost(values: ArrayLike, low: float, high: float) -> dict:
     """Two one-sided t tests that the mean lies in (low, high); +-inf for an open end.
 
     Bounds need not be symmetric (Schuirmann 1987). Returns statistic and p_value of the weaker
@@ -159,7 +160,7 @@ def tost(values: Sequence[float], low: float, high: float) -> dict:
     return _test(t, values.size - 1, p)
 
 
-def wilcoxon(values: Sequence[float]) -> dict:
+def wilcoxon(values: ArrayLike) -> dict:
     """Wilcoxon's signed-rank test against 0: statistic W+, p_value, and the zeros it leaves out.
 
     Exact up to 50 units without ties and zeros, else the corrected normal approximation.
@@ -230,7 +231,9 @@ def rm_anova(
 def _rm_row(row: pd.Series) -> dict:
     f, effect, error, p, epsilon, ng2 = _plain(row[["F", "ddof1", "ddof2", "p_unc", "eps", "ng2"]])
     (p_gg,) = _plain([row.get("p_GG_corr", p)])  # absent with two levels
-    np2 = None if f is None else f * effect / (f * effect + error)
+    np2 = None
+    if f is not None and effect is not None and error is not None:
+        np2 = f * effect / (f * effect + error)
     return dict(zip(_RM, (f, effect, error, p, p_gg, epsilon, ng2, np2), strict=True))
 
 
@@ -262,8 +265,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return pg.multicomp(list(p_values), method="holm")[1].tolist()
 
 
-def _finite(values: Sequence[float]) -> np.ndarray:
-    values = np.asarray(values, dtype=float)
+def _finite(observed: ArrayLike) -> np.ndarray:
+    values = np.asarray(observed, dtype=float)
     bad = np.flatnonzero(~np.isfinite(values))
     if not values.size:
         raise ValueError("there are no unit values")

@@ -51,10 +51,11 @@ def marginal_model(
     estimate, gradient = means[0] - means[1], gradients[0] - gradients[1]
     variance = gradient @ cov @ gradient
     half = stats.t.ppf(1 - alpha / 2, rows.dof) * np.sqrt(max(variance, 0))
-    found = (estimate, estimate - half, estimate + half)
-    if not (np.isfinite(found).all() and half > 0):
+    if not (np.isfinite([estimate, half]).all() and half > 0):
         return None
-    return tuple(float(f"{x:.5g}") for x in found)  # further digits are those of the machine
+    ends = (estimate, estimate - half, estimate + half)
+    estimate, low, high = (float(f"{x:.5g}") for x in ends)  # further digits are the machine's
+    return estimate, low, high
 
 
 def _gee(score, x, treated, control, rows: Rows, likelihood: str):

@@ -6,21 +6,23 @@ so that the calibration runs the very code that judges.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
+
+Values = Any  # an array over data sets, or the number of a single one
 
 
 class Fit(NamedTuple):
     """Estimate, two-sided 1 - alpha interval, standard error and its degrees of freedom."""
 
-    estimate: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    se: np.ndarray
-    dof: np.ndarray | float
+    estimate: Values
+    low: Values
+    high: Values
+    se: Values
+    dof: Values
 
 
 def mean(values: np.ndarray, alpha: float) -> Fit:
@@ -42,7 +44,7 @@ def welch(x: np.ndarray, y: np.ndarray, alpha: float) -> Fit:
     return _t(x.mean(-1) - y.mean(-1), np.sqrt(sum(variances)), dof, alpha)
 
 
-def _satterthwaite(variances: Sequence[np.ndarray], dof: Sequence[float]) -> np.ndarray:
+def _satterthwaite(variances: Sequence[np.ndarray], dof: Sequence[Values]) -> np.ndarray:
     """Degrees of freedom of a sum of independent variances (Satterthwaite 1946)."""
     parts = sum(v**2 / d for v, d in zip(variances, dof, strict=True))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -67,9 +69,7 @@ def combined(fits: Sequence[Fit], weights: Sequence[float]) -> Fit:
     return Fit(estimate, estimate - down, estimate + up, np.sqrt(sum(variances)), dof)
 
 
-def unpaired_proportions(
-    right: Sequence[np.ndarray], items: Sequence[np.ndarray | int], alpha: float
-) -> Fit:
+def unpaired_proportions(right: Iterable[Values], items: Iterable[Values], alpha: float) -> Fit:
     """Difference, first - second, of the proportions of two sets of independent items.
 
     Newcombe's hybrid score interval (1998, method 10): Wilson's of both, combined. Proportions of
@@ -89,12 +89,12 @@ def linearised(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.log(x_mean / y_mean) + x / x_mean - y / y_mean
 
 
-def _t(estimate: np.ndarray, se: np.ndarray, dof: np.ndarray | float, alpha: float) -> Fit:
+def _t(estimate: Values, se: Values, dof: Values, alpha: float) -> Fit:
     half = stats.t.ppf(1 - alpha / 2, dof) * se
     return Fit(estimate, estimate - half, estimate + half, se, dof)
 
 
-def proportion(correct: np.ndarray, items: np.ndarray | int, alpha: float) -> Fit:
+def proportion(correct: Values, items: Values, alpha: float) -> Fit:
     """Wilson's score interval (1927) of a proportion of independent items."""
     z2, p = stats.norm.ppf(1 - alpha / 2) ** 2, correct / items
     centre = (correct + z2 / 2) / (items + z2)
@@ -156,9 +156,7 @@ def _lag_one(values: np.ndarray) -> np.ndarray:
     return np.divide(lagged, own, out=np.zeros_like(own), where=own > 0)
 
 
-def paired_proportions(
-    only_a: np.ndarray, only_b: np.ndarray, items: np.ndarray | int, alpha: float
-) -> Fit:
+def paired_proportions(only_a: Values, only_b: Values, items: Values, alpha: float) -> Fit:
     """Difference of two proportions of the same independent items.
 
     Bonett & Price's adjusted Wald interval (2012), one item added to each discordant cell: the
@@ -226,9 +224,7 @@ def peak(x: np.ndarray, y: np.ndarray, alpha: float) -> Fit:
     return Fit(centre + top, low, high, se, dof)
 
 
-def kth_largest(
-    estimate: np.ndarray, se: np.ndarray, dof: np.ndarray | float, k: int, alpha: float
-) -> Fit:
+def kth_largest(estimate: np.ndarray, se: np.ndarray, dof: Values, k: int, alpha: float) -> Fit:
     """Interval of the k-th largest of T effects, from their t intervals (effects on the last axis).
 
     Partial conjunction (Benjamini & Heller 2008): the k-th largest effect lies above L if k

@@ -20,6 +20,7 @@ from scipy import stats
 from kensho.claims.base import Side
 from kensho.stats import frequentist, intervals
 from kensho.stats.evidence.tasks import by_task, moments, rank_probabilities
+from kensho.stats.hypothesis import Hypothesis
 from kensho.stats.scales import DIFFERENCE
 from kensho.stats.units import Tables
 
@@ -82,7 +83,7 @@ def scores(
             shown = {"task": task, "template": template, "arm": arm}
             shown |= {"clusters": size["cluster"].nunique(), "items": len(size)}
             shown["parsed"] = _by_item(items, "parsed").mean()
-            for metric in sorted(found, key=lambda name, first=main[task]: name != first):
+            for metric in sorted(found, key=lambda name: name != main[task]):
                 is_main = metric == main[task]
                 value = dict(zip(("value", "low", "high"), found[metric], strict=True))
                 row = shown | {"metric": metric, "main": is_main} | value
@@ -130,25 +131,27 @@ def _scores(arm: str, task: str, items: pd.DataFrame, seed: int, level: float) -
             f"{_file(arm)}: task '{task}' has {clusters} cluster; at least 2 are needed to tell "
             "how sure its score is; evaluate more items"
         )
-    found = {}
+    scores = {}
     for metric in items["metric"].unique():
         if metric not in BESIDE:
             values = _by_item(items, metric).groupby(level="cluster", sort=False)
             sums = values.agg(["sum", "count"]).to_numpy(float)
             low, high = interval(sums, mean, seed, level)
-            found[metric] = float(mean(sums.sum(0))), low, high
+            scores[metric] = float(mean(sums.sum(0))), low, high
     if items["metric"].isin(LABELS).any():
         counts = _confusion(arm, task, items)
-        for metric, value in BY_LABELS.items():
-            if metric not in found:
-                found[metric] = float(value(counts.sum(0))), *interval(counts, value, seed, level)
-    for metric, (value, low, high) in found.items():
+        for metric, of_counts in BY_LABELS.items():
+            if metric not in scores:
+                low, high = interval(counts, of_counts, seed, level)
+                scores[metric] = float(of_counts(counts.sum(0))), low, high
+    for metric, (value, low, high) in scores.items():
         if high - low < 1e-12:  # clusters that are all alike are not certain to stay so
             least = LEAST.get(metric, 0.0)
             share = (value - least) / (1 - least)
             ends = intervals.proportion(share * clusters, clusters, 1 - level)[1:3]
-            found[metric] = value, *(float(least + (1 - least) * end) for end in ends)
-    return found
+            low, high = (float(least + (1 - least) * end) for end in ends)
+            scores[metric] = value, low, high
+    return scores
 
 
 def _confusion(arm: str, task: str, items: pd.DataFrame) -> np.ndarray:
@@ -273,13 +276,11 @@ def ranking(tables: Tables, *, seed: int, draws: int, alpha: float = 0.05) -> di
     items = {arm: _items(arm, table) for arm, table in tables.items()}
     sides = [Side(arm=arm, metric=SCORE) for arm in tables]
     cells, effects = by_task(sides, tables, EXPERIMENT, LEVELS)
-    theta, fits = None, {}
-    first = int(effects.mean().to_numpy().argmax())
-    while first not in fits:
-        fits[first] = summary, diagnostics, drawn = _fit(cells, first, seed, draws)
-        theta = drawn if theta is None else theta
-        first = int(theta.mean(axis=0).argmax())  # rarely another than by the mean of the tasks
-    summary, diagnostics, _ = fits[first]
+    by_mean = int(effects.mean().to_numpy().argmax())
+    summary, diagnostics, theta = _fit(cells, by_mean, seed, draws)
+    first = int(theta.mean(axis=0).argmax())
+    if first != by_mean:  # rarely
+        summary, diagnostics, _ = _fit(cells, first, seed, draws)
     order = [effects.columns[i] for i in np.argsort(-theta.mean(axis=0), kind="stable")]
     chances = rank_probabilities(theta, list(effects.columns))
     ability = dict(zip(effects.columns, theta.T, strict=True))
@@ -316,22 +317,19 @@ def _fit(
     # these take seconds to import, and the scores need none of them
     from kensho.stats import bayesian
     from kensho.stats.models import MODELS
+    from kensho.stats.sampling import flat
 
     def gap(drawn: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
         return drawn["theta"][:, first] - np.delete(drawn["theta"], first, axis=1).max(axis=1)
 
     summary, diagnostics, record = bayesian.posterior(
-        MODELS["ranking"],
+        MODELS["ranking"].asked(gap),
         paired_moments(cells),
-        DIFFERENCE,
-        (0.0, None),
-        None,
-        0.0,
-        estimand=gap,
+        Hypothesis(DIFFERENCE, (0.0, None), None, 0.0),
         seed=seed,
         draws=draws,
     )
-    return summary, diagnostics, bayesian.flat(record)["theta"]
+    return summary, diagnostics, flat(record)["theta"]
 
 
 def paired_moments(cells: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

@@ -47,7 +47,7 @@ def specifications(
     values = pooled(x - y)
     if not frequentist.varies(values):
         return []
-    found = {
+    fits = {
         "pairing ignored, Welch": _welch(pooled(x), pooled(y), alpha),
         "signed ranks, Hodges-Lehmann": hodges_lehmann(values, alpha),
         "20 % trimmed mean": trimmed_mean(values, alpha),
@@ -55,16 +55,16 @@ def specifications(
         "units beyond 3 MAD left out": without_outliers(values, alpha),
     }
     if scale.name == "ratio":
-        sums = [pooled(_units(side, np.asarray, np.mean, len(over))) for side in (over, under)]
-        found["ratio of means"] = ratio_of_means(*sums, alpha)
+        a, b = (pooled(_units(side, np.asarray, np.mean, len(over))) for side in (over, under))
+        fits["ratio of means"] = ratio_of_means(a, b, alpha)
     if max(len(unit) for unit in over) > 2:
         middles = [_units(side, scale.forward, np.median, len(over)) for side in (over, under)]
-        found["median of replicates"] = _mean(pooled(middles[0] - middles[1]), alpha)
+        fits["median of replicates"] = _mean(pooled(middles[0] - middles[1]), alpha)
     if clusters is not None:
-        found["items weighted equally"] = _items(x - y, rank, alpha)
+        fits["items weighted equally"] = _items(x - y, rank, alpha)
     return [
         {"label": label, **dict(zip(("estimate", "low", "high"), map(float, ends), strict=True))}
-        for label, fit in found.items()
+        for label, fit in fits.items()
         if fit and fit[1] < fit[2]  # mostly tied values leave an interval of no width
         for ends in [scale.back(np.array(fit))]
     ]
@@ -88,7 +88,10 @@ def _units(
 
 
 def _mean(values: np.ndarray, alpha: float) -> Specification | None:
-    return tuple(intervals.mean(values, alpha)[:3]) if frequentist.varies(values) else None
+    if not frequentist.varies(values):
+        return None
+    fit = intervals.mean(values, alpha)
+    return fit.estimate, fit.low, fit.high
 
 
 def _welch(x: np.ndarray, y: np.ndarray, alpha: float) -> Specification | None:
@@ -146,7 +149,7 @@ def ratio_of_means(x: np.ndarray, y: np.ndarray, alpha: float) -> Specification 
     """Log of the ratio of arithmetic means, linearised (Cochran 1977, section 6.4)."""
     fit = _mean(x / x.mean() - y / y.mean(), alpha)
     centre = math.log(x.mean() / y.mean())
-    return tuple(centre + end for end in fit) if fit else None
+    return (centre + fit[0], centre + fit[1], centre + fit[2]) if fit else None
 
 
 def of_ratio(x: np.ndarray, y: np.ndarray, alpha: float) -> list[dict]:

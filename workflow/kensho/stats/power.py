@@ -7,7 +7,8 @@ import math
 import numpy as np
 from scipy import optimize, special, stats
 
-from kensho.stats.scales import Region, Scale
+from kensho.stats.hypothesis import Hypothesis
+from kensho.stats.scales import Interval
 
 # Gauss-Legendre nodes and weights of 50 panels on (0, 1)
 _nodes, _weights = np.polynomial.legendre.leggauss(16)
@@ -15,19 +16,17 @@ _NODES = ((np.arange(50)[:, None] + (_nodes + 1) / 2) / 50).ravel()
 _WEIGHTS = np.tile(_weights / 100, 50)
 
 
-def containment_power(
-    n: int, sd: float, truth: float, low: float, high: float, alpha: float
-) -> float:
-    """Probability that the 1 - alpha t interval of n units lies inside (low, high).
+def containment_power(n: int, sd: float, truth: float, region: Interval, alpha: float) -> float:
+    """Probability that the 1 - alpha t interval of n units lies inside the region.
 
-    Args: sd of the units; truth: their true mean; low, high: +-inf for an open end.
+    Args: sd of the units; truth: their true mean; region: low and high, +-inf for an open end.
 
     The normal probability of the mean given the sample sd is integrated over the distribution
     of the sd: Owen's Q function (1965), the noncentral t where an end is open.
     """
     if not (n >= 2 and 0 < sd < math.inf and math.isfinite(truth)):
         raise ValueError(f"power needs n >= 2, sd > 0 and a true effect, not {n}, {sd}, {truth}")
-    dof, scale = n - 1, sd / math.sqrt(n)
+    (low, high), dof, scale = region, n - 1, sd / math.sqrt(n)
     t = stats.t.ppf(1 - alpha / 2, dof)
     s_low, s_high = np.sqrt(stats.chi2.ppf([1e-13, 1 - 1e-13], dof) / dof)
     s_high = min(s_high, (high - low) / (2 * t * scale))  # beyond, the interval is the wider
@@ -44,8 +43,7 @@ def containment_power(
 def units_to_decide(
     sd: float,
     truth: float,
-    low: float,
-    high: float,
+    region: Interval,
     alpha: float,
     power: float = 0.8,
     limit: int = 10_000,
@@ -53,7 +51,7 @@ def units_to_decide(
     """Smallest n whose containment power reaches `power`; None where `limit` does not."""
 
     def enough(n: int) -> bool:
-        return containment_power(n, sd, truth, low, high, alpha) >= power
+        return containment_power(n, sd, truth, region, alpha) >= power
 
     if not enough(limit):
         return None
@@ -74,7 +72,7 @@ def minimal_detectable_effect(
     step = sd / math.sqrt(n)
 
     def missing(delta: float) -> float:
-        return containment_power(n, sd, delta, 0.0, math.inf, alpha) - power
+        return containment_power(n, sd, delta, (0.0, math.inf), alpha) - power
 
     far = step
     while missing(far) < 0:
@@ -82,12 +80,10 @@ def minimal_detectable_effect(
     return bound + optimize.brentq(missing, 0, far, xtol=1e-10 * step)
 
 
-def prospective(
-    n: int, sd: float, scale: Scale, region: Region, sesoi: float, alpha: float, aim: float = 0.8
-) -> dict:
+def prospective(hypothesis: Hypothesis, n: int, sd: float, alpha: float, aim: float = 0.8) -> dict:
     """Power of n units to verify a claim that is true, and the n that has the power `aim`.
 
-    Args: sd of the units on the working scale; region and sesoi on the claim's scale.
+    Args: sd of the units on the working scale.
 
     The true effect assumed is the middle of the region on the working scale. At the bound of a
     half-open region power is alpha/2 whatever n is; there it is the bound moved into the region
@@ -98,7 +94,8 @@ def prospective(
     Returns: effect_assumed, sd, power_at_n, n_required, minimal_detectable_effect (effects on the
         claim's scale) and curve, {n: [...], power: [...]}.
     """
-    low, high = scale.ends(region)
+    scale, sesoi = hypothesis.scale, hypothesis.sesoi
+    low, high = region = scale.ends(hypothesis.region)
     step = math.log(sesoi) if scale.name == "ratio" else sesoi
     if math.isinf(low) and math.isinf(high):
         raise ValueError("a region without ends cannot be missed: it has no power")
@@ -110,7 +107,7 @@ def prospective(
         effect = low + step
     else:
         effect = (low + high) / 2
-    required = units_to_decide(sd, effect, low, high, alpha, aim)
+    required = units_to_decide(sd, effect, region, alpha, aim)
     grid = np.unique(np.geomspace(2, max(2 * n, 1.5 * (required or 0), 20), 40).astype(int))
     detectable = None
     if scale.null is not None:
@@ -121,11 +118,11 @@ def prospective(
     return {
         "effect_assumed": float(scale.back(effect)),
         "sd": sd,
-        "power_at_n": containment_power(n, sd, effect, low, high, alpha),
+        "power_at_n": containment_power(n, sd, effect, region, alpha),
         "n_required": required,
         "minimal_detectable_effect": detectable,
         "curve": {
             "n": grid.tolist(),
-            "power": [containment_power(k, sd, effect, low, high, alpha) for k in grid.tolist()],
+            "power": [containment_power(k, sd, effect, region, alpha) for k in grid.tolist()],
         },
     }

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 
-from kensho.stats import bayesian
 from kensho.stats.calibration import sbc
 from kensho.stats.intervals import Fit
 from kensho.stats.models import Data, Draws, Model, Prior
+from kensho.stats.sampling import Sampling, flat, sample
 
 PLANTED = 40  # contrasts that the sampler must find
 COVERED = 1000  # data sets whose interval must hold the truth
@@ -28,13 +29,33 @@ MISSED = 1.5  # times the allowed share of misses, beyond which an interval is r
 _BATCH = 100  # data sets held at once
 
 
+Interval = Callable[[np.ndarray, float], Fit]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model of prepared data, and draws of its parameters given them.
+
+    The draws have no group effects, so that simulated groups are new ones.
+    """
+
+    model: Model
+    data: Data
+    prior: Prior
+    draws: Draws
+
+    def some(self, n: int) -> Draws:
+        """So many draws, in even steps; some of them repeated where there are fewer."""
+        draws = {name: self.draws[name] for name in self.model.parameters}
+        size = len(next(iter(draws.values())))
+        at = np.linspace(0, size - 1, n).round().astype(int)
+        return {name: values[at] for name, values in draws.items()}
+
+
 def recover(
-    model: Model,
-    data: Data,
-    prior: Prior,
-    fitted: Draws,
+    fitted: Fitted,
     planted: Sequence[str],
-    interval: Callable[[np.ndarray, float], Fit],
+    interval: Interval,
     alphas: Mapping[str, float],
     *,
     seed: int,
@@ -42,8 +63,6 @@ def recover(
     """Whether planted contrasts are recovered from data of this shape.
 
     Args:
-        data: prepared; fitted: draws of the parameters given the data, without group effects, so
-            that simulated groups are new ones.
         planted: parameters that are drawn from the prior for the sampler to find.
         interval: (y (N, rows), alpha) -> intervals of N data sets, working scale.
         alphas: errors of the interval by name.
@@ -53,9 +72,9 @@ def recover(
         figure in words.
     """
     rng = np.random.default_rng(seed)
-    ranks = _ranks(model, data, prior, fitted, planted, rng)
-    (tested,) = sbc.test(ranks, alpha=2 * CHANCE, seed=seed).to_dict("records")
-    covered = _covered(model, data, fitted, interval, alphas, rng)
+    ranks = _ranks(fitted, planted, rng)
+    (tested,) = sbc.uniformity(ranks, alpha=2 * CHANCE, seed=seed).to_dict("records")
+    covered = _covered(fitted, interval, alphas, rng)
     limits = {
         name: 1 - float(stats.binom.ppf(1 - CHANCE, COVERED, MISSED * alpha)) / COVERED
         for name, alpha in alphas.items()
@@ -89,55 +108,34 @@ def _failed(tested: Mapping, covered: Mapping, limits: Mapping) -> str | None:
     return None
 
 
-def _some(draws: Draws, n: int) -> Draws:
-    """So many draws, in even steps; some of them repeated where there are fewer."""
-    size = len(next(iter(draws.values())))
-    at = np.linspace(0, size - 1, n).round().astype(int)
-    return {name: values[at] for name, values in draws.items()}
-
-
-def _ranks(
-    model: Model,
-    data: Data,
-    prior: Prior,
-    fitted: Draws,
-    planted: Sequence[str],
-    rng: np.random.Generator,
-) -> pd.DataFrame:
+def _ranks(fitted: Fitted, planted: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
     """Ranks of the planted contrasts as `sbc.test` takes them, by short runs of one chain each."""
-    truths = _some({name: fitted[name] for name in model.parameters}, PLANTED)
-    anew = model.prior_draws(data, prior, rng, PLANTED)
+    model, data, prior = fitted.model, fitted.data, fitted.prior
+    truths, anew = fitted.some(PLANTED), model.prior_draws(data, prior, rng, PLANTED)
     truths |= {name: anew[name] for name in planted}
     true = model.estimand(truths, data)
     made = model.replicate(truths, data, rng)
-    draws = 4 * sbc.THINNED
+    short = Sampling(4 * sbc.THINNED, tune=300, chains=1, cores=1)
 
-    def found(i: int) -> np.ndarray:
+    def estimand(i: int) -> np.ndarray:
         simulated = {**data, **{name: values[i] for name, values in made.items()}}
-        trace = bayesian.sample(
-            model, simulated, prior, seed=i, draws=draws, tune=300, chains=1, cores=1
-        )
-        values = model.estimand(bayesian.flat(trace), data)[3::4]
+        trace = sample(model, simulated, short, prior, seed=i)
+        values = model.estimand(flat(trace), data)[3::4]
         return np.where(np.isnan(values), -np.inf, values)
 
-    bayesian.sample(model, data, prior, seed=0, draws=1, tune=1, chains=1, cores=1)  # compiles
+    sample(model, data, Sampling(1, tune=1, chains=1, cores=1), prior, seed=0)  # compiles
     posteriors = Parallel(n_jobs=len(os.sched_getaffinity(0)), prefer="threads")(
-        delayed(found)(i) for i in range(PLANTED)
+        delayed(estimand)(i) for i in range(PLANTED)
     )
     ranks = [sbc.rank(t, values, rng) for t, values in zip(true, posteriors, strict=True)]
     return pd.DataFrame({"model": model.name, "quantity": "estimand", "rank": ranks})
 
 
 def _covered(
-    model: Model,
-    data: Data,
-    fitted: Draws,
-    interval: Callable[[np.ndarray, float], Fit],
-    alphas: Mapping[str, float],
-    rng: np.random.Generator,
+    fitted: Fitted, interval: Interval, alphas: Mapping[str, float], rng: np.random.Generator
 ) -> dict[str, float]:
+    model, data, every = fitted.model, fitted.data, fitted.some(COVERED)
     held = {name: 0 for name in alphas}
-    every = _some({name: fitted[name] for name in model.parameters}, COVERED)
     for start in range(0, COVERED, _BATCH):
         draws = {name: values[start : start + _BATCH] for name, values in every.items()}
         true, y = model.estimand(draws, data), model.replicate(draws, data, rng)["y"]

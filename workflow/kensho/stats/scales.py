@@ -9,10 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+Number = float | Fraction
 Interval = tuple[float, float]
+Transform = Callable[[ArrayLike], np.ndarray]
 Region = Sequence[float | None]  # low and high on the claim's scale, None for an open end
 
 
@@ -25,8 +30,8 @@ class Scale:
 
     name: str
     null: float | None
-    forward: Callable[[np.ndarray], np.ndarray]
-    back: Callable[[np.ndarray], np.ndarray]
+    forward: Transform
+    back: Transform
     gain: bool = False
 
     def ends(self, region: Region) -> Interval:
@@ -56,12 +61,12 @@ class Scale:
         """Whether effects are distances from the null: all but those stated as a ratio."""
         return self.null is not None and (self.gain or self.name != "ratio")
 
-    def effect(self, value: float) -> float:
+    def effect(self, value: Number) -> Number:
         """A value as an effect to halve or double."""
-        return value - self.null if self.from_null else value
+        return value if self.null is None or not self.from_null else value - self.null
 
 
-def _identity(x: np.ndarray) -> np.ndarray:
+def _identity(x: Any) -> Any:
     return x
 
 

@@ -169,10 +169,10 @@ def scores_fit(unit: str, test: Test, tables: Tables) -> None:
             "test.range: [0, 1] and the region in shares"
         )
     if test.score_range is None:
-        low, high = test.region
+        least, most = test.region
         reach = (lowest - highest, highest - lowest) if test.scale == "difference" else (
             lowest, highest)  # fmt: skip
-        if (low is not None and low > reach[1]) or (high is not None and high < reach[0]):
+        if (least is not None and least > reach[1]) or (most is not None and most < reach[0]):
             raise ValueError(
                 f"{where}: scores from {lowest:g} to {highest:g} cannot reach the claimed region "
                 f"{test.region}; say with test.range what the scores can be (0 to 100, say), or "
@@ -192,7 +192,7 @@ def one_scale(test: Test, tables: Tables) -> None:
     Scores in a unit of their own (seconds, chrF) are what they say.
     """
     of_tasks = test.levels[0] == "task" and len(test.levels) > 1
-    for sides in [reading.sides for reading in getattr(test, "readings", [])] or [test.sides]:
+    for sides in [list(reading.sides) for reading in test.all_readings] or [test.sides]:
         highest = []
         for side in sides:
             table = _scores([side], tables)

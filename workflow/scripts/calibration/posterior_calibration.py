@@ -6,10 +6,9 @@ from kensho.stats.models import MODELS
 
 with job(snakemake):
     model, replications = MODELS[snakemake.wildcards.bayesian_model], snakemake.params.replications
-    given = {"seed": snakemake.params.seed, "processes": snakemake.threads}
-    fits = [
-        coverage.run(model, truth, replications=replications["coverage"], **given)
-        for truth in ("centre", "lower")
-    ]
-    write_table(snakemake.output.ranks, sbc.run(model, replications=replications["sbc"], **given))
+    seed, processes = snakemake.params.seed, snakemake.threads
+    fixed = sbc.Simulation(replications["coverage"], seed, processes)
+    fits = [coverage.run(model, truth, fixed) for truth in ("centre", "lower")]
+    ranks = sbc.run(model, sbc.Simulation(replications["sbc"], seed, processes))
+    write_table(snakemake.output.ranks, ranks)
     write_table(snakemake.output.fits, pd.concat(fits))

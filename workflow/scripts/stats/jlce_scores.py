@@ -6,10 +6,10 @@ from kensho.run.job import job
 from kensho.stats.leaderboard import ranking, scores
 
 with job(snakemake):
-    given, origins = snakemake.params, read_json(snakemake.input.origins)
+    params, origins = snakemake.params, read_json(snakemake.input.origins)
     files = [path for path in snakemake.input.observations if path.endswith(".csv")]
     tables = {Path(path).stem: read(path)[0] for path in files}
-    main = {task: found["main"] for task, found in origins["tasks"].items()}
-    baselines = {task: origins["kinds"][found["kind"]] for task, found in origins["tasks"].items()}
-    write_table(snakemake.output.scores, scores(tables, main, baselines, seed=given.seed))
-    write_json(snakemake.output.ranking, ranking(tables, seed=given.seed, draws=given.draws))
+    main = {task: entry["main"] for task, entry in origins["tasks"].items()}
+    baselines = {task: origins["kinds"][entry["kind"]] for task, entry in origins["tasks"].items()}
+    write_table(snakemake.output.scores, scores(tables, main, baselines, seed=params.seed))
+    write_json(snakemake.output.ranking, ranking(tables, seed=params.seed, draws=params.draws))

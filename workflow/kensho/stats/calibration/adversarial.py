@@ -12,10 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from kensho.claims.base import Reading, Side
 from kensho.claims.designs import PairedRatio
 from kensho.claims.model import Tier, Verdict
 from kensho.stats import decision, evidence, frequentist, intervals
-from kensho.stats.calibration.characteristics import ALPHA, answers, posterior
+from kensho.stats.calibration.characteristics import answers
+from kensho.stats.calibration.claim_types import ALPHA, posterior
+from kensho.stats.hypothesis import Hypothesis, Rule
 from kensho.stats.scales import DIFFERENCE, RATIO, SHARE, Region, Scale
 
 REPLICATIONS = 2000
@@ -110,7 +113,7 @@ def _few_clusters(truth, units, size, rng, items: int = 20, discordance: float =
     return (2 * rng.binomial(discordant, (1 + own / discordance) / 2) - discordant) / items
 
 
-_SPEED = [1.70, 1.86]
+_SPEED = (1.70, 1.86)
 CASES = (
     Case("AR(1) 0.6 between iterations", RATIO, _SPEED, 10, _processes(0.0, 0.6), intervals.of_run),
     Case("process effects", RATIO, _SPEED, 10, _processes(0.03, 0.6), intervals.of_run),
@@ -146,7 +149,7 @@ def run(replications: int = REPLICATIONS, seed: int = 0) -> pd.DataFrame:
     for name, (units, tables) in FAULTS.items():
         rng = np.random.default_rng(next(streams))
         withheld = np.mean([_withheld(tables(rng)) for _ in range(few)])
-        rows.append((name, "inside", units, few, 1 - withheld, withheld, 0.0))
+        rows.append((name, "inside", units, few, float(1 - withheld), float(withheld), 0.0))
     columns = ["case", "truth", "n", "replications", "wrong_verified", "gated", "limit"]
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(holds=table["wrong_verified"] <= table["limit"])
@@ -169,13 +172,14 @@ def _verified(
     values = case.sample(truth, case.units, replications, np.random.default_rng(stream))
     fits = case.fit(values, ALPHA)
     with np.errstate(invalid="ignore", divide="ignore"):
-        said = answers(case.scale, region, None, 0, *posterior(fits))["verified"]
+        claimed = Hypothesis(case.scale, region, None, 0)
+        verified = answers(claimed, *posterior(fits))["verified"]
     gated = np.zeros(replications, dtype=bool)
     if case.fit in (intervals.mean, intervals.of_run):
         gated |= ~np.array([frequentist.varies(row) for row in values])
     if case.in_order:
         gated |= intervals.autocorrelated(values)
-    return (said & ~gated).mean(), gated.mean()
+    return float((verified & ~gated).mean()), float(gated.mean())
 
 
 def _table(arm: str, seconds: Sequence[float]) -> pd.DataFrame:
@@ -206,19 +210,21 @@ FAULTS = {
 
 def _withheld(tables: dict[str, pd.DataFrame]) -> bool:
     """Whether tables of a claim that is true are refused, or leave it without a verdict."""
-    sides = ({"arm": arm, "metric": "seconds"} for arm in ("slow", "quick"))
-    reading = dict(zip(("numerator", "denominator"), sides, strict=True)) | {"label": "speed"}
+    slow, quick = (Side(arm=arm, metric="seconds") for arm in ("slow", "quick"))
+    reading = Reading(label="speed", numerator=slow, denominator=quick)
     test = PairedRatio(
-        design="paired_log_ratio", experiment="speed", readings=[reading], region=_SPEED,
+        design="paired_log_ratio", experiment="speed", readings=[reading], region=[*_SPEED],
         sesoi=1.05,
     )  # fmt: skip
     try:
-        found = evidence.gather(test, test.readings[0], tables, 0)
+        speed = evidence.gather(test, reading, tables, 0)
     except ValueError:
         return True
-    interval = found.interval and found.scale.back(np.array(found.interval(ALPHA)[1:3]))
-    verdict, _, _ = decision.decide(
-        interval, test.region, None, test.sesoi, None, 1.0, [], True, found.n, test.needed_units,
-        Tier.AT_SCOPE, Tier.AT_SCOPE, p_direction=None, estimate=1.78,
-    )  # fmt: skip
+    interval = None
+    if speed.interval is not None:
+        fit = speed.interval(ALPHA)
+        interval = float(RATIO.back(fit.low)), float(RATIO.back(fit.high))
+    rule = Rule(RATIO, test.region, None, test.sesoi, min_units=test.needed_units)
+    result = decision.Result(Tier.AT_SCOPE, speed.n, 1.78, interval, p_region=1.0)
+    verdict, *_ = decision.decide(rule, result)
     return verdict in (Verdict.NOT_TESTED, Verdict.INCONCLUSIVE)

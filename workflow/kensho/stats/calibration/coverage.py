@@ -17,8 +17,9 @@ from scipy import stats
 
 from kensho.stats import bayesian, davidson, decision, intervals
 from kensho.stats.calibration import sbc
+from kensho.stats.hypothesis import Direction, Hypothesis
 from kensho.stats.models import Data, Model
-from kensho.stats.scales import DIFFERENCE, DOSE, RATIO, SHARE, Interval, Region, Scale
+from kensho.stats.scales import DIFFERENCE, DOSE, RATIO, SHARE, Region, Scale
 
 ALPHA = 0.05
 _NOTHING = np.zeros(0, dtype=int)
@@ -38,9 +39,13 @@ class Setting:
     scale: Scale
     margin: float
     closed: Callable[[Data, float], intervals.Fit]
-    direction: str | None = "greater"
+    direction: Direction | None = "greater"
     sesoi: float = 0.01
     data: Data | None = None
+
+    def claimed(self, region: Region) -> Hypothesis:
+        """The claim that the estimand lies in a region of its scale."""
+        return Hypothesis(self.scale, region, self.direction, self.sesoi)
 
 
 def _peak(data: Data, alpha: float) -> intervals.Fit:
@@ -61,7 +66,8 @@ def _welch(data: Data, alpha: float) -> intervals.Fit:
     return intervals.welch(samples[0] + data["difference"][0], samples[1], alpha)
 
 
-_ONCE = sbc.DESIGNS["strengths"].data | {
+_ONCE = {
+    **sbc.DESIGNS["strengths"].data,
     "alone": 40 * sbc.DESIGNS["strengths"].data["alone"],  # 2,400 prompts with one judgement each
     **dict.fromkeys(("first", "second", "outcome", "answer_first", "answer_second"), _NOTHING),
     "answers": np.array(0),
@@ -109,7 +115,9 @@ SETTINGS = {
     ),
     "dirichlet_pairs": Setting(
         {"p": [0.55, 0.22, 0.10, 0.13]}, DIFFERENCE, 0.12,
-        lambda d, alpha: intervals.paired_proportions(*d["counts"][1:3], d["counts"].sum(), alpha),
+        lambda d, alpha: intervals.paired_proportions(
+            d["counts"][1], d["counts"][2], d["counts"].sum(), alpha
+        ),
         data={"counts": np.array([0, 0, 0, 300])},
     ),
     "dirichlet_wins": Setting(
@@ -146,26 +154,18 @@ def region(model: Model, truth: str) -> Region:
     return setting.scale.back(np.array([low, low + 2 * setting.margin])).tolist()
 
 
-def run(
-    model: Model,
-    truth: str,
-    *,
-    replications: int,
-    seed: int,
-    draws: int = 990,
-    tune: int = 400,
-    processes: int = 2,
-) -> pd.DataFrame:
+def run(model: Model, truth: str, simulation: sbc.Simulation) -> pd.DataFrame:
     """A row for each simulated data set; the same for any number of processes.
 
     Returns columns model, truth, replication, low, high (equal-tailed 95 % interval, the claim's
     scale), covered, covered_closed, p_region, p_closed, verdict, verdict_closed, divergences.
     """
     place = ("centre", "lower").index(truth)
-    seeds = np.random.SeedSequence([seed, place]).spawn(replications)
-    claimed = region(model, truth)
-    rows = Parallel(n_jobs=processes)(
-        delayed(_replicate)(model, claimed, child, draws, tune) for child in seeds
+    seeds = np.random.SeedSequence([simulation.seed, place]).spawn(simulation.replications)
+    claimed = SETTINGS[model.name].claimed(region(model, truth))
+    rows = Parallel(n_jobs=simulation.processes)(
+        delayed(_replicate)(model, claimed, child, simulation.draws, simulation.tune)
+        for child in seeds
     )
     table = pd.DataFrame(rows).rename_axis("replication").reset_index()
     return table.assign(model=model.name, truth=truth)
@@ -176,55 +176,41 @@ def _draw(setting: Setting) -> dict[str, np.ndarray]:
 
 
 def _replicate(
-    model: Model, claimed: Region, seed: np.random.SeedSequence, draws: int, tune: int
+    model: Model, claimed: Hypothesis, seed: np.random.SeedSequence, draws: int, tune: int
 ) -> dict:
     rng, setting = np.random.default_rng(seed), SETTINGS[model.name]
     scale, draw = setting.scale, _draw(setting)
     design = setting.data or sbc.DESIGNS[model.name].data
     data = model.simulate(draw, design, rng)
     truth = scale.back(model.estimand(draw, data)[0])
-    given = model.prepare(data)
-    drawn, divergences = sbc.fit(model, given, int(rng.integers(2**31)), draws, tune)
-    found = bayesian.summarise(
-        model.estimand(drawn, given), scale, claimed, setting.direction, setting.sesoi
-    )
+    prepared = model.prepare(data)
+    drawn, divergences = sbc.fit(model, prepared, int(rng.integers(2**31)), draws, tune)
+    posterior = bayesian.summarise(model.estimand(drawn, prepared), claimed)
+    p_region, p_direction = posterior["p_region"], posterior["p_direction"]
     fit = setting.closed(data, ALPHA)
-    closed = [_mass(fit, scale, claimed)]
-    if setting.direction:
-        closed.append(_mass(fit, scale, scale.beyond(setting.direction, setting.sesoi)))
+    p_closed = _mass(fit, scale, claimed.region)
+    direction_closed = _mass(fit, scale, claimed.effects) if setting.direction else None
     ends = float(scale.back(fit.low)), float(scale.back(fit.high))
-    low, high = found["eti"]
+    verdict, _ = decision.settle(claimed, ends, p_region, (), p_direction)
+    verdict_closed, _ = decision.settle(claimed, ends, p_closed, (), direction_closed)
+    low, high = posterior["eti"]
     return {
         "low": low,
         "high": high,
         "covered": low <= truth <= high,
         "covered_closed": ends[0] <= truth <= ends[1],
-        "p_region": found["p_region"],
-        "p_closed": closed[0],
-        "verdict": _verdict(setting, ends, claimed, found["p_region"], found["p_direction"]),
-        "verdict_closed": _verdict(setting, ends, claimed, *closed),
+        "p_region": p_region,
+        "p_closed": p_closed,
+        "verdict": str(verdict),
+        "verdict_closed": str(verdict_closed),
         "divergences": divergences,
     }
 
 
-def _mass(fit: intervals.Fit, scale: Scale, claimed: Region) -> float:
+def _mass(fit: intervals.Fit, scale: Scale, region: Region) -> float:
     """Probability of a region under the t posterior that a flat prior gives."""
-    at = (np.array(scale.ends(claimed)) - fit.estimate) / fit.se
+    at = (np.array(scale.ends(region)) - fit.estimate) / fit.se
     return float(np.diff(stats.t.cdf(at, fit.dof))[0])
-
-
-def _verdict(
-    setting: Setting,
-    interval: Interval,
-    claimed: Region,
-    p_region: float,
-    p_direction: float | None = None,
-) -> str:
-    verdict, _ = decision.settle(
-        interval, claimed, setting.direction, setting.sesoi, None, p_region, (), p_direction,
-        setting.scale,
-    )  # fmt: skip
-    return str(verdict)
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

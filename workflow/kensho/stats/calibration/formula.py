@@ -15,10 +15,12 @@ import pandas as pd
 from joblib import parallel_config
 
 from kensho.claims.formula import parse
-from kensho.stats import bayesian, marginal
-from kensho.stats.calibration import characteristics, sbc
+from kensho.stats import marginal
+from kensho.stats.calibration import characteristics, claim_types, sbc
+from kensho.stats.hypothesis import Hypothesis
 from kensho.stats.models import Data, Model
 from kensho.stats.models import formula as models
+from kensho.stats.sampling import Sampling, sample
 from kensho.stats.scales import DIFFERENCE, RATIO, Scale
 
 ALPHA = 0.05
@@ -143,9 +145,9 @@ def _errors(case: Case, replications: int, rng: np.random.Generator) -> tuple[fl
         contributed = marginal.contributions(y, case.rows, case.scale)
         fit = marginal.fit(contributed, case.rows.dof, ALPHA)
         counts[0] += ((fit.low <= case.truth) & (case.truth <= fit.high)).sum()
-        flat = characteristics.posterior(fit)
+        flat = claim_types.posterior(fit)
         for place, region in ((1, [end, None]), (2, [None, end])):
-            said = characteristics.answers(case.scale, region, None, 0.0, *flat)
+            said = characteristics.answers(Hypothesis(case.scale, region, None, 0.0), *flat)
             counts[place] += said["verified"].sum()
     return tuple(counts / replications)
 
@@ -172,13 +174,11 @@ def example(likelihood: str) -> tuple[Model, Data]:
 def ranks(likelihood: str, replications: int, *, seed: int, processes: int) -> pd.DataFrame:
     """Ranks of simulation-based calibration, as `sbc.run` gives them, of the example's model."""
     model, data = example(likelihood)
-    bayesian.sample(model, data, seed=0, draws=1, tune=1, chains=1, cores=1)  # compiles once
+    sample(model, data, Sampling(1, tune=1, chains=1, cores=1), seed=0)  # compiles once
     width = {"gaussian": 0.5, "ordinal": 0.4}.get(likelihood, 0.15)
     design = sbc.Design(data, (-width, width))
     with parallel_config(backend="threading"):  # another process would compile again
-        return sbc.run(
-            model, replications=replications, seed=seed, processes=processes, design=design
-        )
+        return sbc.run(model, sbc.Simulation(replications, seed, processes), design=design)
 
 
 def run(
@@ -189,7 +189,7 @@ def run(
         [ranks(name, recovered, seed=seed, processes=processes) for name in LIKELIHOODS],
         ignore_index=True,
     )
-    tested = sbc.test(every, seed=seed)
+    tested = sbc.uniformity(every, seed=seed)
     uniform = pd.DataFrame(
         {
             "check": "ranks of simulation-based calibration, smaller p",

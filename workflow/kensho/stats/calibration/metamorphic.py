@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 
 from kensho.claims import designs
+from kensho.claims.base import Contrast, Level, Reading, Side
 from kensho.claims.designs import Test
-from kensho.claims.model import Claim, Tier
+from kensho.claims.model import Claim, Claimed, Scope
 from kensho.stats import decision
+from kensho.stats.analysis import Settings
 from kensho.stats.evidence import gather
+from kensho.stats.hypothesis import Hypothesis
 from kensho.stats.judge import judge
-from kensho.stats.scales import BY_NAME
 
 ALPHA = 0.05
 _CLOSE = 1e-9  # relative
@@ -48,28 +50,29 @@ def run(seed: int = 0, draws: int | None = 500) -> pd.DataFrame:
         data = [subject.tables(truth, rng) for truth in subject.truths]
         before = [closed_form(subject.test, tables) for tables in data]
         for relation, change in RELATIONS.items():
-            if (changed := [change(subject.test, tables, rng) for tables in data])[0] is None:
-                continue
-            pairs = zip(before, changed, strict=True)
-            holds = all(_agree(old, closed_form(*new[:2]), new[2]) for old, new in pairs)
-            rows.append((relation, subject.name, holds))
+            changed = [change(subject.test, tables, rng) for tables in data]
+            pairs = [(old, new) for old, new in zip(before, changed, strict=True) if new]
+            if pairs:
+                holds = all(_agree(old, closed_form(*new[:2]), new[2]) for old, new in pairs)
+                rows.append((relation, subject.name, holds))
         if place == 0 and draws:
             old = _sampled(subject.test, data[0], draws)
             for relation, change in RELATIONS.items():
-                test, tables, moved = change(subject.test, data[0], rng)
-                new = _sampled(test, tables, draws)
-                holds = _agree(old[:2], new[:2], moved) and abs(old[2] - new[2]) <= _SAMPLED
-                rows.append((relation, f"{subject.name}, sampled", holds))
+                if changed_data := change(subject.test, data[0], rng):
+                    test, tables, moved = changed_data
+                    new = _sampled(test, tables, draws)
+                    holds = _agree(old[:2], new[:2], moved) and abs(old[2] - new[2]) <= _SAMPLED
+                    rows.append((relation, f"{subject.name}, sampled", holds))
     return pd.DataFrame(rows, columns=["relation", "design", "holds"])
 
 
 def closed_form(test: Test, tables: Mapping[str, pd.DataFrame]) -> tuple[tuple, np.ndarray]:
     """Verdict with reason, and the interval on the claim's scale."""
-    scale = BY_NAME[test.scale]
-    found = gather(test, getattr(test, "readings", [None])[0], tables, 0)
-    ends = scale.back(np.array(found.interval(ALPHA)[1:3], dtype=float))
-    tier = Tier.AT_SCOPE
-    return decision.by_interval(tuple(ends), test, None, tier, tier, scale), ends
+    evidence = gather(test, next(iter(test.all_readings), None), tables, 0)
+    if evidence.interval is None:
+        raise ValueError(evidence.constant)
+    ends = evidence.scale.back(np.array(evidence.interval(ALPHA)[1:3], dtype=float))
+    return decision.by_interval(Hypothesis.of_test(test), (ends[0], ends[1])), ends
 
 
 def _sampled(test: Test, tables: Tables, draws: int) -> tuple[tuple, np.ndarray, float]:
@@ -77,12 +80,14 @@ def _sampled(test: Test, tables: Tables, draws: int) -> tuple[tuple, np.ndarray,
     low, high = test.region
     claim = Claim(
         id="M-1", source="A", statement="-", quantity="-", unit="-",
-        claimed={"low": low, "high": high}, scope={"models": ["any"]}, test=test, not_tested=None,
+        claimed=Claimed(low=low, high=high), scope=Scope(models=["any"]), test=test,
+        not_tested=None,
     )  # fmt: skip
     conditions = {arm: {"tier": "at-scope"} for arm in tables}
-    found, _ = judge(claim, tables, conditions, family_size=1, alpha=ALPHA, seed=0, draws=draws)
-    said = found["verdict"], found["reason"]
-    return said, np.array(found["interval"]), found["posterior"]["p_region"]
+    settings = Settings(family_size=1, alpha=ALPHA, seed=0, draws=draws)
+    judgement = judge(claim, tables, conditions, settings)[0].model_dump()
+    verdict = judgement["verdict"], judgement["reason"]
+    return verdict, np.array(judgement["interval"]), judgement["posterior"]["p_region"]
 
 
 def _agree(old: tuple, new: tuple, moved: Ends) -> bool:
@@ -104,7 +109,7 @@ def swap_arms(test: Test, tables: Tables, rng: np.random.Generator) -> Changed |
         "region": [None if end is None else turned(end) for end in (high, low)],
         "direction": {"greater": "less", "less": "greater", None: None}[test.direction],
     }
-    if test.design == "pair_ranking":
+    if isinstance(test, designs.PairRanking):
         swapped["models"] = test.models[::-1]
     elif test.scale == "share":
         other = {"preference.first": "preference.second", "preference.second": "preference.first"}
@@ -112,10 +117,13 @@ def swap_arms(test: Test, tables: Tables, rng: np.random.Generator) -> Changed |
             tables, lambda t: t.assign(value=1 - t["value"], metric=t["metric"].replace(other))
         )
     else:
-        names = list(type(test.readings[0]).model_fields)[1:]
         swapped["readings"] = [
-            reading.model_copy(update=dict(zip(names, reversed(reading.sides), strict=True)))
-            for reading in test.readings
+            reading.model_copy(
+                update=dict(
+                    zip(list(type(reading).model_fields)[1:], reversed(reading.sides), strict=True)
+                )
+            )
+            for reading in test.all_readings
         ]
     return test.model_copy(update=swapped), tables, turned
 
@@ -125,12 +133,12 @@ def other_unit(test: Test, tables: Tables, rng: np.random.Generator) -> Changed 
     if test.scale == "ratio":
         return test, _each(tables, lambda t: t.assign(value=1000 * t["value"])), lambda x: x
     region = [end and 2 * end for end in test.region]
-    if test.scale == "dose":
+    if isinstance(test, designs.DoseOptimum):
         doses = {arm: 2 * dose for arm, dose in test.doses.items()}
         return test.model_copy(update={"region": region, "doses": doses}), tables, lambda x: 2 * x
     if test.scale == "level" or getattr(test, "outcome", None) == "score":
         doubled = _each(tables, lambda t: t.assign(value=2 * t["value"]))
-        prior = {name: 2 * scale for name, scale in test.prior.items()}
+        prior = {name: 2 * scale for name, scale in (test.prior or {}).items()}
         wider = test.model_copy(update={"region": region, "sesoi": 2 * test.sesoi, "prior": prior})
         return wider, doubled, lambda x: 2 * x
     return None
@@ -206,10 +214,6 @@ def _table(arm: str, metric: str, blocks: list[str], values: np.ndarray) -> pd.D
 
 def _names(n: int) -> list[str]:
     return [f"b{i:02d}" for i in range(n)]
-
-
-def _side(arm: str) -> dict[str, str]:
-    return {"arm": arm, "metric": "m"}
 
 
 def _pair(over: np.ndarray, under: np.ndarray, blocks: list[str]) -> Tables:
@@ -290,9 +294,10 @@ def _curve(truth: float, rng: np.random.Generator) -> Tables:
 
 def subjects() -> tuple[Subject, ...]:
     """One registered test of every kind that a relation says something about."""
-    ratio = {"label": "a over b", "numerator": _side("a"), "denominator": _side("b")}
-    of = {"label": "a", "of": _side("a")}
-    minus = {"label": "a minus b", "treatment": _side("a"), "control": _side("b")}
+    a, b = (Side(arm=arm, metric="m") for arm in ("a", "b"))
+    ratio = Reading(label="a over b", numerator=a, denominator=b)
+    of = Level(label="a", of=a)
+    minus = Contrast(label="a minus b", treatment=a, control=b)
     return (
         Subject("paired ratio", designs.PairedRatio(
             design="paired_log_ratio", experiment="e", readings=[ratio], region=[1.7, 1.9],

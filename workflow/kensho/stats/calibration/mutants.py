@@ -20,11 +20,13 @@ from scipy import stats
 from kensho.claims.model import Verdict
 from kensho.stats import bayesian, decision, intervals
 from kensho.stats.calibration import sbc
+from kensho.stats.hypothesis import Hypothesis
 from kensho.stats.models import MODELS, Data, Model, Prior
-from kensho.stats.scales import RATIO, Interval, Region, Scale
+from kensho.stats.scales import RATIO, Interval
 
 REGISTERED_PRIOR = {"location": 1.0, "spread": 0.2}  # of `location`, as specified
-REGION = [1.10, 1.15]  # of a ratio; with 40 blocks and sd 0.03 a power above 0.97
+REGION = (1.10, 1.15)  # of a ratio; with 40 blocks and sd 0.03 a power above 0.97
+_CLAIMED = Hypothesis(RATIO, REGION, None, 1.02)
 BLOCKS, SD = 40, 0.03
 FAMILY, ALPHA = 12, 0.05
 _MORE = 100  # times the replications, where they are cheap
@@ -68,14 +70,9 @@ Check = Callable[[Engine, int, int, int], Outcome]  # engine, replications, seed
 
 def _ranks(model: str) -> Check:
     def check(engine: Engine, replications: int, seed: int, processes: int) -> Outcome:
-        ranks = sbc.run(
-            MODELS[model],
-            replications=replications,
-            seed=seed,
-            processes=processes,
-            fit=engine.fit,
-        )
-        table = sbc.test(ranks, seed=seed)
+        simulation = sbc.Simulation(replications, seed, processes)
+        ranks = sbc.run(MODELS[model], simulation, fit=engine.fit)
+        table = sbc.uniformity(ranks, seed=seed)
         smallest = table.set_index("quantity")[["ks_p", "z2_p"]].min(axis=1)
         return Outcome(smallest.min(), table["limit"][0], table["passes"].all(), smallest.idxmin())
 
@@ -84,8 +81,8 @@ def _ranks(model: str) -> Check:
 
 def _prior_equality(engine: Engine, *_: int) -> Outcome:
     """Largest relative deviation of a hyperparameter from the specification."""
-    given = engine.location.primary
-    off = max(abs(given[key] / value - 1) for key, value in REGISTERED_PRIOR.items())
+    prior = engine.location.primary
+    off = max(abs(prior[key] / value - 1) for key, value in REGISTERED_PRIOR.items())
     return Outcome(off, 0.0, off == 0)
 
 
@@ -111,24 +108,24 @@ def _verdicts(
     under = np.exp(rng.normal(0, 0.3, (*shape, BLOCKS)))
     over = under * truth * np.exp(rng.normal(0, SD, under.shape))
     fit = engine.interval(over, under, alpha)
-    low, high = (stats.t.cdf((e - fit.estimate) / fit.se, fit.dof) for e in RATIO.ends(REGION))
-    rows = np.stack([np.exp(fit.low), np.exp(fit.high), high - low], axis=-1).reshape(-1, 3)
-    found = [engine.settle(ends, REGION, None, 1.02, None, p, (), None)[0] for *ends, p in rows]
-    return np.array(found).reshape(shape)
+    below, up_to = (stats.t.cdf((e - fit.estimate) / fit.se, fit.dof) for e in RATIO.ends(REGION))
+    rows = np.stack([np.exp(fit.low), np.exp(fit.high), up_to - below], axis=-1).reshape(-1, 3)
+    verdicts = [engine.settle(_CLAIMED, (low, high), p, (), None)[0] for low, high, p in rows]
+    return np.array(verdicts).reshape(shape)
 
 
 def _power(engine: Engine, replications: int, seed: int, _: int) -> Outcome:
     """Share VERIFIED with the truth in the middle of the region."""
-    said = _verdicts(engine, math.sqrt(math.prod(REGION)), (replications * _MORE,), ALPHA, seed)
-    power = float((said == Verdict.VERIFIED).mean())
+    verdicts = _verdicts(engine, math.sqrt(math.prod(REGION)), (replications * _MORE,), ALPHA, seed)
+    power = float((verdicts == Verdict.VERIFIED).mean())
     return Outcome(power, 0.9, power >= 0.9)
 
 
 def _family_error(engine: Engine, replications: int, seed: int, _: int) -> Outcome:
     """Share of families of 12 claims, all true on the edge, in which any is settled."""
     alpha, shape = engine.corrected(ALPHA, FAMILY), (replications * _MORE, FAMILY)
-    said = _verdicts(engine, REGION[0], shape, alpha, seed)
-    error = float(np.isin(said, [Verdict.VERIFIED, Verdict.FAILED]).any(axis=1).mean())
+    verdicts = _verdicts(engine, REGION[0], shape, alpha, seed)
+    error = float(np.isin(verdicts, [Verdict.VERIFIED, Verdict.FAILED]).any(axis=1).mean())
     limit = ALPHA + 3.3 * math.sqrt(ALPHA * (1 - ALPHA) / shape[0])
     return Outcome(error, limit, error <= limit)
 
@@ -143,7 +140,7 @@ def _nan_gate(engine: Engine, *_: int) -> Outcome:
 def _mass(engine: Engine, *_: int) -> Outcome:
     """Mass of the deciding interval of a skewed posterior, given by its exact quantiles."""
     draws = stats.gamma.ppf((np.arange(4000) + 0.5) / 4000, 2)
-    low, high = np.log(engine.summarise(draws, RATIO, [1, None], None, 1.02)["eti"])
+    low, high = np.log(engine.summarise(draws, Hypothesis(RATIO, (1, None), None, 1.02))["eti"])
     mass = float(((draws >= low) & (draws <= high)).mean())
     return Outcome(mass, 0.949, abs(mass - 0.95) <= 0.001)
 
@@ -188,13 +185,20 @@ def _ratio_of_means(over: np.ndarray, under: np.ndarray, alpha: float) -> interv
     return _around(np.log(a / b)[..., 0], residual.se, residual.dof, alpha)
 
 
-def _around(estimate: np.ndarray, se: np.ndarray, dof: int, alpha: float) -> intervals.Fit:
+def _around(
+    estimate: np.ndarray, se: np.ndarray, dof: np.ndarray | float, alpha: float
+) -> intervals.Fit:
     half = stats.t.ppf(1 - alpha / 2, dof) * se
     return intervals.Fit(estimate, estimate - half, estimate + half, se, dof)
 
 
-def _swapped(interval: Interval, region: Region, *rest: object) -> tuple[Verdict, str]:
-    return decision.settle(region, interval, *rest)
+def _swapped(
+    hypothesis: Hypothesis, interval: Interval, p_region: float, *_: object
+) -> tuple[Verdict, str]:
+    low, high = hypothesis.region
+    if low is None or high is None:
+        raise ValueError("a region with an open end is no interval")
+    return decision.settle(replace(hypothesis, region=interval), (low, high), p_region, (), None)
 
 
 def _negated_gates(state: dict) -> bool:
@@ -207,9 +211,9 @@ def _negated_gates(state: dict) -> bool:
     )
 
 
-def _shorter_hdi(values: np.ndarray, scale: Scale, *rest: object) -> dict:
-    hdi = scale.back(az.hdi(values, hdi_prob=0.94)).tolist()
-    return bayesian.summarise(values, scale, *rest) | {"eti": hdi}
+def _shorter_hdi(values: np.ndarray, hypothesis: Hypothesis) -> dict:
+    hdi = hypothesis.scale.back(az.hdi(values, hdi_prob=0.94)).tolist()
+    return bayesian.summarise(values, hypothesis) | {"eti": hdi}
 
 
 CHECKS: dict[str, Check] = {
@@ -278,6 +282,7 @@ def run(
     trials += [(name, *trial) for name, trial in _mutants().items() if trial[1] in checks]
     rows = []
     for mutant, engine, check in trials:
-        found = CHECKS[check](engine, replications, seed, processes)._asdict()
-        rows.append({"mutant": mutant, "check": check, "killed": not found.pop("passes"), **found})
+        outcome = CHECKS[check](engine, replications, seed, processes)._asdict()
+        killed = not outcome.pop("passes")
+        rows.append({"mutant": mutant, "check": check, "killed": killed, **outcome})
     return pd.DataFrame(rows)

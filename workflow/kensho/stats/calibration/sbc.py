@@ -16,8 +16,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 
-from kensho.stats import bayesian
 from kensho.stats.models import Data, Draws, Model
+from kensho.stats.sampling import Sampling, flat, sample
 from kensho.stats.scales import Interval
 
 THINNED = 99  # draws among which a true value is ranked: 100 ranks
@@ -100,21 +100,24 @@ Fit = Callable[[Model, Data, int, int, int], tuple[Draws, int]]
 
 def fit(model: Model, data: Data, seed: int, draws: int, tune: int) -> tuple[Draws, int]:
     """Posterior draws of the shipped sampler, one chain, and its number of divergences."""
-    trace = bayesian.sample(model, data, seed=seed, draws=draws, tune=tune, chains=1, cores=1)
+    trace = sample(model, data, Sampling(draws, tune=tune, chains=1, cores=1), seed=seed)
     exact = "sample_stats" not in trace.groups()
-    return bayesian.flat(trace), 0 if exact else int(trace.sample_stats["diverging"].sum())
+    return flat(trace), 0 if exact else int(trace["sample_stats"]["diverging"].sum())
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """How many data sets are simulated, and how each is sampled: one chain."""
+
+    replications: int
+    seed: int
+    processes: int = 2
+    draws: int = 990
+    tune: int = 400
 
 
 def run(
-    model: Model,
-    *,
-    replications: int,
-    seed: int,
-    draws: int = 990,
-    tune: int = 400,
-    processes: int = 2,
-    fit: Fit = fit,
-    design: Design | None = None,
+    model: Model, simulation: Simulation, *, fit: Fit = fit, design: Design | None = None
 ) -> pd.DataFrame:
     """Ranks of true values among posterior draws; the same for any number of processes.
 
@@ -123,14 +126,15 @@ def run(
     Returns: a row for each replication and quantity: model, replication, quantity, rank (0 to 99),
         p_region (posterior probability of the design's region), in_region (the truth), divergences.
     """
+    replications, draws, tune = simulation.replications, simulation.draws, simulation.tune
     if draws % THINNED:
         raise ValueError(f"draws: {draws} is not a multiple of {THINNED}")
-    seeds = np.random.SeedSequence(seed).spawn(replications)
-    found = Parallel(n_jobs=processes)(
+    seeds = np.random.SeedSequence(simulation.seed).spawn(replications)
+    tables = Parallel(n_jobs=simulation.processes)(
         delayed(_replicate)(model, child, draws, tune, fit, design or DESIGNS[model.name])
         for child in seeds
     )
-    return pd.concat(found, keys=range(replications), names=["replication"]).reset_index(level=0)
+    return pd.concat(tables, keys=range(replications), names=["replication"]).reset_index(level=0)
 
 
 def _replicate(
@@ -140,11 +144,11 @@ def _replicate(
     truth = model.prior_draws(design.data, model.primary, rng, 1)
     data = model.simulate(truth, design.data, rng)
     drawn, divergences = fit(model, data, int(rng.integers(2**31)), draws, tune)
-    true, found = (quantities(model, d, data, design.region) for d in (truth, drawn))
+    true, sampled = (quantities(model, d, data, design.region) for d in (truth, drawn))
     step = draws // THINNED
-    ranks = [rank(true[name][0], values[step - 1 :: step], rng) for name, values in found.items()]
-    return pd.DataFrame({"model": model.name, "quantity": list(found), "rank": ranks}).assign(
-        p_region=found["in region"].mean(),
+    ranks = [rank(true[name][0], values[step - 1 :: step], rng) for name, values in sampled.items()]
+    return pd.DataFrame({"model": model.name, "quantity": list(sampled), "rank": ranks}).assign(
+        p_region=sampled["in region"].mean(),
         in_region=bool(true["in region"][0]),
         divergences=divergences,
     )
@@ -169,7 +173,7 @@ def rank(truth: float, draws: np.ndarray, rng: np.random.Generator) -> int:
     return int((draws < truth).sum() + rng.integers(0, (draws == truth).sum() + 1))
 
 
-def test(ranks: pd.DataFrame, *, alpha: float = 0.01, seed: int = 0) -> pd.DataFrame:
+def uniformity(ranks: pd.DataFrame, *, alpha: float = 0.01, seed: int = 0) -> pd.DataFrame:
     """Tests of uniform ranks (columns model, quantity, rank), one row for each quantity.
 
     KS sees a shift, the sum of squared normal scores (z2) a posterior that is too wide or too
@@ -195,9 +199,6 @@ def test(ranks: pd.DataFrame, *, alpha: float = 0.01, seed: int = 0) -> pd.DataF
     table = pd.DataFrame(rows)
     limit = alpha / (2 * len(table))
     return table.assign(limit=limit, passes=table[["ks_p", "z2_p"]].min(axis=1) > limit)
-
-
-test.__test__ = False  # not a pytest function
 
 
 def reliability(ranks: pd.DataFrame, *, bins: int = 10) -> pd.DataFrame:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kensho.claims import designs
+from collections.abc import Callable
+
+from kensho.claims import base, designs
 from kensho.stats.evidence.base import Evidence, Undefined
 from kensho.stats.evidence.dose import dose_optimum
 from kensho.stats.evidence.formula import formula_contrast
@@ -16,7 +18,7 @@ from kensho.stats.units import Tables
 
 __all__ = ["Evidence", "Undefined", "gather"]
 
-_BY_DESIGN = {
+_BY_DESIGN: dict[str, Callable[..., Evidence]] = {
     "paired_log_ratio": ratio,
     "peak_memory": ratio,
     "ratio_of_means": ratio_of_means,
@@ -33,7 +35,12 @@ _BY_DESIGN = {
 }
 
 
-def gather(test: designs.Test, reading, tables: Tables, seed: int) -> Evidence:
+def gather(
+    test: designs.Test,
+    reading: base.Reading | base.Contrast | base.Level | None,
+    tables: Tables,
+    seed: int,
+) -> Evidence:
     """Evidence on a reading of a registered test; `reading` is None where a design has only one.
 
     Raises Undefined where the observations give no such quantity, and ValueError naming file, line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, SupportsFloat
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ class Evidence:
         interval: (alpha) -> Fit on the working scale; None where the units do not vary and so say
             nothing; `constant` says then what does not vary.
         n, sd: number of units and their standard deviation on the working scale, for power.
-        found: tests and effect sizes of the frequentist side.
+        frequentist: p_value, tests and effect sizes, as far as the design has them.
         model, data, prior, estimand: of the Bayesian side; the last two None for the model's own.
             The model by its name, or itself where it was built for these rows.
         recover: (draws of the parameters, family's alpha) -> `kensho.stats.recovery.recover`: a
@@ -55,7 +55,7 @@ class Evidence:
     model: str | Model
     data: Mapping[str, np.ndarray]
     constant: str = "the units do not vary"
-    found: dict = field(default_factory=dict)
+    frequentist: dict = field(default_factory=dict)
     prior: Mapping[str, float] | None = None
     estimand: Callable | None = None
     in_order: bool = False
@@ -67,22 +67,32 @@ class Evidence:
     recover: Callable[[Mapping[str, np.ndarray], float], dict] | None = None
 
 
-def of_one_share(share: float, units: int) -> dict:
+class Modelled(NamedTuple):
+    """The Bayesian side of an evidence: `Evidence(**modelled._asdict(), ...)`."""
+
+    model: str
+    data: Mapping[str, np.ndarray] = {}
+    prior: Mapping[str, float] | None = None
+
+
+def of_one_share(share: float, units: int) -> Modelled:
     """Model and data of units that all have one and the same share: each counts as a judgement."""
     wins, losses = (max(0.0, sign * (2 * share - 1)) for sign in (1, -1))
     counts = units * np.array([wins, 1 - wins - losses, losses])
-    return {"model": "dirichlet_wins", "data": {"counts": counts.round().astype(int)}}
+    return Modelled("dirichlet_wins", {"counts": counts.round().astype(int)})
 
 
-def specification(label: str, estimate: float, low: float, high: float) -> dict:
+def specification(
+    label: str, estimate: SupportsFloat, low: SupportsFloat, high: SupportsFloat
+) -> dict:
     """An alternative analysis, on the claim's scale."""
     return {"label": label, "estimate": float(estimate), "low": float(low), "high": float(high)}
 
 
-def named(name: str, found: dict) -> dict:
+def named(name: str, test: dict) -> dict:
     """A test for the report: name, statistic, dof, p_value (of an ANOVA the corrected one)."""
     keys = {"statistic": ("statistic", "t", "F"), "dof": ("dof", "dof_effect"),
             "p_value": ("p_gg", "p_value")}  # fmt: skip
     return {"name": name} | {
-        key: next((found[k] for k in names if k in found), None) for key, names in keys.items()
+        key: next((test[k] for k in names if k in test), None) for key, names in keys.items()
     }

@@ -20,7 +20,7 @@ def dose_optimum(test: designs.DoseOptimum, reading: None, tables: Tables, seed:
     An optimum counts only if the curve is concave and its top beats both ends of the range by
     more than the smallest effect of interest.
     """
-    arms = sorted(test.doses, key=test.doses.get)
+    arms = sorted(test.doses, key=lambda arm: test.doses[arm])
     table = grid([s for a in arms for s in test.sides if s.arm == a], tables, test.experiment)
     x = np.log2([test.doses[arm] for arm in arms])
     y = table.to_numpy()  # seeds x doses
@@ -33,14 +33,14 @@ def dose_optimum(test: designs.DoseOptimum, reading: None, tables: Tables, seed:
         units=table.idxmax(axis=1).map(test.doses).rename("dose"),
         interval=(lambda alpha: _peak_in_range(x, y, alpha)) if enough else None,
         n=seeds,
-        sd=float(fit.se * np.sqrt(seeds)) if enough and np.isfinite(fit.low) else float("nan"),
+        sd=float(fit.se * np.sqrt(seeds)) if fit and np.isfinite(fit.low) else float("nan"),
         model="dose",
         data={
             "x": np.tile(x, seeds),
             "seed": np.repeat(np.arange(seeds), doses),
             "y": y.ravel(),
         },
-        found=_anova(table) if enough and seeds > 2 else {},
+        frequentist=_anova(table) if enough and seeds > 2 else {},
         prior=test.prior,
         estimand=lambda draws, data: peak_with_gain(draws, data, test.sesoi / y.std()),
         aim=0.85,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,9 @@ from kensho.stats import frequentist, intervals, marginal
 from kensho.stats.evidence.base import Evidence, Undefined, named, specification
 from kensho.stats.scales import BY_NAME, RATIO, Scale
 from kensho.stats.units import Tables, _same_unit, split, values
+
+if TYPE_CHECKING:
+    from kensho.stats.models import Model
 
 MAX_ROWS = 5_000  # the sampler sees every row at every step
 MAX_EFFECTS = 2_500  # of groups, each with a value in every draw
@@ -52,7 +57,7 @@ def formula_contrast(test: FormulaContrast, reading: None, tables: Tables, seed:
     varies = enough and frequentist.varies(contributed, 2)
     levels = np.unique(score)
     y = {"gaussian": score, "ordinal": np.searchsorted(levels, score)}.get(kind, score.astype(int))
-    model = models.model(test.parsed, kind, frame, test.scale, codes) if varies else kind
+    model = models.model(test.parsed, kind, frame, test.scale, codes) if varies else None
     data = {"y": y}
 
     def to_score(y: np.ndarray) -> np.ndarray:
@@ -63,11 +68,11 @@ def formula_contrast(test: FormulaContrast, reading: None, tables: Tables, seed:
             return levels[y]
         return y / frame["trials"].to_numpy() if kind == "beta_binomial" else y
 
-    def recover(draws, alpha: float) -> dict:
-        from kensho.stats.recovery import recover
+    def recover(model: Model, draws: dict[str, np.ndarray], alpha: float) -> dict:
+        from kensho.stats.recovery import Fitted, recover
 
         return recover(
-            model, model.prepare(data), test.prior or model.primary, draws,
+            Fitted(model, model.prepare(data), test.prior or model.primary, draws),
             planted=[name for name in model.parameters if ARM in name.split(":")],
             interval=lambda y, alpha: marginal.fit(
                 marginal.contributions(to_score(y), rows, scale), rows.dof, alpha
@@ -82,10 +87,10 @@ def formula_contrast(test: FormulaContrast, reading: None, tables: Tables, seed:
         units=pd.Series(scale.back(contributed), pd.Index(names, name=test.unit)),
         interval=(lambda alpha: marginal.fit(contributed, rows.dof, alpha)) if varies else None,
         n=rows.replication,
-        sd=float(fit.se * np.sqrt(rows.replication)) if varies else float("nan"),
-        model=model,
+        sd=float(fit.se * np.sqrt(rows.replication)) if fit else float("nan"),
+        model=model or kind,
         data=data,
-        found=_t_test(fit) if varies else {},
+        frequentist=_t_test(fit) if fit else {},
         prior=test.prior,
         specifications=lambda alpha: _alternatives(test, frame, shown, rows, alpha),
         shown={
@@ -102,7 +107,7 @@ def formula_contrast(test: FormulaContrast, reading: None, tables: Tables, seed:
                 if "|" in name
             }
         },
-        recover=recover,
+        recover=None if model is None else partial(recover, model),
     )
 
 

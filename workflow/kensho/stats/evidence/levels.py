@@ -31,7 +31,7 @@ def mean_score(test: designs.MeanScore, reading: base.Level, tables: Tables, see
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
         model="normal",
         data={"y": y},
-        found=found,
+        frequentist=found,
         prior=test.prior,
         specifications=lambda alpha: multiverse.specifications(
             scores, None, LEVEL, alpha, clusters=clusters, seed=seed
@@ -81,9 +81,10 @@ def tally(right: np.ndarray, answers: np.ndarray) -> dict[str, np.ndarray]:
 def _repeats_alternatives(answers: pd.Series, y: np.ndarray, seed: int, alpha: float) -> list[dict]:
     """t and bootstrap over units, the first answers alone, and every answer as an item."""
     first, every = answers.map(lambda cell: cell[0]).to_numpy(), np.concatenate(answers.to_list())
+    low, high = frequentist.bootstrap_interval(y, alpha, seed)
     fits = {
         "t over units": intervals.mean(y, alpha)[:3],
-        "percentile bootstrap": (y.mean(), *frequentist.bootstrap_interval(y, alpha, seed)),
+        "percentile bootstrap": (y.mean(), low, high),
         "first answers, Wilson": intervals.proportion(first.sum(), first.size, alpha)[:3],
         "every answer an item, Wilson": intervals.proportion(every.sum(), every.size, alpha)[:3],
     }

@@ -8,7 +8,7 @@ from scipy import stats
 
 from kensho.claims import designs
 from kensho.stats import intervals
-from kensho.stats.evidence.base import Evidence, Undefined, of_one_share, specification
+from kensho.stats.evidence.base import Evidence, Modelled, Undefined, of_one_share, specification
 from kensho.stats.evidence.strengths import Judgements, apart
 from kensho.stats.scales import SHARE
 from kensho.stats.units import Tables, preferences, values
@@ -37,9 +37,9 @@ def one_order(test: designs.WinRate, tables: Tables) -> Evidence:
     )
     units = cells.map(np.mean)
     fit = _both(y, 0.05)
-    model = {"model": "strengths", "data": apart(judged, 2, known=True), "prior": test.prior}
+    modelled = Modelled("strengths", apart(judged, 2, known=True), test.prior)
     if units.nunique() == 1:  # nothing tells prompts apart
-        model = of_one_share(units.iloc[0], units.size)
+        modelled = of_one_share(units.iloc[0], units.size)
     t = (fit.estimate - SHARE.null) / fit.se
     p = float(2 * stats.t.sf(abs(t), fit.dof))
     return Evidence(
@@ -48,8 +48,8 @@ def one_order(test: designs.WinRate, tables: Tables) -> Evidence:
         interval=lambda alpha: _both(y, alpha),
         n=units.size,
         sd=float(fit.se * np.sqrt(units.size)),
-        **model,
-        found={
+        **modelled._asdict(),
+        frequentist={
             "p_value": p,
             "tests": [{"name": "t, both orders alike", "statistic": float(t),
                        "dof": float(fit.dof), "p_value": p}],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from kensho.claims import base, designs
 from kensho.stats import frequentist, intervals, multiverse
-from kensho.stats.evidence.base import AIM_IN_ORDER, MANY, Evidence, Undefined, named
+from kensho.stats.evidence.base import AIM_IN_ORDER, MANY, Evidence, Modelled, Undefined, named
 from kensho.stats.scales import BY_NAME, RATIO, Scale
 from kensho.stats.units import Tables, binary, by_unit, means, paired, split
 
@@ -18,7 +18,7 @@ from kensho.stats.units import Tables, binary, by_unit, means, paired, split
 def ratio(test: designs.PairedRatio, reading: base.Reading, tables: Tables, seed: int) -> Evidence:
     """Geometric mean of ratios of paired blocks."""
     rows = paired(reading, tables, test.experiment, positive=True)
-    return _of_pairs(test, rows, seed, "location", test.prior)
+    return _of_pairs(test, rows, Modelled("location", prior=test.prior), seed)
 
 
 def ratio_of_means(
@@ -47,7 +47,7 @@ def ratio_of_means(
         sd=float(z.std(ddof=1)) if z.size > 1 else float("nan"),
         model="normal",
         data={"y": z},
-        found=found | {"tests": [named("t, linearised ratio", found)]},
+        frequentist=found | {"tests": [named("t, linearised ratio", found)]},
         prior=test.prior,
         specifications=lambda alpha: multiverse.of_ratio(x.to_numpy(), y.to_numpy(), alpha),
     )
@@ -81,7 +81,7 @@ def difference(
     """
     rows = paired(reading, tables, test.experiment, positive=False)
     if test.outcome == "score":
-        return _of_pairs(test, rows, seed, "normal", test.prior)
+        return _of_pairs(test, rows, Modelled("normal", prior=test.prior), seed)
     treatment, control = (binary(rows[side], reading, test.experiment) for side in rows)
     wins = ((treatment == 1) & (control == 0)).to_numpy(dtype=int)
     losses = ((treatment == 0) & (control == 1)).to_numpy(dtype=int)
@@ -89,16 +89,15 @@ def difference(
         parts = split(rows.index, test.levels, test.experiment)
         counts = parts.assign(wins=wins, losses=losses, items=1)
         counts = counts.groupby(test.levels[0], sort=False)[["wins", "losses", "items"]].sum()
-        data = {name: counts[name].to_numpy() for name in counts}
+        modelled = Modelled("pairs", {k: counts[k].to_numpy() for k in counts}, test.prior)
         gained = ((counts["wins"] - counts["losses"]) / counts["items"]).to_numpy()
         if np.ptp(gained) == 0:  # no cluster differs from another: they count as items
             won, lost = (round(max(0.0, sign * gained[0]) * len(counts)) for sign in (1, -1))
-            data = {"counts": np.array([len(counts) - won - lost, won, lost, 0])}
-            model = "dirichlet_pairs"
-            return _of_pairs(test, rows, seed, model, None, data, intervals.constant_pairs)
-        if len(counts) > MANY:  # the mean of their means is normal, whatever the clusters are like
-            return _of_pairs(test, rows, seed, "normal", None, None, intervals.constant_pairs)
-        return _of_pairs(test, rows, seed, "pairs", test.prior, data, intervals.constant_pairs)
+            cells = np.array([len(counts) - won - lost, won, lost, 0])
+            modelled = Modelled("dirichlet_pairs", {"counts": cells})
+        elif len(counts) > MANY:  # the mean of their means is normal, whatever clusters are like
+            modelled = Modelled("normal")
+        return _of_pairs(test, rows, modelled, seed, intervals.constant_pairs)
     items = len(rows)
     a, b = int(wins.sum()), int(losses.sum())
     both = int(((treatment == 1) & (control == 1)).sum())
@@ -111,7 +110,7 @@ def difference(
         sd=float(np.sqrt((a + b) / items - ((a - b) / items) ** 2)),
         model="dirichlet_pairs",
         data={"counts": np.array([both, a, b, items - both - a - b])},
-        found={"p_value": found["p_value"], "tests": [named("McNemar, exact", found)]},
+        frequentist={"p_value": found["p_value"], "tests": [named("McNemar, exact", found)]},
         prior=test.prior,
         specifications=lambda alpha: _alternatives(rows, test, seed, alpha),
     )
@@ -120,16 +119,14 @@ def difference(
 def _of_pairs(
     test: designs.Test,
     rows: pd.DataFrame,
+    modelled: Modelled,
     seed: int,
-    model: str,
-    prior: Mapping[str, float] | None,
-    data: Mapping[str, np.ndarray] | None = None,
     of_constant: Callable[[float, int, float], intervals.Fit] | None = None,
 ) -> Evidence:
     """Units of paired blocks on a scale with a null: their mean with a t interval.
 
-    `of_constant(value, units, alpha)` is the interval where they do not vary, None if there is
-    none.
+    `modelled` without data is of the units' values. `of_constant(value, units, alpha)` is the
+    interval where they do not vary, None if there is none.
     """
     scale = BY_NAME[test.scale]
     parts = split(rows.index, test.levels, test.experiment)
@@ -152,12 +149,12 @@ def _of_pairs(
         f"{' and '.join(test.arms)} in all of them",
         n=y.size,
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
-        model=model,
-        data={"y": y} if data is None else data,
+        model=modelled.model,
+        data=modelled.data or {"y": y},
         in_order=test.in_order,
         aim=AIM_IN_ORDER if test.in_order else 0.85 if test.scale == "ratio" else 0.8,
-        found=_paired_tests(y, test, seed) if varies else {},
-        prior=prior,
+        frequentist=_paired_tests(y, test, seed) if varies else {},
+        prior=modelled.prior,
         specifications=lambda alpha: _alternatives(rows, test, seed, alpha),
         shown={"variance": _variance(rows, scale, y)},
     )
@@ -190,10 +187,10 @@ def _variance(rows: pd.DataFrame, scale: Scale, y: np.ndarray) -> dict | None:
 
 
 def _alternatives(rows: pd.DataFrame, test: designs.Test, seed: int, alpha: float) -> list[dict]:
-    cells = (rows[side].tolist() for side in ("over", "under"))
+    over, under = (rows[side].tolist() for side in ("over", "under"))
     clusters = None
     if len(test.levels) > 1:
         clusters = split(rows.index, test.levels, test.experiment)[test.levels[0]].to_numpy()
     return multiverse.specifications(
-        *cells, BY_NAME[test.scale], alpha, clusters=clusters, seed=seed
+        over, under, BY_NAME[test.scale], alpha, clusters=clusters, seed=seed
     )

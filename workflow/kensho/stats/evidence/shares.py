@@ -8,7 +8,7 @@ from scipy import stats
 
 from kensho.claims import base, designs
 from kensho.stats import frequentist, intervals
-from kensho.stats.evidence.base import MANY, Evidence, of_one_share, specification
+from kensho.stats.evidence.base import MANY, Evidence, Modelled, of_one_share, specification
 from kensho.stats.evidence.levels import repeats
 from kensho.stats.evidence.orders import one_order
 from kensho.stats.scales import SHARE
@@ -29,13 +29,15 @@ def proportion(
         table = parts.assign(correct=right.to_numpy().astype(int), items=1)
         table = table.groupby(test.levels[0], sort=False)[["correct", "items"]].sum()
         y = cluster.to_numpy()
+        data = {name: table[name].to_numpy() for name in table}
+        modelled = Modelled("proportion", data, test.prior)
         return Evidence(
             scale=SHARE,
             units=cluster,
             interval=(lambda alpha: intervals.share(y, alpha)) if y.size > 1 else None,
             n=y.size,
             sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
-            **_of_clusters("proportion", {k: table[k].to_numpy() for k in table}, test.prior, y),
+            **_of_clusters(modelled, y)._asdict(),
             specifications=lambda alpha: _proportion_alternatives(right, parts, alpha),
         )
     correct, items = int(right.sum()), len(right)
@@ -57,7 +59,7 @@ def _own_effects(y: np.ndarray) -> bool:
     return y.size <= MANY and np.ptp(y) > 0
 
 
-def _of_clusters(model: str, data: dict, prior: dict | None, y: np.ndarray) -> dict:
+def _of_clusters(modelled: Modelled, y: np.ndarray) -> Modelled:
     """The model with the effects of clusters; of MANY clusters that of the mean of their means.
 
     Clusters of one and the same share tell nothing of their own effects: they count as items.
@@ -65,8 +67,8 @@ def _of_clusters(model: str, data: dict, prior: dict | None, y: np.ndarray) -> d
     if y.size and np.ptp(y) == 0:
         return of_one_share(y[0], y.size)
     if not _own_effects(y):
-        return {"model": "normal", "data": {"y": y}}
-    return {"model": model, "data": data, "prior": prior}
+        return Modelled("normal", {"y": y})
+    return modelled
 
 
 def _proportion_alternatives(
@@ -110,8 +112,8 @@ def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) ->
         interval=(lambda alpha: intervals.share(y, alpha)) if y.size > 1 else None,
         n=y.size,
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
-        **_of_clusters("bradley_terry", data, test.prior, y),
-        found=found,
+        **_of_clusters(Modelled("bradley_terry", data, test.prior), y)._asdict(),
+        frequentist=found,
         rival=("no order effect", {"order_effect": 1e-6}) if _own_effects(y) else None,
         specifications=lambda alpha: _win_alternatives(y, by_order, alpha),
         shown={"order_effect": float(by_order["first"].mean() - by_order["second"].mean())},

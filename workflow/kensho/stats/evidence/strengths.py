@@ -49,7 +49,9 @@ class Judgements(NamedTuple):
 
     def chosen(self, rows: np.ndarray) -> Judgements:
         """Some of the judgements."""
-        return Judgements(*(column[rows] for column in self[:5]), self.prompts)
+        return self._replace(
+            **{name: getattr(self, name)[rows] for name in self._fields if name != "prompts"}
+        )
 
     def cell(self, models: int) -> np.ndarray:
         return (self.first * models + self.second) * 3 + self.outcome
@@ -82,7 +84,7 @@ def pair_ranking(test: designs.PairRanking, reading: None, tables: Tables, seed:
         sd=float(found.se * np.sqrt(n)),
         model="strengths",
         data=apart(judged, models, known) | {"fitted": davidson.points(fit)},
-        found=_wald(fit),
+        frequentist=_wald(fit),
         prior=test.prior,
         estimand=lambda draws, data: davidson.weakest_win(draws, data, better, worse),
         aim=0.9 ** (1 / k),
@@ -118,7 +120,8 @@ def _judgements(test: designs.PairRanking, table: pd.DataFrame, where: str) -> J
         for value in cell
     ]
     *columns, weight = np.array(rows, dtype=float).reshape(-1, 5).T
-    return Judgements(*(column.astype(int) for column in columns), weight, list(names))
+    one, other, outcome, prompt = (column.astype(int) for column in columns)
+    return Judgements(one, other, outcome, prompt, weight, list(names))
 
 
 def _prompts(judged: Judgements, models: int) -> np.ndarray:
@@ -212,8 +215,9 @@ def _alternatives(
         specification(label, *davidson.smallest(*davidson.gaps(fit, test.gaps), dof, alpha)[:3])
         for label, fit in fits.items()
     ]
-    direct = [_direct(judged, pair, known, alpha) for pair in test.gaps]
-    if None not in direct:
+    of_pairs = [_direct(judged, pair, known, alpha) for pair in test.gaps]
+    direct = [fit for fit in of_pairs if fit is not None]
+    if len(direct) == len(of_pairs):
         logits = np.array([special.logit(fit.estimate) for fit in direct])
         errors = np.array([fit.se / (fit.estimate * (1 - fit.estimate)) for fit in direct])
         found.append(

@@ -24,7 +24,7 @@ def tasks(test: designs.Tasks, reading: base.Contrast, tables: Tables, seed: int
     cells, effects = _of_claim(test, list(reading.sides), tables)
     difference = effects.iloc[:, 0] - effects.iloc[:, 1]
     if test.on == "average":
-        y = difference.to_numpy()
+        y, (over, under) = difference.to_numpy(), effects.to_numpy().T[..., None]
         varies = frequentist.varies(y, 2)
         return Evidence(
             scale=DIFFERENCE,
@@ -35,17 +35,15 @@ def tasks(test: designs.Tasks, reading: base.Contrast, tables: Tables, seed: int
             sd=float(y.std(ddof=1)),
             model="ranking",
             data=moments(cells),
-            found=frequentist.paired(y, 0.05, seed=seed) if varies else {},
+            frequentist=frequentist.paired(y, 0.05, seed=seed) if varies else {},
             prior=test.prior,
             specifications=lambda alpha: (
                 _average_alternatives(cells, y, alpha)
                 if len(test.levels) > 1
-                else multiverse.specifications(
-                    *effects.to_numpy().T[..., None], DIFFERENCE, alpha, seed=seed
-                )
+                else multiverse.specifications(over, under, DIFFERENCE, alpha, seed=seed)
             ),
         )
-    k = len(difference) if test.on == "all" else test.at_least
+    k = test.at_least or len(difference)  # all of them where no number is registered
     if k > len(difference):
         raise ValueError(
             f"{test.experiment}: the claim says at least {k} tasks, found {len(difference)}; mend "
@@ -99,7 +97,7 @@ def rank_order(test: designs.RankOrder, reading: None, tables: Tables, seed: int
         sd=float(gaps[smallest].std(ddof=1)),
         model="ranking",
         data=moments(cells),
-        found=_friedman(effects),
+        frequentist=_friedman(effects),
         prior=test.prior,
         estimand=lambda draws, data: (draws["theta"][:, better] - draws["theta"][:, worse]).min(
             axis=1
@@ -126,8 +124,8 @@ def _alike(test: designs.Tasks | designs.RankOrder, tasks: int, arms: Iterable[s
 
 def _width(test: designs.Tasks) -> float | None:
     """Highest score less the lowest that there can be, where the claim says it."""
-    ends = test.score_range
-    return None if ends is None or None in ends else ends[1] - ends[0]
+    low, high = test.score_range or (None, None)
+    return None if low is None or high is None else high - low
 
 
 def _errors(cells: Sequence[np.ndarray], width: float | None) -> np.ndarray:
@@ -250,8 +248,11 @@ def _gap_alternatives(gaps: np.ndarray, alpha: float) -> list[dict]:
         ("20 % trimmed mean", multiverse.trimmed_mean),
         ("tasks beyond 3 MAD left out", multiverse.without_outliers),
     ):
-        lows, highs = ([rule(gap, a) for gap in gaps] for a in (alpha, alpha / len(gaps)))
-        if None not in (*lows, *highs):
+        lows, highs = (
+            [fit for fit in (rule(gap, a) for gap in gaps) if fit is not None]
+            for a in (alpha, alpha / len(gaps))
+        )
+        if len(lows) == len(highs) == len(gaps):
             estimate, low, _ = np.min(lows, axis=0)
             found.append(specification(label, estimate, low, min(fit[2] for fit in highs)))
     return found

@@ -41,7 +41,9 @@ def unpaired_difference(
     common = {"scale": DIFFERENCE, "units": units, "n": min(x.size, y.size), "prior": test.prior}
     if test.outcome == "binary" and len(test.levels) == 1:
         return _of_counts(x.to_numpy(), y.to_numpy(), common)
-    items = [side.to_numpy() for side in sides] if len(test.levels) > 1 else None
+    items = None
+    if len(test.levels) > 1:
+        items = sides[0].to_numpy(), sides[1].to_numpy()
     if test.outcome == "binary" and test.prior is None:
         common["prior"] = ACCURACIES
     return _of_means(x.to_numpy(), y.to_numpy(), items, seed, common)
@@ -57,7 +59,7 @@ def _of_counts(x: np.ndarray, y: np.ndarray, common: dict) -> Evidence:
         sd=float(fit.se * np.sqrt(items.min())),
         model="two_proportions",
         data={"correct": right, "items": items},
-        found={"p_value": test["p_value"], "tests": [test]},
+        frequentist={"p_value": test["p_value"], "tests": [test]},
         specifications=lambda alpha: [
             specification("Agresti-Caffo", *_agresti_caffo(right, items, alpha)),
             specification("Welch over items", *intervals.welch(x, y, alpha)[:3]),
@@ -73,14 +75,18 @@ def _agresti_caffo(right: np.ndarray, items: np.ndarray, alpha: float) -> Sequen
 
 
 def _of_means(
-    x: np.ndarray, y: np.ndarray, items: list[np.ndarray] | None, seed: int, common: dict
+    x: np.ndarray,
+    y: np.ndarray,
+    items: tuple[np.ndarray, np.ndarray] | None,
+    seed: int,
+    common: dict,
 ) -> Evidence:
     varies = all(frequentist.varies(side, 2) for side in (x, y))
     fit = intervals.welch(x, y, 0.05) if varies else None
-    found = {}
-    if varies:
+    tests = {}
+    if fit:
         welch = frequentist.welch(x, y, 0.05)
-        found = {
+        tests = {
             "p_value": welch["p_value"],
             "cohen_d_av": float(fit.estimate / np.sqrt((x.var(ddof=1) + y.var(ddof=1)) / 2)),
             "tests": [
@@ -91,10 +97,10 @@ def _of_means(
     return Evidence(
         **common,
         interval=(lambda alpha: intervals.welch(x, y, alpha)) if varies else None,
-        sd=float(fit.se * np.sqrt(common["n"])) if varies else float("nan"),
+        sd=float(fit.se * np.sqrt(common["n"])) if fit else float("nan"),
         model="two_samples",
         data=summary(x, y),
-        found=found,
+        frequentist=tests,
         specifications=lambda alpha: _alternatives(x, y, items, seed, alpha),
     )
 
@@ -110,7 +116,11 @@ def summary(x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _alternatives(
-    x: np.ndarray, y: np.ndarray, items: list[np.ndarray] | None, seed: int, alpha: float
+    x: np.ndarray,
+    y: np.ndarray,
+    items: tuple[np.ndarray, np.ndarray] | None,
+    seed: int,
+    alpha: float,
 ) -> list[dict]:
     """One spread for both arms, trimmed means, outliers left out, bootstrap, items as units."""
     dof = x.size + y.size - 2
@@ -130,10 +140,12 @@ def _alternatives(
 
 def _both(rule: Callable, x: np.ndarray, y: np.ndarray, alpha: float) -> Sequence[float] | None:
     """A rule for one sample, applied to both and combined."""
-    fits = [rule(side, alpha) for side in (x, y)]
-    if None in fits:
-        return None
-    return intervals.combined([intervals.Fit(*fit, np.nan, np.nan) for fit in fits], (1, -1))[:3]
+    fits = [
+        intervals.Fit(fit[0], fit[1], fit[2], np.nan, np.nan)
+        for fit in (rule(side, alpha) for side in (x, y))
+        if fit is not None
+    ]
+    return intervals.combined(fits, (1, -1))[:3] if len(fits) == 2 else None
 
 
 def _bootstrap(x: np.ndarray, y: np.ndarray, seed: int, alpha: float) -> Sequence[float]:

@@ -8,7 +8,7 @@ primary prior and the sensitivity priors follow in proportion.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pymc as pm
@@ -72,6 +72,16 @@ class Model:
         """Hyperparameters of the primary prior."""
         return next(iter(self.priors.values()))
 
+    def asked(self, estimand: Callable[[Draws, Data], np.ndarray] | None) -> Model:
+        """The model with another estimand, of which a new unit says nothing; None for its own."""
+        return self if estimand is None else replace(self, estimand=estimand, new_unit=None)
+
+    def pymc(self, data: Data, prior: Prior) -> pm.Model:
+        """The PyMC model of these data. Raises ValueError where the posterior is drawn exactly."""
+        if self.build is None:
+            raise ValueError(f"{self.name}: has no PyMC model, its posterior is drawn exactly")
+        return self.build(self.inputs(data), prior)
+
     def simulate(self, draw: Draws, data: Data, rng: np.random.Generator) -> Data:
         """One data set of the same design, given draws of length one."""
         made = self.replicate(draw, data, rng)
@@ -88,7 +98,7 @@ class Model:
                 found |= {f"{name}[{i}]": values[:, i] for i in range(values.shape[1])}
         return found
 
-    def scaled(self, primary: Prior) -> dict[str, Prior]:
+    def scaled(self, primary: Prior) -> Mapping[str, Prior]:
         """All priors in proportion to another primary one."""
         if set(primary) != set(self.primary):
             raise ValueError(f"{self.name}: the prior must give {', '.join(self.primary)}")
@@ -99,7 +109,7 @@ class Model:
         }
 
 
-def variations(primary: Prior, *factors: Prior) -> dict[str, Prior]:
+def variations(primary: Prior, *factors: Prior) -> Mapping[str, Prior]:
     """The primary prior and one for each set of factors to its scales, named by them."""
     return {"primary": dict(primary)} | {
         ", ".join(f"{key} x {value:g}" for key, value in factor.items()): {
@@ -111,10 +121,11 @@ def variations(primary: Prior, *factors: Prior) -> dict[str, Prior]:
 
 def shared(data: Data, prior: Prior) -> tuple[dict, dict]:
     """Data and hyperparameters as `pm.Data`: a compiled model can then be fed with others."""
-    return tuple(
-        {name: pm.Data(name, np.asarray(value)) for name, value in given.items()}
-        for given in (data, prior)
+    inputs, hyperparameters = (
+        {name: pm.Data(name, np.asarray(value)) for name, value in values.items()}
+        for values in (data, prior)
     )
+    return inputs, hyperparameters
 
 
 def group_logits(

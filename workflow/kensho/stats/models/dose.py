@@ -112,7 +112,7 @@ def _given_spread(
     """Peak, c, top and z, drawn given seed_sd and sigma (D,)."""
     spread, inputs = (seed_sd[:, None], sigma[:, None]), _inputs(data)
     *_, det, _, _, form = _given_peak(_GRID, *spread, inputs, prior)
-    below = special.softmax(-(form + np.log(det)) / 2, axis=1).cumsum(axis=1)
+    below = special.softmax(-(form + np.log(np.asarray(det))) / 2, axis=1).cumsum(axis=1)
     cell = (below < rng.random(spread[0].shape)).sum(axis=1).clip(max=_CELLS - 1)
     peak = _GRID[cell] + rng.uniform(-1, 1, len(cell)) / _CELLS
     m11, m12, _, det, r1, r2, _ = (

@@ -119,6 +119,8 @@ def model(
         for name, (x, group, count) in design.groups.items():
             z = draws.get(f"{name}_offset")
             if z is None:
+                if rng is None:
+                    raise ValueError(f"the draws lack the effects {name}_offset")
                 z = rng.standard_normal((size, count, x.shape[1]))
             z = z.reshape(size, count, -1)
             sd = draws[f"{name}_sigma"].reshape(size, -1)
@@ -130,12 +132,12 @@ def model(
         mean = eta(draws, rng)
         if likelihood == "gaussian":
             return {"y": rng.normal(mean, draws["sigma"][:, None])}
-        if likelihood == "ordinal":
+        if levels is not None:
             u = rng.random(mean.shape)
             below = (expit(draws["threshold"][:, k, None] - mean) for k in range(levels.size - 1))
             return {"y": sum((u > share).astype(int) for share in below)}
         share = expit(mean)
-        if likelihood == "bernoulli":
+        if trials is None:
             return {"y": rng.binomial(1, share)}
         kappa = draws["kappa"][:, None]
         return {"y": rng.binomial(trials, rng.beta(*_beta(share, kappa)))}
@@ -155,7 +157,7 @@ def model(
 
     def average(draws: Draws, data: Data, arm: str) -> np.ndarray:
         """Mean score (D,) of all rows in an arm, over the population of groups."""
-        total = 0.0
+        total = np.zeros(())
         for at, share in patterns[arm]:
             location, variance = _at(*at, draws, intercept)
             if likelihood == "gaussian":

@@ -78,7 +78,8 @@ TWO_SAMPLES = Model(
 
 def _beta(added: np.ndarray, prior: Prior, rng: np.random.Generator, n: int) -> Draws:
     """Draws of p: (n, 2); `added` are the right and wrong answers (2, 2) of both arms."""
-    return {"p": rng.beta(*(added + prior["concentration"]), (n, 2))}
+    right, wrong = added + prior["concentration"]
+    return {"p": rng.beta(right, wrong, (n, 2))}
 
 
 TWO_PROPORTIONS = Model(

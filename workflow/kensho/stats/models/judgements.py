@@ -92,8 +92,11 @@ def _win_rate(draws: Draws, data: Data) -> np.ndarray:
     def score(eta: np.ndarray) -> np.ndarray:
         return 0.5 + np.sinh(eta / 2) / (2 * np.cosh(eta / 2) + tie)
 
-    orders = (draws["strength"] + sign * draws["position"] for sign in (1, -1))
-    return sum(over_groups(score, eta, draws["sd"]) for eta in orders) / 2
+    first, second = (
+        over_groups(score, draws["strength"] + sign * draws["position"], draws["sd"])
+        for sign in (1, -1)
+    )
+    return (first + second) / 2
 
 
 def _spread_over_prompts(data: Data) -> np.ndarray:

@@ -38,13 +38,13 @@ def _draw(data: Data, prior: Prior, rng: np.random.Generator, draws: int) -> Dra
         )
 
     smallest = np.sqrt(squares / n) if squares > 0 else 1e-9 * prior["spread"]
-    ends = np.log([smallest / 1e3, 1e3 * max(smallest, prior["spread"])])
+    low, high = np.log([smallest / 1e3, 1e3 * max(smallest, prior["spread"])])
     for _ in range(3):  # to where the mass is
-        grid = np.linspace(*ends, _CELLS + 1)
-        found = density(grid)
-        kept = np.flatnonzero(found > found.max() - _DEPTH)
-        ends = grid[max(kept[0] - 1, 0)], grid[min(kept[-1] + 1, _CELLS)]
-    edges = np.linspace(*ends, _CELLS + 1)
+        grid = np.linspace(low, high, _CELLS + 1)
+        log_density = density(grid)
+        kept = np.flatnonzero(log_density > log_density.max() - _DEPTH)
+        low, high = grid[max(kept[0] - 1, 0)], grid[min(kept[-1] + 1, _CELLS)]
+    edges = np.linspace(low, high, _CELLS + 1)
     log_mass = density((edges[:-1] + edges[1:]) / 2)
     mass = np.exp(log_mass - log_mass.max())
     cell = rng.choice(_CELLS, draws, p=mass / mass.sum())

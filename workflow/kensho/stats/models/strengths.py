@@ -45,7 +45,13 @@ def _inputs(data: Data) -> Data:
     rest = ("first", "second", "outcome", "answer_first", "answer_second", "shown")
     given = {name: np.asarray(data[name]) for name in rest}
     held = data["alone"][first, second, outcome]
-    return {**cells, "held": held, **given, "models": len(data["alone"]), "z": data["answers"]}
+    return {
+        **cells,
+        "held": held,
+        **given,
+        "models": np.array(len(data["alone"])),
+        "z": data["answers"],
+    }
 
 
 def _build(data: Data, prior: Prior) -> pm.Model:
