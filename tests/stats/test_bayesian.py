@@ -163,7 +163,7 @@ def test_discordant_pairs_and_wins_have_dirichlet_moments():
 
 def test_another_estimand_of_the_same_model():
     pairs = {"counts": np.array([50, 20, 10, 20])}
-    model = MODELS["dirichlet_pairs"].asked(lambda draws, data: draws["p"][:, 0])
+    model = MODELS["dirichlet_pairs"].with_estimand(lambda draws, data: draws["p"][:, 0])
     claimed = Hypothesis(SHARE, (None, None), None, 0.05)
     summary = bayesian.posterior(model, pairs, claimed, seed=4)[0]
     assert summary["estimate"] == pytest.approx(50.5 / 102, abs=0.003)

@@ -64,9 +64,9 @@ def parse(
     Raises ValueError, one line, for anything but the grammar above: an unknown column (listed with
     the known ones), a column in the wrong place, a formula without the arm among its fixed effects.
     """
-    found = _Parser(text, list(fixed), list(grouping)).formula()
-    groups = (Group(g.terms, _innermost(g.factor, nested)) for g in found.groups)
-    return Formula(found.fixed, tuple(dict.fromkeys(groups)))
+    formula = _Parser(text, list(fixed), list(grouping)).formula()
+    groups = (Group(g.terms, _innermost(g.factor, nested)) for g in formula.groups)
+    return Formula(formula.fixed, tuple(dict.fromkeys(groups)))
 
 
 def _innermost(factor: Term, nested: Sequence[str]) -> Term:
@@ -80,14 +80,14 @@ class _Parser:
         self.tokens: list[str] = []
         place = 0
         while text[place:].strip():
-            found = _TOKEN.match(text, place)
-            if found is None:
+            token = _TOKEN.match(text, place)
+            if token is None:
                 sign = text[place:].strip()[0]
                 raise ValueError(
                     f"formula: '{sign}' is not allowed; only names of columns, 0, 1 and + : * | ( )"
                 )
-            self.tokens.append(found[1])
-            place = found.end()
+            self.tokens.append(token[1])
+            place = token.end()
 
     def formula(self) -> Formula:
         if self.tokens[:2] != [RESPONSE, "~"]:
@@ -113,8 +113,8 @@ class _Parser:
 
     def _take(self, expected: str) -> None:
         if self._next() != expected:
-            found = "the end" if self._next() is None else f"'{self._next()}'"
-            raise ValueError(f"formula: expected '{expected}', found {found}")
+            instead = "the end" if self._next() is None else f"'{self._next()}'"
+            raise ValueError(f"formula: expected '{expected}', found {instead}")
         self.at += 1
 
     def _sum(self, *, within: bool) -> tuple[list[Term], list[Group]]:
@@ -167,8 +167,8 @@ class _Parser:
     def _name(self, allowed: list[str]) -> str:
         name = self._next()
         if name is None or not re.match(r"[A-Za-z_]", name):
-            found = "the end" if name is None else f"'{name}'"
-            raise ValueError(f"formula: expected the name of a column, found {found}")
+            instead = "the end" if name is None else f"'{name}'"
+            raise ValueError(f"formula: expected the name of a column, found {instead}")
         if name not in allowed:
             raise ValueError(f"formula: {self._misplaced(name)}")
         self.at += 1

@@ -56,8 +56,8 @@ class Claimed(Record):
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         forms = {("value",), ("low", "high"), ("at_least",), ("at_most",)}
-        given = tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
-        if given not in forms:
+        form = tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
+        if form not in forms:
             raise ValueError("give one of: value; low and high; at_least; at_most")
         if self.low is not None and self.high is not None and not self.low < self.high:
             raise ValueError(f"low {self.low:g} is not below high {self.high:g}")

@@ -27,15 +27,15 @@ def load(folder: Path) -> list[Claim]:
     """
     claims: list[Claim] = []
     owner: dict[str, Path] = {}
-    found: list[str] = []
+    lines: list[str] = []
     for path in sorted(folder.glob("*.yaml")):
         try:
             entries = read_yaml(path)
         except ValueError as error:
-            found.append(str(error))
+            lines.append(str(error))
             continue
         if not isinstance(entries, list):
-            found.append(f"{path}: expected a list of claims (each starting with '- id:')")
+            lines.append(f"{path}: expected a list of claims (each starting with '- id:')")
             continue
         for number, entry in enumerate(entries, start=1):
             name = str(entry.get("id", "")) if isinstance(entry, dict) else ""
@@ -43,16 +43,16 @@ def load(folder: Path) -> list[Claim]:
             try:
                 claim = Claim.model_validate(entry)
             except ValidationError as error:
-                found += problems(error, str(path), Claim, under=name)
+                lines += problems(error, str(path), Claim, under=name)
                 continue
             if claim.id in owner:
-                found.append(f"{path}: {claim.id}.id: already used in {owner[claim.id]}")
+                lines.append(f"{path}: {claim.id}.id: already used in {owner[claim.id]}")
             owner.setdefault(claim.id, path)
             claims.append(claim)
-    if not claims and not found:
-        found.append(f"{folder}: holds no claim; put a list of claims into a *.yaml file there")
-    if found:
-        raise ClaimError(found)
+    if not claims and not lines:
+        lines.append(f"{folder}: holds no claim; put a list of claims into a *.yaml file there")
+    if lines:
+        raise ClaimError(lines)
     return claims
 
 

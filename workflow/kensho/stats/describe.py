@@ -41,19 +41,19 @@ def evaluation(tables: dict[str, pd.DataFrame], base: str, level: float = 0.95) 
 
 def _items(table: pd.DataFrame) -> dict[tuple[int, str], pd.DataFrame]:
     """Numerator and denominator per item, by seed and metric."""
-    found = {}
+    items = {}
     for seed, rows in table.groupby("replicate"):
         wide = rows.pivot(index="block", columns="metric", values="value")
         for metric, (top, bottom) in RATIO.items():
             if top in wide:
                 pairs = wide[[top, bottom]].dropna()
-                found[int(seed), metric] = pairs.set_axis(["top", "bottom"], axis=1)
+                items[int(seed), metric] = pairs.set_axis(["top", "bottom"], axis=1)
         for metric in wide.columns.difference(["nll", "characters"]):
             values = wide[metric].dropna()
             for task, part in values.groupby(values.index.str.rsplit("-", n=1).str[0]):
                 name = f"{metric} {task}" if metric == "accuracy" else metric
-                found[int(seed), name] = pd.DataFrame({"top": part, "bottom": 1.0})
-    return found
+                items[int(seed), name] = pd.DataFrame({"top": part, "bottom": 1.0})
+    return items
 
 
 def _estimate(items: pd.DataFrame) -> tuple[float, pd.Series]:

@@ -56,7 +56,7 @@ def paired(
     d_av = mean / math.sqrt(np.var(sides, axis=1, ddof=1).mean()) if sides is not None else None
     # Hedges' J
     small = math.exp(special.gammaln(dof / 2) - special.gammaln((dof - 1) / 2)) / math.sqrt(dof / 2)
-    found = (
+    figures = (
         float(values.std(ddof=1)),
         t,
         dof,
@@ -69,13 +69,13 @@ def paired(
         d_av,
         t**2 / (t**2 + dof),
     )
-    return result | dict(zip(_PAIRED, found, strict=True))
+    return result | dict(zip(_PAIRED, figures, strict=True))
 
 
 def varies(values: np.ndarray, distinct: int = 3) -> bool:
     """Whether values vary enough for a test; constants give t = inf and p = 0 elsewhere."""
-    found = np.unique(np.round(values / _size(values), 12)).size  # float noise is no variation
-    return values.size >= 2 and found >= min(values.size, distinct)
+    different = np.unique(np.round(values / _size(values), 12)).size  # float noise is no variation
+    return values.size >= 2 and different >= min(values.size, distinct)
 
 
 def bootstrap_interval(
@@ -130,14 +130,14 @@ def welch(over: ArrayLike, under: ArrayLike, alpha: float) -> dict:
 
 def mann_whitney(over: ArrayLike, under: ArrayLike) -> dict:
     """Mann-Whitney's U of independent units: statistic (of `over`) and two-sided p_value."""
-    found = stats.mannwhitneyu(_finite(over), _finite(under))
-    return _test(float(found.statistic), None, float(found.pvalue))
+    test = stats.mannwhitneyu(_finite(over), _finite(under))
+    return _test(float(test.statistic), None, float(test.pvalue))
 
 
 def fisher(right: Iterable[int], items: Iterable[int]) -> dict:
     """Fisher's exact test of two proportions: statistic (odds ratio, None if infinite), p_value."""
-    found = stats.fisher_exact([[k, n - k] for k, n in zip(right, items, strict=True)])
-    return _test(_plain([found.statistic])[0], None, float(found.pvalue))
+    test = stats.fisher_exact([[k, n - k] for k, n in zip(right, items, strict=True)])
+    return _test(_plain([test.statistic])[0], None, float(test.pvalue))
 
 
 def tost(values: ArrayLike, low: float, high: float) -> dict:
@@ -215,7 +215,7 @@ def rm_anova(
         return {effect: dict.fromkeys(_RM) for effect in effects}
     codes = [f"factor_{i}" for i in range(len(factors))]
     # correction="auto" leaves Greenhouse & Geisser's p out wherever Mauchly's test sees nothing.
-    found = pg.rm_anova(
+    by_effect = pg.rm_anova(
         data,
         dv="score",
         within=codes if len(codes) == 2 else codes[0],
@@ -224,7 +224,7 @@ def rm_anova(
         effsize="ng2",
     )
     return {
-        effect: _rm_row(row) for effect, (_, row) in zip(effects, found.iterrows(), strict=True)
+        effect: _rm_row(row) for effect, (_, row) in zip(effects, by_effect.iterrows(), strict=True)
     }
 
 

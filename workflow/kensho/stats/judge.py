@@ -199,7 +199,7 @@ def _stochastic(
     else:
         bayesian, idata = _posterior(first, rule, settings)
         details |= bayesian.pop("details")
-        posterior, planned = bayesian["posterior"], bayesian["power"]
+        posterior, planned_power = bayesian["posterior"], bayesian["power"]
         result = decision.Result(
             tier,
             first.n,
@@ -210,7 +210,7 @@ def _stochastic(
             p_direction=posterior["p_direction"],
             failed=bayesian["diagnostics"]["failed"],
             level=f"{100 * (1 - alpha / m):.4g} %",
-            n_required=planned and planned["n_required"],
+            n_required=planned_power and planned_power["n_required"],
         )
         verdict, reason, sentence = decision.decide(rule, result)
         for row in posterior["prior_sensitivity"]:
@@ -243,7 +243,12 @@ def _posterior(evidence: Evidence, rule: Rule, settings: Settings) -> tuple[dict
     seed, draws = settings.seed, settings.draws
     model = MODELS[evidence.model] if isinstance(evidence.model, str) else evidence.model
     summary, diagnostics, idata = bayesian.posterior(
-        model.asked(evidence.estimand), evidence.data, rule, evidence.prior, seed=seed, draws=draws
+        model.with_estimand(evidence.estimand),
+        evidence.data,
+        rule,
+        evidence.prior,
+        seed=seed,
+        draws=draws,
     )
     drawn = flat(idata)
     if evidence.in_order:
@@ -263,14 +268,14 @@ def _posterior(evidence: Evidence, rule: Rule, settings: Settings) -> tuple[dict
         difference = bayesian.against(model, evidence.data, idata, prior, seed=seed, draws=draws)
         rival = {"model": name, **difference}
     plots = curves(idata, model, model.prepare(evidence.data), scale)
-    planned = None
+    planned_power = None
     if evidence.sd > 0 and (scale is not DOSE or None not in rule.region):
-        planned = power.prospective(rule, evidence.n, evidence.sd, alpha, evidence.aim)
-        plots["power"] = planned.pop("curve")
+        planned_power = power.prospective(rule, evidence.n, evidence.sd, alpha, evidence.aim)
+        plots["power"] = planned_power.pop("curve")
     return {
         "posterior": summary,
         "diagnostics": diagnostics,
-        "power": planned,
+        "power": planned_power,
         "leave_one_out": rival,
         "plots": plots,
         "details": evidence.of_posterior(drawn),

@@ -72,20 +72,20 @@ def scores(
                     f"{_file(arm)}: task '{task}' has no main metric; name it among the tasks, or "
                     "take its rows out of the table"
                 )
-            found = _scores(arm, task, items, seed, level)
-            if main[task] not in found:
+            by_metric = _scores(arm, task, items, seed, level)
+            if main[task] not in by_metric:
                 raise ValueError(
                     f"{_file(arm)}: task '{task}' (prompt {template}) lacks its main metric "
-                    f"'{main[task]}'; evaluate it again, or name one of {', '.join(found)}"
+                    f"'{main[task]}'; evaluate it again, or name one of {', '.join(by_metric)}"
                 )
             guesses = _guesses(main[task], items, baselines.get(task, {}))
             size = items[["cluster", "item"]].drop_duplicates()
             shown = {"task": task, "template": template, "arm": arm}
             shown |= {"clusters": size["cluster"].nunique(), "items": len(size)}
             shown["parsed"] = _by_item(items, "parsed").mean()
-            for metric in sorted(found, key=lambda name: name != main[task]):
+            for metric in sorted(by_metric, key=lambda name: name != main[task]):
                 is_main = metric == main[task]
-                value = dict(zip(("value", "low", "high"), found[metric], strict=True))
+                value = dict(zip(("value", "low", "high"), by_metric[metric], strict=True))
                 row = shown | {"metric": metric, "main": is_main} | value
                 rows.append(row | (guesses if is_main else {}))
     rows.sort(key=lambda row: (places[row["task"]], row["template"]))
@@ -323,7 +323,7 @@ def _fit(
         return drawn["theta"][:, first] - np.delete(drawn["theta"], first, axis=1).max(axis=1)
 
     summary, diagnostics, record = bayesian.posterior(
-        MODELS["ranking"].asked(gap),
+        MODELS["ranking"].with_estimand(gap),
         paired_moments(cells),
         Hypothesis(DIFFERENCE, (0.0, None), None, 0.0),
         seed=seed,
@@ -339,9 +339,9 @@ def paired_moments(cells: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     has, as by Bonett & Price (2012): n units add 1 / (n + 2)^2 to each model's variance. A task on
     which all models fail would otherwise have none, and two of them no proper posterior.
     """
-    found, models = moments(cells), cells[0].shape[1]
+    of_tasks, models = moments(cells), cells[0].shape[1]
     added = [np.eye(models) / (len(cell) + 2) ** 2 for cell in cells]
-    return {"mean": found["mean"], "cov": found["cov"] + np.array(added)}
+    return {"mean": of_tasks["mean"], "cov": of_tasks["cov"] + np.array(added)}
 
 
 def _ability(draws: np.ndarray) -> dict[str, float]:
@@ -355,8 +355,8 @@ def _friedman(effects: pd.DataFrame) -> dict | None:
     if min(effects.shape) < 3:
         return None
     long = effects.rename_axis(index="task", columns="model").stack().rename("score").reset_index()
-    found = frequentist.friedman(long, dv="score", within="model", subject="task")
-    return None if found["statistic"] is None else found
+    test = frequentist.friedman(long, dv="score", within="model", subject="task")
+    return None if test["statistic"] is None else test
 
 
 def nemenyi(average_rank: Mapping[str, float], tasks: int, alpha: float) -> dict:

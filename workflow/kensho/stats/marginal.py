@@ -103,8 +103,8 @@ def contributions(y: np.ndarray, rows: Rows, scale: Scale) -> np.ndarray:
     else:
         estimate = treated - control
     change = (rows.units - 1) * (without_c - without_t)
-    found = estimate[:, None] + change - change.mean(axis=1, keepdims=True)
-    return found if np.ndim(y) > 1 else found[0]
+    contributed = estimate[:, None] + change - change.mean(axis=1, keepdims=True)
+    return contributed if np.ndim(y) > 1 else contributed[0]
 
 
 def fit(contributed: np.ndarray, dof: float, alpha: float) -> Fit:

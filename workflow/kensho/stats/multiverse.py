@@ -95,8 +95,8 @@ def _mean(values: np.ndarray, alpha: float) -> Specification | None:
 
 
 def _welch(x: np.ndarray, y: np.ndarray, alpha: float) -> Specification | None:
-    found = frequentist.welch(x, y, alpha)
-    return (found["estimate"], *found["interval"]) if found["interval"] else None
+    test = frequentist.welch(x, y, alpha)
+    return (test["estimate"], *test["interval"]) if test["interval"] else None
 
 
 def hodges_lehmann(values: np.ndarray, alpha: float) -> Specification | None:
@@ -157,16 +157,16 @@ def of_ratio(x: np.ndarray, y: np.ndarray, alpha: float) -> list[dict]:
     means, t2 = np.array([x.mean(), y.mean()]), stats.t.ppf(1 - alpha / 2, x.size - 1) ** 2
     # r belongs to the set where (mean(x) - r mean(y))^2 <= t^2 Var(mean(x) - r mean(y))
     (c, b), (_, a) = np.outer(means, means) - t2 * np.cov(x, y) / x.size
-    ratio, found = means[0] / means[1], {}
+    ratio, fits = means[0] / means[1], {}
     if a > 0 and c > 0:  # else the set is no interval above 0
         root = math.sqrt(max(0.0, b**2 - a * c))
-        found["Fieller"] = ratio, (b - root) / a, (b + root) / a
+        fits["Fieller"] = ratio, (b - root) / a, (b + root) / a
     apart = _welch(x / means[0], y / means[1], alpha)
     if apart:
-        found["pairing ignored, Welch"] = tuple(ratio * math.exp(end) for end in apart)
+        fits["pairing ignored, Welch"] = tuple(ratio * math.exp(end) for end in apart)
     return [
         {"label": label, **dict(zip(("estimate", "low", "high"), map(float, fit), strict=True))}
-        for label, fit in found.items()
+        for label, fit in fits.items()
     ]
 
 

@@ -109,7 +109,7 @@ def _failed(tested: Mapping, covered: Mapping, limits: Mapping) -> str | None:
 
 
 def _ranks(fitted: Fitted, planted: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
-    """Ranks of the planted contrasts as `sbc.test` takes them, by short runs of one chain each."""
+    """Ranks of the planted contrasts as `sbc.uniformity` takes them, by short runs of one chain."""
     model, data, prior = fitted.model, fitted.data, fitted.prior
     truths, anew = fitted.some(PLANTED), model.prior_draws(data, prior, rng, PLANTED)
     truths |= {name: anew[name] for name in planted}

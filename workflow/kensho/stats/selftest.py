@@ -19,13 +19,13 @@ def verdicts(observed: pd.DataFrame) -> list[dict]:
     """
     seconds = observed[observed["metric"] == "wall_seconds"]
     logs = np.log(seconds.pivot(index="block", columns="arm", values="value"))
-    found = []
+    rows = []
     for arm, planted in (("work-again", 1.0), ("slowed", PLANTED)):
         fit = intervals.mean((logs[arm] - logs["work"]).to_numpy(), ALPHA)
         low, ratio, high = (float(np.exp(x)) for x in (fit.low, fit.estimate, fit.high))
         slower = low > 1 and FOUND[0] <= ratio <= FOUND[1]
         holds = slower if arm == "slowed" else low <= 1 <= high
-        found.append(
+        rows.append(
             {
                 "arm": arm,
                 "planted": planted,
@@ -35,4 +35,4 @@ def verdicts(observed: pd.DataFrame) -> list[dict]:
                 "holds": holds,
             }
         )
-    return found
+    return rows

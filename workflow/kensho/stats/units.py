@@ -147,10 +147,10 @@ def scores_fit(unit: str, test: Test, tables: Tables) -> None:
     its scores.
     """
     table, where = _scores(test.sides, tables), test.experiment
-    found = set(map(str, table["unit"]))  # several are told by whoever pairs them
-    if len(found) == 1 and unit not in FREE_UNITS and not found <= {unit, *FREE_UNITS}:
+    stated = set(map(str, table["unit"]))  # several are told by whoever pairs them
+    if len(stated) == 1 and unit not in FREE_UNITS and not stated <= {unit, *FREE_UNITS}:
         raise ValueError(
-            f"{where}: the scores are in '{found.pop()}', the claim speaks of '{unit}'; write the "
+            f"{where}: the scores are in '{stated.pop()}', the claim speaks of '{unit}'; write the "
             "claim's unit and figure as the scores have them"
         )
     lowest, highest = float(table["value"].min()), float(table["value"].max())
@@ -243,10 +243,10 @@ def binary(side: pd.Series, reading: Reading | Contrast | Level, experiment: str
 
 def preferences(cells: pd.Series, where: str) -> pd.Series:
     """The lists of `values`, if they hold wins (1), ties (0.5) and losses (0); else ValueError."""
-    for prompt, found in cells.items():
-        if not set(found) <= {0.0, 0.5, 1.0}:
+    for prompt, cell in cells.items():
+        if not set(cell) <= {0.0, 0.5, 1.0}:
             raise ValueError(
-                f"{where}: prompt '{prompt}' holds {found[0]:g}, a preference is 0, 0.5 or 1; "
+                f"{where}: prompt '{prompt}' holds {cell[0]:g}, a preference is 0, 0.5 or 1; "
                 "mend the table"
             )
     return cells
@@ -260,10 +260,10 @@ def split(blocks: Sequence[str], levels: Sequence[str], experiment: str) -> pd.D
     if len(levels) == 1:
         return pd.DataFrame({levels[0]: list(blocks)})
     parts = [block.split("/") for block in blocks]
-    for block, found in zip(blocks, parts, strict=True):
-        if len(found) != len(levels):
+    for block, names in zip(blocks, parts, strict=True):
+        if len(names) != len(levels):
             raise ValueError(
-                f"{experiment}: block '{block}' has {len(found)} parts, the claim registers "
+                f"{experiment}: block '{block}' has {len(names)} parts, the claim registers "
                 f"{len(levels)} levels ({'/'.join(levels)}); mend the claim's levels or the table"
             )
     return pd.DataFrame(parts, columns=list(levels))
@@ -275,12 +275,12 @@ def by_unit(values: np.ndarray, parts: pd.DataFrame, level: int = 0) -> pd.Serie
     Items count alike within the lowest cluster, clusters alike within the unit above them.
     """
     levels = list(parts.columns)
-    found = parts.assign(value=np.asarray(values, dtype=float))
+    table = parts.assign(value=np.asarray(values, dtype=float))
     for depth in range(len(levels) - 1, level, -1):
         keys = levels[:depth]
-        found = found.groupby(keys, sort=False)["value"].mean().reset_index()
+        table = table.groupby(keys, sort=False)["value"].mean().reset_index()
     keys = levels[: level + 1]
-    return found.groupby(keys, sort=False)["value"].mean()
+    return table.groupby(keys, sort=False)["value"].mean()
 
 
 def grid(sides: Sequence[Side], tables: Tables, experiment: str) -> pd.DataFrame:
@@ -289,8 +289,8 @@ def grid(sides: Sequence[Side], tables: Tables, experiment: str) -> pd.DataFrame
     Raises ValueError for a block that some side lacks.
     """
     _same_unit(sides, tables, experiment)
-    found = [values(side, tables[side.arm], experiment) for side in sides]
-    table = pd.concat([pd.Series(means(cells), cells.index) for cells in found], axis=1)
+    columns = [values(side, tables[side.arm], experiment) for side in sides]
+    table = pd.concat([pd.Series(means(cells), cells.index) for cells in columns], axis=1)
     table.columns = [side.arm for side in sides]
     for place, arm in enumerate(table):
         missing = table.index[table.iloc[:, place].isna()]

@@ -147,8 +147,8 @@ def _errors(case: Case, replications: int, rng: np.random.Generator) -> tuple[fl
         counts[0] += ((fit.low <= case.truth) & (case.truth <= fit.high)).sum()
         flat = claim_types.posterior(fit)
         for place, region in ((1, [end, None]), (2, [None, end])):
-            said = characteristics.answers(Hypothesis(case.scale, region, None, 0.0), *flat)
-            counts[place] += said["verified"].sum()
+            events = characteristics.answers(Hypothesis(case.scale, region, None, 0.0), *flat)
+            counts[place] += events["verified"].sum()
     return tuple(counts / replications)
 
 

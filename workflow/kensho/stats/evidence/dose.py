@@ -71,11 +71,11 @@ def peak_with_gain(
 
 def _anova(table) -> dict:
     long = table.rename_axis(index="seed", columns="dose").stack().rename("score").reset_index()
-    found = frequentist.rm_anova(long, dv="score", within="dose", subject="seed")["dose"]
+    anova = frequentist.rm_anova(long, dv="score", within="dose", subject="seed")["dose"]
     return {
-        "p_value": found["p_gg"],
-        "eta_squared": found["ng2"],
-        "tests": [named("repeated-measures ANOVA over doses", found)],
+        "p_value": anova["p_gg"],
+        "eta_squared": anova["ng2"],
+        "tests": [named("repeated-measures ANOVA over doses", anova)],
     }
 
 

@@ -161,10 +161,10 @@ def _usable(test: FormulaContrast, frame: pd.DataFrame) -> None:
             "register likelihood bernoulli"
         )
     if test.likelihood == "ordinal":
-        found = len({x for cell in frame[RESPONSE] for x in cell})
-        if found > MAX_LEVELS:
+        different = len({x for cell in frame[RESPONSE] for x in cell})
+        if different > MAX_LEVELS:
             raise ValueError(
-                f"{where}: {found} different scores are too many for ordered levels (at most "
+                f"{where}: {different} different scores are too many for ordered levels (at most "
                 f"{MAX_LEVELS}); register likelihood gaussian"
             )
 
@@ -222,8 +222,8 @@ def _plain(score: np.ndarray, rows: marginal.Rows, scale: Scale) -> np.ndarray:
 
 def _t_test(fit) -> dict:
     t = float(fit.estimate / fit.se)
-    found = {"t": t, "dof": fit.dof, "p_value": float(2 * stats.t.sf(abs(t), fit.dof))}
-    return {"p_value": found["p_value"], "tests": [named("t, jackknife over units", found)]}
+    test = {"t": t, "dof": fit.dof, "p_value": float(2 * stats.t.sf(abs(t), fit.dof))}
+    return {"p_value": test["p_value"], "tests": [named("t, jackknife over units", test)]}
 
 
 def _alternatives(
@@ -237,10 +237,10 @@ def _alternatives(
     from kensho.stats.gee import marginal_model
 
     scale = BY_NAME[test.scale]
-    found = {"marginal model, units exchangeable": marginal_model(test, frame, score, rows, alpha)}
+    fits = {"marginal model, units exchangeable": marginal_model(test, frame, score, rows, alpha)}
     if not test.strata:
-        found["units weighted equally"] = _units_alike(score, rows, scale is RATIO, alpha)
-    return [specification(label, *scale.back(np.array(fit))) for label, fit in found.items() if fit]
+        fits["units weighted equally"] = _units_alike(score, rows, scale is RATIO, alpha)
+    return [specification(label, *scale.back(np.array(fit))) for label, fit in fits.items() if fit]
 
 
 def _units_alike(score: np.ndarray, rows: marginal.Rows, ratio: bool, alpha: float):

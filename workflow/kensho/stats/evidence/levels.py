@@ -21,7 +21,7 @@ def mean_score(test: designs.MeanScore, reading: base.Level, tables: Tables, see
     varies = frequentist.varies(y, 2)
     clusters = parts[test.levels[0]].to_numpy() if len(test.levels) > 1 else None
     scores = cells.tolist()
-    found = {"interval_bootstrap": frequentist.bootstrap_interval(y, 0.05, seed)} if varies else {}
+    tests = {"interval_bootstrap": frequentist.bootstrap_interval(y, 0.05, seed)} if varies else {}
     return Evidence(
         scale=LEVEL,
         units=units,
@@ -31,7 +31,7 @@ def mean_score(test: designs.MeanScore, reading: base.Level, tables: Tables, see
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
         model="normal",
         data={"y": y},
-        frequentist=found,
+        frequentist=tests,
         prior=test.prior,
         specifications=lambda alpha: multiverse.specifications(
             scores, None, LEVEL, alpha, clusters=clusters, seed=seed

@@ -65,7 +65,7 @@ def one_order(test: designs.WinRate, tables: Tables) -> Evidence:
 
 def _by_order(test: designs.WinRate, tables: Tables) -> list[pd.Series]:
     """Preferences of the prompts where the system was shown first, and where it was second."""
-    where, found = f"{test.experiment}/{test.comparison}.csv", []
+    where, by_order = f"{test.experiment}/{test.comparison}.csv", []
     table = tables[test.comparison]
     for side in test.sides:
         shown = side.metric.removeprefix("preference.")
@@ -74,18 +74,18 @@ def _by_order(test: designs.WinRate, tables: Tables) -> list[pd.Series]:
                 f"{where}: no prompt was judged with '{test.comparison}' shown {shown}, so the "
                 "order's part in the wins cannot be told; judge prompts in both orders"
             )
-        found.append(preferences(values(side, table, test.experiment), where))
-        if len(found[-1]) < _LEAST:
+        by_order.append(preferences(values(side, table, test.experiment), where))
+        if len(by_order[-1]) < _LEAST:
             raise Undefined(
-                f"{where}: only {len(found[-1])} prompt was judged with '{test.comparison}' shown "
-                f"{shown}, which does not tell how prompts vary; judge more in that order"
+                f"{where}: only {len(by_order[-1])} prompt was judged with '{test.comparison}' "
+                f"shown {shown}, which does not tell how prompts vary; judge more in that order"
             )
-    for prompt in sorted(set(found[0].index) & set(found[1].index))[:1]:
+    for prompt in sorted(set(by_order[0].index) & set(by_order[1].index))[:1]:
         raise ValueError(
             f"{where}: prompt '{prompt}' was judged in both orders; register 'orders: both', or "
             "keep the order that was drawn for it"
         )
-    return found
+    return by_order
 
 
 def _both(y: list[np.ndarray], alpha: float) -> intervals.Fit:

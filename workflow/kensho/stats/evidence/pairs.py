@@ -36,7 +36,7 @@ def ratio_of_means(
     z = intervals.linearised(x.to_numpy(), y.to_numpy())
     if not frequentist.varies(z, 2) and x.isin([0, 1]).all() and y.isin([0, 1]).all():
         return _answered_alike(test, x.to_numpy(), y.to_numpy())
-    found = frequentist.paired(z, 0.05, seed=seed)
+    t_test = frequentist.paired(z, 0.05, seed=seed)
     return Evidence(
         scale=RATIO,
         units=pd.Series(np.exp(z), x.index),
@@ -47,7 +47,7 @@ def ratio_of_means(
         sd=float(z.std(ddof=1)) if z.size > 1 else float("nan"),
         model="normal",
         data={"y": z},
-        frequentist=found | {"tests": [named("t, linearised ratio", found)]},
+        frequentist=t_test | {"tests": [named("t, linearised ratio", t_test)]},
         prior=test.prior,
         specifications=lambda alpha: multiverse.of_ratio(x.to_numpy(), y.to_numpy(), alpha),
     )
@@ -101,7 +101,7 @@ def difference(
     items = len(rows)
     a, b = int(wins.sum()), int(losses.sum())
     both = int(((treatment == 1) & (control == 1)).sum())
-    found = frequentist.mcnemar(a, b)
+    mcnemar = frequentist.mcnemar(a, b)
     return Evidence(
         scale=BY_NAME["difference"],
         units=treatment - control,
@@ -110,7 +110,7 @@ def difference(
         sd=float(np.sqrt((a + b) / items - ((a - b) / items) ** 2)),
         model="dirichlet_pairs",
         data={"counts": np.array([both, a, b, items - both - a - b])},
-        frequentist={"p_value": found["p_value"], "tests": [named("McNemar, exact", found)]},
+        frequentist={"p_value": mcnemar["p_value"], "tests": [named("McNemar, exact", mcnemar)]},
         prior=test.prior,
         specifications=lambda alpha: _alternatives(rows, test, seed, alpha),
     )
@@ -162,12 +162,12 @@ def _of_pairs(
 
 def _paired_tests(y: np.ndarray, test: designs.Test, seed: int) -> dict:
     scale = BY_NAME[test.scale]
-    found = frequentist.paired(y, 0.05, seed=seed)
-    tests = [named("t, paired", found), named("Wilcoxon, signed rank", frequentist.wilcoxon(y))]
+    t_test = frequentist.paired(y, 0.05, seed=seed)
+    tests = [named("t, paired", t_test), named("Wilcoxon, signed rank", frequentist.wilcoxon(y))]
     low, high = scale.ends(test.region)
     if np.isfinite([low, high]).all():
         tests.append(named("two one-sided t, region", frequentist.tost(y, low, high)))
-    return found | {"tests": tests}
+    return t_test | {"tests": tests}
 
 
 def _variance(rows: pd.DataFrame, scale: Scale, y: np.ndarray) -> dict | None:

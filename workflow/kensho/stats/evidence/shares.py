@@ -105,7 +105,7 @@ def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) ->
         for value in cell
     ]
     data = dict(zip(("prompt", "order", "outcome"), np.array(judgements).T, strict=True))
-    found = frequentist.paired(y - SHARE.null, 0.05, seed=seed)
+    tests = frequentist.paired(y - SHARE.null, 0.05, seed=seed)
     return Evidence(
         scale=SHARE,
         units=units,
@@ -113,7 +113,7 @@ def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) ->
         n=y.size,
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
         **_of_clusters(Modelled("bradley_terry", data, test.prior), y)._asdict(),
-        frequentist=found,
+        frequentist=tests,
         rival=("no order effect", {"order_effect": 1e-6}) if _own_effects(y) else None,
         specifications=lambda alpha: _win_alternatives(y, by_order, alpha),
         shown={"order_effect": float(by_order["first"].mean() - by_order["second"].mean())},

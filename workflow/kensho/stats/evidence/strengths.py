@@ -72,7 +72,7 @@ def pair_ranking(test: designs.PairRanking, reading: None, tables: Tables, seed:
     logits, errors = davidson.gaps(fit, test.gaps)
     dof = np.array([min(prompts[i], prompts[j]) - 1 for i, j in test.gaps])
     n, k = int(prompts.min()), len(test.gaps)
-    found = davidson.smallest(logits, errors, dof, 0.05)
+    fit_95 = davidson.smallest(logits, errors, dof, 0.05)
     better, worse = np.array(test.gaps).T
     varies = (judged.outcome != 1).any()  # nothing but ties says nothing
     return Evidence(
@@ -81,7 +81,7 @@ def pair_ranking(test: designs.PairRanking, reading: None, tables: Tables, seed:
         interval=(lambda alpha: davidson.smallest(logits, errors, dof, alpha)) if varies else None,
         constant=f"{where}: all {judged.outcome.size} judgements of the claim's models are ties",
         n=n,
-        sd=float(found.se * np.sqrt(n)),
+        sd=float(fit_95.se * np.sqrt(n)),
         model="strengths",
         data=apart(judged, models, known) | {"fitted": davidson.points(fit)},
         frequentist=_wald(fit),
@@ -107,8 +107,8 @@ def _judgements(test: designs.PairRanking, table: pd.DataFrame, where: str) -> J
         metric = test.metric(first, second)
         if metric in held:
             side = base.Side(arm=test.comparison, metric=metric)
-            found = preferences(values(side, table, test.experiment), where)
-            cells += [(first, second, block, cell) for block, cell in found.items()]
+            preferred = preferences(values(side, table, test.experiment), where)
+            cells += [(first, second, block, cell) for block, cell in preferred.items()]
     known = {model for metric in held for model in metric.split(OVER)}
     for model in test.models:
         if model not in known:
@@ -211,7 +211,7 @@ def _alternatives(
         fits["order effect left out"] = judged.fit(models, False)
     if len(judged.prompts) < judged.outcome.size:
         fits["judgements as independent"] = davidson.strengths(judged.counts(models), known)
-    found = [
+    rows = [
         specification(label, *davidson.smallest(*davidson.gaps(fit, test.gaps), dof, alpha)[:3])
         for label, fit in fits.items()
     ]
@@ -220,12 +220,12 @@ def _alternatives(
     if len(direct) == len(of_pairs):
         logits = np.array([special.logit(fit.estimate) for fit in direct])
         errors = np.array([fit.se / (fit.estimate * (1 - fit.estimate)) for fit in direct])
-        found.append(
+        rows.append(
             specification(
                 "direct comparisons alone", *davidson.smallest(logits, errors, dof, alpha)[:3]
             )
         )
-    return found
+    return rows
 
 
 def _direct(

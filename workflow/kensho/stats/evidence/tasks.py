@@ -226,7 +226,7 @@ def _average_alternatives(cells: Sequence[np.ndarray], y: np.ndarray, alpha: flo
 
 def _order_alternatives(cells: Sequence[np.ndarray], gaps, alpha: float) -> list[dict]:
     """The tasks as they are, and all items in one: is the order that of these items?"""
-    found = []
+    rows = []
     for label, groups in (
         ("these tasks only", cells),
         ("all items in one", [np.concatenate(cells)]),
@@ -236,13 +236,13 @@ def _order_alternatives(cells: Sequence[np.ndarray], gaps, alpha: float) -> list
         variance = sum(cell.var(axis=1, ddof=1) / cell.shape[1] for cell in within)
         se = np.sqrt(variance) / len(within)
         fit = intervals.kth_largest(estimate, se, np.inf, len(gaps), alpha)
-        found.append(specification(label, *fit[:3]))
-    return found
+        rows.append(specification(label, *fit[:3]))
+    return rows
 
 
 def _gap_alternatives(gaps: np.ndarray, alpha: float) -> list[dict]:
     """Other means of each gap over tasks, gaps (k, tasks): all must hold, as in `kth_largest`."""
-    found = []
+    rows = []
     for label, rule in (
         ("signed ranks, Hodges-Lehmann", multiverse.hodges_lehmann),
         ("20 % trimmed mean", multiverse.trimmed_mean),
@@ -254,8 +254,8 @@ def _gap_alternatives(gaps: np.ndarray, alpha: float) -> list[dict]:
         )
         if len(lows) == len(highs) == len(gaps):
             estimate, low, _ = np.min(lows, axis=0)
-            found.append(specification(label, estimate, low, min(fit[2] for fit in highs)))
-    return found
+            rows.append(specification(label, estimate, low, min(fit[2] for fit in highs)))
+    return rows
 
 
 def _friedman(effects: pd.DataFrame) -> dict:

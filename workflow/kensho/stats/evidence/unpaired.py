@@ -127,15 +127,15 @@ def _alternatives(
     pooled = np.sqrt(summary(x, y)["squares"].sum() / dof * (1 / x.size + 1 / y.size))
     half = stats.t.ppf(1 - alpha / 2, dof) * pooled
     centre = x.mean() - y.mean()
-    found = {
+    fits = {
         "one spread, Student": (centre, centre - half, centre + half),
         "20 % trimmed means": _both(multiverse.trimmed_mean, x, y, alpha),
         "units beyond 3 MAD left out": _both(multiverse.without_outliers, x, y, alpha),
         "percentile bootstrap": _bootstrap(x, y, seed, alpha),
     }
     if items is not None:
-        found["items as units, clusters ignored"] = intervals.welch(*items, alpha)[:3]
-    return [specification(label, *fit) for label, fit in found.items() if fit is not None]
+        fits["items as units, clusters ignored"] = intervals.welch(*items, alpha)[:3]
+    return [specification(label, *fit) for label, fit in fits.items() if fit is not None]
 
 
 def _both(rule: Callable, x: np.ndarray, y: np.ndarray, alpha: float) -> Sequence[float] | None:

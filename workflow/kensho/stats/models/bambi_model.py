@@ -33,14 +33,14 @@ def _centres(design: Columns) -> dict[str, str]:
 
     Where groups hold many rows, what the rows say is their sum alone.
     """
-    found: dict[str, str] = {}
+    fixed_of: dict[str, str] = {}
     for name in sorted(design.groups, key=lambda name: design.groups[name][2]):
         effect = name.split("|")[0]
         fixed = "Intercept" if effect == "1" else effect
         wide = 1 if effect == "1" else design.fixed.get(effect, np.empty((0, 0))).shape[1]
-        if fixed not in found.values() and design.groups[name][0].shape[1] == wide:
-            found[name] = fixed
-    return found
+        if fixed not in fixed_of.values() and design.groups[name][0].shape[1] == wide:
+            fixed_of[name] = fixed
+    return fixed_of
 
 
 def build(
@@ -63,14 +63,14 @@ def build(
     """
     import bambi
 
-    def given(name: str, value: object):
+    def as_data(name: str, value: object):
         context = pm.modelcontext(None)
         if name not in context.named_vars:
             pm.Data(name, np.asarray(value, dtype=float))
         return context[name]
 
     def scale(name: str):
-        return given(name, prior[name])
+        return as_data(name, prior[name])
 
     def normal(hyper: str):
         make = lambda name, **dims: pm.Normal(name, 0, scale(hyper), **dims)  # noqa: E731
@@ -85,7 +85,7 @@ def build(
     def group(name: str, mu, sigma, dims):
         x, code, count = design.groups[name]
         rows = np.stack([np.bincount(code, column**2, count) for column in x.T], axis=1)
-        variance = given("row_variance", data["row_variance"])
+        variance = as_data("row_variance", data["row_variance"])
         rows = rows[:, 0] if sigma.ndim == 0 else rows
         k = pm.math.sqrt(variance / (variance + rows * sigma**2))
         drawn = pm.Flat(f"{name}_raw", dims=dims) * k

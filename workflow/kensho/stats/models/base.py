@@ -72,7 +72,7 @@ class Model:
         """Hyperparameters of the primary prior."""
         return next(iter(self.priors.values()))
 
-    def asked(self, estimand: Callable[[Draws, Data], np.ndarray] | None) -> Model:
+    def with_estimand(self, estimand: Callable[[Draws, Data], np.ndarray] | None) -> Model:
         """The model with another estimand, of which a new unit says nothing; None for its own."""
         return self if estimand is None else replace(self, estimand=estimand, new_unit=None)
 
@@ -89,14 +89,14 @@ class Model:
 
     def scalars(self, draws: Draws) -> Draws:
         """The parameters component by component, each (D,): theta[0], theta[1], ..."""
-        found = {}
+        scalars = {}
         for name in self.parameters:
             values = draws[name]
             if values.ndim == 1:
-                found[name] = values
+                scalars[name] = values
             else:
-                found |= {f"{name}[{i}]": values[:, i] for i in range(values.shape[1])}
-        return found
+                scalars |= {f"{name}[{i}]": values[:, i] for i in range(values.shape[1])}
+        return scalars
 
     def scaled(self, primary: Prior) -> Mapping[str, Prior]:
         """All priors in proportion to another primary one."""

@@ -102,8 +102,10 @@ def _build(data: Data, prior: Prior) -> pm.Model:
 
 def _complete(draws: Draws, data: Data, prior: Prior, rng: np.random.Generator) -> Draws:
     parts = np.array_split(np.arange(len(draws["sigma"])), len(draws["sigma"]) // 500 + 1)
-    found = [_given_spread(draws["seed_sd"][i], draws["sigma"][i], data, prior, rng) for i in parts]
-    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    batches = [
+        _given_spread(draws["seed_sd"][i], draws["sigma"][i], data, prior, rng) for i in parts
+    ]
+    return {name: np.concatenate([part[name] for part in batches]) for name in batches[0]}
 
 
 def _given_spread(
@@ -121,13 +123,13 @@ def _given_spread(
     c = rng.normal((m11 * r2 - m12 * r1) / det, np.sqrt(m11 / det))
     top = rng.normal((r1 - m12 * c) / m11, 1 / np.sqrt(m11))
     middle, half = _unit(data)
-    found = {"peak": middle + half * peak, "c": c / half**2, "top": top}
+    drawn = {"peak": middle + half * peak, "c": c / half**2, "top": top}
     member = np.eye(_seeds(data))[data["seed"]]
     no_effect = np.zeros((len(cell), _seeds(data)))
-    residual = data["y"] - _mean(found | {"seed_sd": seed_sd}, data, no_effect)
+    residual = data["y"] - _mean(drawn | {"seed_sd": seed_sd}, data, no_effect)
     variance = spread[1] ** 2 + member.sum(axis=0) * spread[0] ** 2
     z = rng.normal(spread[0] * (residual @ member) / variance, spread[1] / np.sqrt(variance))
-    return found | {"z": z}
+    return drawn | {"z": z}
 
 
 def _prior_draws(data: Data, prior: Prior, rng: np.random.Generator, n: int) -> Draws:

@@ -94,28 +94,28 @@ def model(
     offsets = tuple(f"{name}_offset" for name in design.groups)
 
     def prior_draws(data: Data, prior: Prior, rng: np.random.Generator, n: int) -> Draws:
-        found = {name: rng.normal(0, prior["level"], n) for name in intercept}
+        drawn = {name: rng.normal(0, prior["level"], n) for name in intercept}
         for name, x in design.fixed.items():
-            found[name] = rng.normal(0, prior["effect"], (n, x.shape[1]))
+            drawn[name] = rng.normal(0, prior["effect"], (n, x.shape[1]))
         for name, (x, _, count) in design.groups.items():
             several = () if name.startswith("1|") else (x.shape[1],)
-            found[f"{name}_sigma"] = np.abs(rng.normal(0, prior["spread"], (n, *several)))
-            found[f"{name}_offset"] = rng.standard_normal((n, count, *several))
+            drawn[f"{name}_sigma"] = np.abs(rng.normal(0, prior["spread"], (n, *several)))
+            drawn[f"{name}_offset"] = rng.standard_normal((n, count, *several))
         if likelihood in OWN:
             name, scale = OWN[likelihood]
-            found[name] = half_normal(rng, prior[scale], n)
+            drawn[name] = half_normal(rng, prior[scale], n)
         if levels is not None:
-            found["threshold"] = np.sort(rng.normal(0, prior["level"], (n, levels.size - 1)))
-        return found
+            drawn["threshold"] = np.sort(rng.normal(0, prior["level"], (n, levels.size - 1)))
+        return drawn
 
     def eta(draws: Draws, rng: np.random.Generator | None = None) -> np.ndarray:
         """Linear predictor (D, rows), with new groups for effects that the draws lack."""
         size = len(next(iter(draws.values())))
-        found = np.zeros((size, len(frame)))
+        predictor = np.zeros((size, len(frame)))
         for name in intercept:
-            found += draws[name][:, None]
+            predictor += draws[name][:, None]
         for name, x in design.fixed.items():
-            found += draws[name] @ x.T
+            predictor += draws[name] @ x.T
         for name, (x, group, count) in design.groups.items():
             z = draws.get(f"{name}_offset")
             if z is None:
@@ -125,8 +125,8 @@ def model(
             z = z.reshape(size, count, -1)
             sd = draws[f"{name}_sigma"].reshape(size, -1)
             for j in range(x.shape[1]):
-                found += sd[:, [j]] * z[:, group, j] * x[:, j]
-        return found
+                predictor += sd[:, [j]] * z[:, group, j] * x[:, j]
+        return predictor
 
     def replicate(draws: Draws, data: Data, rng: np.random.Generator) -> Data:
         mean = eta(draws, rng)
@@ -251,15 +251,15 @@ def _patterns(design: Columns) -> list[tuple[tuple[Blocks, Blocks], float]]:
     fixed, spreads = design.fixed, {f"{k}_sigma": x for k, (x, *_) in design.groups.items()}
     every = [*fixed.values(), *spreads.values()]
     rows, counts = np.unique(np.hstack(every), axis=0, return_counts=True)
-    found = []
+    patterns = []
     for row, count in zip(rows, counts, strict=True):
         parts = np.split(row, np.cumsum([x.shape[1] for x in every])[:-1])
         at = (
             dict(zip(fixed, parts, strict=False)),
             dict(zip(spreads, parts[len(fixed) :], strict=True)),
         )
-        found.append((at, count / len(every[0])))
-    return found
+        patterns.append((at, count / len(every[0])))
+    return patterns
 
 
 def _at(

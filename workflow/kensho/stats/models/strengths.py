@@ -43,12 +43,12 @@ def _inputs(data: Data) -> Data:
     first, second, outcome = np.nonzero(data["alone"])
     cells = {"cell_first": first, "cell_second": second, "cell_outcome": outcome}
     rest = ("first", "second", "outcome", "answer_first", "answer_second", "shown")
-    given = {name: np.asarray(data[name]) for name in rest}
+    others = {name: np.asarray(data[name]) for name in rest}
     held = data["alone"][first, second, outcome]
     return {
         **cells,
         "held": held,
-        **given,
+        **others,
         "models": np.array(len(data["alone"])),
         "z": data["answers"],
     }
