@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 from kensho import observations
-from kensho.evaluate import arms
+from kensho.evaluate import arms, harness
 from kensho.files import write_json, write_table
-from kensho.jlce import catalogue, harness, prepare, run
+from kensho.jlce import catalogue, prepare, run
 from kensho.report import jlce
 from kensho.stats import leaderboard
 from lm_eval.api.model import LM
