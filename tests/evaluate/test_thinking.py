@@ -106,8 +106,9 @@ def writes(tiny_model, monkeypatch):
     def asked(text, prompt="問い"):
         tokens = wrapped.tok_encode(text)
 
-        def generate(model, contexts, *, most, ended, **_):
-            length = next((n for n in range(1, most) if ended(tokens[:n])), most)
+        def generate(model, contexts, decoding, **_):
+            lengths = range(1, decoding.most)
+            length = next((n for n in lengths if decoding.ended(tokens[:n])), decoding.most)
             return [tokens[:length] for _ in contexts]
 
         monkeypatch.setattr(fast, "generate", generate)

@@ -60,7 +60,7 @@ def test_answers_are_those_of_each_context_alone(model, batch, nodes):
     def ended(tokens):
         return tokens[-1] % 7 == 0
 
-    found = fast.generate(model, contexts, most=9, batch=batch, nodes=nodes, ended=ended)
+    found = fast.generate(model, contexts, fast.Decoding(9, ended, batch, nodes))
     for context, answer in zip(contexts, found):
         tokens = list(context)
         for step, token in enumerate(answer):  # each is the greedy one
@@ -96,7 +96,7 @@ def test_an_interrupted_call_goes_on_with_equal_bytes(model, tmp_path):
 
 def test_answers_come_from_the_journal_too(model, tmp_path):
     contexts = [context for context, _ in REQUESTS]
-    given = {"most": 4, "batch": 2, "nodes": 512, "ended": lambda tokens: False}
+    decoding = fast.Decoding(4, lambda tokens: False, batch=2, nodes=512)
     journal = Journal(tmp_path / "journal.jsonl")
-    first = fast.generate(model, contexts, **given, journal=journal)
-    assert fast.generate(None, contexts, **given, journal=Journal(journal.path)) == first
+    first = fast.generate(model, contexts, decoding, journal=journal)
+    assert fast.generate(None, contexts, decoding, journal=Journal(journal.path)) == first

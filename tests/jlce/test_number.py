@@ -2,7 +2,8 @@
 
 import pytest
 from kensho.jlce import metrics
-from kensho.jlce.scoring import last_number, normalised
+from kensho.jlce.number import last_number
+from kensho.jlce.scoring import normalised
 
 DIGITS = [  # what is a digit, and what only looks like one
     ("面積は10×5で50㎡です。", 50),

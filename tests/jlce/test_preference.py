@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pytest
 from kensho.claims.designs import WinRate
-from kensho.jlce import chat, items, preference, readers
+from kensho.jlce import catalogue, chat, items, preference, readers
 from kensho.jlce.chat import Endpoint, Reply
 from kensho.jlce.journal import Journal
 from kensho.jlce.preference import EXPERIMENT, ORDERS, compare, pairs, read_answers, verdict
@@ -244,7 +244,7 @@ def test_the_prompt_shows_task_and_answers_and_no_reference(run, server):
 
 
 @pytest.mark.parametrize(
-    "task, kind", [(task, of.kind) for task, of in preference.open_tasks().items()]
+    "task, kind", [(task, catalogue.tasks()[task].kind) for task in preference.open_tasks()]
 )
 def test_documents_of_our_items_have_what_the_prompt_shows(task, kind):
     if kind == "translation":  # its items are the corpus's

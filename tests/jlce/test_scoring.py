@@ -48,12 +48,6 @@ def test_distance_is_that_of_the_textbook(first, second):
     assert scoring._distance(second, first) == slow_distance(first, second)
 
 
-def test_the_last_number_is_the_answer():
-    assert scoring.last_number("3個と4個なので、答えは１，２３４です。") == 1234
-    assert scoring.last_number("-2.5度") == -2.5
-    assert scoring.last_number("わかりません") is None
-
-
 def test_spans_and_labels():
     gold = ["庭で", "白い", "猫が", "寝ている。"]
     assert scoring.f1(set(scoring.spans(gold)), set(scoring.spans(gold))) == 1

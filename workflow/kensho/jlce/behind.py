@@ -39,8 +39,6 @@ def attend(
     value: torch.Tensor,
     attention_mask: torch.Tensor,
     scaling: float,
-    sliding_window: int | None = None,
-    position_ids: torch.Tensor | None = None,
     **settings,
 ) -> tuple[torch.Tensor, None]:
     """Output (rows, 1, heads, width) of queries (rows, heads, 1, width).
@@ -48,8 +46,9 @@ def attend(
     Keys and values (rows, groups, own, width) are those behind the beginning, ``attention_mask``
     (rows, 1, 1, own) is additive. Raises ValueError for what this does not compute.
     """
+    window, positions = settings.pop("sliding_window", None), settings.pop("position_ids", None)
     known = ("dropout", "softcap", "use_cache", "output_attentions", "logits_to_keep")
-    other = [name for name, given in settings.items() if given is not None and name not in known]
+    other = [name for name, value in settings.items() if value is not None and name not in known]
     if settings.get("softcap") is not None or other or query.shape[2] != 1:
         raise ValueError(f"attention with {', '.join(other) or 'softcap'} is left to --model hf")
     layer = _prefix[-1].layers[module.layer_idx]
@@ -60,22 +59,21 @@ def attend(
     query = query.reshape(rows, groups, each, width)
     to_shared = _swapped(query) @ shared_key.mT  # (groups, rows x heads of a group, shared)
     to_shared = to_shared.reshape(groups, rows, each, shared).transpose(0, 1).float() * scaling
-    if sliding_window is not None:
-        places = torch.arange(shared, device=query.device)
-        far = position_ids[:, :1] - places >= sliding_window
+    if window is not None:
+        far = positions[:, :1] - torch.arange(shared, device=query.device) >= window
         to_shared = to_shared.masked_fill(far[:, None, None], float("-inf"))
     to_own = (query @ key.mT).float() * scaling + attention_mask
     weights = torch.cat([to_shared, to_own], dim=-1).softmax(dim=-1).to(query.dtype)
     of_shared = _swapped(weights[..., :shared]) @ shared_value
     of_shared = of_shared.reshape(groups, rows, each, width).transpose(0, 1)
-    found = of_shared + weights[..., shared:] @ value
-    return found.reshape(rows, 1, heads, width), None
+    output = of_shared + weights[..., shared:] @ value
+    return output.reshape(rows, 1, heads, width), None
 
 
-def _swapped(given: torch.Tensor) -> torch.Tensor:
+def _swapped(heads: torch.Tensor) -> torch.Tensor:
     """(rows, groups, heads of a group, n) as (groups, rows x heads of a group, n)."""
-    rows, groups, each, n = given.shape
-    return given.transpose(0, 1).reshape(groups, rows * each, n)
+    rows, groups, each, n = heads.shape
+    return heads.transpose(0, 1).reshape(groups, rows * each, n)
 
 
 ALL_ATTENTION_FUNCTIONS.register(NAME, attend)

@@ -7,7 +7,7 @@ Read without lm-evaluation-harness, so that the head of a run knows the tasks in
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import yaml
 
@@ -15,7 +15,8 @@ from kensho.files import sha256
 from kensho.validation import Count, Section, validated
 
 PACK = Path(__file__).parent / "tasks" / "jlce"
-GROUPS = ("Semantic", "Syntactic", "Reasoning", "Generation")
+Group = Literal["Semantic", "Syntactic", "Reasoning", "Generation"]
+GROUPS = get_args(Group)
 # Public items by the name of their source, and the kind of item that they are.
 PUBLIC = {
     "jsquad": "reading",
@@ -45,7 +46,7 @@ class Task(Section):
     version: float
     kind: str
     main: str
-    group: Literal[*GROUPS]
+    group: Group
     place: Count
     title: str
     judged: Judged | None = None
@@ -61,14 +62,15 @@ _Loader.add_constructor("!function", lambda loader, node: loader.construct_scala
 @cache
 def tasks() -> Mapping[str, Task]:
     """Tasks by name in the order of the page. Raises ValueError naming a file and its key."""
-    found = {}
+    by_name = {}
     for path in sorted(PACK.glob("*.yaml")):
         if path.stem[-2:] not in ("_2", "_3"):  # further prompts
             definition = _definition(path)
             metadata = {**definition["metadata"], **definition["dataset_kwargs"]}
-            found[path.stem] = validated(Task, metadata, f"{path}: metadata")
-    ordered = sorted(found, key=lambda name: (GROUPS.index(found[name].group), found[name].place))
-    return {name: found[name] for name in ordered}
+            by_name[path.stem] = validated(Task, metadata, f"{path}: metadata")
+    return dict(
+        sorted(by_name.items(), key=lambda task: (GROUPS.index(task[1].group), task[1].place))
+    )
 
 
 def _definition(path: Path) -> dict:
@@ -83,10 +85,10 @@ def kinds() -> list[str]:
     return list(dict.fromkeys(task.kind for task in tasks().values()))
 
 
-def digests(asked: Mapping[str, list[int]]) -> list[str]:
+def digests(prompts: Mapping[str, list[int]]) -> list[str]:
     """Digests of the files of tasks with these prompts; the first belongs to the others too."""
     return [
         sha256(PACK / f"{name}{'' if prompt == 1 else f'_{prompt}'}.yaml")[:16]
-        for name, prompts in asked.items()
-        for prompt in sorted({1, *prompts})
+        for name, numbers in prompts.items()
+        for prompt in sorted({1, *numbers})
     ]

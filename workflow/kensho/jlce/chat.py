@@ -147,8 +147,8 @@ def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
     if response.status_code != 200:
         raise ValueError(_refusal(endpoint, response, secret))
     try:
-        found = response.json()
-        choice = found["choices"][0]
+        completion = response.json()
+        choice = completion["choices"][0]
         text = choice["message"]["content"]
         if not isinstance(text, str | None):
             raise TypeError
@@ -157,7 +157,7 @@ def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
             f"jlce.judge.url: what {site(endpoint.url)} answers is no chat completion; give the "
             "base URL of an OpenAI-compatible endpoint, which usually ends in /v1"
         ) from None
-    served = str(found.get("model") or endpoint.model)
+    served = str(completion.get("model") or endpoint.model)
     return Reply(text or "", served, choice.get("finish_reason"), body.get("seed"))
 
 
@@ -174,15 +174,15 @@ def _request(endpoint: Endpoint, prompt: str) -> dict:
 def _secret(endpoint: Endpoint) -> str | None:
     if endpoint.key_variable is None:
         return None
-    found = os.environ.get(endpoint.key_variable, "").strip()
+    key = os.environ.get(endpoint.key_variable, "").strip()
     # of what no header may hold, the HTTP library's error would quote the key
-    if not re.fullmatch(r"[!-~]+", found):
-        what = "holds no API key" if found else "is not set"
+    if not re.fullmatch(r"[!-~]+", key):
+        what = "holds no API key" if key else "is not set"
         raise ValueError(
             f"jlce.judge.key_variable: the environment variable {endpoint.key_variable} {what}; "
             "export the judge's API key in it"
         )
-    return found
+    return key
 
 
 def _post(endpoint: Endpoint, body: Mapping, secret: str | None) -> requests.Response:
@@ -209,7 +209,7 @@ def _post(endpoint: Endpoint, body: Mapping, secret: str | None) -> requests.Res
 
 
 def _signed(secret: str | None) -> Callable:
-    """Puts the key into a request; given even without one, lest a .netrc be sent instead."""
+    """Puts the key into a request; used even without one, lest a .netrc be sent instead."""
 
     def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
         if secret is not None:
@@ -221,13 +221,13 @@ def _signed(secret: str | None) -> Callable:
 
 def _wait(endpoint: Endpoint, response: requests.Response, attempt: int) -> float:
     """Seconds until the next attempt: as Retry-After says (RFC 9110, 10.2.3), else 1, 2, 4, ..."""
-    said = response.headers.get("Retry-After", "").strip()
+    after = response.headers.get("Retry-After", "").strip()
     seconds = FIRST_WAIT * 2**attempt
-    if re.fullmatch(r"[0-9]+", said):
-        seconds = float(said)
-    elif said:
+    if re.fullmatch(r"[0-9]+", after):
+        seconds = float(after)
+    elif after:
         try:
-            until = parsedate_to_datetime(said)
+            until = parsedate_to_datetime(after)
             seconds = max(0.0, (until - datetime.now(UTC)).total_seconds())
         except (ValueError, TypeError):  # no date, or one without a zone
             pass
@@ -252,8 +252,8 @@ def _refusal(endpoint: Endpoint, response: requests.Response, secret: str | None
             f"jlce.judge.url: HTTP {status} from {url}; give the base URL, which usually ends in "
             "/v1, and in jlce.judge.model a model that is served there"
         )
-    said = response.text.replace(secret, "…") if secret else response.text
+    reason = response.text.replace(secret, "…") if secret else response.text
     return (
         f"jlce.judge.model: {url} refuses the request (HTTP {status}: "
-        f"{shorten(said, 200, placeholder=' …')}); mend jlce.judge as it says, and run again"
+        f"{shorten(reason, 200, placeholder=' …')}); mend jlce.judge as it says, and run again"
     )

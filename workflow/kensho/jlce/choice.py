@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import itemgetter
 
 from kensho.jlce.mentions import (
@@ -59,10 +59,10 @@ def named(answer: str, choices: Sequence[str]) -> int | None:
     text = normalised(answer)[-LONGEST:]
     names, labels = _names(choices)
     words, ends = analysed(text), sentence_ends(text)
-    found = judged(text, words, mentions(text, words, names))
-    free = [mention for mention in found if mention.free]
+    every = judged(text, words, mentions(text, words, names))
+    free = [mention for mention in every if mention.free]
     begins = [mention.begin for mention in free]
-    at = {one.begin: one for one in found if one.verdict not in (DENIED, ASIDE)}
+    at = {one.begin: one for one in every if one.verdict not in (DENIED, ASIDE)}
     different = {names[normalised(choice)] for choice in choices}
 
     def within(begin: int, end: int) -> Sequence[Mention]:
@@ -70,9 +70,10 @@ def named(answer: str, choices: Sequence[str]) -> int | None:
 
     def stated(place: int) -> int | None:
         """What a statement names whose marker ends at a place."""
-        for begin in range(place, SLOT.match(text, place).end() + 1):
+        slot = SLOT.match(text, place)
+        for begin in range(place, (slot.end() if slot else place) + 1):
             if begin in at and not at[begin].several:
-                return at[begin].index
+                return at[begin].choice
         if (label := _label(text, place, labels)) is not None:
             return label
         return _resolved(within(place, ends[bisect_left(ends, place)]), different)
@@ -82,17 +83,18 @@ def named(answer: str, choices: Sequence[str]) -> int | None:
         sentence = within(place, ends[bisect_left(ends, place)])
         return _resolved([one for one in sentence if one.verdict > MENTIONED], ())
 
+    statements: list[tuple[int, Callable[[int], int | None]]]  # a place, and what reads there
     statements = [(match.end(), stated) for match in STATED.finditer(text)]
     statements += [(match.end(), concluded) for match in CONCLUDES.finditer(text)]
-    for one in found:
+    confirmed = {label.start(): labels.get(label[1]) for label in LABELLED.finditer(text)}
+    for one in every:
         if one.verdict == CHOSEN and not one.several and CONFIRMED.match(text, one.end):
-            statements.append((one.begin, lambda _, index=one.index: index))
-    for label in LABELLED.finditer(text):
-        statements.append((label.start(), lambda _, mark=label[1]: labels.get(mark)))
+            confirmed[one.begin] = one.choice
+    statements += [(place, confirmed.__getitem__) for place in confirmed]
     for place, read in sorted(statements, key=itemgetter(0), reverse=True):
         if (index := read(place)) is not None:
             return index
-    if free or (free := [mention for mention in found if mention.verdict == ALONE]):
+    if free or (free := [mention for mention in every if mention.verdict == ALONE]):
         return _resolved(free, different)
     return _label(text, 0, labels, alone=True)
 
@@ -101,10 +103,10 @@ def _resolved(mentions: Sequence[Mention], choices: Collection[int]) -> int | No
     """The one choice that mentions leave of some choices, None for none or several."""
     fate: dict[int, int] = {}
     for one in mentions:
-        if one.verdict == DENIED or fate.get(one.index) == DENIED < MENTIONED < one.verdict:
-            fate[one.index] = one.verdict
-        elif fate.get(one.index) != DENIED:
-            fate[one.index] = max(fate.get(one.index, ASIDE), one.verdict)
+        if one.verdict == DENIED or fate.get(one.choice) == DENIED < MENTIONED < one.verdict:
+            fate[one.choice] = one.verdict
+        elif fate.get(one.choice) != DENIED:
+            fate[one.choice] = max(fate.get(one.choice, ASIDE), one.verdict)
     best = max(fate.values(), default=ASIDE)
     level = {MENTIONED, NEGATED} if best == MENTIONED else {best}
     left = {index for index, verdict in fate.items() if verdict in level}
@@ -117,14 +119,14 @@ def _resolved(mentions: Sequence[Mention], choices: Collection[int]) -> int | No
 
 def _names(choices: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
     """Words and labels of the choices, each with the index of its choice."""
-    found = [LABEL.match(choice) for choice in choices]
-    marks = [normalised(next(filter(None, mark.groups()))) if mark else "" for mark in found]
+    matches = [match for match in map(LABEL.match, choices) if match]
+    marks = [normalised(next(filter(None, match.groups()))) for match in matches]
     words: dict[str, int] = {}
     for index, choice in enumerate(choices):
         words.setdefault(normalised(choice), index)
-    if all(marks) and len(set(marks)) == len(marks):
-        for index, (choice, mark) in enumerate(zip(choices, found, strict=True)):
-            words.setdefault(normalised(choice[mark.end() :]) or normalised(choice), index)
+    if len(set(marks)) == len(choices):  # each has a label of its own
+        for index, (choice, match) in enumerate(zip(choices, matches, strict=True)):
+            words.setdefault(normalised(choice[match.end() :]) or normalised(choice), index)
         return words, {mark: index for index, mark in enumerate(marks)}
     rows = ("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "アイウエオ", map(str, range(1, len(choices) + 1)))
     counted = {mark: i for row in rows for i, mark in zip(range(len(choices)), row, strict=False)}
@@ -135,5 +137,5 @@ def _label(text: str, place: int, labels: Mapping[str, int], alone: bool = False
     """The choice whose label stands at a place of the text, or is all of it."""
     rest = r"(?:です|だ|である)?[。.]?\Z" if alone else r"(?:です|だ|で|と|の|[。.、,:)]|\s|\Z)"
     pattern = rf"{OPENING}(?:選択肢)?{MARK}[.)]?番?目?{CLOSING}{rest}"
-    found = re.compile(pattern).match(text, place)
-    return labels.get(found[1], labels.get(found[1].upper())) if found else None
+    match = re.compile(pattern).match(text, place)
+    return labels.get(match[1], labels.get(match[1].upper())) if match else None

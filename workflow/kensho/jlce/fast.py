@@ -6,6 +6,7 @@ The ``salt`` tells apart what may share a journal and not its results: models, w
 """
 
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,7 +20,17 @@ from kensho.jlce.prefix_tree import Pack, Tokens, families, packs
 BATCHES = 4  # of answers, which are kept together when a run is killed
 LEAST_SHARED = 8  # tokens; beginnings shorter than that are not worth a pass of their own
 Scored = tuple[float, bool]
-Journal = MutableMapping[str, list]  # results of a pack by the digest of what was asked
+Journal = MutableMapping[str, list]  # results of a pack by the digest of its requests
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How answers are written."""
+
+    most: int  # tokens of an answer
+    ended: Callable[[list[int]], bool]  # whether an answer's last token ends it
+    batch: int  # whole sequences whose keys and values are held at once
+    nodes: int  # tokens beside the shared beginning that are read at once
 
 
 @torch.inference_mode()
@@ -38,7 +49,7 @@ def loglikelihoods(
     """
     inputs = [[*context, *continuation][:-1] for context, continuation in requests]
     journal = {} if journal is None else journal
-    found: list[Scored] = [(0.0, False)] * len(requests)
+    scores: list[Scored] = [(0.0, False)] * len(requests)
     for order, common in families(inputs, LEAST_SHARED):
         start, cache = min(common, *(len(requests[i][0]) - 1 for i in order)), None
         for pack in packs(inputs, order, start, nodes):
@@ -46,21 +57,23 @@ def loglikelihoods(
             if key not in journal:
                 if cache is None:
                     cache = _read(model, inputs[order[0]][:start])
-                journal[key] = [scored for _, scored in _score(model, pack, start, cache, requests)]
+                journal[key] = list(_score(model, pack, cache, requests))
             for index, (likelihood, greedy) in zip(pack.paths, journal[key], strict=True):
-                found[index] = likelihood, greedy
-    return found
+                scores[index] = likelihood, greedy
+    return scores
 
 
 def _score(
-    model, pack: Pack, start: int, cache: DynamicCache, requests: Sequence[tuple[Tokens, Tokens]]
-) -> Iterator[tuple[int, Scored]]:
+    model, pack: Pack, cache: DynamicCache, requests: Sequence[tuple[Tokens, Tokens]]
+) -> Iterator[Scored]:
+    """Scores in the order of the pack's paths; the cache is left as it was."""
+    start = cache.get_seq_length()
     predicting = {
         index: path[len(requests[index][0]) - 1 - start :] for index, path in pack.paths.items()
     }
     needed = sorted({node for path in predicting.values() for node in path})
     row = {node: place for place, node in enumerate(needed)}
-    logits = _forest(model, pack, start, cache, needed)
+    logits = _forest(model, pack, cache, needed)
     if len(pack.tokens):
         cache.crop(-len(pack.tokens))
     logits = logits.float()
@@ -69,18 +82,19 @@ def _score(
         rows = _tensor([row[node] for node in path], model)
         targets = _tensor(requests[index][1], model)
         likelihood = (logits[rows, targets] - total[rows]).sum()
-        yield index, (float(likelihood), bool((best[rows] == targets).all()))
+        yield float(likelihood), bool((best[rows] == targets).all())
 
 
-def _forest(model, pack: Pack, start: int, cache: DynamicCache, kept: Sequence[int]):
+def _forest(model, pack: Pack, cache: DynamicCache, kept: Sequence[int]) -> torch.Tensor:
     """Logits (kept, vocabulary) of these nodes; the cache has all nodes behind its beginning."""
+    start = cache.get_seq_length()
     depths, prefix = _tensor(pack.depths[None], model), _tensor(np.arange(start)[None], model)
     allowed = np.pad(pack.ancestors, ((0, 0), (start, 0)), constant_values=True)
-    allowed, keys = _tensor(allowed[None], model), torch.cat([prefix, depths], dim=1)
+    keys = torch.cat([prefix, depths], dim=1)
     return model(
         input_ids=_tensor(pack.tokens[None], model),
         position_ids=depths,
-        attention_mask=_mask(model, allowed, depths, keys),
+        attention_mask=_mask(model, _tensor(allowed[None], model), depths, keys),
         past_key_values=cache,
         logits_to_keep=_tensor(kept, model),
     ).logits[0]
@@ -90,21 +104,17 @@ def _forest(model, pack: Pack, start: int, cache: DynamicCache, kept: Sequence[i
 def generate(
     model,
     contexts: Sequence[Tokens],
+    decoding: Decoding,
     *,
-    most: int,
-    batch: int,
-    nodes: int,
-    ended: Callable[[list[int]], bool],
     journal: Journal | None = None,
     salt: str = "",
 ) -> list[list[int]]:
-    """Greedy continuations of at most ``most`` tokens each, up to and with the one that ended it.
+    """Greedy continuations, each up to and with the token that ended it.
 
     Sequences of like length go together behind their shared beginning, as many as have no more keys
     and values than ``batch`` whole ones; one that has ``ended`` leaves its place to the next.
-    ``nodes`` tokens beside the beginning are read at once.
     """
-    how = {"most": most, "ended": ended, "nodes": nodes}
+    most, batch = decoding.most, decoding.batch
     journal = {} if journal is None else journal
     answers: list[list[int]] = [[] for _ in contexts]
     for order, common in families(contexts, LEAST_SHARED):
@@ -118,22 +128,31 @@ def generate(
             if key not in journal:
                 if cache is None:
                     cache = _read(model, contexts[order[0]][:start])
-                _decode(model, contexts, rows, together, start, cache, answers, **how)
-                journal[key] = [answers[index] for index in rows]
+                journal[key] = _decode(model, contexts, rows, cache, together, decoding)
             for index, answer in zip(rows, journal[key], strict=True):
                 answers[index] = answer
     return answers
 
 
-def _decode(model, contexts, waiting, batch, start, prefix, answers, *, most, ended, nodes) -> None:
-    rows, cache = [], DynamicCache()
+def _decode(
+    model,
+    contexts: Sequence[Tokens],
+    wanted: Sequence[int],
+    prefix: DynamicCache,
+    batch: int,
+    decoding: Decoding,
+) -> list[list[int]]:
+    """Continuations of the wanted contexts behind their prefix, ``batch`` of them at a time."""
+    answers: dict[int, list[int]] = {index: [] for index in wanted}
+    rows: list[int] = []
+    waiting, cache = wanted, DynamicCache()
     chosen = at = _tensor(np.zeros(0, int), model)  # next tokens, and their places
     seen = _tensor(np.zeros((0, 0), bool), model)  # (rows, width): which places of the cache count
     while rows or waiting:
         free = batch - len(rows)
         taken, waiting = waiting[:free], waiting[free:]
         if taken:
-            tokens, own = _prefill(model, contexts, taken, start, prefix, nodes)
+            tokens, own = _prefill(model, contexts, taken, prefix, decoding.nodes)
             cache, seen = _joined([*_parts(cache, seen), *own])
             chosen = torch.cat([chosen, *tokens])
             at = torch.cat([at, _tensor([len(contexts[index]) for index in taken], model)])
@@ -141,7 +160,7 @@ def _decode(model, contexts, waiting, batch, start, prefix, answers, *, most, en
         going = []
         for place, (index, token) in enumerate(zip(rows, chosen.tolist(), strict=True)):
             answers[index].append(token)
-            if len(answers[index]) < most and not ended(answers[index]):
+            if len(answers[index]) < decoding.most and not decoding.ended(answers[index]):
                 going.append(place)
         if len(going) < len(rows):
             keep = _tensor(np.array(going, int), model)
@@ -161,20 +180,25 @@ def _decode(model, contexts, waiting, batch, start, prefix, answers, *, most, en
                 logits_to_keep=1,
             ).logits[:, -1]
         chosen, at = logits.argmax(dim=-1), at + 1
+    return list(answers.values())
 
 
-def _prefill(model, contexts, taken: Sequence[int], start: int, prefix: DynamicCache, nodes: int):
+def _prefill(model, contexts, taken: Sequence[int], prefix: DynamicCache, nodes: int):
     """Next token behind each context, and its own tokens' part (see _joined), in their order."""
-    found = {}
+    read, start = {}, prefix.get_seq_length()
     for pack in packs(contexts, sorted(taken, key=lambda i: contexts[i]), start, nodes):
         ends = [path[-1] for path in pack.paths.values()]
-        chosen = _forest(model, pack, start, prefix, ends).argmax(dim=-1, keepdim=True)
+        chosen = _forest(model, pack, prefix, ends).argmax(dim=-1, keepdim=True)
         for (index, path), token in zip(pack.paths.items(), chosen, strict=True):
             at = _tensor(path, model) + start
-            own = [(layer.keys[:, :, at], layer.values[:, :, at]) for layer in prefix.layers]
-            found[index] = token, (own, at[None] >= start)
+            read[index] = token, (_layers(prefix, at), at[None] >= start)
         prefix.crop(-len(pack.tokens))
-    return zip(*(found[index] for index in taken), strict=True)
+    return zip(*(read[index] for index in taken), strict=True)
+
+
+def _layers(cache: DynamicCache, places) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Keys and values (rows, heads, width, size) by layer at some places of a cache."""
+    return [(keys[:, :, places], values[:, :, places]) for keys, values, _ in cache]
 
 
 def _parts(cache: DynamicCache, seen: torch.Tensor) -> list[tuple]:
@@ -182,8 +206,7 @@ def _parts(cache: DynamicCache, seen: torch.Tensor) -> list[tuple]:
     if not len(seen):
         return []
     first = int(seen.any(dim=0).int().argmax())
-    layers = [(layer.keys[:, :, first:], layer.values[:, :, first:]) for layer in cache.layers]
-    return [(layers, seen[:, first:])]
+    return [(_layers(cache, slice(first, None)), seen[:, first:])]
 
 
 def _joined(parts: Sequence[tuple]) -> tuple[DynamicCache, torch.Tensor]:
@@ -194,11 +217,11 @@ def _joined(parts: Sequence[tuple]) -> tuple[DynamicCache, torch.Tensor]:
     width = max(seen.shape[1] for _, seen in parts)
     cache = DynamicCache()
     for place, layers in enumerate(zip(*(layers for layers, _ in parts), strict=True)):
-        both = (
+        keys, values = (
             torch.cat([pad(part, (0, 0, width - part.shape[2], 0)) for part in kind])
             for kind in zip(*layers, strict=True)
         )
-        cache.update(*both, place)
+        cache.update(keys, values, place)
     return cache, torch.cat([pad(seen, (width - seen.shape[1], 0)) for _, seen in parts])
 
 

@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from datasets import Dataset
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,6 +21,9 @@ OURS = Path(__file__).parents[3] / "resources" / "jlce"
 FOLDER = "KENSHO_JLCE"  # environment variable: a folder of files that stand for ours
 SHOWN = 20  # faults of a file that are listed
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
+Entailment = Literal["含意", "矛盾", "中立"]
+Polarity = Literal["肯定", "否定"]
+Truth = Literal["真", "偽", "不明"]
 
 
 class Item(BaseModel):
@@ -72,25 +75,25 @@ class _Labelled(Item):
 
     @property
     def options(self) -> tuple[list[str], int]:
-        labels = list(type(self).model_fields["label"].annotation.__args__)
-        return labels, labels.index(self.label)
+        labels = list(get_args(type(self).model_fields["label"].annotation))
+        return labels, labels.index(dict(self)["label"])
 
 
 class Inference(_Labelled):
     premise: Text
     hypothesis: Text
-    label: Literal["含意", "矛盾", "中立"]
+    label: Entailment
 
 
 class Sentiment(_Labelled):
     text: Text
-    label: Literal["肯定", "否定"]
+    label: Polarity
 
 
 class Logic(_Labelled):
     premises: Text
     statement: Text
-    label: Literal["真", "偽", "不明"]
+    label: Truth
     kind: Text
     reason: str = ""
 
@@ -166,43 +169,44 @@ def read(path: Path | str, kind: str) -> list[Item]:
         lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not readable ({error}); restore the file") from None
-    found, faults = [], []
+    items: list[Item] = []
+    faults: list[str] = []
     for number, line in enumerate(lines, start=1):
         where = f"{path}:{number}"
         try:
-            found.append(model.model_validate(json.loads(line)))
+            items.append(model.model_validate(json.loads(line)))
         except json.JSONDecodeError as error:
             faults.append(f"{where}: no JSON ({error.msg}); restore the file")
         except ValidationError as error:
             faults += problems(error, where, model)
-    twice = [name for name, times in Counter(item.id for item in found).items() if times > 1]
+    twice = [name for name, times in Counter(item.id for item in items).items() if times > 1]
     faults += [f"{path}: the id '{name}' is given twice" for name in twice]
     for split in ("train", "test"):
-        if not faults and not any(item.split == split for item in found):
+        if not faults and not any(item.split == split for item in items):
             faults.append(f"{path}: no item of the split '{split}'")
     if faults:
         more = [f"... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
         raise ValueError("\n".join(faults[:SHOWN] + more))
-    return found
+    return items
 
 
-def write(path: Path | str, found: Sequence[Item]) -> None:
+def write(path: Path | str, items: Sequence[Item]) -> None:
     """A file that :func:`read` reads."""
-    write_lines(path, (item.model_dump() for item in found))
+    write_lines(path, (item.model_dump() for item in items))
 
 
 def document(item: Item) -> dict:
     """The item as a task's document; choices come as ``choices`` and the index ``gold``."""
-    found = item.model_dump()
+    fields = item.model_dump()
     if hasattr(item, "options"):
-        found["choices"], found["gold"] = item.options
-    return found
+        fields["choices"], fields["gold"] = item.options
+    return fields
 
 
 def dataset(kind: str, **_) -> dict[str, Dataset]:
     """Both splits for lm-evaluation-harness, from the folder in KENSHO_JLCE or from ours."""
-    given = Path(os.environ.get(FOLDER, OURS)) / f"{kind}.jsonl"
-    items = read(given if given.is_file() else OURS / f"{kind}.jsonl", kind)
+    path = Path(os.environ.get(FOLDER, OURS)) / f"{kind}.jsonl"
+    items = read(path if path.is_file() else OURS / path.name, kind)
     return {
         split: Dataset.from_list([document(item) for item in items if item.split == split])
         for split in ("train", "test")

@@ -5,6 +5,8 @@ Importing this module registers the model. Arguments are those of ``hf`` (``pret
 beginning, and ``journal``, a file from which an interrupted run goes on.
 """
 
+from pathlib import Path
+
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import (
@@ -30,7 +32,9 @@ class KenshoLM(HFLM):
     Sampling, beam search and models that are not causal go the way of ``hf``.
     """
 
-    def __init__(self, *args, nodes: int | None = None, journal: str | None = None, **settings):
+    def __init__(
+        self, *args, nodes: int | None = None, journal: Path | str | None = None, **settings
+    ):
         super().__init__(*args, **settings)
         self.journal = Journal(journal) if journal else {}
         self.salt = ""  # a journal may have been begun with another model
@@ -64,12 +68,12 @@ class KenshoLM(HFLM):
             kwargs = normalize_gen_kwargs(chosen[0].args[1], self.max_gen_toks)
             plain = set(kwargs) <= {"until", "max_gen_toks", "do_sample", "temperature"}
             if kwargs.get("do_sample") or not plain or self.backend != "causal":
-                found = super().generate_until(chosen, disable_tqdm=disable_tqdm)
+                texts = super().generate_until(chosen, disable_tqdm=disable_tqdm)
             else:
-                found = self._greedy([r.args[0] for r in chosen], kwargs, opened)
-                for request, text in zip(chosen, found, strict=True):
+                texts = self._greedy([r.args[0] for r in chosen], kwargs, opened)
+                for request, text in zip(chosen, texts, strict=True):
                     self.cache_hook.add_partial("generate_until", request.args, text)
-            answers |= dict(zip(places, found, strict=True))
+            answers |= dict(zip(places, texts, strict=True))
         return [answers[place] for place in range(len(requests))]
 
     def _greedy(self, contexts: list[str], kwargs: dict, opened: str) -> list[str]:
@@ -87,25 +91,22 @@ class KenshoLM(HFLM):
             text = self.tok_decode(tokens[-tail:], skip_special_tokens=False)
             if not any(stop in text for stop in stops):
                 return False
-            _, said = self._divided(tokens, opened)
-            return any(stop in said for stop in stops)
+            _, answer = self._divided(tokens, opened)
+            return any(stop in answer for stop in stops)
 
         encoded = [
             self.tok_encode(context, left_truncate_len=self.max_length - most)
             for context in contexts
         ]
         size = self.batch_size if isinstance(self.batch_size, int) else 16
-        found = fast.generate(
+        generated = fast.generate(
             self.model,
             encoded,
-            most=most,
-            batch=size,
-            nodes=self.nodes,
-            ended=ended,
+            fast.Decoding(most, ended, batch=size, nodes=self.nodes),
             journal=self.journal,
             salt=digest([self.salt, stops, opened]),
         )
-        return [self._text(tokens, stops, opened) for tokens in found]
+        return [self._text(tokens, stops, opened) for tokens in generated]
 
     def _text(self, tokens: list[int], stops: list[str], opened: str) -> str:
         think = self.think_end_token
@@ -114,17 +115,17 @@ class KenshoLM(HFLM):
             return postprocess_generated_text(self.tok_decode(tokens).lstrip(), stops, None)
         if isinstance(think, str):
             return postprocess_generated_text(self.tok_decode(tokens), stops, think)
-        thought, said = self._divided(tokens, opened)
-        said = said if thought else self.tok_decode(tokens)
-        return thought + postprocess_generated_text(said, stops, None)
+        thought, answer = self._divided(tokens, opened)
+        answer = answer if thought else self.tok_decode(tokens)
+        return thought + postprocess_generated_text(answer, stops, None)
 
     def _divided(self, tokens: list[int], opened: str) -> tuple[str, str]:
-        """The thinking at the beginning of an answer with its marks, and what is said after it."""
+        """The thinking at the beginning of an answer with its marks, and the answer proper."""
         text = opened + self.tok_decode(tokens, skip_special_tokens=False)
         end = thinking.end(text)
         return text[:end], text[end:].lstrip() if end else text
 
     def _end_tokens(self) -> set[int]:
-        given = self.model.generation_config.eos_token_id
-        listed = given if isinstance(given, list) else [given]
-        return {token for token in [*listed, self.eot_token_id] if token is not None}
+        configured = self.model.generation_config.eos_token_id
+        tokens = configured if isinstance(configured, list) else [configured]
+        return {token for token in [*tokens, self.eot_token_id] if token is not None}

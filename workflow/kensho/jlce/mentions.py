@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from kensho.jlce.predicate import CHOSEN, DENIED, MENTIONED, Word, analysed, verdict
@@ -44,13 +44,13 @@ class Mention(NamedTuple):
 
     begin: int
     end: int
-    index: int  # of the choice
+    choice: int  # its index
     free: bool  # no function word but in quotes
     several: bool = False  # 海か山
     verdict: int = MENTIONED  # :mod:`kensho.jlce.predicate`, or ALONE
 
 
-def mentions(text: str, words: Sequence[Word], names: Mapping[str, int]) -> list[Mention]:
+def mentions(text: str, words: Sequence[Word], names: dict[str, int]) -> list[Mention]:
     """Where choices stand in a text as whole words, in order; none that is part of a longer one."""
     at = {word.begin: number for number, word in enumerate(words)}
     ends = {word.end: number for number, word in enumerate(words)}
@@ -65,7 +65,7 @@ def mentions(text: str, words: Sequence[Word], names: Mapping[str, int]) -> list
     for word in words:
         if word.kind == "一般" and (word.pos, word.lemma) in inflected:
             spans.setdefault((word.begin, word.end), inflected[word.pos, word.lemma])
-    found, reach = [], 0
+    places, reach = [], 0
     for (begin, end), index in sorted(spans.items(), key=lambda span: (span[0][0], -span[0][1])):
         if end <= reach:  # 自然 of 不自然
             continue
@@ -76,8 +76,8 @@ def mentions(text: str, words: Sequence[Word], names: Mapping[str, int]) -> list
         inside = words[at[begin] : ends[end] + 1] if whole else []
         quoted = text[begin - 1 : begin] in tuple("「『“\"'") and text[end : end + 1] in CLOSED
         content = any(word.pos not in {"助詞", "助動詞"} for word in inside)
-        found.append(Mention(begin, end, index, quoted or content))
-    return found
+        places.append(Mention(begin, end, index, quoted or content))
+    return places
 
 
 def _inflected(name: str) -> tuple[str, str] | None:
@@ -95,12 +95,12 @@ def _pattern(name: str, folded: bool) -> str:
     return f"{before}(?{case}:{re.escape(name)}){after}"
 
 
-def judged(text: str, words: Sequence[Word], found: Sequence[Mention]) -> list[Mention]:
+def judged(text: str, words: Sequence[Word], unjudged: Sequence[Mention]) -> list[Mention]:
     """Mentions with what their sentences say of them, without those that are only compared."""
     chains: list[list[Mention]] = []  # 山や川は says of 山 what it says of 川
-    for one in found:
-        before = chains[-1][-1] if chains else None
-        if before and before.free and one.free and LINK.fullmatch(text, before.end, one.begin):
+    for one in unjudged:
+        left = chains[-1][-1] if chains else None
+        if left and left.free and one.free and LINK.fullmatch(text, left.end, one.begin):
             chains[-1].append(one)
         else:
             chains.append([one])
@@ -117,25 +117,25 @@ def judged(text: str, words: Sequence[Word], found: Sequence[Mention]) -> list[M
     begins, ends = [word.begin for word in read], sentence_ends(text)
     kept = []
     for chain, before, after in zip(chains, [None, *chains], [*chains[1:], None], strict=False):
-        first, last, several = chain[0], chain[-1], len({one.index for one in chain}) > 1
+        first, last, several = chain[0], chain[-1], len({one.choice for one in chain}) > 1
         place = bisect_left(ends, last.end)
         begin, end = (ends[place - 1] + 1 if place else 0), ends[place]
         stop = min(end, after[0].begin) if after else end
         behind = read[bisect_left(begins, last.end) : bisect_left(begins, stop)]
-        said = verdict(behind, stop == end, several)
-        if said >= MENTIONED and BULLET.fullmatch(text, begin, first.begin):
+        judgement = verdict(behind, stop == end, several)
+        if judgement >= MENTIONED and BULLET.fullmatch(text, begin, first.begin):
             listed = after and LISTED.fullmatch(text, last.end, after[0].begin)
             leads = not begin and not listed and LEADING.match(text, last.end)
-            said = ALONE if leads or COPULA.match(text[last.end : end]) else said
-        if said > MENTIONED and before and LISTED.fullmatch(text, before[-1].end, first.begin):
-            said = MENTIONED
+            judgement = ALONE if leads or COPULA.match(text[last.end : end]) else judgement
+        if judgement > MENTIONED and before and LISTED.fullmatch(text, before[-1].end, first.begin):
+            judgement = MENTIONED
         lead = text[max(begin, first.begin - WINDOW) : first.begin]
         if SUPPOSED.search(lead):
-            said = min(said, MENTIONED)
-        denies = UNFIT_TOPIC.search(lead) if said > MENTIONED else None
+            judgement = min(judgement, MENTIONED)
+        denies = judgement > MENTIONED and UNFIT_TOPIC.search(lead)
         if denies or NOT.search(lead):
-            said = DENIED
-        kept += [one._replace(several=several, verdict=said) for one in chain]
+            judgement = DENIED
+        kept += [one._replace(several=several, verdict=judgement) for one in chain]
     return kept
 
 

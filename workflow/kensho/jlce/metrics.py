@@ -48,87 +48,82 @@ def _chosen(doc: dict, chosen: int | None) -> dict:
 
 
 def reading(doc: dict, results: Results) -> dict:
-    answer, thinking = _cleaned(results)
+    answer, outcome = _cleaned(results)
     return {
         "exact_match": scoring.exact_match(answer, doc["answers"]),
         "character_f1": scoring.character_f1(answer, doc["answers"]),
         "levenshtein_ratio": scoring.levenshtein_ratio(answer, doc["answers"]),
-        "parsed": float(bool(answer)),
-        "thinking": thinking,
+        **outcome,
     }
 
 
 def number(doc: dict, results: Results) -> dict:
     """The number that an answer gives (:func:`kensho.jlce.number.last_number`)."""
     answer, thinking = without_thinking(results[0])
-    found = last_number(answer)
-    right = found is not None and math.isclose(found, doc["answer"], rel_tol=1e-9)
+    value = last_number(answer)
+    right = value is not None and math.isclose(value, doc["answer"], rel_tol=1e-9)
     return {
         "exact_match": float(right),
-        "parsed": float(found is not None),
+        "parsed": float(value is not None),
         "thinking": float(thinking),
     }
 
 
 def tags(doc: dict, results: Results) -> dict:
     """Words and UPOS written as 庭/NOUN で/ADP: F1 of both, and of the words alone."""
-    answer, thinking = _cleaned(results)
+    answer, outcome = _cleaned(results)
     true = list(map(scoring.normalised, doc["words"]))
-    found = _tagged(answer, set(true))
-    gold = list(zip(true, doc["upos"], strict=True))
-    words = set(scoring.spans([word for word, _ in found]))
+    tagged = _tagged(answer, set(true))
+    words = [word for word, _ in tagged]
     return {
-        "upos_f1": scoring.labelled_f1(found, gold),
-        "word_f1": scoring.f1(words, set(scoring.spans(true))),
-        "parsed": _copied([word for word, _ in found], true),
-        "thinking": thinking,
+        "upos_f1": scoring.labelled_f1(tagged, list(zip(true, doc["upos"], strict=True))),
+        "word_f1": scoring.f1(set(scoring.spans(words)), set(scoring.spans(true))),
+        **outcome,
+        "parsed": _copied(words, true),
     }
 
 
 def _tagged(answer: str, true: Collection[str]) -> list[tuple[str, str]]:
     """Words and tags: a word may hold slashes, and spaces if it does in the text."""
-    found, before = [], []
+    tagged: list[tuple[str, str]] = []
+    before: list[str] = []  # parts of a word with spaces
     for token in answer.split():
         word, slash, tag = token.rpartition("/")
         if slash and tag:
             whole = " ".join([*before, word])
-            found.append((whole if whole in true else word, tag))
+            tagged.append((whole if whole in true else word, tag))
             before = []
         else:
             before.append(token)
-    return found
+    return tagged
 
 
 def chunks(doc: dict, results: Results) -> dict:
     """Bunsetsu divided by /: F1 of their spans."""
-    answer, thinking = _cleaned(results)
+    answer, outcome = _cleaned(results)
     true = list(map(scoring.normalised, doc["bunsetsu"]))
-    found = scoring.divided(answer, true, "/")
+    pieces = scoring.divided(answer, true, "/")
     return {
-        "span_f1": scoring.f1(set(scoring.spans(found)), set(scoring.spans(true))),
-        "parsed": _copied(found, true),
-        "thinking": thinking,
+        "span_f1": scoring.f1(set(scoring.spans(pieces)), set(scoring.spans(true))),
+        **outcome,
+        "parsed": _copied(pieces, true),
     }
 
 
-def _copied(found: Sequence[str], true: Sequence[str]) -> float:
+def _copied(pieces: Sequence[str], true: Sequence[str]) -> float:
     """Whether the pieces are those of the text, space aside."""
-    return float("".join("".join(found).split()) == "".join("".join(true).split()))
+    return float("".join("".join(pieces).split()) == "".join("".join(true).split()))
 
 
 def arcs(doc: dict, results: Results) -> dict:
     """A line for each word, number word head relation: UAS and LAS."""
-    answer, thinking = _cleaned(results)
-    found = dict(filter(None, (_arc(line, doc["words"]) for line in answer.splitlines())))
+    answer, outcome = _cleaned(results)
+    by_number = dict(filter(None, (_arc(line, doc["words"]) for line in answer.splitlines())))
     numbers = range(1, len(doc["words"]) + 1)
-    heads, relations = zip(*(found.get(n, (-1, "")) for n in numbers), strict=True)
+    heads, relations = zip(*(by_number.get(n, (-1, "")) for n in numbers), strict=True)
     uas, las = scoring.attachment(heads, relations, (doc["heads"], doc["deprels"]))
-    return {
-        "uas": uas,
-        "las": las,
-        "parsed": float(set(found) == set(numbers)),
-        "thinking": thinking,
-    }
+    complete = float(set(by_number) == set(numbers))
+    return {"uas": uas, "las": las, **outcome, "parsed": complete}
 
 
 def _arc(line: str, words: Sequence[str]) -> tuple[int, tuple[int, str]] | None:
@@ -153,7 +148,7 @@ def question(doc: dict, results: Results) -> dict:
 
 def style(doc: dict, results: Results) -> dict:
     """Whether the last predicate has the wanted style, and how much of the content is kept."""
-    answer, thinking = _cleaned(results)
+    answer, outcome = _cleaned(results)
     wanted = doc["direction"] == "丁寧体"
     right = bool(answer) and is_polite(answer) == wanted
     kept = scoring.chrf(answer, doc["references"])
@@ -162,48 +157,39 @@ def style(doc: dict, results: Results) -> dict:
         "chrf": kept,
         "joint": right * kept,  # an answer that changes the meaning, or nothing, is no transfer
         "exact_match": scoring.exact_match(answer, doc["references"]),
-        "parsed": float(bool(answer)),
-        "thinking": thinking,
+        **outcome,
     }
 
 
 def translation(doc: dict, results: Results) -> dict:
-    answer, thinking = _cleaned(results)
-    return {
-        "chrf": scoring.chrf(answer, doc["references"]),
-        "bleu": (answer, doc["references"]),
-        "parsed": float(bool(answer)),
-        "thinking": thinking,
-    }
+    answer, outcome = _cleaned(results)
+    chrf = scoring.chrf(answer, doc["references"])
+    return {"chrf": chrf, "bleu": (answer, doc["references"]), **outcome}
 
 
 def _text(results: Results, golds: list[str]) -> dict:
-    answer, thinking = _cleaned(results)
-    return {
-        **scoring.rouge(answer, golds),
-        "chrf": scoring.chrf(answer, golds),
-        "parsed": float(bool(answer)),
-        "thinking": thinking,
-    }
+    answer, outcome = _cleaned(results)
+    return {**scoring.rouge(answer, golds), "chrf": scoring.chrf(answer, golds), **outcome}
 
 
-def _cleaned(results: Results) -> tuple[str, float]:
+def _cleaned(results: Results) -> tuple[str, dict[str, float]]:
+    """The answer, and the metrics that every task has; that is parsed which is not empty."""
     answer, thinking = without_thinking(results[0])
-    return scoring.normalised(answer), float(thinking)
+    answer = scoring.normalised(answer)
+    return answer, {"parsed": float(bool(answer)), "thinking": float(thinking)}
 
 
 def balanced_acc(pairs: list[tuple[int, int]]) -> float:
     """Mean over gold labels of the share answered right; an answer without a label is wrong."""
-    gold, found = zip(*pairs, strict=True)
     recalls = [
-        np.mean([one == label for one, true in zip(found, gold, strict=True) if true == label])
-        for label in sorted(set(gold))
+        np.mean([chosen == label for gold, chosen in pairs if gold == label])
+        for label in sorted({gold for gold, _ in pairs})
     ]
     return float(np.mean(recalls))
 
 
 def mcc(pairs: list[tuple[int, int]]) -> float:
-    """Matthews's correlation of gold and found labels (scikit-learn)."""
+    """Matthews's correlation of gold and chosen labels (scikit-learn)."""
     return float(matthews_corrcoef(*zip(*pairs, strict=True)))
 
 

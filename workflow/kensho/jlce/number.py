@@ -30,6 +30,11 @@ NUMBER = re.compile(
     rf"|(?P<base>{FIGURE}){POWER.format('')}"
     rf"|(?P<amount>{AMOUNT}))"
 )
+FRACTIONS = (  # groups of NUMBER: numerator, denominator, whole part
+    ("over", "under", "whole"),
+    ("top", "bottom", "units_top"),
+    ("left", "right", "units_left"),
+)
 # groups of three between thin spaces, or between plain ones where a unit follows: 1 234円
 GROUPED = re.compile(
     r"(?<![\d.．,，])(?:\d{1,3}(?:[\u00a0\u2007\u2009\u202f]\d{3})+(?!\d)"
@@ -76,11 +81,11 @@ def last_number(answer: str) -> float | None:
     for marker, after in zip(parts[-2::-2], parts[:1:-2], strict=True):
         opens = " " if marker[-1].isspace() else "="  # 答え - 3個, 答えは - 3
         sentence = opens + SENTENCE_END.split(after, maxsplit=1)[0]
-        found = _numbers(sentence)
-        if found and not CALCULATES.search(ASIDE.sub("", sentence[found[-1][1] :])):
-            return found[-1][0]
-    found = _numbers(text)
-    return found[-1][0] if found else None
+        numbers = _numbers(sentence)
+        if numbers and not CALCULATES.search(ASIDE.sub("", sentence[numbers[-1][1] :])):
+            return numbers[-1][0]
+    numbers = _numbers(text)
+    return numbers[-1][0] if numbers else None
 
 
 def _plain(command: re.Match) -> str:
@@ -90,51 +95,42 @@ def _plain(command: re.Match) -> str:
 
 def _numbers(text: str) -> list[tuple[float, int]]:
     """Values of a text's numbers, and where each ends; asides only where there is nothing else."""
-    found = [match for match in NUMBER.finditer(text) if not DENIED.match(text, match.end())]
+    matches = [match for match in NUMBER.finditer(text) if not DENIED.match(text, match.end())]
     blanked = ASIDE.sub(lambda aside: " " * len(aside.group()), text)
-    outside = [match for match in found if blanked[match.start()] != " "]
+    outside = [match for match in matches if blanked[match.start()] != " "]
     values = [
         (_value(match, text[max(0, match.start() - NEAR) : match.start()]), match.end())
-        for match in outside or found
+        for match in outside or matches
     ]
     return [(value, end) for value, end in values if value is not None]
 
 
 def _value(match: re.Match, before: str) -> float | None:
-    given = {key: value for key, value in match.groupdict().items() if value is not None}
-    if "under" in given or "top" in given or "left" in given:
-        over, under, whole = next(
-            (_amount(given[a]), _amount(given[b]), given.get(c))
-            for a, b, c in (
-                ("over", "under", "whole"),
-                ("top", "bottom", "units_top"),
-                ("left", "right", "units_left"),
-            )
-            if a in given
-        )
+    groups = {key: value for key, value in match.groupdict().items() if value is not None}
+    fraction = next((names for names in FRACTIONS if names[0] in groups), None)
+    if fraction:
+        over, under, whole = (_amount(groups.get(name, "")) for name in fraction)
         if not under:
             return None
-        value = over / under + (_amount(whole) if whole and over < under else 0)
-    elif "vulgar" in given:
-        value = unicodedata.numeric(given["vulgar"]) + (
-            _amount(given["units"]) if "units" in given else 0
-        )
-    elif "mantissa" in given:
-        exponent = given.get("ten_exponent") or given["ten_raised"]
-        value = float(f"{_amount(given['mantissa'])}e{int(exponent.translate(RAISED))}")
-    elif "scaled" in given:
-        value = float(re.sub(r"[,，{}]", "", given["scaled"]).replace("．", "."))
-    elif "base" in given:
-        exponent = given.get("exponent") or given["raised"]
+        value = over / under + (whole if over < under else 0)
+    elif "vulgar" in groups:
+        value = unicodedata.numeric(groups["vulgar"]) + _amount(groups.get("units", ""))
+    elif "mantissa" in groups:
+        exponent = groups.get("ten_exponent") or groups["ten_raised"]
+        value = float(f"{_amount(groups['mantissa'])}e{int(exponent.translate(RAISED))}")
+    elif "scaled" in groups:
+        value = float(re.sub(r"[,，{}]", "", groups["scaled"]).replace("．", "."))
+    elif "base" in groups:
+        exponent = groups.get("exponent") or groups["raised"]
         try:
-            value = _amount(given["base"]) ** int(exponent.translate(RAISED))
+            value = _amount(groups["base"]) ** int(exponent.translate(RAISED))
         except (OverflowError, ZeroDivisionError):
             return None
     else:
-        value = _amount(given["amount"])
+        value = _amount(groups["amount"])
     if not math.isfinite(value):
         return None
-    return -value if _negative(given.get("sign"), before) else value
+    return -value if _negative(groups.get("sign"), before) else value
 
 
 def _amount(text: str) -> float:

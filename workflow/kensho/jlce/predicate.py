@@ -105,9 +105,9 @@ def verdict(after: Sequence[Word], ends: bool, several: bool = False) -> int:
     lemma = after[head].lemma if head >= 0 else ""
     if lemma in {"違う", "違い", "異なる"} and (several or after[head - 1].surface == "と"):
         return MENTIONED
-    asked = after[-1].surface == "か"
+    question = after[-1].surface == "か"
     if head < 0:
-        return _bare(after) if odd else ASSERTED * (ends and not asked and _stated(after))
+        return _bare(after) if odd else ASSERTED * (ends and not question and _stated(after))
     negated = after[head].pos != "動詞" and first == "な"  # 自然な語順ではない
     fitting = lemma in lexicon("unfit", "fit", "choice") or (
         head and after[head - 1].surface in PREFIXES
@@ -119,7 +119,7 @@ def verdict(after: Sequence[Word], ends: bool, several: bool = False) -> int:
         return ASIDE if quoted else NEGATED if {"は", "も"} & {first, second} else MENTIONED
     chosen = lemma in lexicon("choice") and first in TOPICAL
     if chosen or (first == "な" and _stated(after)):
-        return (CHOSEN if chosen else ASSERTED) * (ends and not asked)
+        return (CHOSEN if chosen else ASSERTED) * (ends and not question)
     return MENTIONED
 
 
@@ -136,19 +136,19 @@ def _head(words: Sequence[Word]) -> int:
 
 def _weight(words: Sequence[Word], head: int) -> int:
     """How many words from a predicate on deny."""
-    found = int(words[0].surface in {"しか", "以外", "ほど"})
-    found += bool(head) and words[head - 1].surface in PREFIXES
+    count = int(words[0].surface in {"しか", "以外", "ほど"})
+    count += bool(head) and words[head - 1].surface in PREFIXES
     for place in range(head, len(words)):
         if words[place].lemma in lexicon("unfit"):
-            found += 1
+            count += 1
         elif words[place].lemma in NEGATION:
             before = words[max(0, place - 2) : place]
             rest = [word.surface for word in words[place + 1 : place + 3]]
             may = any(word.lemma == "知れる" for word in before)  # かもしれない
             only = before and before[0].surface in {"だけ", "のみ"}  # だけでなく
-            asked = rest[:1] == ["か"] and rest[1:] not in (["も"], ["ら"])  # ではないか
-            found += not (may or only or asked or rest in ASKING)
-    return found
+            question = rest[:1] == ["か"] and rest[1:] not in (["も"], ["ら"])  # ではないか
+            count += not (may or only or question or rest in ASKING)
+    return count
 
 
 def _bare(after: Sequence[Word]) -> int:

@@ -10,7 +10,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -23,8 +23,7 @@ from kensho.jlce import catalogue, chat
 from kensho.jlce.chat import Endpoint, Reply
 from kensho.jlce.journal import digest
 from kensho.jlce.scoring import normalised
-from kensho.observations import environment
-from kensho.observations import table as observation_table
+from kensho.observations import Row, environment, table
 from kensho.validation import problems
 
 EXPERIMENT = "jlce_preference"
@@ -32,8 +31,6 @@ ORDERS = ("preference.first", "preference.second")  # the first arm's answer sto
 EMPTY = "（無回答）"
 VERDICTS = {"A": 1.0, "B": 0.0, "引き分け": 0.5}
 VERDICT = re.compile(rf"\W*(?:(?:最終)?(?:判定|判断|結論|答え|回答)\W*)?({'|'.join(VERDICTS)})\W*")
-
-
 PROMPT = """\
 同じ課題に対する二つの回答を比べ、どちらが優れているかを判定してください。
 
@@ -61,16 +58,16 @@ PROMPT = """\
 """
 
 
-def open_tasks() -> dict[str, catalogue.Task]:
-    """Tasks whose answers a judge compares."""
-    return {name: task for name, task in catalogue.tasks().items() if task.judged}
+def open_tasks() -> dict[str, catalogue.Judged]:
+    """Tasks whose answers a judge compares, and what it is told of them."""
+    return {name: task.judged for name, task in catalogue.tasks().items() if task.judged}
 
 
 # Headings of the prompt; an answer that holds one imitates its form.
 HEADING = re.compile(r"【\s*(回答\s*[AB]|基準|課題)\s*】")
 
 
-class _Asked(BaseModel):
+class _Line(BaseModel):
     """What every line of answers.jsonl says; answers to tasks that are not judged have any form."""
 
     model_config = ConfigDict(strict=True)
@@ -79,7 +76,7 @@ class _Asked(BaseModel):
     template: int
 
 
-class Answer(_Asked):
+class Answer(_Line):
     """A line of answers.jsonl: what an arm wrote for an item of an open task."""
 
     seed: int
@@ -113,14 +110,14 @@ def compare(
     in the journal and asked for only once. Raises ValueError, one line, for answers that do not
     match and for an endpoint that does not answer.
     """
-    found = pairs(arms, [read_answers(path) for path in paths])
-    prompts = [prompt for pair in found for prompt in pair.prompts]
+    paired = pairs(arms, [read_answers(path) for path in paths])
+    prompts = [prompt for pair in paired for prompt in pair.prompts]
     replies = chat.replies(endpoint, prompts, journal)
     return (
-        observation_table(_rows("-".join(arms), found, replies)),
+        table(_rows("-".join(arms), paired, replies)),
         {
             **environment(),
-            **_conditions(endpoint, found, replies),
+            **_conditions(endpoint, paired, replies),
             "datasets": {
                 arm: {"answers_sha256": sha256(path)} for arm, path in zip(arms, paths, strict=True)
             },
@@ -137,15 +134,15 @@ def read_answers(path: Path | str) -> list[Answer]:
         lines = Path(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not readable ({error}); evaluate the arm again") from None
-    found: dict[tuple, Answer] = {}
+    answers: dict[tuple, Answer] = {}
     for number, line in enumerate(lines, start=1):
         where = f"{path}:{number}"
         try:
-            given = json.loads(line)
-            asked = _Asked.model_validate(given)
-            if asked.template != 1 or asked.task not in open_tasks():
+            fields = json.loads(line)
+            prompt = _Line.model_validate(fields)
+            if prompt.template != 1 or prompt.task not in open_tasks():
                 continue
-            answer = Answer.model_validate(given)
+            answer = Answer.model_validate(fields)
         except json.JSONDecodeError as error:
             raise ValueError(f"{where}: no JSON ({error.msg}); evaluate the arm again") from None
         except ValidationError as error:
@@ -153,16 +150,16 @@ def read_answers(path: Path | str) -> list[Answer]:
                 f"{problems(error, where, Answer)[0]}; evaluate the arm again"
             ) from None
         key = answer.seed, answer.task, answer.item
-        if key in found:
+        if key in answers:
             raise ValueError(
                 f"{where}: item '{answer.item}' of {answer.task} stands there twice with seed "
                 f"{answer.seed}; evaluate the arm again"
             )
-        found[key] = answer
-    if not found:
+        answers[key] = answer
+    if not answers:
         some = ", ".join(open_tasks())
         raise ValueError(f"{path}: no answer to an open task; evaluate the arm on some of {some}")
-    return list(found.values())
+    return list(answers.values())
 
 
 def pairs(arms: Sequence[str], answers: Sequence[Iterable[Answer]]) -> list[Pair]:
@@ -172,10 +169,10 @@ def pairs(arms: Sequence[str], answers: Sequence[Iterable[Answer]]) -> list[Pair
     other seeds, for an item that only one arm answered and for documents that differ.
     """
     by_seed: list[dict[int, dict]] = [{}, {}]
-    for side, given in zip(by_seed, answers, strict=True):
-        for one in given:
+    for side, of_arm in zip(by_seed, answers, strict=True):
+        for one in of_arm:
             side.setdefault(one.seed, {})[one.task, one.item] = one
-    found = []
+    paired = []
     for replicate, *seeds in _seeds(arms, by_seed):
         of_a, of_b = (side[seed] for side, seed in zip(by_seed, seeds, strict=True))
         for task, item in sorted(of_a.keys() ^ of_b.keys())[:1]:
@@ -184,8 +181,8 @@ def pairs(arms: Sequence[str], answers: Sequence[Iterable[Answer]]) -> list[Pair
                 f"{lacking}: no answer to item '{item}' of {task}, which {having} has; evaluate "
                 "both arms on the same items"
             )
-        found += [_pair(arms, replicate, one, of_b[key]) for key, one in of_a.items()]
-    return found
+        paired += [_pair(arms, replicate, one, of_b[key]) for key, one in of_a.items()]
+    return paired
 
 
 def _seeds(arms: Sequence[str], by_seed: Sequence[Mapping]) -> list[tuple[int, int, int]]:
@@ -202,8 +199,7 @@ def _seeds(arms: Sequence[str], by_seed: Sequence[Mapping]) -> list[tuple[int, i
 
 
 def _pair(arms: Sequence[str], replicate: int, one: Answer, other: Answer) -> Pair:
-    task = open_tasks()[one.task]
-    told = task.judged
+    told = open_tasks()[one.task]
     if (one.document, one.cluster) != (other.document, other.cluster):
         raise ValueError(
             f"{arms[1]}: item '{one.item}' of {one.task} is another document than for {arms[0]}; "
@@ -220,24 +216,15 @@ def _pair(arms: Sequence[str], replicate: int, one: Answer, other: Answer) -> Pa
     fenced, imitating = zip(*map(_fenced, texts), strict=True)
     # known to no answer, since it follows from both
     mark = digest([document, sorted(texts)])[:12]
-    shown = [
-        PROMPT.format(
-            instruction=told.instruction,
-            document=document,
-            a=a,
-            b=b,
-            mark=mark,
-            criterion=told.criterion,
-        )
-        for a, b in (fenced, fenced[::-1])
-    ]
-    # a slash parts the levels of a block
-    cluster, item = (
-        name.replace("/", "%2F")
-        for name in (f"{task.kind}:{one.cluster}", f"{one.task}:{one.item}")
+    fields = {"instruction": told.instruction, "document": document, "criterion": told.criterion}
+    first, second = (
+        PROMPT.format(**fields, a=a, b=b, mark=mark) for a, b in (fenced, fenced[::-1])
     )
-    same = texts[0] == texts[1]
-    return Pair(one.task, f"{cluster}/{item}", replicate, same, imitating, tuple(shown))
+    # a slash parts the levels of a block
+    kind = catalogue.tasks()[one.task].kind
+    levels = (f"{kind}:{one.cluster}", f"{one.task}:{one.item}")
+    block = "/".join(name.replace("/", "%2F") for name in levels)
+    return Pair(one.task, block, replicate, texts[0] == texts[1], imitating, (first, second))
 
 
 def _fenced(text: str) -> tuple[str, bool]:
@@ -252,7 +239,7 @@ def _fenced(text: str) -> tuple[str, bool]:
 
 def prompt_sha256() -> str:
     """Digest of everything that the judge is told but the items and answers."""
-    told = {name: task.judged.model_dump() for name, task in open_tasks().items()}
+    told = {name: judged.model_dump() for name, judged in open_tasks().items()}
     return digest([PROMPT, told, EMPTY, HEADING.pattern])
 
 
@@ -262,40 +249,29 @@ def verdict(reply: Reply) -> float | None:
     A reply that was cut at its limit of tokens has no verdict, whatever its last line is.
     """
     lines = normalised(without_thinking(reply.text)[0]).splitlines()
-    found = VERDICT.fullmatch(lines[-1]) if lines and reply.finish != "length" else None
-    return VERDICTS[found[1]] if found else None
+    match = VERDICT.fullmatch(lines[-1]) if lines and reply.finish != "length" else None
+    return VERDICTS[match[1]] if match else None
 
 
-def _outcomes(pair: Pair, replies: Mapping[str, Reply]) -> list[float | None]:
+def _outcomes(pair: Pair, replies: Mapping[str, Reply]) -> tuple[float | None, float | None]:
     """The verdicts in both orders, from the view of the first arm."""
     first, second = (verdict(replies[prompt]) for prompt in pair.prompts)
-    return [first, None if second is None else 1 - second]
+    return first, None if second is None else 1 - second
 
 
-def _rows(arm: str, found: Iterable[Pair], replies: Mapping[str, Reply]) -> list[dict]:
-    rows = []
-    for pair in found:
-        outcomes = _outcomes(pair, replies)
-        unread = None in outcomes
-        rows += [
-            {
-                "experiment": EXPERIMENT,
-                "arm": arm,
-                "block": pair.block,
-                "replicate": pair.replicate,
-                "metric": metric,
-                "value": value,
-                "unit": "items" if unread else "share",
-            }
-            for metric, value in (
-                [("unread", 1.0)] if unread else zip(ORDERS, outcomes, strict=True)
-            )
-        ]
-    return rows
+def _rows(arm: str, paired: Iterable[Pair], replies: Mapping[str, Reply]) -> Iterator[Row]:
+    for pair in paired:
+        first, second = _outcomes(pair, replies)
+        place = EXPERIMENT, arm, pair.block, pair.replicate
+        if first is None or second is None:
+            yield Row(*place, "unread", 1.0, "items")
+        else:
+            yield Row(*place, ORDERS[0], first, "share")
+            yield Row(*place, ORDERS[1], second, "share")
 
 
-def _conditions(endpoint: Endpoint, found: Sequence[Pair], replies: Mapping[str, Reply]) -> dict:
-    outcomes = [_outcomes(pair, replies) for pair in found]
+def _conditions(endpoint: Endpoint, paired: Sequence[Pair], replies: Mapping[str, Reply]) -> dict:
+    outcomes = [_outcomes(pair, replies) for pair in paired]
     seeded = all(reply.seed is not None for reply in replies.values())
     unread = {
         order: sum(values[place] is None for values in outcomes)
@@ -303,7 +279,7 @@ def _conditions(endpoint: Endpoint, found: Sequence[Pair], replies: Mapping[str,
     }
     left_out = sum(None in values for values in outcomes)
     deviations = [f"the judge is a model ({endpoint.model}), no person"]
-    imitating = [sum(side) for side in zip(*(pair.imitating for pair in found), strict=True)]
+    imitating = [sum(side) for side in zip(*(pair.imitating for pair in paired), strict=True)]
     if any(imitating):
         deviations.append(
             f"{sum(imitating)} answers imitate the form of the judge's prompt; their headings are "
@@ -311,7 +287,7 @@ def _conditions(endpoint: Endpoint, found: Sequence[Pair], replies: Mapping[str,
         )
     if left_out:
         deviations.append(
-            f"{left_out} of {len(found)} pairs are left out: the judge's verdict could not be read"
+            f"{left_out} of {len(paired)} pairs are left out: the judge's verdict could not be read"
         )
     return {
         "tier": "reduced",
@@ -326,9 +302,9 @@ def _conditions(endpoint: Endpoint, found: Sequence[Pair], replies: Mapping[str,
                 "seed": endpoint.seed if seeded else None,
                 "max_tokens": endpoint.max_tokens,
             },
-            "pairs": dict(Counter(pair.task for pair in found)),
+            "pairs": dict(Counter(pair.task for pair in paired)),
             "unread": {"pairs": left_out, **unread},
-            "same_answers": sum(pair.same for pair in found),
+            "same_answers": sum(pair.same for pair in paired),
             "imitating_answers": dict(zip(("first", "second"), imitating, strict=True)),
         },
         "fallbacks": [] if seeded else ["the judge's endpoint takes no seed"],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Tokens = Sequence[int]
+Tokens = list[int]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def packs(
     depths: list[int] = []
     paths: dict[int, list[int]] = {}
     last: list[int] = []  # nodes of the sequence before
-    before: Tokens = ()
+    before: Tokens = []
     for index in order:
         sequence = sequences[index]
         kept = max(0, shared(before, sequence) - start) if paths else 0

@@ -20,7 +20,7 @@ TEXTS = (  # fields that hold what a model would have to have seen
 
 def prepare(
     public: Mapping[str, Path],
-    described: Mapping[str, Mapping[str, str]],
+    origins: Mapping[str, Mapping[str, str]],
     pairs: tuple[pd.DataFrame, pd.DataFrame],
     *,
     count: int,
@@ -30,59 +30,56 @@ def prepare(
 
     Args:
         public: files by name of the dataset (:data:`readers.READERS`); the first of a kind counts.
-        described: source, licence and attribution by dataset and, under ``pairs``, of the corpus.
+        origins: source, licence and attribution by dataset and, under ``pairs``, of the corpus.
         pairs: training and held-out sentences (columns id, en, ja): the translations.
         count: test items of each kind, drawn from those there are.
 
     Raises ValueError naming the file that cannot be read.
     """
-    found, record = {}, {}
+    drawn, record = {}, {}
     for number, kind in enumerate(KINDS):
-        if kind == "translation":
-            train, test = (
-                list(readers.tatoeba(table, split))
-                for table, split in zip(
-                    (pairs[0].head(SHOWN), pairs[1]), ("train", "test"), strict=True
-                )
-            )
-            origin = described["pairs"]
-        else:
-            ours = items.read(OURS / f"{kind}.jsonl", kind)
-            train, test = ([i for i in ours if i.split == s] for s in ("train", "test"))
-            origin = OWN
-        named = next((name for name in public if PUBLIC[name] == kind), None)
-        if named is not None:
-            test, origin = readers.read(named, public[named]), described[named]
-        there = len(test)
-        test = draw(test, count, seed + number)
-        found[kind] = train + test
+        ours = _ours(kind, pairs)
+        train, test = ([i for i in ours if i.split == s] for s in ("train", "test"))
+        origin = origins["pairs"] if kind == "translation" else OWN
+        name = next((name for name in public if PUBLIC[name] == kind), None)
+        if name is not None:
+            test, origin = readers.read(name, public[name]), origins[name]
+        tests = draw(test, count, seed + number)
+        drawn[kind] = train + tests
         record[kind] = {
             **origin,
-            **{"test": len(test), "of": there, "train": len(train)},
-            **baselines(test),
+            **{"test": len(tests), "of": len(test), "train": len(train)},
+            **baselines(tests),
         }
-    return found, record
+    return drawn, record
 
 
-def draw(found: Sequence[Item], count: int, seed: int) -> list[Item]:
+def _ours(kind: str, pairs: tuple[pd.DataFrame, pd.DataFrame]) -> list[Item]:
+    if kind != "translation":
+        return items.read(OURS / f"{kind}.jsonl", kind)
+    shown, held_out = pairs[0].head(SHOWN), pairs[1]
+    return [*readers.tatoeba(shown, "train"), *readers.tatoeba(held_out, "test")]
+
+
+def draw(pool: Sequence[Item], count: int, seed: int) -> list[Item]:
     """So many of the items, drawn without replacement, in their order.
 
     Of two clusters at least where there are two: one alone does not tell how sure a score is.
     """
-    if len(found) <= count:
-        return list(found)
+    if len(pool) <= count:
+        return list(pool)
     rng = np.random.default_rng(seed)
-    places = rng.choice(len(found), count, replace=False)
-    drawn = {found[place].cluster for place in places}
-    others = [place for place, item in enumerate(found) if item.cluster not in drawn]
-    if len(drawn) == 1 and others:
+    places = rng.choice(len(pool), count, replace=False)
+    clusters = {pool[place].cluster for place in places}
+    others = [place for place, item in enumerate(pool) if item.cluster not in clusters]
+    if len(clusters) == 1 and others:
         places[-1] = rng.choice(others)
-    return [found[place] for place in sorted(places)]
+    return [pool[place] for place in sorted(places)]
 
 
-def baselines(found: Sequence[Item]) -> dict[str, float]:
+def baselines(tests: Sequence[Item]) -> dict[str, float]:
     """Accuracy of guessing evenly and of always giving the commonest label; {} without labels."""
-    options = [item.options for item in found if hasattr(item, "options")]
+    options = [item.options for item in tests if hasattr(item, "options")]
     if not options:
         return {}
     gold = pd.Series([label for _, label in options])
@@ -93,7 +90,7 @@ def baselines(found: Sequence[Item]) -> dict[str, float]:
 
 
 def contamination(
-    training: Sequence[str], asked: Mapping[str, Sequence[Item]], n: int = 13
+    training: Sequence[str], by_kind: Mapping[str, Sequence[Item]], n: int = 13
 ) -> pd.DataFrame:
     """Share of each item's character n-grams that stand in the training text.
 
@@ -103,8 +100,8 @@ def contamination(
     """
     wanted = {
         (kind, item.cluster, item.id): _grams(_text(item), n)
-        for kind, found in asked.items()
-        for item in found
+        for kind, asked in by_kind.items()
+        for item in asked
         if item.split == "test"
     }
     sought = set().union(*wanted.values())

@@ -17,9 +17,13 @@ import pandas as pd
 from kensho.jlce import items
 from kensho.jlce.catalogue import PUBLIC
 
-LABELS = {"entailment": "含意", "contradiction": "矛盾", "neutral": "中立"}
-POLARITY = {"1": "肯定", "-1": "否定"}
-TRUTH = {"entailment": "真", "contradiction": "偽", "neutral": "不明"}
+LABELS: dict[str, items.Entailment] = {
+    "entailment": "含意",
+    "contradiction": "矛盾",
+    "neutral": "中立",
+}
+POLARITY: dict[str, items.Polarity] = {"1": "肯定", "-1": "否定"}
+TRUTH: dict[str, items.Truth] = {"entailment": "真", "contradiction": "偽", "neutral": "不明"}
 ARTICLE = re.compile(r"[a-z-]+-\d+\.txt")  # the licence and the read-me beside them are none
 TITLE = " [SEP] "  # between title and text of a JSQuAD passage
 
@@ -33,14 +37,14 @@ def jsquad(path: Path) -> Iterator[items.Reading]:
                 title, passage = "", title
             for question in paragraph["qas"]:
                 golds = dict.fromkeys(answer["text"] for answer in question["answers"])
-                found = [gold for gold in golds if gold in passage]
-                if found:
+                answers = [gold for gold in golds if gold in passage]
+                if answers:
                     yield items.Reading(
                         **_item(question["id"], f"{article['title']}-{number}"),
                         title=title or article["title"],
                         passage=passage,
                         question=question["question"],
-                        answers=found,
+                        answers=answers,
                     )
 
 
@@ -106,8 +110,8 @@ def livedoor(path: Path) -> Iterator[items.Summary]:
     with tarfile.open(path) as archive:
         for member in archive:
             article = PurePath(member.name)
-            if ARTICLE.fullmatch(article.name):
-                _, _, title, *body = archive.extractfile(member).read().decode().split("\n")
+            if ARTICLE.fullmatch(article.name) and (file := archive.extractfile(member)):
+                _, _, title, *body = file.read().decode().split("\n")
                 yield items.Summary(
                     **_item(article.stem, article.parent.name),
                     text="\n".join(body).strip(),
@@ -179,16 +183,16 @@ def read(name: str, path: Path) -> list[items.Item]:
     """All test items of a dataset. Raises ValueError naming a file that is not as published."""
     kind, reader = PUBLIC[name], READERS[name]
     try:
-        found = list(reader(path))
+        tests = list(reader(path))
     except FAULTS as error:
         cause = (str(error).splitlines() or ["no text"])[0]
         raise ValueError(
             f"{path}: not {name} as it was published ({type(error).__name__}: {cause}); delete it "
             "to fetch it again"
         ) from None
-    if not found:
+    if not tests:
         raise ValueError(f"{path}: no {kind} item of {name}; delete it to fetch it again")
-    return found
+    return tests
 
 
 def _item(name: object, cluster: object = None) -> dict:

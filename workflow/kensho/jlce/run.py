@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -14,9 +15,21 @@ from kensho.jlce import (
 )
 from kensho.jlce.catalogue import PACK, tasks
 from kensho.jlce.lm import KenshoLM
+from kensho.observations import Row, table
 
 EXPERIMENT = "jlce"
 CORPUS = ("balanced_acc", "mcc")  # metrics of all items together; an item has its label
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a model is asked, and how."""
+
+    tasks: Sequence[str]
+    batch_size: int
+    prompts: Sequence[int] = (1,)
+    max_new_tokens: int | None = None  # of an answer; None for each task's own limit
+    limit: int | None = None  # first items of each task; None for all
 
 
 def task_name(task: str, template: int = 1) -> str:
@@ -24,39 +37,40 @@ def task_name(task: str, template: int = 1) -> str:
     return f"jlce_{task}" if template == 1 else f"jlce_{task}_{template}"
 
 
-def _split(name: str) -> tuple[str, int]:
-    task, _, number = name.removeprefix("jlce_").rpartition("_")
-    return (task, int(number)) if number.isdigit() else (name.removeprefix("jlce_"), 1)
+def _logs(samples: Mapping[int, Mapping[str, list]]) -> Iterator[tuple[int, str, int, list]]:
+    """Training seed, task, prompt and per-item logs, from the logs by seed and task name."""
+    for seed, by_name in samples.items():
+        for name, logs in by_name.items():
+            task, _, number = (name := name.removeprefix("jlce_")).rpartition("_")
+            yield seed, *((task, int(number)) if number.isdigit() else (name, 1)), logs
 
 
 def evaluate(
     model,
     tokenizer,
-    tasks: Sequence[str],
+    settings: Settings,
     *,
-    folder: Path | None = None,
-    templates: Sequence[int] = (1,),
-    limit: int | None = None,
-    batch_size: int,
     seed: int,
+    folder: Path | None = None,
     journal: Path | None = None,
-    generation: Mapping | None = None,
 ) -> dict[str, list]:
-    """Per-item logs by the harness's task name, of the first ``limit`` items of each task.
+    """Per-item logs by the harness's task name.
 
     Items are those of ``folder``, for kinds that it lacks ours. A run that was interrupted goes on
-    from its ``journal``. ``generation`` replaces settings of every task that writes,
-    ``max_gen_toks`` for instance.
+    from its ``journal``.
     """
+    most = settings.max_new_tokens
     if folder is not None:
         os.environ[items.FOLDER] = str(folder)  # the harness hands nothing else to its tasks
     return harness.logs(
-        KenshoLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size, journal=journal),
-        [task_name(task, template) for task in tasks for template in templates],
+        KenshoLM(
+            pretrained=model, tokenizer=tokenizer, batch_size=settings.batch_size, journal=journal
+        ),
+        [task_name(task, prompt) for task in settings.tasks for prompt in settings.prompts],
         TaskManager(include_path=str(PACK), include_defaults=False),
         seed=seed,
-        limit=limit,
-        gen_kwargs=dict(generation) if generation else None,
+        limit=settings.limit,
+        gen_kwargs={"max_gen_toks": most} if most else None,
     )
 
 
@@ -69,30 +83,24 @@ def observations(arm: str, samples: Mapping[int, Mapping[str, list]]) -> pd.Data
     right.
     """
     rows = []
-    for seed, found in samples.items():
-        for name, logs in found.items():
-            task, template = _split(name)
-            end = "" if template == 1 else f"@{template}"
-            blocks = _blocks(task, [log["doc"] for log in logs])
-            for block, log in zip(blocks, logs, strict=True):
-                rows += [
-                    {
-                        **{"experiment": EXPERIMENT, "arm": arm, "block": block},
-                        **{"replicate": seed, "metric": metric + end, "value": value},
-                        "unit": _unit(metric),
-                    }
-                    for metric, value in _metrics(task, log)
-                ]
-    return pd.DataFrame(rows)
+    for seed, task, template, logs in _logs(samples):
+        end = "" if template == 1 else f"@{template}"
+        blocks = _blocks(task, [log["doc"] for log in logs])
+        rows += [
+            Row(EXPERIMENT, arm, block, seed, metric + end, value, _unit(metric))
+            for block, log in zip(blocks, logs, strict=True)
+            for metric, value in _metrics(task, log)
+        ]
+    return table(rows)
 
 
 def _blocks(task: str, documents: Sequence[Mapping]) -> list[str]:
     parts = [(task, str(one["cluster"]), str(one["id"])) for one in documents]
     for slash in ("-", "%2F"):
-        found = ["/".join(part.replace("/", slash) for part in three) for three in parts]
-        if len(set(found)) == len(set(parts)):
+        blocks = ["/".join(part.replace("/", slash) for part in three) for three in parts]
+        if len(set(blocks)) == len(set(parts)):
             break
-    return found
+    return blocks
 
 
 def _metrics(task: str, log: Mapping) -> Iterator[tuple[str, float]]:
@@ -112,15 +120,14 @@ def _unit(metric: str) -> str:
 
 def answers(samples: Mapping[int, Mapping[str, list]]) -> Iterator[dict]:
     """What each item was answered, by training seed: the lines of answers.jsonl."""
-    for seed, found in samples.items():
-        for name, logs in found.items():
-            task, template = _split(name)
-            for log in logs:
-                yield {
-                    **{"seed": seed, "task": task, "template": template},
-                    **{"item": log["doc"]["id"], "cluster": log["doc"]["cluster"]},
-                    "answer": log["filtered_resps"] if "gold" in log["doc"] and "parsed" not in log
-                    else log["filtered_resps"][0],
-                    "document": log["doc"],
-                    "target": log["target"],
-                }  # fmt: skip
+    for seed, task, template, logs in _logs(samples):
+        for log in logs:
+            document, responses = log["doc"], log["filtered_resps"]
+            by_likelihood = "gold" in document and "parsed" not in log
+            yield {
+                **{"seed": seed, "task": task, "template": template},
+                **{"item": document["id"], "cluster": document["cluster"]},
+                "answer": responses if by_likelihood else responses[0],
+                "document": document,
+                "target": log["target"],
+            }

@@ -14,8 +14,6 @@ import numpy as np
 import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 
-from kensho.jlce.number import last_number  # noqa: F401
-
 LONGEST = 20_000  # characters of an answer that are scored; alignment costs their square
 # What NFKC would join to a digit beside it stays as it is: 10² is not 102, ①12 not 112.
 NUMERALS = "¹²³¼-¾⁰⁴-⁹₀-₉⅐-⅟↉①-⑳⒈-⒛⓪㉑-㉟㊱-㊿\U0001f100-\U0001f10a"
@@ -53,11 +51,11 @@ def _bag_f1(answer: str, gold: str) -> float:
 
 def levenshtein_ratio(answer: str, golds: Iterable[str]) -> float:
     """Best 1 - distance / longer length over the golds; what some harnesses call F1 is like it."""
-    found = 0.0
+    best, answer = 0.0, normalised(answer)[:LONGEST]
     for gold in map(normalised, golds):
-        longer = max(len(answer := normalised(answer)[:LONGEST]), len(gold))
-        found = max(found, 1 - _distance(answer, gold) / longer if longer else 1.0)
-    return found
+        longer = max(len(answer), len(gold))
+        best = max(best, 1 - _distance(answer, gold) / longer if longer else 1.0)
+    return best
 
 
 def _distance(first: str, second: str) -> int:
@@ -122,15 +120,15 @@ def spans(pieces: Sequence[str]) -> list[tuple[int, str]]:
     return list(zip(begins, pieces, strict=False))
 
 
-def f1(found: set, gold: set) -> float:
+def f1(answer: set, gold: set) -> float:
     """Harmonic mean of precision and recall of two sets; 1 if both are empty."""
-    return 2 * len(found & gold) / (len(found) + len(gold)) if found or gold else 1.0
+    return 2 * len(answer & gold) / (len(answer) + len(gold)) if answer or gold else 1.0
 
 
-def labelled_f1(found: Sequence[tuple[str, str]], gold: Sequence[tuple[str, str]]) -> float:
+def labelled_f1(answer: Sequence[tuple[str, str]], gold: Sequence[tuple[str, str]]) -> float:
     """F1 of (piece, label) whose span and label are both right: UPOS of CoNLL 2018's scorer."""
     sets = []
-    for pairs in (found, gold):
+    for pairs in (answer, gold):
         where = spans([piece for piece, _ in pairs])
         sets.append({(span, label) for span, (_, label) in zip(where, pairs, strict=True)})
     return f1(*sets)
@@ -143,10 +141,10 @@ def attachment(
 
     Relations count without subtypes, as in CoNLL 2018's LAS. What is missing at the end is wrong.
     """
-    right = [found == true for found, true in zip(heads, gold[0], strict=False)]
+    right = [head == true for head, true in zip(heads, gold[0], strict=False)]
     both = [
-        ok and found.split(":")[0] == true.split(":")[0]
-        for ok, found, true in zip(right, relations, gold[1], strict=False)
+        ok and relation.split(":")[0] == true.split(":")[0]
+        for ok, relation, true in zip(right, relations, gold[1], strict=False)
     ]
     return sum(right) / len(gold[0]), sum(both) / len(gold[0])
 
@@ -166,8 +164,8 @@ def corpus_bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> 
         [words(golds[place] if place < len(golds) else golds[0]) for golds in references]
         for place in range(most)
     ]
-    found = [words(answer) for answer in answers]
-    return sacrebleu.corpus_bleu(found, columns, tokenize="none", force=True).score
+    tokenized = [words(answer) for answer in answers]
+    return sacrebleu.corpus_bleu(tokenized, columns, tokenize="none", force=True).score
 
 
 def rouge(answer: str, golds: Sequence[str]) -> dict[str, float]:
@@ -183,7 +181,7 @@ def words(text: str) -> str:
 
 
 class _Words:
-    """The tokenizer that ROUGE is given."""
+    """The tokenizer that ROUGE takes."""
 
     def tokenize(self, text: str) -> list[str]:
         return words(text).split()

@@ -36,8 +36,8 @@ def is_polite(text: str) -> bool:
     for _ in range(NESTED):
         text = QUOTED.sub(_unquoted, text)
     for sentence in reversed(SENTENCE_END.split(text)):
-        if (found := _polite(sentence)) is not None:
-            return found
+        if (polite := _polite(sentence)) is not None:
+            return polite
     return False
 
 
@@ -59,8 +59,8 @@ def _polite(sentence: str) -> bool | None:
         if kind.pos1 == "助動詞":
             plain = True
         elif kind.pos1 == "動詞" or (kind.pos1 == "形容詞" and kind.cForm[:3] != "連用形"):
-            asked = kind.lemma == "下さる" and kind.cForm == "命令形"
-            return asked or bool(GREETING.search(sentence)) or _homograph(words, place)
+            request = kind.lemma == "下さる" and kind.cForm == "命令形"
+            return request or bool(GREETING.search(sentence)) or _homograph(words, place)
         elif not (
             kind.pos1 in {"補助記号", "空白"}
             or kind.pos2 in {"終助詞", "接続助詞", "副助詞", "準体助詞", "助動詞語幹"}
@@ -93,12 +93,13 @@ def _courteous(words: Sequence, place: int) -> bool:
     if kind != "助動詞-デス" or after == ["ん", "だ"] or after[:1] == ["ます"]:  # 警告ですんだ
         return False
     if word.surface.startswith("デ"):  # 名前はエルデス
-        common = before is not None and before.feature.pos1 != "助詞"
-        return common and not KATAKANA.search(before.surface)
+        if before is None or before.feature.pos1 == "助詞":
+            return False
+        return not KATAKANA.search(before.surface)
     return word.surface.startswith("で")  # not っす
 
 
-def _joins(word: object) -> bool:
+def _joins(word) -> bool:
     """Whether a word makes one particle with も or に behind it: けれども, のに."""
     return word.surface in {"けれど", "けど"} or word.feature.pos2 == "準体助詞"
 

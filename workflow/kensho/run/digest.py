@@ -50,7 +50,7 @@ def _known(library: Path) -> dict[str, Any]:
 
 def _parsed(tree: ast.Module) -> list[Any]:
     """Digest of a tree without docstrings and imports for types, and the names it imports."""
-    tree.body = [node for node in tree.body if not _for_types(node)]
+    tree.body = [node for node in tree.body if not for_types(node)]
     names = sorted(set(_imported(tree)))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -60,7 +60,7 @@ def _parsed(tree: ast.Module) -> list[Any]:
     return [hashlib.sha256(ast.dump(tree).encode()).hexdigest(), names]
 
 
-def _for_types(node: ast.stmt) -> bool:
+def for_types(node: ast.stmt) -> bool:
     """Whether it is `if TYPE_CHECKING:` alone, which no run enters."""
     return (
         isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse

@@ -14,39 +14,39 @@ from kensho.run.registration import registered
 with job(snakemake) as fallbacks:
     claims = registered(run.EXPERIMENT)
     torch.set_num_threads(snakemake.threads)
-    given, arm = snakemake.params.settings, snakemake.wildcards.arm
+    settings, arm = snakemake.params.settings, snakemake.wildcards.arm
     dtype = compute_dtype(snakemake.params.dtype)
     files = snakemake.input
-    # An interrupted run goes on with what this very code was answered.
+    # An interrupted run goes on with the answers to this very code.
     journals = Path("results/jlce/journals", snakemake.params.code)
-    limit = given["max_new_tokens"]
     samples = {
         seed: run.evaluate(
             *loaded,
-            given["tasks"],
-            folder=Path(snakemake.input.documents[0]).parent,
-            templates=given["prompts"],
-            batch_size=given["batch_size"],
+            run.Settings(**settings),
             seed=snakemake.params.seed,
+            folder=Path(files.documents[0]).parent,
             journal=journals / f"{arm}-seed{seed}.jsonl",
-            generation={"max_gen_toks": limit} if limit else None,
         )
         for seed, *loaded in replicates(
             files.model, files.get("references", []), snakemake.params.seeds, dtype
         )
     }
     write_lines(snakemake.output.answers, run.answers(samples))
-    kinds = read_json(snakemake.input.origins)["kinds"]
-    described = conditions(
+    observed = conditions(
         files.record,
         files.get("records", []),
         dtype=dtype,
         threads=snakemake.threads,
         not_tested=[],
     )
-    described = lowered(described, fallbacks, "reference")
-    described |= {**environment(), "registered": claims, "items": kinds, "own": given}
-    described |= {"thinking": harness.thinking(samples)}
-    write(f"results/benchmark_data/{run.EXPERIMENT}", run.observations(arm, samples), described)
+    observed = {
+        **lowered(observed, fallbacks, "reference"),
+        **environment(),
+        "registered": claims,
+        "items": read_json(files.origins)["kinds"],
+        "own": settings,
+        "thinking": harness.thinking(samples),
+    }
+    write(f"results/benchmark_data/{run.EXPERIMENT}", run.observations(arm, samples), observed)
     for journal in journals.glob(f"{arm}-seed*.jsonl"):
         journal.unlink()

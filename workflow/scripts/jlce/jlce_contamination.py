@@ -9,7 +9,6 @@ from kensho.run.job import job
 with job(snakemake):
     tables = [read_table(path) for path in snakemake.input.training]
     training = chain.from_iterable([*table["ja"], *table["en"]] for table in tables)
-    asked = {
-        Path(path).stem: items.read(path, Path(path).stem) for path in snakemake.input.documents
-    }
-    write_table(snakemake.output[0], prepare.contamination(sorted(set(training)), asked))
+    kinds = {Path(path).stem: path for path in snakemake.input.documents}
+    by_kind = {kind: items.read(path, kind) for kind, path in kinds.items()}
+    write_table(snakemake.output[0], prepare.contamination(sorted(set(training)), by_kind))

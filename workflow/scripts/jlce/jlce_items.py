@@ -12,23 +12,23 @@ def origin(source: dict) -> dict:
 
 
 with job(snakemake):
-    public, described, left_out = {}, {}, list(snakemake.params.refused)
+    public, origins, left_out = {}, {}, list(snakemake.params.refused)
     for record in snakemake.input.records:
         path, source = fetched(record)
-        described[source["name"]] = origin(source)
+        origins[source["name"]] = origin(source)
         if path is None:
             left_out.append(source["reason"])
         else:
             public[source["name"]] = path
-    described["pairs"] = origin(read_json(snakemake.input.corpus))
-    found, record = prepare.prepare(
+    origins["pairs"] = origin(read_json(snakemake.input.corpus))
+    by_kind, kinds = prepare.prepare(
         public,
-        described,
+        origins,
         (read_table(snakemake.input.train), read_table(snakemake.input.test)),
         count=snakemake.params.wanted,
         seed=snakemake.params.seed,
     )
     for path in snakemake.output.documents:
-        items.write(path, found[Path(path).stem])
+        items.write(path, by_kind[Path(path).stem])
     tasks = {name: {"kind": t.kind, "main": t.main} for name, t in catalogue.tasks().items()}
-    write_json(snakemake.output.origins, {"kinds": record, "tasks": tasks, "left_out": left_out})
+    write_json(snakemake.output.origins, {"kinds": kinds, "tasks": tasks, "left_out": left_out})

@@ -7,11 +7,11 @@ from kensho.run.registration import registered
 
 with job(snakemake):
     claims = registered(EXPERIMENT)
-    given = snakemake.params
-    found, conditions = compare(
-        given.arms,
+    params = snakemake.params
+    table, conditions = compare(
+        params.arms,
         snakemake.input.answers,
-        Endpoint(url=snakemake.config["jlce"]["judge"]["url"], **given.judge, seed=given.seed),
-        Journal(given.journal),
+        Endpoint(url=snakemake.config["jlce"]["judge"]["url"], **params.judge, seed=params.seed),
+        Journal(params.journal),
     )
-    write(f"results/benchmark_data/{EXPERIMENT}", found, {**conditions, "registered": claims})
+    write(f"results/benchmark_data/{EXPERIMENT}", table, {**conditions, "registered": claims})
