@@ -20,7 +20,7 @@ rule augment_technique:
         lambda w: environment(TECHNIQUES[w.technique])
     threads: lambda w: threads(TECHNIQUES[w.technique])
     resources:
-        **ASKS.resources_of(TECHNIQUES, "technique"),
+        **DIRECTIVES.resources_of(TECHNIQUES, "technique"),
     params:
         code_of=lambda w: TECHNIQUES[w.technique].code,
         settings=lambda w: getattr(CONFIG.augmentation, w.technique).model_dump(),

@@ -40,9 +40,9 @@ from kensho.augment.catalogue import TECHNIQUES
 from kensho.claims import registry
 from kensho.jlce import catalogue as tasks
 from kensho.models import rocm
-from kensho.plan import asked, inputs, load
-from kensho.plan.asked import any_of, code, digest_of, digest_of_part, early, environment
-from kensho.plan.asked import fingerprint, observation_files, source_records, threads
+from kensho.plan import directives, inputs, load
+from kensho.plan.directives import any_of, code, digest_of, digest_of_part, early, environment
+from kensho.plan.directives import fingerprint, observation_files, source_records, threads
 from kensho.plan.plan import REPORT
 from kensho.run import budget, events, running, slurm, why
 from kensho.train.catalogue import METHODS, STAGES
@@ -84,6 +84,6 @@ if CONFIG.accelerator == "rocm":  # jobs inherit them; what the user has set sta
     for variable, value in rocm.recommended(RUN.variables).items():
         os.environ.setdefault(variable, value)
 
-ASKS = asked.Asks(CONFIG)
-GPU, memory, minutes = ASKS.gpu, ASKS.memory, ASKS.minutes
+DIRECTIVES = directives.Directives(CONFIG)
+GPU, memory, minutes = DIRECTIVES.gpu, DIRECTIVES.memory, DIRECTIVES.minutes
 INPUTS = inputs.Inputs(CONFIG, PLAN)

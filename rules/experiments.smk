@@ -1,56 +1,56 @@
 # Experiments, what is prepared for them, and results that others published or the user brings.
 
-for NAME, PLANNED in PLAN.preparations.items():
+for NAME, JOB in PLAN.preparations.items():
 
     rule:
         name:
             NAME
         input:
-            **PLANNED.inputs,
+            **JOB.inputs,
         output:
             **{
-                name: directory(path) if name in PLANNED.part.folders else path
-                for name, path in PLANNED.part.outputs.items()
+                name: directory(path) if name in JOB.part.folders else path
+                for name, path in JOB.part.outputs.items()
             },
         log:
             f"logs/{NAME}.log",
         benchmark:
             f"logs/benchmarks/{NAME}.tsv"
-        priority: early(PLANNED.part)
+        priority: early(JOB.part)
         conda:
-            environment(PLANNED.part)
-        threads: threads(PLANNED.part)
+            environment(JOB.part)
+        threads: threads(JOB.part)
         resources:
-            **ASKS.resources(PLANNED.part),
+            **DIRECTIVES.resources(JOB.part),
         params:
-            **ASKS.params(PLANNED, "prepare.py"),
+            **DIRECTIVES.params(JOB, "prepare.py"),
         script:
             "../workflow/scripts/prepare.py"
 
 
-for NAME, PLANNED in PLAN.experiments.items():
+for NAME, JOB in PLAN.experiments.items():
 
     rule:
         name:
             NAME
         input:
-            **PLANNED.inputs,
+            **JOB.inputs,
         output:
-            observation_files(NAME, PLANNED.arms),
+            observation_files(NAME, JOB.arms),
         log:
             f"logs/{NAME}.log",
         benchmark:
             f"logs/benchmarks/{NAME}.tsv"
-        priority: early(PLANNED.part)
+        priority: early(JOB.part)
         conda:
-            environment(PLANNED.part)
-        threads: threads(PLANNED.part)
+            environment(JOB.part)
+        threads: threads(JOB.part)
         resources:
-            **ASKS.resources(PLANNED.part),
+            **DIRECTIVES.resources(JOB.part),
         params:
-            **ASKS.params(PLANNED, "experiment.py"),
+            **DIRECTIVES.params(JOB, "experiment.py"),
             experiment=NAME,
-            left_out=PLANNED.left_out,
+            left_out=JOB.left_out,
         script:
             "../workflow/scripts/experiment.py"
 
@@ -79,7 +79,7 @@ for NAME, BROUGHT in PLAN.brought.items():
         params:
             experiment=NAME,
             asked=BROUGHT.record(),
-            contents=lambda wildcards, asked=BROUGHT: external.digests(asked),
+            contents=lambda wildcards, experiment=BROUGHT: external.digests(experiment),
             code=code("external/import_tables.py", "stats"),
         script:
             "../workflow/scripts/external/import_tables.py"

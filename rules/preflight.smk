@@ -20,7 +20,7 @@ rule preflight:
         cache=str(RUN.cache),
         compiled=str(COMPILED),
         mirror=str(RUN.mirror) if RUN.mirror else None,
-        largest_mb=ASKS.largest_mb,
+        largest_mb=DIRECTIVES.largest_mb,
     script:
         "../workflow/scripts/preflight/preflight.py"
 

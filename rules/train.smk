@@ -24,7 +24,7 @@ rule train_stage:
         lambda w: environment(STAGES[w.stage])
     threads: lambda w: threads(STAGES[w.stage])
     resources:
-        **ASKS.resources_of(STAGES, "stage"),
+        **DIRECTIVES.resources_of(STAGES, "stage"),
     params:
         stage=lambda w: INPUTS.stage(w).model_dump(),
         code_of=lambda w: STAGES[w.stage].code,

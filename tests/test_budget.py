@@ -13,7 +13,7 @@ from kensho.run import budget
 from kensho.run.budget import Budget, Prices
 from kensho.run.events import Event, Held
 from kensho.stats.summary import Judged, summarise
-from scripts.budget.planned import dry_run, job_stats
+from scripts.budget.job_counts import dry_run, job_stats
 
 ROOT = Path(__file__).parents[1]
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)

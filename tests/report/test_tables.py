@@ -78,7 +78,7 @@ def test_place_of_an_interval(interval: list | None, region: tuple, place: str) 
 def test_the_registered_region_is_not_rounded() -> None:
     for region, shown in (([181.8, 220.0], "[181.8, 220]"), ([0.55, None], "[0.55, …]")):
         judged = claim("X-1", "PARTIAL", analysis(design="proportion"), region=region)
-        assert dict(tables.registered(judged))["claimed region"] == shown
+        assert dict(tables.registration(judged))["claimed region"] == shown
 
 
 def test_readings_of_a_difference_are_placed_on_a_linear_axis() -> None:

@@ -27,8 +27,8 @@ def telling(values: Iterable[float], edges: Iterable[float | Fraction | None], l
     full. Edges that are None or infinite part nothing.
     """
     ends = [Decimal(repr(float(e))) for e in edges if e is not None and math.isfinite(e)]
-    found = [float(value) for value in values if math.isfinite(value)]
-    sides = [(v, e, Decimal(repr(v)).compare(e)) for v in found for e in ends]
+    finite = [float(value) for value in values if math.isfinite(value)]
+    sides = [(v, e, Decimal(repr(v)).compare(e)) for v in finite for e in ends]
     return next(
         (
             decimals

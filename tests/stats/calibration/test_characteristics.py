@@ -15,7 +15,7 @@ def simulated(name, truth, units, replications=4000, seed=1):
     value = design.truths()[truth] if isinstance(truth, str) else truth
     stream = np.random.SeedSequence(seed)
     return characteristics.shares(
-        characteristics.simulate(design, value, units or design.planned, replications, stream)
+        characteristics.simulate(design, value, units or design.units, replications, stream)
     )
 
 
@@ -76,8 +76,8 @@ def test_acceptance_sees_an_interval_at_the_wrong_level(alpha):
     rows = []
     for truth, value in design.truths().items():
         stream = np.random.SeedSequence(3)
-        said = characteristics.simulate(design, value, design.planned, 4000, stream, alpha)
-        row = {"claim_type": design.name, "truth": truth, "n": design.planned}
+        said = characteristics.simulate(design, value, design.units, 4000, stream, alpha)
+        row = {"claim_type": design.name, "truth": truth, "n": design.units}
         rows.append(row | characteristics.shares(said))
     found = characteristics.acceptance(pd.DataFrame(rows))
     assert not found["holds"][found["check"] == "coverage"].any()
@@ -87,7 +87,7 @@ def test_acceptance_sees_a_family_without_correction():
     design = characteristics.claim_types()[0]
     stream = np.random.SeedSequence(4)
     said = characteristics.simulate(
-        design, design.truths()["lower"], design.planned, 12 * 500, stream
+        design, design.truths()["lower"], design.units, 12 * 500, stream
     )
     family = {key: value.reshape(12, 500).any(axis=0) for key, value in said.items()}
     row = {"claim_type": "12", "truth": "family", "n": 12} | characteristics.shares(family)

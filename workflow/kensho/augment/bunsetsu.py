@@ -162,8 +162,8 @@ def orders(blocks: list[Span], predicate: Span) -> list[tuple[int, ...]]:
         )
 
     choices = [[r for r in permutations(run) if allowed(r)] for run in runs]
-    found = [tuple(chain.from_iterable(choice)) for choice in product(*choices)]
-    return [order for order in found if order != tuple(range(len(blocks)))]
+    candidates = [tuple(chain.from_iterable(choice)) for choice in product(*choices)]
+    return [order for order in candidates if order != tuple(range(len(blocks)))]
 
 
 def reorder(doc: Doc) -> list[tuple[str, dict]]:
@@ -205,9 +205,9 @@ def variants(
     for doc, (sample, rng) in parser().pipe(visited(), as_tuples=True, batch_size=BATCH):
         if limit is not None and len(rows) >= limit:
             break
-        found = [made for made in reorder(doc) if sorted(made[0]) == sorted(sample.ja)]
-        picked = rng.permutation(len(found))[:per_sample]
-        rows += variant_rows(sample, TECHNIQUE, [found[i] for i in picked])
+        arrangements = [made for made in reorder(doc) if sorted(made[0]) == sorted(sample.ja)]
+        picked = rng.permutation(len(arrangements))[:per_sample]
+        rows += variant_rows(sample, TECHNIQUE, [arrangements[i] for i in picked])
     return variant_table(rows[:limit])
 
 

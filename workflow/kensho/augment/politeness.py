@@ -290,8 +290,8 @@ def explanatory(words: Sequence[Morpheme], particles: str, question: bool) -> tu
         rest = particles if nominal else particles[1:]
         if form_of(host) not in FINITE:
             return None
-        asked = "か" if question and not rest else rest
-        return (words[-1].begin() if nominal else words[-1].end()), "のです" + asked, False
+        ending = "か" if question and not rest else rest
+        return (words[-1].begin() if nominal else words[-1].end()), "のです" + ending, False
     asks = particles == "か" and len(words) > 2 and words[-1].surface() == "です"
     if asks and words[-2].part_of_speech()[1] == "準体助詞":
         return words[-2].begin(), "の" if question else "のか", True
@@ -333,8 +333,8 @@ def transform(text: str) -> tuple[str, dict] | None:
     lemmas = [w.dictionary_form() for w in words]
     if len(words) < 2 or ROUGH & set(lemmas):
         return None
-    if found := explanatory(words, particles, question):
-        start, new, polite = found
+    if edit := explanatory(words, particles, question):
+        start, new, polite = edit
         form, head = "explanatory", len(words) - polite
     else:
         ending = polite_ending(words) or plain_ending(words)

@@ -144,15 +144,15 @@ def index(words: pd.DataFrame, minimum_count: int) -> Thesaurus:
 
 def replacements(word: dict, thesaurus: Thesaurus) -> list[str]:
     """Surfaces that may stand for a word: other lemma, same group, slot and inflected form."""
-    found = set()
+    surfaces = set()
     for group in word["groups"]:
         for lemma, surface in thesaurus.members.get((group, word["pos"], word["form"]), {}).items():
             theirs = thesaurus.groups[lemma, word["pos"]]
             overlap = len(word["groups"] & theirs) / len(word["groups"] | theirs)
             seen = (lemma, word["pos"], word["context"]) in thesaurus.contexts
             if lemma != word["lemma"] and seen and overlap >= SHARED_GROUPS:
-                found.add(surface)
-    return sorted(found - {word["surface"]})
+                surfaces.add(surface)
+    return sorted(surfaces - {word["surface"]})
 
 
 def replace(
@@ -192,7 +192,7 @@ def variants(
     rows = []
     for sample in samples.itertuples():
         options = [
-            (w, found) for w in occurrences(sample.ja) if (found := replacements(w, thesaurus))
+            (w, others) for w in occurrences(sample.ja) if (others := replacements(w, thesaurus))
         ]
         if not options:
             continue

@@ -36,12 +36,12 @@ def observe(cards: Mapping[str, Card], models: Sequence[str] = MODELS) -> pd.Dat
     """
     rows, seen = [], {}
     for model in models:
-        found = weights(cards[model])
-        for weight in found:
+        tensors = weights(cards[model])
+        for weight in tensors:
             if (shape := (weight.shape, weight.kind == "linear")) not in seen:
                 seen[shape] = stored(weight)
         for form in (form for form in FORMATS if form != COMPUTED):
-            sizes = [(w.kind, seen[w.shape, w.kind == "linear"][form]) for w in found]
+            sizes = [(w.kind, seen[w.shape, w.kind == "linear"][form]) for w in tensors]
             total = sum(size for _, size in sizes)
             linear = sum(size for kind, size in sizes if kind == "linear")
             measured = {"weights_bytes": total, "linear_bytes": linear}

@@ -169,13 +169,13 @@ def _largest(arm: str, card: Card, step: Step, limit: int, run: Run) -> Iterator
             return False
         return peaks[batch] <= limit
 
-    planned = largest_batch(card, step, limit)
-    measured = search(fits, planned)
+    planned_batch = largest_batch(card, step, limit)
+    measured = search(fits, planned_batch)
     for batch, peak in peaks.items():
         expected = plan(card, replace(step, batch=batch))["peak"]
         beside = {"peak_bytes": peak, "planned_peak_bytes": expected}
         yield from _rows(f"largest-{arm}", str(Cell(batch, step.length)), beside)
-    answers = {"limit_bytes": limit, "planned_batch": planned, "measured_batch": measured}
+    answers = {"limit_bytes": limit, "planned_batch": planned_batch, "measured_batch": measured}
     yield from _rows(f"largest-{arm}", f"L{step.length}", answers)
 
 

@@ -41,8 +41,8 @@ def _check(claim: str, item: Arithmetic) -> dict[str, object]:
     agrees = _rounded(exact, item.decimals) == _exact(item.given)
     digits = max(item.decimals, 1)
     value = f"{float(_rounded(exact, digits)):,.{digits}f}"
-    given = f"{item.given:,.{item.decimals}f}"
-    finding = f"{item.text}: the figures give {value} {item.unit}, not {given}."
+    stated = f"{item.given:,.{item.decimals}f}"
+    finding = f"{item.text}: the figures give {value} {item.unit}, not {stated}."
     return {
         "claim": claim,
         "text": item.text,

@@ -32,13 +32,13 @@ _RETRY = Retry(
 
 def session() -> requests.Session:
     """A session that asks again where a server is busy or a connection is refused."""
-    found = requests.Session()
+    client = requests.Session()
     for scheme in ("http://", "https://"):
-        found.mount(scheme, HTTPAdapter(max_retries=_RETRY))
-    return found
+        client.mount(scheme, HTTPAdapter(max_retries=_RETRY))
+    return client
 
 
-def said(error: Exception) -> str:
+def fault_message(error: Exception) -> str:
     """A fault of a place in a few words, without anything that an address may carry."""
     if isinstance(error, requests.RequestException):
         place = site(getattr(error.request, "url", None))
@@ -125,7 +125,7 @@ def index_entry(index: str, file: str, package: str) -> tuple[str, int]:
 class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[list[str]] = []
+        self.links: list[list[str]] = []
         self.open = False
 
     def handle_starttag(self, tag: str, attributes: list) -> None:
@@ -133,18 +133,18 @@ class _Links(HTMLParser):
         if self.open or tag != "a" or not href:
             return
         self.open = True
-        self.found.append([href, ""])
+        self.links.append([href, ""])
 
     def handle_endtag(self, tag: str) -> None:
         self.open = self.open and tag != "a"
 
     def handle_data(self, data: str) -> None:
         if self.open:
-            self.found[-1][1] += data
+            self.links[-1][1] += data
 
 
 def _links(text: str) -> list[tuple[str, str]]:
     """Address and text of the links of a page, entities read."""
     parser = _Links()
     parser.feed(text)
-    return [(href, text.strip()) for href, text in parser.found]
+    return [(href, text.strip()) for href, text in parser.links]

@@ -29,8 +29,8 @@ def near_pairs(texts: Sequence[str], threshold: float) -> list[tuple[int, int]]:
     if not len(texts):
         return []
     sets = [bigrams(text) for text in texts]
-    found = all_pairs(sets, similarity_func_name="jaccard", similarity_threshold=threshold)
-    return sorted((min(i, j), max(i, j)) for i, j, _ in found)
+    pairs = all_pairs(sets, similarity_func_name="jaccard", similarity_threshold=threshold)
+    return sorted((min(i, j), max(i, j)) for i, j, _ in pairs)
 
 
 def near(texts: Sequence[str], reference: Sequence[str], threshold: float) -> np.ndarray:

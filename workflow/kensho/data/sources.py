@@ -18,7 +18,7 @@ from typing import IO, Annotated, Literal, Self
 import requests
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from kensho.data.download import alone, download, index_entry, said
+from kensho.data.download import alone, download, fault_message, index_entry
 from kensho.files import read_json, replacing, sha256
 from kensho.validation import problems, read_yaml
 
@@ -105,13 +105,13 @@ def load(path: Path | str) -> tuple[dict[str, Source], list[str]]:
         return {}, [str(error)]
     if not isinstance(raw, dict):
         return {}, [f"{path}: expected a mapping of sources by name"]
-    sources, found = {}, []
+    sources, faults = {}, []
     for name, entry in raw.items():
         try:
             sources[name] = Source.model_validate(entry)
         except ValidationError as error:
-            found += problems(error, str(path), Source, under=name)
-    return sources, found
+            faults += problems(error, str(path), Source, under=name)
+    return sources, faults
 
 
 def fetch(name: str, source: Source, folder: Path, *, cache: Path, mirror: Path | None) -> dict:
@@ -138,7 +138,7 @@ def fetch(name: str, source: Source, folder: Path, *, cache: Path, mirror: Path 
                 _obtain(place, source, stored, cache, mirror)
                 break
             except FAULTS as error:
-                faults.append(f"{place.kind}: {said(error)}")
+                faults.append(f"{place.kind}: {fault_message(error)}")
                 failure = ConnectionError if isinstance(error, PASSING) else failure
         if not stored.is_file():
             if not source.optional:
@@ -155,20 +155,20 @@ def fetched(record: Path | str) -> tuple[Path | None, dict]:
 
     Raises ValueError if the file has gone since, or is no longer the one that is recorded.
     """
-    found = read_json(record)
-    if found["path"] is None:
-        return None, found
-    path = Path(found["path"])
-    if found.get("installed"):
+    entry = read_json(record)
+    if entry["path"] is None:
+        return None, entry
+    path = Path(entry["path"])
+    if entry.get("installed"):
         try:
-            path = _local(Place(installed=found["path"]), None)
+            path = _local(Place(installed=entry["path"]), None)
         except FAULTS as error:
-            raise ValueError(f"{said(error)}; delete {record} to fetch it again") from None
-    if not path.is_file() or path.stat().st_size != found["bytes"]:
+            raise ValueError(f"{fault_message(error)}; delete {record} to fetch it again") from None
+    if not path.is_file() or path.stat().st_size != entry["bytes"]:
         raise ValueError(f"{path}: missing or cut short; delete {record} to fetch it again")
-    if sha256(path) != found["sha256"]:
+    if sha256(path) != entry["sha256"]:
         raise ValueError(f"{path}: changed since it was fetched; delete {record} to fetch it again")
-    return path, found
+    return path, entry
 
 
 def at_hand(source: Source, cache: Path, mirror: Path | None) -> bool:
@@ -191,7 +191,7 @@ def _unreachable(name: str, source: Source, cache: Path, mirror: Path | None) ->
             _probe(place, mirror)
             return None
         except FAULTS as error:
-            faults.append(f"{place.kind}: {said(error)}")
+            faults.append(f"{place.kind}: {fault_message(error)}")
     return _nowhere(name, "can be reached", faults) if faults else None
 
 

@@ -86,41 +86,41 @@ def items(samples: Mapping[str, list]) -> pd.DataFrame:
         for log in logs:
             block = f"{name}-{log['doc_id']}"
             if name == "tatoeba_nll":
-                found = [
+                measurements = [
                     ("nll", -float(log["filtered_resps"][0][0]), "nats"),
                     ("characters", float(len(log["doc"]["ja"])), "characters"),
                 ]
             elif name == "tatoeba_en_ja":
                 answer, _ = without_thinking(log["filtered_resps"][0])
                 score = sacrebleu.sentence_chrf(answer, [log["doc"]["ja"]])
-                found = [("chrf", score.score, "points")]
+                measurements = [("chrf", score.score, "points")]
             else:
-                found = [("accuracy", float(log["acc"]), "share")]
-            rows += [(name, block, *observed) for observed in found]
+                measurements = [("accuracy", float(log["acc"]), "share")]
+            rows += [(name, block, *observed) for observed in measurements]
     return pd.DataFrame(rows, columns=["task", "block", "metric", "value", "unit"])
 
 
 def totals(samples: Mapping[str, list]) -> list[tuple[str, float, str]]:
     """Corpus figures as (metric, value, unit): NLL per character, corpus chrF, mean accuracies."""
-    table, found = items(samples), []
+    table, figures = items(samples), []
     for name, logs in samples.items():
         rows = table[table["task"] == name]
         total = rows.groupby("metric")["value"].sum()
         if name == "tatoeba_nll":
             value = total["nll"] / total["characters"]
-            found.append(("nll_per_character", value, "nats/character"))
+            figures.append(("nll_per_character", value, "nats/character"))
         elif name == "tatoeba_en_ja":
             answers = [without_thinking(log["filtered_resps"][0])[0] for log in logs]
             references = [[log["doc"]["ja"] for log in logs]]
-            found.append(("chrf", sacrebleu.corpus_chrf(answers, references).score, "points"))
+            figures.append(("chrf", sacrebleu.corpus_chrf(answers, references).score, "points"))
         else:
-            found.append((f"accuracy_{name}", total["accuracy"] / len(logs), "share"))
-    return found
+            figures.append((f"accuracy_{name}", total["accuracy"] / len(logs), "share"))
+    return figures
 
 
 def thinking(samples: Mapping[int, Mapping[str, list]]) -> dict[str, int]:
     """What :func:`kensho.evaluate.thinking.counted` finds in the written answers of all seeds."""
-    logs = (log for tasks in samples.values() for found in tasks.values() for log in found)
+    logs = (log for tasks in samples.values() for task_logs in tasks.values() for log in task_logs)
     return counted(
         log["filtered_resps"][0] for log in logs if isinstance(log["filtered_resps"][0], str)
     )

@@ -50,10 +50,10 @@ def check_metrics(claims: Mapping[str, Mapping], brought: Mapping[str, tuple]) -
     """Raise ValueError for a registered claim of whose metrics an arm's table has none."""
     for name, record in claims.items():
         test = Claim.model_validate({k: v for k, v in record.items() if k != "family_size"}).test
-        asked: dict[str, list[str]] = {}
+        metrics_by_arm: dict[str, list[str]] = {}
         for side in test.sides if test else ():
-            asked.setdefault(side.arm, []).append(side.metric)
-        for arm, metrics in asked.items():
+            metrics_by_arm.setdefault(side.arm, []).append(side.metric)
+        for arm, metrics in metrics_by_arm.items():
             held = brought[arm][0]["metric"].unique()
             if not set(metrics) & set(held):
                 raise ValueError(

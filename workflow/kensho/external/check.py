@@ -88,9 +88,9 @@ def _complete(
         key = ITEM
         needed = rows["measure"].map(held.groupby("measure")["arm"].nunique())
     whole = held[~held["faulty"]].groupby(key, observed=True, sort=False).size()
-    found = whole.reindex(pd.MultiIndex.from_frame(rows[key]), fill_value=0).to_numpy()
-    lacking = found < needed
-    said = []
+    counts = whole.reindex(pd.MultiIndex.from_frame(rows[key]), fill_value=0).to_numpy()
+    lacking = counts < needed
+    notes = []
     for measure, left in rows[lacking].groupby("measure"):
         of = held[held["measure"] == measure]
         left, total = set(left["block"]), of["block"].nunique()
@@ -110,11 +110,11 @@ def _complete(
             raise ValueError(
                 f"{paths}: no item has {measure} in every arm (items that lack it: {lack})"
             )
-        said.append(
+        notes.append(
             f"{len(left)} of {total} items left out, which not every arm has ({measure}; items "
             f"that an arm lacks: {lack})"
         )
-    return rows[~lacking], said
+    return rows[~lacking], notes
 
 
 def documents(rows: pd.DataFrame, experiment: Experiment, where: Where) -> dict[str, str]:
@@ -138,8 +138,8 @@ def documents(rows: pd.DataFrame, experiment: Experiment, where: Where) -> dict[
     differs = {kind: mark.groupby(blocks).transform("nunique") > 1 for kind, mark in marks.items()}
     every = {kind: mark.notna().groupby(blocks).transform("all") for kind, mark in marks.items()}
     told = _telling(marks["text"], rows)
-    asked = every["prompt"] & ~differs["prompt"] & _telling(marks["prompt"], rows)
-    unsure = ~told & ~asked & logs.groupby(blocks).transform("any")
+    same_prompt = every["prompt"] & ~differs["prompt"] & _telling(marks["prompt"], rows)
+    unsure = ~told & ~same_prompt & logs.groupby(blocks).transform("any")
     faults = {
         "hash": differs["hash"] & (differs["document"] | ~every["document"]),
         "target": differs["target"],
@@ -149,9 +149,9 @@ def documents(rows: pd.DataFrame, experiment: Experiment, where: Where) -> dict[
     }
     for kind, faulty in faults.items():
         if (row := _first(rows, faulty)) is not None:
-            found = marks[kind][blocks == row.block].dropna()
+            values = marks[kind][blocks == row.block].dropna()
             one, other = (
-                rows.loc[i] for i in (found.index[0], found.index[found != found.iloc[0]][0])
+                rows.loc[i] for i in (values.index[0], values.index[values != values.iloc[0]][0])
             )
             format = experiment.tables[other["table"]].format
             what = _HASHED.get(format, _WHAT[kind]) if kind == "hash" else _WHAT[kind]

@@ -144,7 +144,7 @@ def results(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
     if not isinstance(means, dict) or not all(isinstance(m, dict) for m in means.values()):
         raise ValueError(f"{table.path}: holds no results of tasks")
     groups, tasks_of, versions, shots = (
-        found if isinstance(found := whole.get(key), dict) else {}
+        section if isinstance(section := whole.get(key), dict) else {}
         for key in ("groups", "group_subtasks", "versions", "n-shot")
     )
     place = 0
@@ -171,12 +171,12 @@ def results(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
 
 def _mean(table: ExternalTable, scores: Mapping, where: At) -> tuple[str, object]:
     """Metric and its value; since 0.4 a key is "acc,none", metric and filter."""
-    found: dict[str, dict[str, object]] = {}
+    by_metric: dict[str, dict[str, object]] = {}
     new = any("," in key for key in scores)
     for key, value in scores.items():
         metric, comma, filtered = key.partition(",")
         if isinstance(value, int | float) and not metric.endswith("_stderr") and (comma or not new):
-            found.setdefault(metric, {})[filtered or "none"] = value
-    metric = choice("metric", table.metric, found, where)
-    filters = found[metric]
+            by_metric.setdefault(metric, {})[filtered or "none"] = value
+    metric = choice("metric", table.metric, by_metric, where)
+    filters = by_metric[metric]
     return metric, filters[choice("filter", table.filter, filters, where)]

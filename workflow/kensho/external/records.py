@@ -146,10 +146,10 @@ def _without(
     table: ExternalTable, column: str, columns: Sequence[str], where: object
 ) -> ValueError:
     """What to say of a column that is not there."""
-    said = f"{where}: no column '{column}', {known(column, columns)}"
+    message = f"{where}: no column '{column}', {known(column, columns)}"
     if column == (table.score or "score") and table.layout is None:
-        said += "; if each arm has a column of its own, say layout: wide"
-    return ValueError(said)
+        message += "; if each arm has a column of its own, say layout: wide"
+    return ValueError(message)
 
 
 def _parquet(table, needed, optional) -> Iterator[tuple[At, list]]:

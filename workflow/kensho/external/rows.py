@@ -84,11 +84,11 @@ def known(name: str, names: Iterable[object]) -> str:
     names = sorted(set(map(str, names)))[:1000]
     nearest = [shown(n) for n in get_close_matches(name, names, n=12, cutoff=0)]
     near = get_close_matches(name, names, n=1, cutoff=0.5)
-    said = [f"did you mean '{shown(near[0])}'?"] if near else []
+    parts = [f"did you mean '{shown(near[0])}'?"] if near else []
     if len(names) > 1 or not near:
         more = " …" if len(names) > 12 else ""
-        said.append(f"known: {', '.join(nearest) or 'none'}{more}")
-    return " ".join(said)
+        parts.append(f"known: {', '.join(nearest) or 'none'}{more}")
+    return " ".join(parts)
 
 
 def is_blank(value: object) -> bool:
@@ -158,8 +158,8 @@ def block(levels: Sequence[str], item: object, cluster: object, task: object, wh
     return "/".join(parts)
 
 
-def _escape(found: re.Match) -> str:
-    return f"%{ord(found[0]):02X}"
+def _escape(match: re.Match) -> str:
+    return f"%{ord(match[0]):02X}"
 
 
 def dig(line: object, key: str) -> object:

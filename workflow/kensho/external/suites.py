@@ -43,8 +43,8 @@ def inspect(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
     `metric` names a scorer, "scorer.key" one that gives several values.
     """
     expect(table.path, table.format)
-    found = _log(table)
-    header = next(found)
+    entries = _log(table)
+    header = next(entries)
     status = "invalidated" if header.get("invalidated") else header.get("status")
     if status != "success":
         raise ValueError(
@@ -53,13 +53,13 @@ def inspect(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
         )
     about, where = header.get("eval"), None
     task = table.task or (about.get("task") if isinstance(about, dict) else None)
-    for place, sample in enumerate(found, start=1):
+    for place, sample in enumerate(entries, start=1):
         where = At(table, place)
         metric, value = _score(table, sample.get("scores"), where)
         metadata = sample.get("metadata") or {}
         item = need(metadata, table.item, where) if table.item else need(sample, "id", where)
         cluster = need(metadata, table.cluster, where) if table.cluster else None
-        asked = _asked(sample)
+        prompt = _prompt_digest(sample)
         yield Row(
             owner(table),
             metric,
@@ -67,7 +67,7 @@ def inspect(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
             number(LETTERS.get(value, value) if isinstance(value, str) else value, metric, where),
             place,
             replicate=whole(need(sample, "epoch", where), "epoch", where) - 1,
-            evidence=Evidence(asked, asked, task=None if task is None else str(task)),
+            evidence=Evidence(prompt, prompt, task=None if task is None else str(task)),
         )
     if where is None:
         raise ValueError(f"{table.path}: holds no samples; run with samples in the log")
@@ -103,10 +103,10 @@ def _entry(table: ExternalTable, archive: zipfile.ZipFile, name: str) -> dict:
     info = archive.getinfo(name)
     try:
         packed = info.compress_type == ZSTD
-        found = json.loads(_unpacked(archive, info) if packed else archive.read(info))
-        if not isinstance(found, dict):
+        entry = json.loads(_unpacked(archive, info) if packed else archive.read(info))
+        if not isinstance(entry, dict):
             raise ValueError("no JSON object")
-        return found
+        return entry
     except DAMAGED as error:
         raise ValueError(
             f"{table.path}: {shown(name)} is damaged ({shown(error)}); bring the log again"
@@ -143,12 +143,12 @@ def _score(table: ExternalTable, scores: object, where: At) -> tuple[str, object
     return text(metric, "metric", where), values[metric]
 
 
-def _asked(sample: Mapping) -> str | None:
+def _prompt_digest(sample: Mapping) -> str | None:
     """Digest of a sample's input, choices and target; messages without what differs by run."""
-    given = sample.get("input")
-    if isinstance(given, list):
-        given = [[m.get("role"), m.get("content")] for m in given if isinstance(m, Mapping)]
-    return digest([given, sample.get("choices"), sample.get("target")]) if given else None
+    prompt = sample.get("input")
+    if isinstance(prompt, list):
+        prompt = [[m.get("role"), m.get("content")] for m in prompt if isinstance(m, Mapping)]
+    return digest([prompt, sample.get("choices"), sample.get("target")]) if prompt else None
 
 
 def helm(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
@@ -229,6 +229,6 @@ def alpaca(table: ExternalTable, experiment: Experiment) -> Iterator[Row]:
 
 def _instruction(entry: Mapping, where: At) -> str:
     """Name of an item: its instruction, cut where it is long and told apart by a digest."""
-    asked = text(need(entry, "instruction", where), "instruction", where)
-    brief = " ".join(asked.split())[:BRIEF].strip()
-    return asked if asked == brief else f"{brief}… {digest(asked)[:8]}"
+    instruction = text(need(entry, "instruction", where), "instruction", where)
+    brief = " ".join(instruction.split())[:BRIEF].strip()
+    return instruction if instruction == brief else f"{brief}… {digest(instruction)[:8]}"

@@ -60,7 +60,7 @@ class Experiment:
 
     def named(self, name: str, where: object) -> str:
         """The name that claims give to an arm of a table."""
-        inverse = {given: own for own, given in self.aliases.items()}
+        inverse = {in_table: own for own, in_table in self.aliases.items()}
         if name in self.aliases and name not in inverse:
             raise ValueError(
                 f"{where}: '{shown(name)}' stands in the table, and the claim's aliases give that "
@@ -87,10 +87,10 @@ class Experiment:
 
 def experiments(claims: Iterable[Claim]) -> dict[str, Experiment]:
     """Experiments whose results are brought, with the arms that all their claims read."""
-    found: dict[str, list] = {}
+    tests_by_experiment: dict[str, list] = {}
     for _, test in _tested(claims):
         if test.external:
-            found.setdefault(test.experiment, []).append(test)
+            tests_by_experiment.setdefault(test.experiment, []).append(test)
     return {
         name: Experiment(
             tests[0].external,
@@ -101,7 +101,7 @@ def experiments(claims: Iterable[Claim]) -> dict[str, Experiment]:
             _orders(tests),
             any(getattr(test, "paired", True) for test in tests),
         )
-        for name, tests in found.items()
+        for name, tests in tests_by_experiment.items()
     }
 
 
@@ -114,8 +114,8 @@ def _tested(claims: Iterable[Claim]) -> Iterator[tuple[Claim, Test]]:
 
 def _orders(tests: Iterable) -> str:
     """`random` where that is enough for every claim that has an opinion."""
-    said = {test.orders for test in tests if hasattr(test, "orders")}
-    return "random" if said == {"random"} else "both"
+    orders = {test.orders for test in tests if hasattr(test, "orders")}
+    return "random" if orders == {"random"} else "both"
 
 
 def problems(claims: Iterable[Claim], own: Collection[str]) -> list[str]:
@@ -170,8 +170,8 @@ def _table_faults(tables: Sequence[ExternalTable], test) -> Iterator[str]:
         layout = layout_of(table)
         if table.arm is None and (table.format not in PLAIN or layout in JUDGED):
             yield f"[{number}].arm: required key is missing (whose results {table.path} holds)"
-        given = table.model_dump(exclude_defaults=True)
-        for key in [*given, *(f"fields.{name}" for name in table.fields)]:
+        settings = table.model_dump(exclude_defaults=True)
+        for key in [*settings, *(f"fields.{name}" for name in table.fields)]:
             if table.format not in READ_BY.get(key, {table.format}):
                 yield f"[{number}].{key}: format {table.format} does not read it; leave it out"
             elif table.format in PLAIN and key in UNREAD[layout]:
@@ -207,9 +207,9 @@ def _table_faults(tables: Sequence[ExternalTable], test) -> Iterator[str]:
 def _metric_faults(tables: Sequence[ExternalTable], test) -> Iterator[str]:
     """Metrics that the test reads and no table gives, as far as the claim alone tells."""
     for arm, metric in dict.fromkeys((side.arm, side.metric) for side in test.sides):
-        given = [_metrics(table) for table in tables if table.arm in (None, arm)]
-        names = {name for some in given for name in some or ()}
-        if given and None not in given and metric not in names:
+        metrics = [_metrics(table) for table in tables if table.arm in (None, arm)]
+        names = {name for some in metrics for name in some or ()}
+        if metrics and None not in metrics and metric not in names:
             yield f"metric: the tables of '{arm}' give no '{metric}', {known(metric, names)}"
 
 
@@ -267,4 +267,4 @@ def _imported(name: str, experiment: Experiment, observations: Path) -> bool:
         conditions = [read_json(table.with_suffix(".conditions.json")) for table in tables]
     except ValueError:
         return False
-    return all(found.get("asked_sha256") == experiment.digest() for found in conditions)
+    return all(record.get("asked_sha256") == experiment.digest() for record in conditions)

@@ -7,6 +7,7 @@ beginning, and ``journal``, a file from which an interrupted run goes on.
 
 from pathlib import Path
 
+from lm_eval.api.instance import Instance
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import (
@@ -34,7 +35,7 @@ class KenshoLM(HFLM):
 
     def __init__(
         self, *args, nodes: int | None = None, journal: Path | str | None = None, **settings
-    ):
+    ) -> None:
         super().__init__(*args, **settings)
         self.journal = Journal(journal) if journal else {}
         self.salt = ""  # a journal may have been begun with another model
@@ -42,7 +43,12 @@ class KenshoLM(HFLM):
             self.salt = digest(probe_logits(self.model, self.tokenizer).tolist())
         self.nodes = int(nodes or NODES.get(self.device.type, NODES["cuda"]))
 
-    def _loglikelihood_tokens(self, requests, disable_tqdm=False, override_bs=None):
+    def _loglikelihood_tokens(
+        self,
+        requests: list[tuple[tuple[str, str] | None, list[int], list[int]]],
+        disable_tqdm: bool = False,
+        override_bs: int | None = None,
+    ) -> list[tuple[float, bool]]:
         if self.backend != "causal":
             return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
         parts = []
@@ -57,7 +63,7 @@ class KenshoLM(HFLM):
                 self.cache_hook.add_partial("loglikelihood", strings, answer)
         return scored
 
-    def generate_until(self, requests, disable_tqdm=False):
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         answers: dict[int, str] = {}
         groups: dict[tuple[str, str], list[int]] = {}
         for place, request in enumerate(requests):

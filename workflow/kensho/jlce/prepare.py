@@ -100,8 +100,8 @@ def contamination(
     """
     wanted = {
         (kind, item.cluster, item.id): _grams(_text(item), n)
-        for kind, asked in by_kind.items()
-        for item in asked
+        for kind, items in by_kind.items()
+        for item in items
         if item.split == "test"
     }
     sought = set().union(*wanted.values())

@@ -151,8 +151,8 @@ class Latent(Attention):
         absorbed = (plain[:, :, 0].transpose(0, 1) @ up_key).transpose(0, 1)
         rows = torch.cat([absorbed, rotated[:, :, 0]], -1)[:, None]  # heads as rows (B, 1, H, ..)
         (kept,) = cache
-        found = attend(rows, kept, kept[:, :, : layer.kv_lora_rank], layer.scaling)[:, 0]
-        return (up_value @ found.permute(1, 2, 0)).permute(2, 0, 1)[:, :, None]
+        attended = attend(rows, kept, kept[:, :, : layer.kv_lora_rank], layer.scaling)[:, 0]
+        return (up_value @ attended.permute(1, 2, 0)).permute(2, 0, 1)[:, :, None]
 
     def core_weights(self):
         return [self.layer.kv_b_proj.weight]

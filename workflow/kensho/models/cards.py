@@ -52,19 +52,19 @@ def load_kind(path: Path, kind: type[Kind]) -> dict[str, Kind]:
     if not isinstance(entries, list):
         raise ValueError(f"{path}: expected a list of cards (each starting with '- name:')")
     cards: dict[str, Kind] = {}
-    found: list[str] = []
+    faults: list[str] = []
     for number, entry in enumerate(entries, start=1):
         name = entry.get("name") if isinstance(entry, dict) else None
         try:
             card = kind.model_validate(entry)
         except ValidationError as error:
-            found += problems(error, str(path), kind, under=str(name or f"entry {number}"))
+            faults += problems(error, str(path), kind, under=str(name or f"entry {number}"))
             continue
         if card.name in cards:
-            found.append(f"{path}: {card.name}.name: used twice")
+            faults.append(f"{path}: {card.name}.name: used twice")
         cards[card.name] = card
-    if found:
-        raise ValueError("\n".join(found))
+    if faults:
+        raise ValueError("\n".join(faults))
     return cards
 
 

@@ -73,11 +73,11 @@ FORMATS = (*LINEAR, *GGUF)
 
 def model_bytes(card: Card, form: str) -> dict[str, int]:
     """Bytes of a dense model in one of FORMATS: ``weights_bytes``, of these ``linear_bytes``."""
-    found = weights(card)
+    tensors = weights(card)
     layers = card.size("num_hidden_layers")
-    head = "output" if any(weight.kind == "output" for weight in found) else "embedding"
+    head = "output" if any(weight.kind == "output" for weight in tensors) else "embedding"
     sizes = {}
-    for weight in found:
+    for weight in tensors:
         if form in GGUF:
             kind = gguf_type(weight, form, layers, head=weight.kind == head)
             sizes[weight] = gguf_bytes(kind, weight.shape)

@@ -23,14 +23,14 @@ LAUNCHED = (  # a deviation of short steps that are timed one by one
 )
 
 
-def compute_dtype(asked: str) -> torch.dtype:
+def compute_dtype(name: str) -> torch.dtype:
     """The dtype for ``auto``, ``float32`` or ``bfloat16``.
 
     ``auto`` takes bfloat16 on an accelerator and on processors that compute it (AVX512-BF16 or
     AMX): there it is about three times faster than float32, elsewhere several times slower.
     """
-    if asked != "auto":
-        return getattr(torch, asked)
+    if name != "auto":
+        return getattr(torch, name)
     if torch.cuda.is_available():
         return torch.bfloat16
     flags = (

@@ -66,7 +66,7 @@ def known_to(libraries: Iterable[Path], names: Iterable[str]) -> dict[str, list[
         name: re.compile(b"(?<=[^A-Za-z0-9_])" + name.encode() + b"(?=[^A-Za-z0-9_])")
         for name in names
     }
-    found: dict[str, list[Path]] = {name: [] for name in patterns}
+    files: dict[str, list[Path]] = {name: [] for name in patterns}
     kept = max(map(len, patterns), default=0) + 1
     for path in libraries:
         missing, tail = dict(patterns), b"\0"  # both ends of a file end an identifier
@@ -77,12 +77,12 @@ def known_to(libraries: Iterable[Path], names: Iterable[str]) -> dict[str, list[
                 # `in` is far faster than a pattern and nearly always enough
                 hits = [n for n, p in missing.items() if n.encode() in window and p.search(window)]
                 for name in hits:
-                    found[name].append(path)
+                    files[name].append(path)
                     del missing[name]
                 if not piece:
                     break
                 tail = window[-kept:]
-    return found
+    return files
 
 
 def torch_build() -> dict[str, str | None] | None:
@@ -90,14 +90,14 @@ def torch_build() -> dict[str, str | None] | None:
     folder = _torch()
     if folder is None:
         return None
-    found: dict[str, Any] = {}
+    attrs: dict[str, Any] = {}
     for node in ast.parse((folder / "version.py").read_text(encoding="utf-8")).body:
         if not isinstance(node, ast.Assign | ast.AnnAssign):
             continue
         target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
         if isinstance(target, ast.Name) and isinstance(node.value, ast.Constant):
-            found[target.id] = node.value.value
-    return {"version": found.get("__version__"), "cuda": found.get("cuda"), "hip": found.get("hip")}
+            attrs[target.id] = node.value.value
+    return {"version": attrs.get("__version__"), "cuda": attrs.get("cuda"), "hip": attrs.get("hip")}
 
 
 def stack_libraries(root: Path) -> list[Path]:

@@ -230,18 +230,18 @@ def check(
     the rest can still be checked, and all problems, one line each. Only use the configuration if
     there are no problems.
     """
-    found: list[str] = []
+    faults: list[str] = []
     while True:
         try:
             config = Config.model_validate(raw)
             break
         except ValidationError as error:
-            found = found or problems(error, where, Config)
+            faults = faults or problems(error, where, Config)
             for item in error.errors():  # where a key is missing, its whole section goes
                 fault = item["loc"][: -1 if item["type"] == "missing" else None]
                 less = _without(raw, fault)
                 raw = less if less != raw else _without(raw, fault[:1])
-    return config, found + list(_unknown_names(config, sources, architectures, where))
+    return config, faults + list(_unknown_names(config, sources, architectures, where))
 
 
 def _without(raw: Mapping, fault: Sequence) -> dict:
@@ -319,9 +319,9 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
             yield f"{where}: train.arms: the name '{name}' is used twice; rename one arm"
     evaluated = ["base", *counts, *config.evaluate.references]
     judged = config.jlce.judge.pairs if config.jlce.judge else []
-    asked = [("arms", name) for name in config.jlce.arms or []]
-    asked += [("judge.pairs", name) for pair in judged for name in pair]
-    for key, name in asked:
+    arm_names = [("arms", name) for name in config.jlce.arms or []]
+    arm_names += [("judge.pairs", name) for pair in judged for name in pair]
+    for key, name in arm_names:
         if name not in evaluated:
             yield f"{where}: jlce.{key}: no arm '{name}', {suggestion(name, evaluated)}"
     if any(one == other for one, other in judged):

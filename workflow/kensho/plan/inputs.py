@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from kensho.plan.asked import observation_files
 from kensho.plan.config import Config
+from kensho.plan.directives import observation_files
 from kensho.plan.plan import Plan
 
 
@@ -72,8 +72,8 @@ class Inputs:
 
     def every_experiment(self) -> list[str]:
         """Tables of every arm of every experiment, unless a spent budget leaves some out."""
-        planned = self.plan.experiments.items() if self.plan.stage == "whole" else []
-        return [path for name, one in planned for path in observation_files(name, one.arms)]
+        experiments = self.plan.experiments.items() if self.plan.stage == "whole" else []
+        return [path for name, one in experiments for path in observation_files(name, one.arms)]
 
     def shown(self) -> dict[str, Any]:
         """What the report shows of the run itself, beside its verdicts."""

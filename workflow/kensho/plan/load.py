@@ -13,8 +13,8 @@ from kensho.data import sources as source_registry
 from kensho.data.sources import Source
 from kensho.models import cards, rocm
 from kensho.plan import plan as plans
-from kensho.plan.asked import observation_files
 from kensho.plan.config import Config, check
+from kensho.plan.directives import observation_files
 from kensho.plan.plan import COMMAND, OWN, Folder, Plan
 from kensho.plan.verdicts import PAGES, Outdated, Verdicts, analysis, decide
 from kensho.run import budget, events

@@ -187,7 +187,7 @@ def build(tables: dict[str, pd.DataFrame], meta: dict) -> str:
         {**vars(section), "figures": figures.get(section.key), **_shown(lines[section.key])}
         for section in SECTIONS
     ]
-    judged = [line for found in lines.values() for line in found if line["holds"] is not None]
+    judged = [line for group in lines.values() for line in group if line["holds"] is not None]
     return render(
         "calibration.html.j2",
         meta=meta,

@@ -52,13 +52,13 @@ def read(
     Raises:
         ValueError: a file is missing, lacks a column or was changed after it was written.
     """
-    found = [observations.read(path) for path in observed if str(path).endswith(".csv")]
+    runs = [observations.read(path) for path in observed if str(path).endswith(".csv")]
     return {
         "scores": _table(scores, SCORES),
         "ranking": read_json(ranking),
         "origins": read_json(origins),
         "contamination": _table(contamination, CONTAMINATION),
-        "arms": [{**conditions, "rows": len(table)} for table, conditions in found],
+        "arms": [{**conditions, "rows": len(table)} for table, conditions in runs],
     }
 
 
@@ -112,7 +112,7 @@ def _page(
     arms: list[dict],
 ) -> str:
     models, kinds = ranking["models"], origins["kinds"]
-    asked = {
+    task_titles = {
         kind: ", ".join(TITLES[t] for t, one in origins["tasks"].items() if one["kind"] == kind)
         for kind in kinds
     }
@@ -134,11 +134,11 @@ def _page(
         },
         titles=TITLES,
         origins=origins,
-        asked=asked,
+        task_titles=task_titles,
         stand_ins=[
-            f"{given['source']} for {NAMED[kind]} ({asked[kind]})"
-            for kind, given in kinds.items()
-            if kind in NAMED and given["source"] != NAMED[kind].lower()
+            f"{origin['source']} for {NAMED[kind]} ({task_titles[kind]})"
+            for kind, origin in kinds.items()
+            if kind in NAMED and origin["source"] != NAMED[kind].lower()
         ],
         contamination={
             kind: part.sort_values("share", ascending=False, kind="stable").to_dict("records")
@@ -170,8 +170,8 @@ def _check(scores: pd.DataFrame, ranking: dict, arms: list[dict]) -> None:
         where = f"{row.task}, prompt {row.template}, {row.arm}, {row.metric}"
         raise ValueError(f"scores.csv: {where} is given twice; delete it and run again")
     named = {"scores.csv": set(scores["arm"]), "the observations": {arm["arm"] for arm in arms}}
-    for name, found in named.items():
-        for arm in sorted(found ^ set(ranking["models"])):
+    for name, names in named.items():
+        for arm in sorted(names ^ set(ranking["models"])):
             raise ValueError(
                 f"ranking.json and {name}: the arm {arm} is in only one of them; delete "
                 "ranking.json and run again"

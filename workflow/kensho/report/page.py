@@ -135,7 +135,7 @@ def _result(claim: dict) -> dict:
         "edges": rows.edges(claim),
         "estimate_text": rows.estimate(claim),
         "axis": "logarithmic" if analysis["scale"] in rows.LOGARITHMIC else "linear",
-        "registered": rows.registered(claim),
+        "registered": rows.registration(claim),
         "changed": analysis["registration"]["status"],
         "facts": rows.facts(claim),
         "posterior_facts": rows.posterior_facts(claim),

@@ -68,7 +68,7 @@ def estimate(claim: dict) -> str:
     return with_bounds(analysis["estimate"], pair, sign=signed, edges=edges(claim))
 
 
-def registered(claim: dict) -> list[tuple[str, str]]:
+def registration(claim: dict) -> list[tuple[str, str]]:
     """What was fixed before the data, as label and text; what is null is left out."""
     analysis, test = claim["analysis"], claim["record"]["test"]
     exact = analysis["design"] == "deterministic"

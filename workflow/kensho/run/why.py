@@ -180,14 +180,14 @@ def outdated(
             str(word) for name, values in options.items() if values for word in (name, *values)
         ]
         flags = ["--replace-workflow-config", "--rerun-incomplete", "--nolock"]
-        status, said = dry_run([*words, *flags, "--", *files], PYTHONHASHSEED="0")
+        status, output = dry_run([*words, *flags, "--", *files], PYTHONHASHSEED="0")
     if status:
-        *_, cause = (line for line in said.splitlines() if line and not line.startswith("  File"))
+        *_, cause = (line for line in output.splitlines() if line and not line.startswith("  File"))
         return dict.fromkeys(files, f"could not be checked: {cause.strip()}")
     makers = {
         path: (rule, fields["reason"])
         for rule, fields in (
-            (rule, dict(FIELD.findall(block))) for rule, block in JOB.findall(said)
+            (rule, dict(FIELD.findall(block))) for rule, block in JOB.findall(output)
         )
         for path in fields.get("output", "").split(", ")
     }

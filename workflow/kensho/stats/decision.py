@@ -133,13 +133,13 @@ def decide_deterministic(
     region = exact_region(rule.region)
     holding = [row for row in readings if contained(row[1:], region)]
     others = [row for row in readings if row not in holding]
-    registered = readings[0][1:]  # the best reading may not be picked
+    interval = readings[0][1:]  # the best reading may not be picked
     any_effect = rule.scale.beyond(rule.direction, 1)
     if not others:
         verdict, reason = Verdict.VERIFIED, "HOLDS"
     elif holding:
         verdict, reason = Verdict.PARTIAL, "READINGS"
-    elif contained(registered, any_effect) and _near(registered, rule, region):
+    elif contained(interval, any_effect) and _near(interval, rule, region):
         verdict, reason = Verdict.PARTIAL, "MAGNITUDE"
     else:
         verdict, reason = Verdict.FAILED, "EXCLUDED"

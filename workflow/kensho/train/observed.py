@@ -40,7 +40,7 @@ def conditions(records: Sequence[TrainingRecord]) -> dict:
     stored = [record.model_dump() for record in records]
     base = records[0].base
     shared = ("dtype", "weights", "threads", "hardware", "software")
-    described = {
+    merged = {
         "tier": "reduced",
         **{key: _shared([record[key] for record in stored]) for key in shared},
         "seeds": sorted({record.seed for record in records}),
@@ -54,7 +54,7 @@ def conditions(records: Sequence[TrainingRecord]) -> dict:
         ],
     }
     taken = list(dict.fromkeys(line for record in records for line in record.fallbacks))
-    return lowered(described, taken, "reference")
+    return lowered(merged, taken, "reference")
 
 
 def _shared(values: list):

@@ -2,7 +2,7 @@ import sys
 
 from kensho.run import budget, events
 from kensho.run.job import job
-from scripts.budget.planned import planned
+from scripts.budget.job_counts import job_counts
 
 with job(snakemake):
     params = snakemake.params
@@ -10,7 +10,7 @@ with job(snakemake):
     past = events.read()
     left_usd = settings.limit_usd - budget.spent(past, settings.prices)
     for target in params.targets:
-        jobs = planned(params.command, target)
+        jobs = job_counts(params.command, target)
         rules = {rule: count for rule, count in jobs.items() if rule not in params.targets}
         table = budget.as_table(budget.estimate(rules, past, settings.prices), left_usd)
         print(f"{target}\n{table}\n", file=sys.stderr)

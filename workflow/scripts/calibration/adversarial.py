@@ -3,6 +3,6 @@ from kensho.run.job import job
 from kensho.stats.calibration import adversarial, metamorphic
 
 with job(snakemake):
-    found = adversarial.run(snakemake.params.replications, snakemake.params.seed)
-    write_table(snakemake.output.adversarial, found)
+    table = adversarial.run(snakemake.params.replications, snakemake.params.seed)
+    write_table(snakemake.output.adversarial, table)
     write_table(snakemake.output.metamorphic, metamorphic.run(snakemake.params.seed))

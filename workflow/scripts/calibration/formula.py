@@ -3,7 +3,7 @@ from kensho.run.job import job
 from kensho.stats.calibration import formula
 
 with job(snakemake):
-    given = {"seed": snakemake.params.seed, "processes": snakemake.threads}
-    lines, ranks = formula.run(*snakemake.params.replications, **given)
+    options = {"seed": snakemake.params.seed, "processes": snakemake.threads}
+    lines, ranks = formula.run(*snakemake.params.replications, **options)
     write_table(snakemake.output.lines, lines)
     write_table(snakemake.output.ranks, ranks)

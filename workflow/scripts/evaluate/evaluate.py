@@ -13,14 +13,14 @@ with job(snakemake) as fallbacks:
     claims = {name: registered(name) for name in ("evaluation", "adaptation")}
     files = snakemake.input
     torch.set_num_threads(snakemake.threads)
-    given, arm = snakemake.params.evaluate, snakemake.wildcards.arm
+    settings, arm = snakemake.params.evaluate, snakemake.wildcards.arm
     test, dtype = read_table(snakemake.input.test), compute_dtype(snakemake.params.dtype)
     tasks = [
-        harness.task("tatoeba_nll", test.head(given["nll_items"])),
+        harness.task("tatoeba_nll", test.head(settings["nll_items"])),
         harness.task(
             "tatoeba_en_ja",
-            test.head(given["translation_items"]),
-            max_gen_toks=given["max_new_tokens"],
+            test.head(settings["translation_items"]),
+            max_gen_toks=settings["max_new_tokens"],
         ),
     ]
     unavailable = []
@@ -29,11 +29,11 @@ with job(snakemake) as fallbacks:
         if path is None:
             unavailable.append(source["reason"])
         else:
-            items = harness.read_items(path).head(given["choice_items"])
+            items = harness.read_items(path).head(settings["choice_items"])
             tasks.append(harness.task(source["name"], items))
     samples = {
         seed: harness.run(
-            model, tokenizer, tasks, batch_size=given["batch_size"], seed=snakemake.params.seed
+            model, tokenizer, tasks, batch_size=settings["batch_size"], seed=snakemake.params.seed
         )
         for seed, model, tokenizer in replicates(
             files.model, files.get("references", []), snakemake.params.seeds, dtype
@@ -41,15 +41,15 @@ with job(snakemake) as fallbacks:
     }
     harness.write_logs(snakemake.output.samples, samples)
     per_item, per_seed = rows(arm, samples)
-    described = conditions(
+    shared = conditions(
         files.record,
         files.get("records", []),
         dtype=dtype,
         threads=snakemake.threads,
         not_tested=unavailable,
     )
-    described = lowered(described, fallbacks, "reference")
-    described |= {"thinking": harness.thinking(samples)}
-    for name, found in {"evaluation": per_item, "adaptation": per_seed}.items():
-        made = {**described, **environment(), "registered": claims[name]}
-        write(f"results/benchmark_data/{name}", table(found), made)
+    shared = lowered(shared, fallbacks, "reference")
+    shared |= {"thinking": harness.thinking(samples)}
+    for name, observed in {"evaluation": per_item, "adaptation": per_seed}.items():
+        made = {**shared, **environment(), "registered": claims[name]}
+        write(f"results/benchmark_data/{name}", table(observed), made)

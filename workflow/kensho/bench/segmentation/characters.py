@@ -20,7 +20,7 @@ RANGES = [
     (0xFF41, 0xFF5A, "R"),
     (0xFF66, 0xFF9F, "T"),
 ]
-LOW, HIGH = (np.array([given[end] for given in RANGES]) for end in (0, 1))
+LOW, HIGH = (np.array([bounds[end] for bounds in RANGES]) for end in (0, 1))
 LETTER = np.array([ord(letter) for *_, letter in RANGES], dtype=np.uint32)
 SCRIPTS = {"hiragana": "H", "katakana": "T", "kanji": "K", "alphanumeric": "DR", "other": "O"}
 

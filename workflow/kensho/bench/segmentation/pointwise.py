@@ -52,10 +52,10 @@ def fit(sentences: Sequence[Sequence[str]], words: Collection[str], *, cost: flo
     words = sorted({widen(word) for word in words if len(word) <= WORD})
     text, kinds = _texts(["".join(sentence) for sentence in sentences])
     grams = _frequent(text), _frequent(kinds)
-    found = LinearSVC(
+    classifier = LinearSVC(
         penalty="l1", loss="squared_hinge", dual=False, C=cost, tol=0.01, random_state=seed
     ).fit(_features(text, kinds, grams, words), np.concatenate([_ends(s) for s in sentences]))
-    weights, bias = found.coef_[0], float(found.intercept_[0])
+    weights, bias = classifier.coef_[0], float(classifier.intercept_[0])
     multiplier = max(np.abs(weights).max(), abs(bias)) / LARGEST
     whole = np.rint(weights / multiplier).astype(int)
     parts = np.split(whole, np.cumsum([len(part) * SPAN for part in grams]))
@@ -78,18 +78,18 @@ def segment(model: Model, lines: Sequence[str]) -> list[list[str]]:
         [*(part.ravel() for part in model.weights), model.word_weights.ravel()]
     )
     cut = _features(text, kinds, model.grams, model.words) @ weights + model.bias > 0
-    found, begin = [], 0
+    segmented, begin = [], 0
     for line in lines:
         ends = np.flatnonzero(cut[begin : begin + len(line) - 1]) + 1
         begin += len(line) - 1
-        found.append([line[a:b] for a, b in zip([0, *ends], [*ends, len(line)], strict=True)])
-    return found
+        segmented.append([line[a:b] for a, b in zip([0, *ends], [*ends, len(line)], strict=True)])
+    return segmented
 
 
-def f1(gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> float:
+def f1(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> float:
     """F1 of words: a word is right where both its ends are."""
-    right = sum(len(_spans(a) & _spans(b)) for a, b in zip(gold, found, strict=True))
-    return 2 * right / (sum(map(len, gold)) + sum(map(len, found)))
+    right = sum(len(_spans(a) & _spans(b)) for a, b in zip(gold, predicted, strict=True))
+    return 2 * right / (sum(map(len, gold)) + sum(map(len, predicted)))
 
 
 def read_conllu(path: Path) -> list[list[str]]:

@@ -36,7 +36,7 @@ def run(replications: int = REPLICATIONS, seed: int = 0) -> pd.DataFrame:
     streams = iter(np.random.SeedSequence(seed).spawn(1000))
     for claim_type in types:
         for truth, value in claim_type.truths().items():
-            n = claim_type.planned
+            n = claim_type.units
             for units in sorted({max(2, n // 2), n, 2 * n}) if truth == "centre" else [n]:
                 events = simulate(claim_type, value, units, replications, next(streams))
                 row = {"claim_type": claim_type.name, "truth": truth, "n": units}
@@ -44,7 +44,7 @@ def run(replications: int = REPLICATIONS, seed: int = 0) -> pd.DataFrame:
     simple = [claim_type for claim_type in types if not claim_type.conservative][:FAMILY]
     for name, members in (("12 paired ratios", simple[:1] * FAMILY), ("12 claim types", simple)):
         claims = [
-            simulate(t, t.truths()["lower"], t.planned, replications, next(streams), ALPHA / FAMILY)
+            simulate(t, t.truths()["lower"], t.units, replications, next(streams), ALPHA / FAMILY)
             for t in members
         ]
         events = {key: np.any([c[key] for c in claims], axis=0) for key in claims[0]}
@@ -132,7 +132,7 @@ def acceptance(table: pd.DataFrame) -> pd.DataFrame:
             check("family-wise error", row, "wrong", 0.05, math.inf, 0.005)
             continue
         claim_type = by_name[row.claim_type]
-        if row.n != claim_type.planned:
+        if row.n != claim_type.units:
             continue
         if not math.isnan(claim_type.truths()[row.truth]):
             above = math.inf if claim_type.conservative or claim_type.in_order else 0.005

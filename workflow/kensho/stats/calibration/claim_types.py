@@ -45,7 +45,7 @@ class ClaimType:
     in_order: bool = False
 
     @cached_property
-    def planned(self) -> int:
+    def units(self) -> int:
         """Number of units with the wanted power at the centre."""
         region, centre = self.claimed.scale.ends(self.claimed.region), self._places["centre"]
         units = power.units_to_decide(self.sd, centre, region, self.alpha, self.wanted)

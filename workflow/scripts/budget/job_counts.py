@@ -17,7 +17,7 @@ def dry_run(command: Sequence[str], target: str) -> list[str]:
     return [*kept, "--dry-run", "--nolock", "--quiet", "rules", "--", target]
 
 
-def planned(command: Sequence[str], target: str) -> dict[str, int]:
+def job_counts(command: Sequence[str], target: str) -> dict[str, int]:
     """Planned jobs of a target by rule. Raises ValueError if Snakemake cannot plan it."""
     done = subprocess.run(
         dry_run(command, target),

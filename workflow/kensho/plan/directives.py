@@ -1,4 +1,4 @@
-"""What rules ask of Snakemake: memory, time, devices, and the digests that rerun them."""
+"""Directives of the rules: resources, files, and the digests that rerun them."""
 
 import hashlib
 import json
@@ -15,11 +15,11 @@ from kensho.plan.plan import ConfiguredJob
 from kensho.run.digest import LIBRARY, code_digest
 
 WORKFLOW = LIBRARY.parent
-Asked = Callable[..., int]  # of a job's wildcards and attempt
+Resource = Callable[..., int]  # of a job's wildcards and attempt
 
 
-class Asks:
-    """Resources of the rules. ``largest_mb`` is the most that one of them asks for at first."""
+class Directives:
+    """Resources and parameters. ``largest_mb`` is the most that a rule asks for at first."""
 
     def __init__(self, config: Config):
         self.config, self.largest_mb = config, 0
@@ -28,13 +28,13 @@ class Asks:
             model = config.cluster.gpu_model
             self.gpu = {"gpu": 1, **({"gpu_model": model} if model else {})}
 
-    def memory(self, megabytes: int) -> Asked:
+    def memory(self, megabytes: int) -> Resource:
         """Memory of a job at this scale; a retry asks for as much again."""
         first = max(1, round(megabytes * self.config.cluster.memory))
         self.largest_mb = max(self.largest_mb, first)
         return lambda wildcards, attempt: first * attempt
 
-    def minutes(self, amount: int) -> Asked:
+    def minutes(self, amount: int) -> Resource:
         """Time of a job; a retry asks for as much again, up to what partitions give."""
         cluster = self.config.cluster
         first = max(1, round(amount * cluster.time))
@@ -49,19 +49,19 @@ class Asks:
             "runtime": self.minutes(part.needs.minutes),
         }
 
-    def resources_of(self, catalogue: Catalogue, wildcard: str) -> dict[str, Asked]:
+    def resources_of(self, catalogue: Catalogue, wildcard: str) -> dict[str, Resource]:
         """Of a rule whose wildcard names the part."""
-        asked = {name: self.resources(part) for name, part in catalogue.items()}
+        by_part = {name: self.resources(part) for name, part in catalogue.items()}
 
-        def one(key: str) -> Asked:
+        def one(key: str) -> Resource:
             def of_job(wildcards, attempt):
-                value = asked[getattr(wildcards, wildcard)].get(key, 0)
+                value = by_part[getattr(wildcards, wildcard)].get(key, 0)
                 return value(wildcards, attempt) if callable(value) else value
 
             return of_job
 
         return {
-            key: one(key) for key in dict.fromkeys(key for own in asked.values() for key in own)
+            key: one(key) for key in dict.fromkeys(key for own in by_part.values() for key in own)
         }
 
     def params(self, job: ConfiguredJob, script: str) -> dict[str, Any]:
