@@ -53,13 +53,13 @@ def execution(past: Sequence[Event]) -> dict:
     nothing ran.
     """
     last = {event.job: event for event in past if event.event == "finished"}.values()
-    rows = [(event.rule, event.seconds or 0.0) for event in last]
+    rows = [(event.rule, event.took) for event in last]
     by_rule = pd.DataFrame(rows, columns=["rule", "seconds"]).groupby("rule")["seconds"]
     rules = by_rule.agg(jobs="size", seconds="sum").reset_index()
     rules = rules.sort_values("seconds", ascending=False)
     wall, reached = 0.0, 0.0
     ends = [event.time.timestamp() for event in last]
-    begins = [end - (event.seconds or 0.0) for end, event in zip(ends, last, strict=True)]
+    begins = [end - event.took for end, event in zip(ends, last, strict=True)]
     for begin, end in sorted(zip(begins, ends, strict=True)):
         wall += max(0.0, end - max(begin, reached))
         reached = max(reached, end)

@@ -94,7 +94,7 @@ def attempts(past: Iterable[Event], now: datetime | None = None) -> list[Event]:
 
 def usd(attempt: Event, prices: Prices) -> float:
     """What an attempt cost."""
-    return prices.per_hour(attempt.held) * (attempt.seconds or 0.0) / 3600
+    return prices.per_hour(attempt.held) * attempt.took / 3600
 
 
 def spent(past: Iterable[Event], prices: Prices, now: datetime | None = None) -> float:
@@ -200,7 +200,7 @@ def estimate(jobs: Mapping[str, int], past: Sequence[Event], prices: Prices) -> 
         if not finished:
             rows.append(Estimate(rule, count, None, None, None))
             continue
-        columns = [(each.seconds or 0.0, each.held.devices, usd(each, prices)) for each in finished]
+        columns = [(each.took, each.held.devices, usd(each, prices)) for each in finished]
         seconds, devices, cost = (sum(c) / len(finished) for c in zip(*columns, strict=True))
         rows.append(Estimate(rule, count, seconds, devices, cost * count))
     return sorted(rows, key=lambda row: (row.usd is None, -(row.usd or 0.0), row.rule))

@@ -84,6 +84,13 @@ class Event:
     retriable: bool = True  # whether the same job may pass when it is tried again
 
     @property
+    def took(self) -> float:
+        """Seconds of an attempt. Raises ValueError where they are not known: never nought."""
+        if self.seconds is None:
+            raise ValueError(f"{LOG}: attempt {self.attempt} of {self.job} has no seconds")
+        return self.seconds
+
+    @property
     def job(self) -> str:
         return named(self.rule, self.wildcards.values())
 

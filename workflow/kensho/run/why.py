@@ -182,8 +182,9 @@ def outdated(
         flags = ["--replace-workflow-config", "--rerun-incomplete", "--nolock"]
         status, output = dry_run([*words, *flags, "--", *files], PYTHONHASHSEED="0")
     if status:
-        *_, cause = (line for line in output.splitlines() if line and not line.startswith("  File"))
-        return dict.fromkeys(files, f"could not be checked: {cause.strip()}")
+        lines = [line for line in output.splitlines() if line and not line.startswith("  File")]
+        cause = lines[-1].strip() if lines else f"Snakemake ended with status {status}"
+        return dict.fromkeys(files, f"could not be checked: {cause}")
     makers = {
         path: (rule, fields["reason"])
         for rule, fields in (

@@ -38,7 +38,7 @@ class Sparse(Part):
     """A part of whose keys only those that apply to the design are in its JSON."""
 
     @model_serializer(mode="wrap")
-    def _given(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _applicable(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {key: x for key, x in serialise(self).items() if key in self.model_fields_set}
 
 
