@@ -38,6 +38,7 @@ include: "rules/report.smk"
 include: "rules/calibration.smk"
 include: "rules/preflight.smk"
 include: "rules/budget.smk"
+include: "rules/provenance.smk"
 
 
 if CONFIG.cluster.modules:  # as `container:` does for images
@@ -63,6 +64,7 @@ localrules:
     verify,
     preflight,
     budget,
+    provenance,
     calibration,
     calibration_full,
     jlce,

@@ -22,6 +22,7 @@ from kensho.bench.catalogue import EXPERIMENTS
 from kensho.data.sources import LicenceClass, Source
 from kensho.jlce.catalogue import PUBLIC, tasks
 from kensho.paths import Paths
+from kensho.provenance.settings import Provenance
 from kensho.run.budget import Budget
 from kensho.train.catalogue import METHODS, STAGES, choice
 from kensho.train.plan import ADAPTABLE, PLANNABLE
@@ -211,6 +212,9 @@ class Config(Section):
     stats: Stats = Field(Stats(), description="verdicts")
     budget: Budget = Field(Budget(), description="what a run may cost")
     cluster: Cluster = Field(Cluster(), description="what jobs ask of a cluster")
+    provenance: Provenance = Field(
+        Provenance(), description="who stands behind an export, and what it may hold"
+    )
 
 
 # How many of the held-out sentences an experiment takes.

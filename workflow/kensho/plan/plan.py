@@ -26,6 +26,7 @@ JUDGED = {  # by a target that makes the report: of which targets the claims are
     "benchmark": ("all", "jlce", "benchmark"),
 }
 LEFT = {
+    "all": "the main job has not judged it here yet",
     "benchmark": "left to the target `benchmark`, which runs this experiment (bench.main)",
     "jlce": "left to the target `jlce`, which runs this experiment",
 }

@@ -42,7 +42,7 @@ def decide(
 ) -> Verdicts:
     """What a command with these targets makes, and what of earlier runs its report shows."""
     requested = plan.requested(targets)
-    if not JUDGED.keys() & {*targets}:
+    if not {*JUDGED, "provenance"} & {*targets}:
         return Verdicts(requested)
     rest = [claim.id for claim in claims if claim.id not in requested]
     kept = [name for name in rest if os.path.exists(analysis(name))]

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from kensho import __version__
 from kensho.claims.model import STALE, Verdict
 from kensho.messages import site
 from kensho.provenance import vocabulary as terms
@@ -26,13 +27,12 @@ PAGES = (".html",)
 Entity = dict[str, Any]
 
 
-def graph(history: History, made: Iterable[Item], version_of: Mapping[str, str]) -> list[Entity]:
+def graph(history: History, made: Iterable[Item]) -> list[Entity]:
     """The entities of ``ro-crate-metadata.json``, each once, in a fixed order.
 
-    ``made`` are files that the export itself makes; ``version_of`` the versions of Kenshō
-    (``kensho``) and of Snakemake (``snakemake``).
+    ``made`` are files that the export itself makes.
     """
-    return [*_Graph(history, list(made), version_of).entities()]
+    return [*_Graph(history, list(made)).entities()]
 
 
 def link(item: Item | str) -> Entity:
@@ -54,12 +54,13 @@ def entity(identifier: str, kind: str | Sequence[str], /, **properties: Any) -> 
 
 
 class _Graph:
-    def __init__(self, history: History, made: list[Item], version_of: Mapping[str, str]):
-        self.history, self.made, self.version = history, made, version_of
+    def __init__(self, history: History, made: list[Item]):
+        self.history, self.made = history, made
         self.items = history.items
         ran = {attempt.start.rule for attempt in history.attempts.values()}
         self.steps = {step.rule: step for step in history.workflow.steps if step.rule in ran}
         self.values: dict[str, Entity] = {}  # parameters and their values, by id
+        self.inputs: dict[str, list[Entity]] = {}  # formal parameters of each tool
         self.settings = history.workflow.settings
 
     def entities(self) -> Iterable[Entity]:
@@ -95,7 +96,7 @@ class _Graph:
             "Dataset",
             name=settings.title or "Kenshō: claims in, verdicts out",
             description=settings.description or self._summary(),
-            datePublished=last and last.isoformat(),
+            datePublished=last and last.isoformat(timespec="milliseconds"),
             license=link(licence),
             author=[link(identifier) for identifier, _ in self._authors()],
             publisher=settings.publisher and link(settings.publisher.url),
@@ -141,9 +142,7 @@ class _Graph:
                 organisations[where] = entity(
                     where, "Organization", name=author.affiliation, url=author.affiliation_url
                 )
-            yield entity(
-                identifier, "Person", name=author.name, affiliation=where and link(where)
-            )
+            yield entity(identifier, "Person", name=author.name, affiliation=where and link(where))
         if publisher := self.settings.publisher:
             organisations[publisher.url] = entity(
                 publisher.url, "Organization", name=publisher.name, url=publisher.url
@@ -164,7 +163,7 @@ class _Graph:
             "SoftwareApplication",
             name="Snakemake",
             url=ENGINE,
-            softwareVersion=self.version["snakemake"],
+            softwareVersion=self.history.workflow.snakemake,
         )
         yield entity(terms.COMPUTATIONAL_WORKFLOW, "CreativeWork", name="ComputationalWorkflow")
         for place, step in enumerate(self.steps.values(), start=1):
@@ -199,7 +198,7 @@ class _Graph:
             kind,
             name=path.name if item.outside else item.path,
             description=f"not in the crate: {item.outside}" if item.outside else None,
-            encodingFormat=terms.FORMATS.get(path.suffix),
+            encodingFormat=terms.FORMATS.get(path.suffix, None if item.outside else "text/plain"),
             contentSize=None if item.bytes is None else str(item.bytes),
             sha256=item.sha256,
             license="; ".join(item.licences),
@@ -212,20 +211,21 @@ class _Graph:
                 name="Kenshō",
                 conformsTo=link(terms.COMPUTATIONAL_WORKFLOW),
                 programmingLanguage=link("#language-snakemake"),
-                version=self.version["kensho"],
+                version=__version__,
                 license=link(WORKFLOW_LICENCE),
+                url=MAIN,
                 step=[link(f"#step-{rule}") for rule in self.steps],
                 hasPart=[link(tool) for tool in self.tools],
             )
         elif item.path in self.tools:
             entry["@type"] = ["File", "SoftwareSourceCode"]
-            inputs = [p for p, e in self.values.items() if e.get("of") == item.path]
             step = next(s for s in self.steps.values() if s.script == item.path)
             entry |= entity(
                 item.path,
                 entry["@type"],
-                version=self.version["kensho"],
-                input=[link(identifier) for identifier in inputs],
+                version=__version__,
+                input=self.inputs.get(item.path),
+                url=item.path,
                 buildInstructions=step.environment and link(step.environment),
             )
         elif item.path in self.environments:
@@ -254,8 +254,8 @@ class _Graph:
             description=about if head.end else f"{about}; how it ended was not recorded",
             instrument=link(MAIN),
             agent=agents,
-            startTime=head.start.time.isoformat(),
-            endTime=(head.end.time if head.end else last).isoformat(),
+            startTime=head.start.time.isoformat(timespec="milliseconds"),
+            endTime=(head.end.time if head.end else last).isoformat(timespec="milliseconds"),
             actionStatus=status if head.end else None,
             error=head.end.cause if head.end and status == terms.FAILED else None,
             object=[link(item) for item in configs],
@@ -269,8 +269,8 @@ class _Graph:
             name=f"Snakemake in run {head.id}",
             instrument=link("#snakemake"),
             agent=agents,
-            startTime=head.start.time.isoformat(),
-            endTime=(head.end.time if head.end else last).isoformat(),
+            startTime=head.start.time.isoformat(timespec="milliseconds"),
+            endTime=(head.end.time if head.end else last).isoformat(timespec="milliseconds"),
             object=[link(f"#control-{attempt.id}") for attempt in head.attempts],
             result=link(run),
         )
@@ -310,8 +310,8 @@ class _Graph:
             description="; ".join(lines),
             instrument=link(step.script),
             agent=agents,
-            startTime=attempt.start.time.isoformat(),
-            endTime=event.time.isoformat() if attempt.end else None,
+            startTime=attempt.start.time.isoformat(timespec="milliseconds"),
+            endTime=event.time.isoformat(timespec="milliseconds") if attempt.end else None,
             actionStatus=terms.COMPLETED if completed else terms.FAILED,
             error=None if completed else event.cause or killed,
             object=[*inputs, *self._parameters(step, event.params)],
@@ -368,10 +368,11 @@ class _Graph:
         entry = entity(identifier, "PropertyValue", name=name, value=text)
         if tool:
             parameter = f"#parameter-{owner}-{quote(name)}"
-            formal = entity(
-                parameter, "FormalParameter", name=name, additionalType="PropertyValue"
-            )
-            formal = self.values.setdefault(parameter, {**formal, "of": tool})
+            if parameter not in self.values:
+                self.values[parameter] = entity(
+                    parameter, "FormalParameter", name=name, additionalType="PropertyValue"
+                )
+                self.inputs.setdefault(tool, []).append(link(parameter))
             entry["exampleOfWork"] = link(parameter)
         self.values.setdefault(identifier, entry)
         return identifier

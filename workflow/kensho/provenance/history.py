@@ -5,7 +5,7 @@ Everything that the crate and its page say is here, and nothing is read but file
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +48,7 @@ class Workflow:
     steps: Sequence[Step]
     claims: Sequence[Claim]
     beside: Mapping[str, Any]
+    snakemake: str  # its version
     scale: str
     alpha: float
     budget: budget.Budget
@@ -295,7 +296,9 @@ def _shared(
             continue
         sets = [records[n] for n in sorted(sources(path)) if records[n]["kind"] == "dataset"]
         refused = [r["name"] for r in sets if r["licence_class"] not in allowed]
-        outside = f"texts of {', '.join(refused)}, whose licence does not allow it (provenance.texts)"
+        outside = (
+            f"texts of {', '.join(refused)}, whose licence does not allow it (provenance.texts)"
+        )
         licences = tuple(dict.fromkeys(record["licence"] for record in sets))
         shared[path] = replace(item, outside=outside if refused else "", licences=licences)
     return shared

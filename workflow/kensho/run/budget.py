@@ -28,7 +28,7 @@ Price = Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
 SHARE = 0.9
 # Folders of workflow/scripts whose jobs start whatever is spent: they make verdicts and pages of
 # what was paid for, at a small part of its cost. What they cost is counted, and may pass the limit.
-ALWAYS = ("stats", "report", "external", "preflight", "budget")
+ALWAYS = ("stats", "report", "external", "preflight", "budget", "provenance")
 # Most seconds that an attempt without a time limit is charged if it never ended.
 UNLIMITED_S = 3600.0
 # What the head of a run decided, as its jobs inherit it.
