@@ -53,19 +53,15 @@ def repository(root: Path) -> list[str]:
         ]
         paths = [path for output in listed for path in output.split("\0") if path]
     except (OSError, subprocess.CalledProcessError):
-        places = [
-            file for name in (*TRACKED, *CODE) for file in [root / name, *_below(root / name)]
-        ]
+        places = [place for name in (*TRACKED, *CODE) for place in _at(root / name)]
         paths = [place.relative_to(root).as_posix() for place in places]
     return sorted(path for path in {*paths} if (root / path).is_file())
 
 
-def _below(folder: Path) -> Iterable[Path]:
-    return (
-        path
-        for path in folder.rglob("*")
-        if not any(part.startswith((".", "__")) for part in path.relative_to(folder).parts[:-1])
-    )
+def _at(place: Path) -> Iterable[Path]:
+    """A file, or the files of a folder that are neither hidden nor compiled."""
+    below = (path for path in place.rglob("*") if path.suffix != ".pyc")
+    return [place, *(p for p in below if not p.relative_to(place).as_posix().startswith("."))]
 
 
 def export(history: History, folder: Path, archive: Path) -> None:
@@ -92,7 +88,11 @@ def _fill(folder: Path, history: History) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(item.path, place)
     made = [
-        _write(folder, str(events.LOG), b"".join(map(_line, _told(history)))),
+        _write(
+            folder,
+            str(events.LOG),
+            b"".join(events.as_json(event) + b"\n" for event in _told(history)),
+        ),
         _write(folder, "README.md", README.format(preview=PREVIEW, verifier=VERIFIER)),
         _write(folder, VERIFIER, Path(__file__).with_name(VERIFIER).read_text(encoding="utf-8")),
         _write(folder, ".zenodo.json", _json(publish.zenodo(history.workflow.settings))),
@@ -112,17 +112,9 @@ def _fill(folder: Path, history: History) -> None:
 
 
 def _told(history: History) -> list[events.Event]:
-    """The events of the history in their order, hosts by number."""
-    told = [event for head in history.heads for event in (head.start, head.end) if event]
-    for attempt in history.attempts.values():
-        told += [
-            replace(event, host=attempt.host) for event in (attempt.start, attempt.end) if event
-        ]
-    return sorted(told, key=lambda event: event.time)
-
-
-def _line(event: events.Event) -> bytes:
-    return events.as_json(event) + b"\n"
+    """The events, hosts by number."""
+    hosts = {attempt.start.host: attempt.host for attempt in history.attempts.values()}
+    return [replace(event, host=hosts.get(event.host, "")) for event in history.past]
 
 
 def _check(folder: Path, item: Item) -> None:
@@ -133,9 +125,7 @@ def _check(folder: Path, item: Item) -> None:
     if item.maker:
         for place in {str(Path.home()), os.getcwd()} - {"/"}:
             if place.encode() in content:
-                raise ValueError(
-                    f"{item.path}: names a folder of this machine ({place}); see there"
-                )
+                raise ValueError(f"{item.path}: names a folder of this machine: {place}")
 
 
 def _write(folder: Path, name: str, content: str | bytes) -> Item:

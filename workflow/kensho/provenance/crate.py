@@ -7,6 +7,7 @@ What rests on what: claim <- review -> evidence <- judging attempt -> observatio
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -311,7 +312,7 @@ class _Graph:
             instrument=link(step.script),
             agent=agents,
             startTime=attempt.start.time.isoformat(timespec="milliseconds"),
-            endTime=event.time.isoformat(timespec="milliseconds") if attempt.end else None,
+            endTime=attempt.by.isoformat(timespec="milliseconds"),
             actionStatus=terms.COMPLETED if completed else terms.FAILED,
             error=None if completed else event.cause or killed,
             object=[*inputs, *self._parameters(step, event.params)],
@@ -327,8 +328,8 @@ class _Graph:
             "seconds": event.seconds,
             "cores": event.held.cores or None,
             "devices": event.held.devices or None,
-            "peak_memory_bytes": event.peak_memory_bytes,
-            "peak_device_bytes": event.peak_device_bytes,
+            "peak_bytes": event.peak_bytes,
+            "device_peak_bytes": event.device_peak_bytes,
             "cost_usd": attempt.cost_usd,
         }
         for name, value in measured.items():
@@ -346,7 +347,8 @@ class _Graph:
     def _environment(self, attempt: Attempt) -> list[Entity]:
         """Machine and packages of an attempt, each value once."""
         event = attempt.last
-        known = {"host": attempt.host, "code": event.code, **event.machine, **event.environment}
+        machine = asdict(event.machine) if event.machine else {}
+        known = {"host": attempt.host, "code": event.code, **machine, **event.environment}
         return [
             link(self._value("environment", name, value, None))
             for name, value in known.items()

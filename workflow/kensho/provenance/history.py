@@ -4,8 +4,10 @@ Everything that the crate and its page say is here, and nothing is read but file
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +15,8 @@ from typing import Any, Literal
 from kensho.claims.model import STALE, Claim, Verdict
 from kensho.files import read_json, sha256
 from kensho.provenance.settings import Provenance
-from kensho.run import budget, events
+from kensho.run import budget, events, record
 from kensho.run.events import Event, File
-from kensho.run.record import digest
 from kensho.stats.summary import Judged, summarise
 
 OWN = "provenance"  # the rule that exports, which says nothing of itself
@@ -62,8 +63,8 @@ class Attempt:
 
     start: Event
     end: Event | None
-    run: str
-    host: str
+    host: str  # by number
+    by: datetime  # when it had ended, of a killed one at the latest
     cost_usd: float | None  # None without a price for what it held
     result: frozenset[str] = frozenset()
 
@@ -85,7 +86,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Head:
-    """One call of the workflow; without an end it was killed, or is of a version before ends."""
+    """One call of the workflow; without an end it was killed, or is of a version before ends.
+
+    ``start`` is its first event, of whichever kind.
+    """
 
     id: str
     start: Event
@@ -112,6 +116,7 @@ class History:
     items: Mapping[str, Item]  # by path
     sources: Mapping[str, Mapping[str, Any]]  # records by name
     claims: Sequence[Mapping[str, Any]]  # entries of the summary
+    past: Sequence[Event]  # all events, but those of exports
     unknown: Sequence[str]
 
     @cached_property
@@ -134,63 +139,77 @@ def read(root: Path, workflow: Workflow) -> History:
 
     Raises ValueError naming a file that is not as its attempt left it.
     """
-    past = events.read(root / events.LOG)
+    past = _told(events.read(root / events.LOG))
     heads = _heads(past, workflow.budget)
     makers = _makers(heads)
-    records = {
+    sources = {
         match[1]: read_json(root / path)
         for path in makers
         if (match := SOURCES.fullmatch(path)) and (root / path).is_file()
     }
     items = _made(root, makers) | _repository(root, workflow.repository)
     items |= _used(root, heads, items)
-    items = _shared(items, heads, records, workflow.settings.texts)
+    items = _shared(items, heads, sources, workflow.settings.texts)
     kept = {path for path, item in items.items() if item.maker}
     heads = [
         replace(head, attempts=[_with_result(attempt, makers, kept) for attempt in head.attempts])
         for head in heads
     ]
     claims = _claims(root, workflow, items, heads)
-    history = History(workflow, heads, items, records, claims, [])
+    history = History(workflow, heads, items, sources, claims, past, [])
     return replace(history, unknown=_unknown(history))
 
 
 # --- heads and attempts
 
 
-def _heads(past: Sequence[Event], settings: budget.Budget) -> list[Head]:
-    """Heads in their order, without those that did nothing but export."""
-    hosts: dict[str, str] = {}
-    took = {event.attempt: event.seconds for event in budget.attempts(past)}
-    ends = {event.attempt: event for event in past if event.event in ("finished", "failed")}
-    heads: list[Head] = []
-    attempts: dict[str, list[Attempt]] = {}
-    exporting = set()
-    for event in past:
+def _told(past: Iterable[Event]) -> list[Event]:
+    """Events with their runs, without those of exports and of runs that did nothing else."""
+    run, named = "run-0", []
+    for place, event in enumerate(past, start=1):
         if event.event == "run":
-            head = event.run or f"head-{len(heads) + 1}"
-            closing = (e for e in past if e.event == "ended" and e.run == event.run)
-            heads.append(Head(head, event, next(closing, None), []))
-            attempts[head] = []
-        elif event.event == "started":
-            run = event.run or (heads[-1].id if heads else "head-0")
-            if event.rule == OWN:
-                exporting.add(run)
-                continue
-            if run not in attempts:
-                heads.append(Head(run, replace(event, event="run", attempt="", rule=""), None, []))
-                attempts[run] = []
-            host = hosts.setdefault(event.host, f"host-{len(hosts) + 1}")
-            price, seconds = settings.prices.per_hour(event.held), took.get(event.attempt)
-            cost = price * seconds / 3600 if price and seconds is not None else None
-            attempts[run].append(Attempt(event, ends.get(event.attempt), run, host, cost))
-    if heads and heads[-1].end is None and not attempts[heads[-1].id]:
-        exporting.add(heads[-1].id)  # the head that exports now
+            run = event.run or f"run-{place}"  # of a version whose heads had no ids
+        named.append(event if event.run else replace(event, run=run))
+    exporting = {event.run for event in named if event.rule == OWN}
+    working = {event.run for event in named if event.event in events.OF_JOBS and event.rule != OWN}
+    told = [e for e in named if e.rule != OWN and (e.run in working or e.run not in exporting)]
+    used = [event.environment for event in told if event.event != "installed"]
+    return [event for event in told if event.event != "installed" or event.environment in used]
+
+
+def _heads(past: Sequence[Event], settings: budget.Budget) -> list[Head]:
+    """Heads with their attempts, each in the order of their starts."""
+    last = past[-1].time if past else None
+    seconds = {event.attempt: event.seconds for event in budget.attempts(past, last)}
+    ends = {e.attempt: e for e in past if e.event in events.OF_JOBS and e.event != "started"}
+    hosts: dict[str, str] = {}
+    attempts: dict[str, list[Attempt]] = defaultdict(list)
+    for start in (event for event in past if event.event == "started"):
+        host = hosts.setdefault(start.host, f"host-{len(hosts) + 1}")
+        price, took = settings.prices.per_hour(start.held), seconds.get(start.attempt)
+        cost = price * took / 3600 if price and took is not None else None
+        end = ends.get(start.attempt)
+        attempts[start.run].append(
+            Attempt(start, end, host, end.time if end else _gone(start, past), cost)
+        )
+    starts = {event.run: event for event in reversed(past)}  # where its head wrote nothing
+    starts |= {event.run: event for event in past if event.event == "run"}
+    closed = {event.run: event for event in past if event.event == "ended"}
     return [
-        replace(head, attempts=attempts[head.id])
-        for head in heads
-        if attempts[head.id] or head.id not in exporting
+        Head(run, start, closed.get(run), attempts[run])
+        for run, start in sorted(starts.items(), key=lambda item: item[1].time)
     ]
+
+
+def _gone(start: Event, past: Sequence[Event]) -> datetime:
+    """When a killed attempt had ended at the latest: its job or another run began after it."""
+    after = past[past.index(start) + 1 :]
+    again = (
+        event.time
+        for event in after
+        if event.event == "run" or (event.event == "started" and event.job == start.job)
+    )
+    return next(again, past[-1].time)
 
 
 def _makers(heads: Iterable[Head]) -> dict[str, tuple[Attempt, File]]:
@@ -227,19 +246,13 @@ def _made(root: Path, makers: Mapping[str, tuple[Attempt, File]]) -> dict[str, I
             outside = "a folder of a model: its digest stands for it"
         elif place.suffix in WEIGHTS:
             outside = "weights: their digest stands for them"
-        if not (outside and _untouched(place, was)) and digest(place) != was.sha256:
+        if record.file(place).sha256 != was.sha256:
             raise ValueError(
                 f"{path}: is not what {attempt.start.job} wrote (attempt {attempt.id}); restore "
                 "it, or delete it and run the workflow again"
             )
         items[path] = Item(path, was.bytes, was.sha256, outside, attempt.id)
     return items
-
-
-def _untouched(path: Path, was: File) -> bool:
-    """By sizes and times: weights are too large to be read for each export."""
-    now = file_of(path)
-    return (now.bytes, now.mtime_ns) == (was.bytes, was.mtime_ns)
 
 
 def _repository(root: Path, paths: Iterable[str]) -> dict[str, Item]:
@@ -338,7 +351,7 @@ def _unknown(history: History) -> list[str]:
     for head in history.heads:
         if head.end is None:
             lines.append(f"how run {head.id} ended: it was killed, or did not write it")
-        if not head.start.run:
+        if not head.start.head:
             lines.append(f"command, configuration and commit of run {head.id}: not recorded then")
     killed = [attempt for attempt in attempts if attempt.status == "killed"]
     lines += [f"why {a.start.job} (attempt {a.id}) ended: it was killed" for a in killed]

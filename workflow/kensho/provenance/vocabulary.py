@@ -33,9 +33,8 @@ USAGE = {  # of an attempt: name of the quantity, and the code of its unit
     "seconds": ("elapsed time", f"{_QUDT}SEC"),
     "cores": ("cores held", f"{_QUDT}NUM"),
     "devices": ("accelerators held", f"{_QUDT}NUM"),
-    "peak_memory_bytes": ("peak resident memory", f"{_QUDT}BYTE"),
-    "peak_device_bytes": ("peak accelerator memory", f"{_QUDT}BYTE"),
-    "energy_joules": ("energy", f"{_QUDT}J"),
+    "peak_bytes": ("peak resident memory", f"{_QUDT}BYTE"),
+    "device_peak_bytes": ("peak accelerator memory", f"{_QUDT}BYTE"),
     "cost_usd": ("cost", f"{_QUDT}CCY_USD"),
 }
 FORMATS = {
