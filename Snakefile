@@ -100,5 +100,10 @@ onstart:
     begin()
 
 
+onsuccess:
+    end(0)
+
+
 onerror:
+    end(1)
     print(last_failure(), file=sys.stderr)

@@ -44,7 +44,7 @@ from kensho.plan import directives, inputs, load
 from kensho.plan.directives import any_of, code, digest_of, digest_of_part, early, environment
 from kensho.plan.directives import fingerprint, observation_files, source_records, threads
 from kensho.plan.plan import REPORT
-from kensho.run import budget, events, running, slurm, why
+from kensho.run import budget, events, head, record, running, slurm, why
 from kensho.train.catalogue import METHODS, STAGES
 
 HEAD, TARGETS = None, None

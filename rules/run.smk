@@ -1,4 +1,7 @@
 # One head at a time: it holds the folder, says what failed, and its jobs record what they made.
+from collections import Counter
+from contextlib import suppress
+
 from snakemake.jobs import GroupJob
 from snakemake.persistence import PersistenceBase
 from snakemake.scheduling.job_scheduler import JobScheduler
@@ -28,9 +31,30 @@ def begin():
         # Killed jobs leave their scripts, in which the whole configuration stands.
         for path in Path(".snakemake/scripts").glob("tmp*"):
             path.unlink()
-        events.append(events.Event("run", events.now()))
+        record_beginning()
     except OSError as error:  # a full disk, most likely
         raise WorkflowError(f"{error}; mend it and give the same command again") from None
+
+
+def record_beginning():
+    """Say in the log what this head runs; its jobs inherit the id."""
+    begun = head.began(
+        ["snakemake", *sys.argv[1:]],
+        TARGETS,
+        CONFIG.model_dump(mode="json"),
+        [*workflow.configfiles, *head.profiles(COMMAND)],
+        Counter(job.rule.name for job in workflow.dag.needrun_jobs()),
+    )
+    os.environ[events.RUN] = begun.run
+    events.append(begun)
+    if installed := record.installed(events.read(events.LOG, "installed")):
+        events.append(installed)
+
+
+def end(status):
+    """Say in the log how this head ended."""
+    with suppress(OSError):
+        events.append(head.ended(status, events.read()))
 
 
 def last_failure():

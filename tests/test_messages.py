@@ -73,7 +73,7 @@ def test_a_failing_job_says_nothing_raw(tmp_path, monkeypatch, capfd, raw, shown
         print(f"progress of {raw} at {address}", file=sys.stderr)
         raise ValueError(f"item '{raw}' at {address}")
     texts = [path.read_text("utf-8") for path in (events.LOG, Path("logs/fetch.log"))]
-    past = events.read()
+    past = events.read(events.LOG, *events.OF_JOBS)
     lines = [*events.failures(past), *events.execution_log(past)]
     told = [*capfd.readouterr(), *lines[:-2], *lines[-1].split("\t")]
     assert not any(raw in text or "TOKEN" in text for text in [*texts, *told])

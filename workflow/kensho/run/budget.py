@@ -76,7 +76,7 @@ def attempts(past: Iterable[Event], now: datetime | None = None) -> list[Event]:
     started again, or until now, and never for more than its time limit.
     """
     now = now or events.now()
-    past = [event for event in past if event.event != "run"]
+    past = [event for event in past if event.event in events.OF_JOBS]
     ends = {event.attempt: event for event in past if event.event != "started"}
     each = list(ends.values())
     for place, start in enumerate(past):

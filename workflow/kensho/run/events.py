@@ -2,10 +2,11 @@
 
     python -m kensho.run.events    the execution log: time, event, job, seconds, cause
 
-A head appends `run` when it begins. Each attempt of a job appends `started`, then `finished` or
-`failed`, which repeats its start and adds what is known by then; one that was killed has its start
-alone. Lines are only ever appended. Execution log, ledger, failures and the like are functions of
-these events. A line that a kill or a full disk has torn is passed over.
+A head appends `run` when it begins and `ended` when it ends. Each attempt of a job appends
+`started`, then `finished` or `failed`, which repeats its start and adds what is known by then. What
+was killed has its start alone. `installed` says once what an environment holds. Lines are only ever
+appended. Execution log, ledger, failures and the like are functions of these events. A line that a
+kill or a full disk has torn is passed over.
 """
 
 import fcntl
@@ -25,7 +26,9 @@ from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 from kensho.messages import escaped
 
 LOG = Path("logs/jobs.jsonl")
-Kind = Literal["run", "started", "finished", "failed"]
+Kind = Literal["run", "installed", "started", "finished", "failed", "ended"]
+OF_JOBS: tuple[Kind, ...] = ("started", "finished", "failed")
+RUN = "KENSHO_RUN"  # variable by which jobs inherit the id of their run
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -53,6 +56,38 @@ class File:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """What a job or a head runs on; None and nothing where it is not known."""
+
+    cpu: str | None = None
+    cores: Count | None = None  # logical
+    memory_bytes: Count | None = None
+    system: str = ""  # operating system, kernel, C library
+    drivers: dict[str, str] = field(default_factory=dict)  # versions, by kernel module
+    # Of ends alone, as torch says where the job has used a device, or imported it:
+    devices: list[str] = field(default_factory=list)  # names of all that the job could see
+    toolkit: str = ""  # that torch was built with, `CUDA 12.8` or `ROCm 7.0`
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a head runs and with what; secrets, folders and addresses are cut out of all of it."""
+
+    command: list[str]
+    targets: list[str]
+    config: dict[str, Any]  # merged, with defaults
+    files: list[File]  # of the configuration, claims, sources and profile
+    variables: dict[str, str]  # of the environment, from a list of harmless ones
+    snakemake: str  # version
+    plan: dict[str, Count]  # jobs that were to run, by rule
+    commit: str | None = None  # None where git does not know the workflow
+    changed: list[str] = field(default_factory=list)  # of its files, since that commit
+    diff: str = ""  # nothing where it is too long
+    diff_bytes: Count = 0
+    diff_sha256: str | None = None  # of the diff as git gives it
+
+
+@dataclass(frozen=True)
 class Event:
     """One line. Wildcards are escaped; hosts and environments are told apart by digests."""
 
@@ -66,7 +101,9 @@ class Event:
     limit_s: Seconds | None = None  # the job's time limit
     scheduler: str = ""  # SLURM's id
     resources: dict[str, int | str] = field(default_factory=dict)
+    run: str = ""  # id of the head's run; older lines have none
     host: str = ""
+    machine: Machine | None = None
     environment: dict[str, int | str] = field(default_factory=dict)
     code: str | None = None  # digest
     params_sha256: str | None = None
@@ -77,11 +114,17 @@ class Event:
     outputs: list[File] = field(default_factory=list)
     seconds: Seconds | None = None
     device: str | None = None  # that torch used
+    # Peaks since the job last began to measure memory itself, if it does:
+    peak_bytes: Count | None = None  # resident, of its largest process
+    device_peak_bytes: Count | None = None  # reserved by torch, on its fullest device
+    imported: dict[str, str] = field(default_factory=dict)  # versions of the packages used
     fallbacks: list[str] = field(default_factory=list)
     exit: int | None = None
     cause: str = ""
     tail: list[str] = field(default_factory=list)  # last lines of the log, where the cause needs it
     retriable: bool = True  # whether the same job may pass when it is tried again
+    head: Head | None = None  # of `run` alone
+    packages: dict[str, str] = field(default_factory=dict)  # of `installed` alone: versions
 
     @property
     def took(self) -> float:
@@ -145,7 +188,7 @@ def read(path: Path | str = LOG, *kinds: Kind) -> list[Event]:
 
     Raises ValueError naming the first line that is whole and yet no event.
     """
-    words = [f'"{kind}"'.encode() for kind in kinds]
+    words = [f'"event":"{kind}"'.encode() for kind in kinds]
     events = []
     for number, line in enumerate(content(path).split(b"\n"), start=1):
         if words and not any(word in line for word in words):
@@ -196,12 +239,13 @@ def _lock(descriptor: int, kind: int) -> None:
 def of_last_run(events: Sequence[Event]) -> list[Event]:
     """Events of jobs since the last head began."""
     begins = [place for place, event in enumerate(events) if event.event == "run"]
-    return list(events[begins[-1] + 1 :] if begins else events)
+    since = events[begins[-1] + 1 :] if begins else events
+    return [event for event in since if event.event in OF_JOBS]
 
 
 def states(events: Iterable[Event]) -> dict[str, Kind]:
     """The last event of each job."""
-    return {event.job: event.event for event in events if event.event != "run"}
+    return {event.job: event.event for event in events if event.event in OF_JOBS}
 
 
 def given_up(events: Iterable[Event]) -> set[str]:
@@ -226,8 +270,8 @@ def failures(events: Sequence[Event]) -> list[str]:
 
 
 def execution_log(events: Iterable[Event]) -> Iterator[str]:
-    """A line for each event: time, event, job, seconds, cause."""
-    for event in events:
+    """A line for each event of heads and jobs: time, event, job, seconds, cause."""
+    for event in (each for each in events if each.event != "installed"):
         took = "" if event.seconds is None else f"{event.seconds:.1f}"
         stamp = event.time.astimezone(UTC).isoformat(timespec="seconds")
         yield "\t".join([stamp, event.event, event.job, took, event.cause])

@@ -26,7 +26,7 @@ def job(snakemake: Any) -> Iterator[list[str]]:
     Yields the fallbacks that were taken before it.
     """
     start = record.started(snakemake)
-    past = events.read(events.LOG, "run", "failed")
+    past = events.read(events.LOG, "run", "failed", "installed")
     if start.job in events.given_up(events.of_last_run(past)):  # a retry of what cannot pass
         sys.exit(1)
     path = Path(snakemake.log[0])
@@ -36,6 +36,8 @@ def job(snakemake: Any) -> Iterator[list[str]]:
         sys.stderr = _Plain(log, sys.__stderr__)
         try:
             events.append(start)
+            if installed := record.installed(past):
+                events.append(installed)
             _within_budget(snakemake, start.held)
             _require_modules()
             fallbacks = _fallbacks(snakemake.params)

@@ -6,26 +6,40 @@ No user, no host by name, no folder of this machine and no address beyond its si
 import hashlib
 import json
 import os
-import platform
 import re
-import sys
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from kensho.files import sha256
 from kensho.messages import escaped, plain
-from kensho.run import events
+from kensho.run import events, machine
 from kensho.run.events import Event, File, Held
 
-SECRET = re.compile("token|secret|password|credential|api.?key", re.I)
+# Names of values that are nobody's business: `hf_token`, `apiKey`, not `tokens`, `tokenizer`.
+SECRET = re.compile(
+    "(?i:token(?![a-z])|secret|passw|passphrase|credential|(api|access|auth|private).?key|account)"
+    "|[tT]oken(?=[A-Z])"
+)
+_ASSIGNED = re.compile(  # to the end of the line, unless it is a number
+    rf"""^(.*?(?:{SECRET.pattern})[\w-]{{,40}}["']?[ ]{{,9}}[:=])(?!\s*[-+.\d]+,?$).+$""", re.M
+)
+_KEY = re.compile(
+    r"\b(?:hf_|sk-|gh[a-z]_|github_pat_|glpat-|xox[a-z]-)[\w-]{8,}|[\w.+-]{1,64}@[\w-]{1,64}\.\w+"
+)
+_PLACE = re.compile(  # a path from the root of the file system
+    r"""(?:(?<![\w.~…/-])|(?<=file://))/(?!/|(?:dev|proc|sys)/)[^\s'"=:,;()\[\]{}<>|]+"""
+)
 LONGEST = 2000  # characters of a value that is shown
 LARGE = 16 * 2**20  # bytes from which on a hash is looked for in earlier events
-ASKED_FOR = ("mem_mb", "runtime", "gpu", "gpu_model")  # resources; others may name an account
+# Resources that are recorded; others may name an account, a node or a person.
+ASKED_FOR = (
+    "mem_mb", "mem_mb_per_cpu", "disk_mb", "runtime", "gpu", "gpu_model", "nodes", "tasks",
+    "tasks_per_node", "tasks_per_gpu", "cpus_per_task", "cpus_per_gpu",
+)  # fmt: skip
 
 
 def started(snakemake: Any) -> Event:
@@ -37,6 +51,7 @@ def started(snakemake: Any) -> Event:
     return Event(
         "started",
         events.now(),
+        run=os.environ.get(events.RUN, ""),
         attempt=uuid.uuid4().hex[:12],
         rule=snakemake.rule,
         wildcards={name: escaped(str(value)) for name, value in snakemake.wildcards.items()},
@@ -45,8 +60,9 @@ def started(snakemake: Any) -> Event:
         limit_s=60.0 * runtime if runtime else None,
         scheduler=os.environ.get("SLURM_JOB_ID", ""),
         resources={name: resources.get(name) for name in ASKED_FOR if resources.get(name)},
-        host=hashlib.sha256(platform.node().encode()).hexdigest()[:12],
-        environment=environment(),
+        host=machine.host(),
+        machine=machine.machine(),
+        environment=machine.environment(),
         code=params.get("code"),
         params_sha256=hashlib.sha256(_json(params).encode()).hexdigest() if recorded else None,
         params=shown(params) if recorded else {},
@@ -56,13 +72,36 @@ def started(snakemake: Any) -> Event:
 
 
 def ended(event: Event, snakemake: Any) -> Event:
-    """The event with sha256 of its inputs, where they are as they were, and its outputs."""
+    """The event with what was used, its outputs, and sha256 of inputs that are as they were."""
     inputs = [
         _hashed(path, file) if _file(path) == file else file
         for path, file in zip(_paths(snakemake.input), event.inputs, strict=True)
     ]
-    outputs = [_hashed(path, _file(path)) for path in _paths(snakemake.output)]
-    return replace(event, inputs=inputs, outputs=outputs, device=device())
+    outputs = [file(path) for path in _paths(snakemake.output)]
+    used = machine.torch()
+    seen = {name: used.pop(name) for name in ("toolkit", "devices") if name in used}
+    return replace(
+        event,
+        machine=replace(event.machine or machine.machine(), **seen),
+        inputs=inputs,
+        outputs=outputs,
+        peak_bytes=machine.peak_bytes(),
+        imported=machine.imported(),
+        **used,
+    )
+
+
+def installed(past: Iterable[Event]) -> Event | None:
+    """The event on this environment, where none of an earlier one of the kind is."""
+    environment = machine.environment()
+    if any(e.environment == environment for e in past if e.event == "installed"):
+        return None
+    return Event("installed", events.now(), environment=environment, packages=machine.packages())
+
+
+def file(path: Path) -> File:
+    """A file or folder as it is, with its sha256."""
+    return _hashed(path, _file(path))
 
 
 def _paths(files: Iterable) -> list[Path]:
@@ -80,10 +119,16 @@ def _file(path: Path) -> File:
 
 
 def place(path: Path) -> str:
-    """A path below this folder; of one elsewhere its name alone."""
+    """A path below this folder; of one elsewhere its name alone, and not even that of a home."""
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
-    return escaped(f"…/{path.name}" if path.is_absolute() else path.as_posix())
+    if not path.is_absolute():
+        return escaped(path.as_posix())
+    return "…" if path.name in ("", _home().name) else escaped(f"…/{path.name}")
+
+
+def _home() -> Path:
+    return Path(os.path.expanduser("~"))  # stays so where it is not known
 
 
 def _hashed(path: Path, file: File) -> File:
@@ -118,20 +163,51 @@ def _known(file: File) -> str | None:
 
 def shown(params: Mapping[str, Any]) -> dict[str, Any]:
     """Params without secrets, addresses and places; a long value is shown by its digest."""
-    return {name: _brief(_shown(name, value)) for name, value in params.items()}
+    return {name: _brief(value) for name, value in whole(params).items()}
 
 
 def _shown(name: str, value: Any) -> Any:
+    if isinstance(value, bool | int | float | None):
+        return value
     if SECRET.search(name):
         return "…"
     if isinstance(value, Mapping):
-        return {str(key): _shown(str(key), below) for key, below in value.items()}
+        return whole(value)
     if isinstance(value, list | tuple | set):
         return [_shown(name, below) for below in value]
-    if isinstance(value, bool | int | float | None):
-        return value
     text = plain(str(value))
-    return place(Path(text)) if text.startswith("/") else text
+    return place(Path(text)) if text.startswith("/") else _placed(text)
+
+
+def whole(values: Mapping) -> dict[str, Any]:
+    """The same without secrets, addresses and places, however long."""
+    return {str(name): _shown(str(name), value) for name, value in values.items()}
+
+
+def text(lines: str) -> str:
+    """Text of any kind without values of secret names, keys, addresses and places."""
+    return _placed(_KEY.sub("…", _ASSIGNED.sub(r"\1…", plain(lines))))
+
+
+def command(words: Sequence[str]) -> list[str]:
+    """A command line without them, the values of secret options too."""
+    options = ["", *words]
+    return [
+        "…"
+        if option.startswith("--") and SECRET.search(option) and "=" not in option
+        else text(word)
+        for option, word in zip(options, words, strict=False)
+    ]
+
+
+def _placed(line: str) -> str:
+    """Text with paths of this machine as :func:`place` gives them; `/s` alone is a unit."""
+
+    def shown(path: re.Match) -> str:
+        alone = path[0].count("/") == 1 and path[0] != str(_home())
+        return path[0] if alone else place(Path(path[0]))
+
+    return _PLACE.sub(shown, line)
 
 
 def _brief(value: Any) -> Any:
@@ -143,26 +219,3 @@ def _brief(value: Any) -> Any:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
-
-
-@cache
-def environment() -> dict[str, int | str]:
-    """The Python that runs, and the digest of the packages that it finds with their versions."""
-    folders = [folder for folder in map(Path, sys.path) if folder.is_dir()]
-    packages = sorted({path.stem for folder in folders for path in folder.glob("*.dist-info")})
-    return {
-        "name": Path(sys.prefix).name,
-        "python": platform.python_version(),
-        "packages": len(packages),
-        "sha256": hashlib.sha256("\n".join(packages).encode()).hexdigest(),
-    }
-
-
-def device() -> str | None:
-    """The accelerator that this process computed on, if any."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
-        return None
-    with suppress(RuntimeError):  # a device that an error has left unusable
-        return torch.cuda.get_device_name()
-    return None
