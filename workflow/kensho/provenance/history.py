@@ -96,6 +96,11 @@ class Head:
     end: Event | None
     attempts: Sequence[Attempt]
 
+    @property
+    def files(self) -> Sequence[File]:
+        """Of the configuration."""
+        return self.start.head.files if self.start.head else ()
+
 
 @dataclass(frozen=True)
 class Item:
@@ -262,13 +267,13 @@ def _repository(root: Path, paths: Iterable[str]) -> dict[str, Item]:
 def _used(root: Path, heads: Iterable[Head], items: Mapping[str, Item]) -> dict[str, Item]:
     """Inputs that are no file of the crate as it is: of other places, or as they once were."""
     used = {}
-    for attempt in (attempt for head in heads for attempt in head.attempts):
-        for file in attempt.last.inputs:
-            name = version(file, items)
-            if name not in items:
-                known = file.path in items
-                why = "an earlier version" if known else "not made by this workflow"
-                used[name] = Item(name, file.bytes, file.sha256, why)
+    files = [file for head in heads for attempt in head.attempts for file in attempt.last.inputs]
+    files += [file for head in heads for file in head.files]
+    for file in files:
+        name = version(file, items)
+        if name not in items:
+            why = "an earlier version" if file.path in items else "not made by this workflow"
+            used[name] = Item(name, file.bytes, file.sha256, why)
     return used
 
 
