@@ -219,7 +219,7 @@ def _gone(start: Event, past: Sequence[Event]) -> datetime:
 
 def _makers(heads: Iterable[Head]) -> dict[str, tuple[Attempt, File]]:
     """Of each output the last attempt that completed it, and what it was then."""
-    makers = {}
+    makers: dict[str, tuple[Attempt, File]] = {}
     for attempt in sorted(
         (attempt for head in heads for attempt in head.attempts if attempt.status == "completed"),
         key=lambda attempt: attempt.last.time,
@@ -229,7 +229,7 @@ def _makers(heads: Iterable[Head]) -> dict[str, tuple[Attempt, File]]:
 
 
 def _with_result(
-    attempt: Attempt, makers: Mapping[str, tuple[Attempt, File]], kept: Collection[str]
+    attempt: Attempt, makers: Mapping[str, tuple[Attempt, File]], kept: set[str]
 ) -> Attempt:
     made = {f.path for f in attempt.last.outputs if makers[f.path][0].id == attempt.id}
     return replace(attempt, result=frozenset(made & kept)) if made else attempt
