@@ -135,7 +135,7 @@ def test_mirror(tmp_path, get):
     assert record | {"path": None} == {
         "name": "a", "path": None, "kind": "dataset", "file": "a.tsv", "sha256": digest(TEXT),
         "bytes": len(TEXT), "licence": "CC BY 4.0", "licence_class": "by", "revision": "1",
-        "attribution": "someone",
+        "attribution": "someone", "place": "mirror",
     }  # fmt: skip
     assert "no mirror is configured" in refused(get, source({"mirror": "y"}, content=b"other"))
 

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from kensho.data.download import alone, download, fault_message, index_entry
 from kensho.files import read_json, replacing, sha256
+from kensho.messages import site
 from kensho.validation import problems, read_yaml
 
 FAULTS = (OSError, ValueError, KeyError, ImportError, tarfile.TarError, zipfile.BadZipFile)
@@ -117,24 +118,25 @@ def load(path: Path | str) -> tuple[dict[str, Source], list[str]]:
 def fetch(name: str, source: Source, folder: Path, *, cache: Path, mirror: Path | None) -> dict:
     """Put the source's file into ``folder`` and return its record.
 
-    The record has name, path, sha256, bytes, licence, revision and attribution; ``path`` is null
-    and ``reason`` says why if the source is optional and no place has it. Files of installed
-    packages are checked where they are, ``path`` is then package/file. Raises ValueError, one line
-    with what each place said, if a source that is not optional cannot be had; ConnectionError where
-    the network may be back soon.
+    The record has name, path, sha256, bytes, licence, revision, attribution and the place that had
+    it (`cache` for an earlier fetch); ``path`` is null and ``reason`` says why if the source is
+    optional and no place has it. Files of installed packages are checked where they are, ``path``
+    is then package/file. Raises ValueError, one line with what each place said, if a source that is
+    not optional cannot be had; ConnectionError where the network may be back soon.
     """
     record = {"name": name, "path": None, **source.model_dump(exclude={"places", "optional"})}
     failure: type[Exception] = ValueError
-    faults, target = [], folder / source.file
+    faults, target, had = [], folder / source.file, "cache"
     with alone(cache, source.sha256):
         stored = cache / source.sha256
         if stored.is_symlink() or (stored.is_file() and sha256(stored) != source.sha256):
             stored.unlink()
         for place in source.places if not stored.is_file() else []:
             try:
+                had = place.kind if place.https is None else site(place.https)
                 if place.kind == "installed":
                     _checked(_local(place, mirror), source.sha256)
-                    return record | {"path": place.installed, "installed": True}
+                    return record | {"path": place.installed, "installed": True, "place": had}
                 _obtain(place, source, stored, cache, mirror)
                 break
             except FAULTS as error:
@@ -147,7 +149,7 @@ def fetch(name: str, source: Source, folder: Path, *, cache: Path, mirror: Path 
         with replacing(target) as temporary:  # a copy: what writes into it spoils no other's file
             shutil.copyfile(stored, temporary)
             _checked(temporary, source.sha256)
-    return record | {"path": str(target)}
+    return record | {"path": str(target), "place": had}
 
 
 def fetched(record: Path | str) -> tuple[Path | None, dict]:

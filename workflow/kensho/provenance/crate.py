@@ -222,7 +222,9 @@ class _Graph:
                 "CreativeWork",
                 name=name,
                 description="; ".join(
-                    filter(None, [record.get("attribution"), record.get("reason")])
+                    f"{key}: {record[key]}"
+                    for key in ("attribution", "place", "reason")
+                    if record.get(key)
                 ),
                 version=record.get("revision"),
                 license=record.get("licence"),
