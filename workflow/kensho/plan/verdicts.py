@@ -42,8 +42,8 @@ def decide(
 ) -> Verdicts:
     """What a command with these targets makes, and what of earlier runs its report shows."""
     if "archive" in targets:  # it runs nothing, and shows what is there
-        there = filter(os.path.exists, map(analysis, plan.tested))
-        return Verdicts(plan.requested(["all", *there]))
+        judged = filter(os.path.exists, map(analysis, plan.tested))
+        return Verdicts(plan.requested(["all", *judged]))
     requested = plan.requested(targets)
     if not JUDGED.keys() & {*targets}:
         return Verdicts(requested)
