@@ -2,6 +2,7 @@
 # make benchmark: every experiment, judged on the same page
 # make own: claims on tables that you bring, results/own_report.html
 # make jlce: sixteen Japanese tasks, results/jlce.html; their claims on the same page
+# make archive: results/report.zip, what was made as `snakemake --report` shows it; runs no job
 # make why:    what would run now, and because of what (TARGET=benchmark for another target)
 # make test:   the default tests
 # make test-all: the suites of .ci/suites, all others and the calibration
@@ -11,7 +12,7 @@ PYTHON ?= python3.11
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
 
-.PHONY: report benchmark own jlce why verify test test-all lint lock config clean
+.PHONY: report benchmark own jlce archive why verify test test-all lint lock config clean
 
 report: .venv/installed
 	@$(SNAKEMAKE) --quiet rules
@@ -28,6 +29,10 @@ own: .venv/installed
 jlce: .venv/installed
 	@$(SNAKEMAKE) jlce --quiet rules
 	@echo "page: results/jlce.html; report: results/validation_report.html"
+
+archive: .venv/installed
+	@$(SNAKEMAKE) archive --quiet rules
+	@echo "archive: results/report.zip; unpack it and open report.html"
 
 why: .venv/installed
 	@.venv/bin/python -m kensho.run.why $(TARGET)

@@ -41,6 +41,10 @@ include: "rules/budget.smk"
 include: "rules/provenance.smk"
 
 
+for file in [file for each in workflow.rules for file in each.output]:
+    if annotation := annotations.of(file, workflow.current_basedir.join):
+        file.clone_flags(file)  # else a plain text would lose what it is flagged with
+        file = report(file, **annotation)
 if CONFIG.cluster.modules:  # as `container:` does for images
     for each in workflow.rules:
         each.env_modules = EnvModules(*CONFIG.cluster.modules)
@@ -57,6 +61,7 @@ wildcard_constraints:
 
 localrules:
     all,
+    archive,
     benchmark,
     own,
     sources,

@@ -1,4 +1,6 @@
-# The validation report: one file that works offline.
+# The validation report: one file that works offline. And what `snakemake --report` makes of it all.
+from kensho.plan import annotations
+
 SUMMARIES = {"validation": "statistical", "own": "own"}  # of each report
 
 
@@ -8,11 +10,7 @@ rule report:
         unpack(lambda w: {} if w.report == "own" else INPUTS.shown()),
         summary=lambda w: f"results/{SUMMARIES[w.report]}_summary.json",
     output:
-        html=report(
-            "results/{report}_report.html",
-            caption="../workflow/report/validation_report.rst",
-            category="Verdicts",
-        ),
+        html="results/{report}_report.html",
     log:
         "logs/report/{report}.log",
     conda:
@@ -27,3 +25,17 @@ rule report:
         code=code("report/report.py", "stats"),
     script:
         "../workflow/scripts/report/report.py"
+
+
+rule archive:
+    """results/report.zip: all that was made, as `snakemake --report` shows it. Runs no job."""
+    input:
+        annotations.made(),
+
+
+if workflow.is_main_process and "archive" in TARGETS and not (COMMAND.report or COMMAND.dryrun):
+    if len(TARGETS) > 1:
+        raise WorkflowError("archive runs no job: give it alone, after the other targets")
+    Path("results").mkdir(exist_ok=True)
+    ZIPPED = ["-m", "snakemake", "--report", "results/report.zip"]
+    os.execv(sys.executable, [sys.executable, *ZIPPED, *sys.argv[1:]])

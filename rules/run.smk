@@ -87,6 +87,13 @@ if workflow.is_main_process:
             return states if states is None else slurm.settled(GONE, states), seconds
 
         plugin.query_job_status = query_job_status
+
+    # A partial run is shown as far as it went; Snakemake would refuse it.
+    if COMMAND.report:
+        from snakemake import report as reporter
+
+        flagged = reporter.is_flagged
+        reporter.is_flagged = lambda file, flag: flagged(file, flag) and os.path.exists(file)
 else:
     # In a group, what does not need a failed job goes on; Snakemake leaves keep-going to the head.
     scheduled = JobScheduler.__init__

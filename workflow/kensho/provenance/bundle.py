@@ -95,9 +95,12 @@ def _fill(folder: Path, history: History) -> None:
         ),
         _write(folder, "README.md", README.format(preview=PREVIEW, verifier=VERIFIER)),
         _write(folder, VERIFIER, Path(__file__).with_name(VERIFIER).read_text(encoding="utf-8")),
-        _write(folder, ".zenodo.json", _json(publish.zenodo(history.workflow.settings))),
     ]
-    made.append(_write(folder, "prov.json", _json(publish.prov(graph(history, made)))))
+    entities, settings = graph(history, made), history.workflow.settings
+    made += [
+        _write(folder, ".zenodo.json", _json(publish.zenodo(settings, entities))),
+        _write(folder, "prov.json", _json(publish.prov(entities))),
+    ]
     # These state the hash of what stands above, so none is stated of them but in the manifest.
     named = [Item(name, None, None) for name in (PREVIEW, "provenance.intoto.json")]
     entities = graph(history, [*made, *named])

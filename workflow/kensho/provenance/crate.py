@@ -86,6 +86,7 @@ class _Graph:
             if settings.licence
             else "whoever made these results has named no licence (provenance.licence)",
             url=settings.licence,
+            identifier=settings.licence,
         )
         yield entity(
             WORKFLOW_LICENCE, "CreativeWork", name="Apache-2.0", description="of the workflow"
