@@ -3,17 +3,22 @@ from snakemake.common import __version__
 
 
 def steps():
-    """Of each rule with a script: name, docstring, script and environment, from this folder."""
-    inside = lambda rule, path: os.path.relpath(rule.basedir.join(path), workflow.basedir)
+    """Of each rule with a script: name, docstring, and its files as paths of this folder."""
+
+    def inside(each, file):
+        return os.path.relpath(
+            each.basedir.join(file).get_path_or_uri(secret_free=True), workflow.basedir
+        )
+
     return [
         (
-            rule.name,
-            rule.docstring.strip(),
-            inside(rule, rule.script),
-            inside(rule, rule.conda_env) if isinstance(rule.conda_env, str) else None,
+            each.name,
+            (each.docstring or "").strip(),
+            inside(each, each.script),
+            inside(each, each.conda_env) if isinstance(each.conda_env, str) else None,
         )
-        for rule in workflow.rules
-        if rule.script
+        for each in workflow.rules
+        if each.script
     ]
 
 
