@@ -28,7 +28,7 @@ HARMLESS = re.compile(
     "ROCM|HSA|MIOPEN|NCCL|RCCL|PYTORCH|TORCH|TORCHINDUCTOR|TRITON|AMD|GPU)_.+|HF_HUB_OFFLINE|LANG|"
     "LC_ALL|PYTENSOR_FLAGS|PYTHONHASHSEED|PYTHONUTF8|THP_MEM_ALLOC_ENABLE|TOKENIZERS_PARALLELISM"
 )
-HARMFUL = re.compile(f"{record.SECRET.pattern}|ADDR|HOST|COMM_ID|KENSHO_(BUDGET|RUN)")
+PRIVATE = re.compile(f"{record.SECRET.pattern}|ADDR|HOST|COMM_ID|KENSHO_(BUDGET|RUN)")
 
 
 def began(
@@ -84,7 +84,7 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: record.text(environment[name])
         for name in sorted(environment)
-        if HARMLESS.fullmatch(name) and not HARMFUL.search(name)
+        if HARMLESS.fullmatch(name) and not PRIVATE.search(name)
     }
 
 
