@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kensho.run import events, machine
@@ -67,6 +68,26 @@ def test_torch_without_a_device_says_so(tmp_path):
     assert (ended.machine.toolkit == "none") == (build is None)
     assert ended.machine.devices == [] and ended.device_peak_bytes is None
     assert ended.imported["torch"] == torch.__version__
+
+
+def test_devices_are_those_that_torch_sees_where_it_has_used_one(monkeypatch):
+    """By a stand-in of torch for a machine with two devices, which tests do not have."""
+    cuda = SimpleNamespace(
+        is_initialized=lambda: True,
+        device_count=lambda: 2,
+        get_device_name=lambda number=1: ["AMD Instinct MI300X", "other"][number],
+        max_memory_reserved=lambda number: [5, 7][number],
+    )
+    build = SimpleNamespace(hip="7.0.51831", cuda=None)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda, version=build))
+    devices = ["AMD Instinct MI300X", "other"]
+    used = {"devices": devices, "device": "other", "device_peak_bytes": 7}
+    assert machine.torch() == {"toolkit": "ROCm 7.0.51831", **used}
+    cuda.max_memory_reserved = lambda number: 1 / 0
+    cuda.is_initialized = lambda: False
+    assert machine.torch() == {"toolkit": "ROCm 7.0.51831"}
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace())  # half imported
+    assert machine.torch() == {}
 
 
 def test_drivers_are_those_whose_modules_are_loaded(tmp_path):

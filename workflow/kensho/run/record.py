@@ -82,7 +82,7 @@ def ended(event: Event, snakemake: Any) -> Event:
     seen = {name: used.pop(name) for name in ("toolkit", "devices") if name in used}
     return replace(
         event,
-        machine=replace(event.machine or machine.machine(), **seen),
+        machine=replace(machine.machine(), **seen),
         inputs=inputs,
         outputs=outputs,
         peak_bytes=machine.peak_bytes(),
