@@ -41,7 +41,7 @@ def record_beginning():
     begun = head.began(
         ["snakemake", *sys.argv[1:]],
         TARGETS,
-        CONFIG.model_dump(mode="json"),
+        CONFIG.model_dump(mode="json", exclude={"paths"}),  # places of this machine
         [*workflow.configfiles, *head.profiles(COMMAND)],
         Counter(job.rule.name for job in workflow.dag.needrun_jobs()),
     )

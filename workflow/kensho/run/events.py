@@ -75,7 +75,7 @@ class Head:
 
     command: list[str]
     targets: list[str]
-    config: dict[str, Any]  # merged, with defaults
+    config: dict[str, Any]  # merged, with defaults, without `paths`
     files: list[File]  # of the configuration, claims, sources and profile
     variables: dict[str, str]  # of the environment, from a list of harmless ones
     snakemake: str  # version
