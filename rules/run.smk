@@ -32,7 +32,7 @@ def begin():
         for path in Path(".snakemake/scripts").glob("tmp*"):
             path.unlink()
         record_beginning()
-    except OSError as error:  # a full disk, most likely
+    except (OSError, ValueError) as error:  # a full disk, most likely
         raise WorkflowError(f"{error}; mend it and give the same command again") from None
 
 
@@ -41,7 +41,7 @@ def record_beginning():
     begun = head.began(
         ["snakemake", *sys.argv[1:]],
         TARGETS,
-        CONFIG.model_dump(mode="json"),
+        CONFIG.model_dump(mode="json", exclude={"paths"}),  # places of this machine
         [*workflow.configfiles, *head.profiles(COMMAND)],
         Counter(job.rule.name for job in workflow.dag.needrun_jobs()),
     )
@@ -53,7 +53,7 @@ def record_beginning():
 
 def end(status):
     """Say in the log how this head ended."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         events.append(head.ended(status, events.read()))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from kensho.files import sha256
-from kensho.run import events, record
+from kensho.run import budget, events, record
 from kensho.run.events import Event, File, Held
 from kensho.run.job import job
 from scripted import snakemake
@@ -288,6 +288,26 @@ def test_views_of_a_recorded_run():
     assert lines == ["rule train full failed: broke", "  log: l", "  | E: x"]  # retries repeat none
     assert killed.startswith("job train was killed before it could say why")
     assert events.of_last_run(RECORDED[:0]) == []
+
+
+OLD = """\
+{"event":"run","time":"2026-11-26T10:50:43.474906Z"}
+{"event":"started","time":"2026-11-26T10:50:44.319079Z","attempt":"b3ea7cca7c9f","rule":"kv_cache",\
+"held":{"cores":1},"host":"5bce98f73f3e","environment":{"name":".venv","packages":227}}
+{"event":"failed","time":"2026-11-26T10:50:58.828454Z","attempt":"b3ea7cca7c9f","rule":"kv_cache",\
+"held":{"cores":1},"host":"5bce98f73f3e","seconds":14.5,"exit":1,"cause":"it broke","log":"l"}
+"""
+
+
+def test_a_log_of_before_heads_had_ids_is_read():
+    events.LOG.parent.mkdir()
+    events.LOG.write_text(OLD)
+    head, *jobs = past = events.read()
+    assert (head.event, head.run, head.head) == ("run", "", None)
+    assert all((each.run, each.machine, each.imported) == ("", None, {}) for each in jobs)
+    assert events.of_last_run(past) == jobs and events.read(events.LOG, "started") == jobs[:1]
+    assert events.failures(jobs) == ["rule kv_cache failed: it broke", "  log: l"]
+    assert [attempt.took for attempt in budget.attempts(past)] == [14.5]
 
 
 def test_the_execution_log_is_printed():

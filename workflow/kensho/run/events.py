@@ -75,7 +75,7 @@ class Head:
 
     command: list[str]
     targets: list[str]
-    config: dict[str, Any]  # merged, with defaults
+    config: dict[str, Any]  # merged, with defaults, without `paths`
     files: list[File]  # of the configuration, claims, sources and profile
     variables: dict[str, str]  # of the environment, from a list of harmless ones
     snakemake: str  # version
@@ -237,10 +237,11 @@ def _lock(descriptor: int, kind: int) -> None:
 
 
 def of_last_run(events: Sequence[Event]) -> list[Event]:
-    """Events of jobs since the last head began."""
+    """Events of the jobs of the head that began last; older ones do not say whose they are."""
     begins = [place for place, event in enumerate(events) if event.event == "run"]
-    since = events[begins[-1] + 1 :] if begins else events
-    return [event for event in since if event.event in OF_JOBS]
+    since = events[begins[-1] :] if begins else events
+    own = {"", *(event.run for event in since[:1])}
+    return [event for event in since if event.event in OF_JOBS and event.run in own]
 
 
 def states(events: Iterable[Event]) -> dict[str, Kind]:

@@ -7,7 +7,6 @@ import re
 import subprocess
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ HARMLESS = re.compile(
     "ROCM|HSA|MIOPEN|NCCL|RCCL|PYTORCH|TORCH|TORCHINDUCTOR|TRITON|AMD|GPU)_.+|HF_HUB_OFFLINE|LANG|"
     "LC_ALL|PYTENSOR_FLAGS|PYTHONHASHSEED|PYTHONUTF8|THP_MEM_ALLOC_ENABLE|TOKENIZERS_PARALLELISM"
 )
-HARMFUL = re.compile(f"{record.SECRET.pattern}|ADDR|HOST|COMM_ID|KENSHO_(BUDGET|RUN)")
+PRIVATE = re.compile(f"{record.SECRET.pattern}|ADDR|HOST|COMM_ID|KENSHO_(BUDGET|MIRROR|RUN)")
 
 
 def began(
@@ -84,7 +83,7 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: record.text(environment[name])
         for name in sorted(environment)
-        if HARMLESS.fullmatch(name) and not HARMFUL.search(name)
+        if HARMLESS.fullmatch(name) and not PRIVATE.search(name)
     }
 
 
@@ -105,14 +104,18 @@ def profiles(options: argparse.Namespace) -> list[Path]:
 def code(folder: Path) -> dict[str, Any]:
     """Commit of the workflow, its files that have changed since, and the diff.
 
-    Nothing where git is missing or does not know the workflow.
+    Nothing where git is missing, fails or does not know the workflow.
     """
-    commit = _git(folder, "rev-parse", "HEAD")
-    if not (commit and _git(folder, "ls-files", "Snakefile")):
-        return {}
     options = ("--no-ext-diff", "--no-textconv", "--no-color", "HEAD")
-    diff = _git(folder, "diff", *options, "--", *WORKFLOW) or b""
-    status = _git(folder, "status", "--porcelain", "-z", "--no-renames", "--", *WORKFLOW) or b""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        known_to_git = _git(folder, "ls-files", "Snakefile")
+        diff = _git(folder, "diff", *options, "--", *WORKFLOW)
+        status = _git(folder, "status", "--porcelain", "-z", "--no-renames", "--", *WORKFLOW)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    if not known_to_git:
+        return {}
     changed = status.decode(errors="replace").split("\0")
     known: dict[str, Any] = {
         "commit": commit.decode().strip(),
@@ -125,15 +128,13 @@ def code(folder: Path) -> dict[str, Any]:
     return known
 
 
-def _git(folder: Path, *words: str) -> bytes | None:
-    """What git says; None where it fails."""
-    with suppress(OSError, subprocess.SubprocessError):
-        return subprocess.run(
-            ["git", "-C", str(folder), *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-            timeout=10,
-            check=True,
-        ).stdout
-    return None
+def _git(folder: Path, *words: str) -> bytes:
+    """What git says; nothing of it is written."""
+    return subprocess.run(
+        ["git", "-C", str(folder), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        timeout=10,
+        check=True,
+    ).stdout

@@ -37,7 +37,8 @@ def job(snakemake: Any) -> Iterator[list[str]]:
         try:
             events.append(start)
             if installed := record.installed(past):
-                events.append(installed)
+                with suppress(OSError):
+                    events.append(installed)
             _within_budget(snakemake, start.held)
             _require_modules()
             fallbacks = _fallbacks(snakemake.params)

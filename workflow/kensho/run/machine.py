@@ -73,10 +73,12 @@ def _line(path: str, name: str) -> str | None:
 @cache
 def _installed() -> dict[str, tuple[str, Path]]:
     """Version and record of each package that this Python finds, by name."""
-    folders = [folder for folder in map(Path, sys.path) if folder.is_dir()]
-    records = sorted(path for folder in reversed(folders) for path in folder.glob("*.dist-info"))
-    names = [(record, *record.stem.rpartition("-")[::2]) for record in records]
-    return {name: (version, record) for record, name, version in names}
+    packages = {}
+    for folder in map(Path, reversed(sys.path)):  # the first one that has it is the one imported
+        for record in sorted(folder.glob("*.dist-info")):
+            name, _, version = record.stem.rpartition("-")
+            packages[name] = version, record
+    return packages
 
 
 def packages() -> dict[str, str]:

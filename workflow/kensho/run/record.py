@@ -19,10 +19,10 @@ from kensho.messages import escaped, plain
 from kensho.run import events, machine
 from kensho.run.events import Event, File, Held
 
-# Names of values that are nobody's business: `hf_token`, `apiKey`, not `tokens`, `tokenizer`.
+# Names of what is nobody's business: `hf_token`, `apiKey`; not `tokens`, `token_counts`.
 SECRET = re.compile(
-    "(?i:token(?![a-z])|secret|passw|passphrase|credential|(api|access|auth|private).?key|account)"
-    "|[tT]oken(?=[A-Z])"
+    r"(?i:token\d*(?![\w-])|secret|passw|passphrase|credential|account"
+    "|(?:api|access|auth|private).?key)"
 )
 _ASSIGNED = re.compile(  # to the end of the line, unless it is a number
     rf"""^(.*?(?:{SECRET.pattern})[\w-]{{,40}}["']?[ ]{{,9}}[:=])(?!\s*[-+.\d]+,?$).+$""", re.M
@@ -82,7 +82,7 @@ def ended(event: Event, snakemake: Any) -> Event:
     seen = {name: used.pop(name) for name in ("toolkit", "devices") if name in used}
     return replace(
         event,
-        machine=replace(event.machine or machine.machine(), **seen),
+        machine=replace(machine.machine(), **seen),
         inputs=inputs,
         outputs=outputs,
         peak_bytes=machine.peak_bytes(),
