@@ -16,7 +16,7 @@ from kensho.provenance import history
 from kensho.provenance.settings import Provenance
 from kensho.run import events
 from kensho.run.budget import Budget
-from kensho.run.events import Event, File, Held
+from kensho.run.events import Event, File, Head, Held, Machine
 from kensho.stats.analysis import Settings
 from kensho.stats.derive import derive
 
@@ -58,6 +58,11 @@ OBSERVED = [
     for kind in ("csv", "conditions.json")
 ]
 SEEDS = (1, 2)
+HEAD = Head(
+    ["snakemake", "--profile", "local"], ["report"], {"seed": 7}, [], {"KENSHO_X": "1"}, "9.0",
+    plan={"train": 2}, commit="0123abc", changed=[CARDS], diff="-cards\n+cards: {}\n",
+)  # fmt: skip
+ENVIRONMENT: dict[str, int | str] = {"name": ".venv", "packages": 1}
 FAULT = "ValueError: the loss is no number"
 
 
@@ -66,7 +71,8 @@ class Run:
 
     def __init__(self, root: Path):
         self.root, self.time = root, BEGAN
-        self._tell(Event("run", BEGAN, run="run-a"))
+        self._tell(Event("run", BEGAN, run="run-a", head=HEAD))
+        self._tell(Event("installed", BEGAN, environment=ENVIRONMENT, packages={"numpy": "2.1"}))
 
     def write(self, path: str, content: str) -> str:
         place = self.root / path
@@ -79,6 +85,7 @@ class Run:
         start = Event(
             "started", self.time, run="run-a", attempt=name, rule=rule or name, held=Held(1),
             host="0123456789ab", code="c0de", params={"steps": 20260311},
+            machine=Machine("AMD EPYC", 2), environment=ENVIRONMENT,
             inputs=[replace(self._file(path), sha256=None) for path in inputs],
         )  # fmt: skip
         start = replace(start, wildcards=known.pop("wildcards", {}))

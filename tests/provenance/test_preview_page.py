@@ -134,7 +134,7 @@ def test_all_attempts_of_a_chain_are_there_with_cause_and_log(html):
     text = Read(html).text
     for word in ("killed", "failed", "superseded", past_run.FAULT, "step 7\nloss nan", "20260311"):
         assert word in text
-    assert all(f"and 1 {word} before" in text for word in ("killed", "failed", "superseded"))
+    assert all(f"and 1 {word}" in text for word in ("killed", "failed", "superseded"))
     assert html.count('id="attempt-') == html.count('class="chip', html.index('id="runs"'))
 
 
@@ -145,6 +145,13 @@ def test_verdicts_reasons_and_what_is_not_known_are_said(html, past):
     assert past.claims[0]["analysis"]["deviations"][0] in text and "required: at-scope" in text
     assert past.unknown and all(line in text for line in past.unknown)
     assert past_run.BEGAN.strftime("%Y-%m-%d") in text and "its writers" in text
+
+
+def test_a_run_its_changes_and_its_machine_are_said(html):
+    text = " ".join(Read(html).text.split())
+    for words in ("snakemake --profile local", "0123abc", "+cards: {}", "AMD EPYC", "numpy 2.1"):
+        assert words in text
+    assert "not recorded: killed" in text and "0123456789ab" not in text
 
 
 def test_the_graph_stands_in_the_head(html, graph):

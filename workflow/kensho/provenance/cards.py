@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from kensho.provenance import chain, layered
 from kensho.provenance.crate import link
@@ -60,14 +61,10 @@ def _card(history: History, entry: Mapping[str, Any], node: chain.Node) -> dict[
         title, lines = entry["verdict"], [f"on {entry['id']}"]
         kind += " " + entry["verdict"].lower()
     elif node.kind == "source":
-        record = history.sources.get(node.source, {})
-        target = f"#source-{node.source}"
-        title, digest = node.source, record.get("sha256")
-        lines = [
-            f"source, {record.get('licence') or 'licence not recorded'}",
-            f"sha256 {digest[:12]}…" if digest else "sha256 not recorded",
-        ]
-        if record.get("path") is None:
+        record = history.sources[node.source]
+        title, target = node.source, f"#source-{quote(node.source)}"
+        lines = [f"source, {record['licence']}", f"sha256 {str(record['sha256'])[:12]}…"]
+        if record["path"] is None:
             lines.append("not fetched: no place had it")
     elif node.kind == "given":
         outside = node.files[0].outside
@@ -112,7 +109,7 @@ def _others(history: History, attempts: Sequence[Attempt]) -> list[str]:
     jobs, ids = ({a.start.job for a in attempts}, {a.id for a in attempts})
     others = [a for a in history.attempts.values() if a.start.job in jobs and a.id not in ids]
     words = ["superseded" if other.status == "completed" else other.status for other in others]
-    return [f"and {count} {word} before" for word, count in Counter(words).items()]
+    return [f"and {count} {word}" for word, count in Counter(words).items()]
 
 
 def _rows(files: Iterable[Item]) -> list[dict[str, Any]]:

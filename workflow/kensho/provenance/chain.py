@@ -1,5 +1,6 @@
 """The chain of a claim: all that its verdict rests on, back to sources and the workflow's files."""
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -52,11 +53,10 @@ def of(history: History, entry: Mapping[str, Any]) -> Chain:
     """The closure over makers and their inputs, from the evidence of a claim."""
     attempts: dict[str, Attempt] = {}
     files: dict[str, Item] = {}
+    edges: set[tuple[str, str]] = set()
+    queue: list[str] = []
 
-    def reach(paths: Iterable[str]) -> set[str]:
-        return {_reach(path) for path in paths}
-
-    def _reach(path: str) -> str:
+    def reached(path: str) -> str:
         item = history.items.get(path) or Item(path, None, None, "not recorded")
         files[path] = item
         if item.maker is None:
@@ -66,17 +66,16 @@ def of(history: History, entry: Mapping[str, Any]) -> Chain:
             queue.append(item.maker)
         return item.maker
 
-    queue: list[str] = []
-    rests = reach(history.evidence(entry))
-    edges: set[tuple[str, str]] = set()
+    evidence = {reached(path) for path in history.evidence(entry)}
     while queue:
         attempt = attempts[queue.pop()]
-        inputs = (version(file, history.items) for file in attempt.last.inputs)
-        edges |= {(before, attempt.id) for before in reach(inputs)}
+        for file in attempt.last.inputs:
+            edges.add((reached(version(file, history.items)), attempt.id))
         if source := fetched(attempt):
             edges.add((f"source:{source}", attempt.id))
-    # What the judging job used reaches the verdict through it.
-    edges |= {(before, VERDICT) for before in rests if not any((before, n) in edges for n in rests)}
+    for last in evidence:  # observations reach the verdict through the job that judged them
+        if not any((last, user) in edges for user in evidence):
+            edges.add((last, VERDICT))
     return Chain(attempts, dict(sorted(files.items())), frozenset(edges))
 
 
@@ -88,11 +87,14 @@ def folded(chain: Chain) -> tuple[dict[Hashable, Node], set[Edge]]:
     distance = _distances(chain.edges)
     keys = {name: _kind(chain, name, steps) for name, steps in distance.items()}
     edges = {(keys[before], keys[after]) for before, after in chain.edges}
-    merged = {}
-    for key in keys.values():
-        before = frozenset(a for a, b in edges if b == key)
-        after = frozenset(b for a, b in edges if a == key)
-        merged[key] = (*key[:3], key[3] if key[1] == "source" else None, before, after)
+    used, users = defaultdict(set), defaultdict(set)
+    for before, after in edges:
+        used[after].add(before)
+        users[before].add(after)
+    merged = {
+        key: (*key[:3], key[1] == "source" and key[3], frozenset(used[key]), frozenset(users[key]))
+        for key in keys.values()
+    }
     members: dict[Hashable, list[str]] = {}
     for name in sorted(keys):
         members.setdefault(merged[keys[name]], []).append(name)

@@ -1,7 +1,7 @@
 """The crate as one HTML page: verdicts, what each rests on, all that ran, and what is not known."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,10 +17,12 @@ from kensho.provenance.history import Attempt, Head, History, Item, version
 from kensho.report import tables
 from kensho.report.templates import render
 from kensho.report.text import label, words
+from kensho.run.events import File
 
 HERE = Path(__file__).parent
 REPORT = "results/validation_report.html"
-CODE = ("code", "code_of", "method_code")  # parameters that are shown as code
+CODE = ("code", "code_of")  # parameters that are shown as what the attempt says of its code
+ELSEWHERE = ("config", "files", "diff")  # of a head: in the log, as files, below its facts
 Rows = list[tuple[str, str]]
 _NOTHING: tuple = (None, "", [], {})
 
@@ -109,9 +111,12 @@ def _claim(
         return view
     rests = chain.of(history, entry)
     jobs = {attempt.start.job for attempt in rests.attempts.values()}
+    made = defaultdict(list)
+    for item in rests.files.values():
+        made[item.maker].append(item)
     steps = [
-        {**view, "files": [i for i in rests.files.values() if i.maker == name]}
-        for name, view in attempts.items()
+        {**shown, "files": made[name]}
+        for name, shown in attempts.items()
         if history.attempts[name].start.job in jobs
     ]
     report = history.items.get(REPORT)
@@ -131,7 +136,7 @@ def _claim(
 
 def _attempt(history: History, attempt: Attempt) -> dict[str, Any]:
     event = attempt.last
-    outputs = [_output(history, attempt, file.path) for file in event.outputs]
+    outputs = [_output(history, attempt, file) for file in event.outputs]
     superseded = attempt.status == "completed" and outputs and not attempt.result
     params = {name: value for name, value in event.params.items() if name not in CODE}
     return {
@@ -141,12 +146,13 @@ def _attempt(history: History, attempt: Attempt) -> dict[str, Any]:
         "time": _span(attempt),
         "seconds": event.seconds,
         "host": attempt.host,
-        "held": event.held,
         "facts": _known(
             {
                 "code": event.code,
                 "code of": event.part,
                 "parameters": params,
+                "cores held": event.held.cores,
+                "accelerators held": event.held.devices,
                 "device": event.device,
                 "SLURM job": event.scheduler,
                 "exit status": event.exit,
@@ -169,12 +175,11 @@ def _attempt(history: History, attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _output(history: History, attempt: Attempt, path: str) -> Item:
+def _output(history: History, attempt: Attempt, was: File) -> Item:
     """An output as it is in the crate, or as this attempt left it."""
-    if path in attempt.result:
-        return history.items[path]
-    was = next(file for file in attempt.last.outputs if file.path == path)
-    return Item(path, was.bytes, was.sha256, "no longer as this attempt left it")
+    if was.path in attempt.result:
+        return history.items[was.path]
+    return Item(was.path, was.bytes, was.sha256, "no longer as this attempt left it")
 
 
 def _head(head: Head, attempts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -186,15 +191,8 @@ def _head(head: Head, attempts: Mapping[str, Mapping[str, Any]]) -> dict[str, An
         "cause": end.cause if end else None,
     }
     if began:
-        facts |= {
-            "command": " ".join(began.command),
-            "targets": began.targets,
-            "commit": began.commit or "not known",
-            "files changed since the commit": began.changed,
-            "sha256 of these changes": began.diff_sha256,
-            "variables": began.variables,
-            "Snakemake": began.snakemake,
-        }
+        facts |= {label(k): v for k, v in asdict(began).items() if k not in ELSEWHERE}
+        facts |= {"command": " ".join(began.command), "commit": began.commit or "not known"}
     else:
         facts["command, configuration and commit"] = "not recorded"
     return {
