@@ -7,8 +7,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import jlce_results
+import past_run
 import pytest
 from judged_results import CLOSED, judged, summarised
+from kensho.provenance import crate
+from kensho.provenance import page as preview
 from kensho.report import build, calibration, jlce
 from test_calibration_of_the_engine import META, written
 
@@ -77,11 +80,17 @@ def calibration_page(folder: Path) -> str:
     return calibration.build(calibration.read(written(folder)), META)
 
 
+def crate_page(folder: Path) -> str:
+    past = past_run.past(past_run.written(folder))
+    return preview.build(past, crate.graph(past, []))
+
+
 PAGES = {
     "finished report": (finished, "R-8.quick"),
     "report": (report, "what R-2 says"),
     "JLCE": (jlce_page, "tuned"),
     "calibration": (calibration_page, "beta_binomial"),
+    "crate": (crate_page, "What this rests on"),
 }
 
 

@@ -11,14 +11,14 @@ HERE = Path(__file__).parent
 FILTERS = ("number", "bounds", "probability", "size", "duration", "words", "label", "unit_suffix")
 
 
-def render(template: str, **values: object) -> str:
-    """A page from one of the templates beside this file; everything but markup is escaped.
+def render(template: str, folder: Path = HERE, **values: object) -> str:
+    """A page from a template of a folder, or of this one; everything but markup is escaped.
 
     Raises:
         ValueError: a value lacks a key that the template reads.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
+        loader=jinja2.FileSystemLoader([folder, HERE]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
