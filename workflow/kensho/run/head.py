@@ -94,7 +94,7 @@ def profiles(options: argparse.Namespace) -> list[Path]:
     named = [name for name in (*(options.profile or ()), options.workflow_profile) if name]
     places = filter(None, (get_profile_dir(str(name)) for name in named if name != "none"))
     return [
-        path
+        path.resolve()
         for folder, profile in places
         for path in (profile, folder / "partitions.yaml")
         if path.is_file()
