@@ -25,9 +25,9 @@ ROOT = Path(__file__).parents[2]
 CARDS = "resources/architectures.yaml"
 GRID = {
     **{"lengths": [64], "batches": [1], "dtypes": ["float16"]},
-    **{"measured_lengths": [8], "time_limit_s": None},
+    **{"measured_lengths": [8], "time_limit_s": 1e-6},  # soon over: the closed form
 }
-ANSWERS = "results/evaluation/base/samples.jsonl"
+ANSWERED = {"base": ("猫。", "走れ。"), "tuned": ("私は猫だ。", "トムは走る。")}
 JUDGED = Settings(family_size=1, alpha=0.05, seed=7, draws=500)
 
 
@@ -125,7 +125,7 @@ def build(folder):
     source = "results/sources/pairs/record.json"
     write_json(folder / source, {"name": "pairs"})
     run.ended("fetch", [], [source], wildcards={"source": "pairs"})
-    for arm, answers in {"base": ("猫。", "走れ。"), "tuned": ("私は猫だ。", "トムは走る。")}.items():
+    for arm, answers in ANSWERED.items():
         samples = {1: logs(answers)}
         harness.write_logs(results / f"evaluation/{arm}/samples.jsonl", samples)
         for experiment, rows in zip(("evaluation", "adaptation"), scores.rows(arm, samples)):
@@ -164,6 +164,17 @@ def build(folder):
     shutil.copy(verify_crate.__file__, folder)
     seal(folder)
     return folder
+
+
+def forge(folder):
+    """What one who edits a result can make anew: hashes in the log, metadata, manifest."""
+    log = folder / events.LOG
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    for file in (file for line in lines for file in line.get("outputs", [])):
+        if (folder / file["path"]).is_file():
+            file["sha256"] = sha256(folder / file["path"])
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    seal(folder)
 
 
 def seal(folder):
@@ -221,7 +232,7 @@ def graph(folder):
 
 
 def sources(event):
-    return [{"@id": f"#source-{name}"} for name in event.wildcards.values() if event.rule == "fetch"]
+    return [{"@id": f"#source-{name}"} for key, name in event.wildcards.items() if key == "source"]
 
 
 def verdict(entry, link):

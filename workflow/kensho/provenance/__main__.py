@@ -59,7 +59,7 @@ def derived(crate: Crate, folder: Path) -> int:
 
     if other := _other_code(folder):
         print(f"The code here is not the crate's own, first in workflow/kensho/{other}.")
-    judged = [name for name, review in crate.reviews().items() if review.get("isBasedOn")]
+    judged = [name for name, review in crate.reviews.items() if review.get("isBasedOn")]
     try:
         verdicts, differences, orphans = rederive.verdicts(folder / "results", judged)
         differences += rederive.unregistered(folder, judged)
@@ -83,7 +83,7 @@ def _tell(lines: Iterable[str], crate: Crate, folder: Path) -> None:
     """Print lines that begin with a path, each with the claims that rest on it."""
     for line in lines:
         line = line.replace(f"{folder}/", "")
-        print(shown(f"  {line} [{crate.claims(line.partition(':')[0])}]"))
+        print(shown(f"  {line} [{crate.resting(line.partition(':')[0])}]"))
 
 
 def _absent(crate: Crate, path: str) -> str:

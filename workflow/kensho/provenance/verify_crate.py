@@ -27,12 +27,13 @@ METADATA = "ro-crate-metadata.json"
 MANIFEST = "manifest-sha256.txt"
 SIGNATURE = f"{MANIFEST}.sig"
 LOG = "logs/jobs.jsonl"
-# Made of the graph, or beside it, so that the graph cannot hold their hashes; the manifest does.
+# What the graph may leave without hash or entity, since it is made of the graph or beside it.
 BESIDE = {
     *(METADATA, MANIFEST, SIGNATURE, "ro-crate-preview.html", "prov.json", "README.md"),
     *("provenance.intoto.json", ".zenodo.json", "verify_crate.py"),
 }
 UNJUDGED = ("NOT TESTED", "STALE")
+NO_FILE = "a link or a device, where a crate holds files alone"
 REPOSITORY = ("config/", "resources/", "workflow/")
 BROKEN = (OSError, ValueError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile)
 NOT_PROVEN = """\
@@ -63,7 +64,10 @@ class Crate:
         for path in sorted(self.readers):
             self._hash(path)
         self.entities = self._graph()
-        self.evidence = {name: self._evidence(review) for name, review in self.reviews().items()}
+        self.claims = self._of("#claim-", "Claim")
+        self.reviews = self._of("#review-", "ClaimReview")  # by claim
+        self.attempts = self._of("#attempt-", "CreateAction")  # that made something
+        self.evidence = {claim: self._evidence(review) for claim, review in self.reviews.items()}
 
     def fault(self, path: str, words: str) -> None:
         self.faults.setdefault(path, []).append(words)
@@ -73,14 +77,12 @@ class Crate:
             for name in sorted(folders + names):
                 whole = Path(folder, name)
                 path, mode = whole.relative_to(root).as_posix(), whole.lstat().st_mode
-                if stat.S_ISDIR(mode):
-                    continue
-                if Path(folder).name == "__pycache__":
+                if stat.S_ISREG(mode) and Path(folder).name == "__pycache__":
                     self.passed_over += 1
                 elif stat.S_ISREG(mode):
                     self.readers[path] = partial(open, whole, "rb")
-                else:
-                    self.fault(path, "a link or a device, where a crate holds files alone")
+                elif not stat.S_ISDIR(mode):
+                    self.fault(path, NO_FILE)
 
     def _zip(self, place: Path) -> None:
         archive = zipfile.ZipFile(place)
@@ -88,9 +90,9 @@ class Crate:
             path, mode = info.filename, info.external_attr >> 16
             parts = path.rstrip("/").split("/")
             if {"", ".", ".."} & {*parts} or "\\" in path or ":" in parts[0]:
-                self.fault(path, "a path that leaves the crate")
+                self.fault(path, "no path of a crate")
             elif stat.S_ISLNK(mode):
-                self.fault(path, "a link or a device, where a crate holds files alone")
+                self.fault(path, NO_FILE)
             elif path in self.readers:
                 self.fault(path, "twice in the zip")
             elif not info.is_dir():
@@ -120,11 +122,10 @@ class Crate:
 
     def json(self, path: str) -> dict[str, Any]:
         """A JSON object; an empty one, with a fault, where the file holds anything else."""
-        value = parsed(text) if (text := self.text(path)) else {}
-        if not isinstance(value, dict):
+        value = parsed(self.text(path))
+        if not _is_object(value) and path not in self.faults:
             self.fault(path, "not a JSON object")
-            return {}
-        return value
+        return value if _is_object(value) else {}
 
     def _graph(self) -> dict[str, dict]:
         entities: dict[str, dict] = {}
@@ -138,7 +139,7 @@ class Crate:
                 entities[name] = entity
         return entities
 
-    def of(self, prefix: str, kind: str) -> dict[str, dict]:
+    def _of(self, prefix: str, kind: str) -> dict[str, dict]:
         """Entities of a type by what follows the prefix of their id."""
         return {
             name[len(prefix) :]: entity
@@ -146,23 +147,15 @@ class Crate:
             if name.startswith(prefix) and kind in _list(entity.get("@type"))
         }
 
-    def reviews(self) -> dict[str, dict]:
-        """Reviews by the id of their claim."""
-        return self.of("#review-", "ClaimReview")
-
-    def attempts(self) -> dict[str, dict]:
-        """Attempts that made something, by their id in the log."""
-        return self.of("#attempt-", "CreateAction")
-
     def _evidence(self, review: dict) -> set[str]:
         """What a review rests on: files, the attempts that made them, their inputs, and so on.
 
         It ends at sources and at files of the repository; the root leads nowhere.
         """
         makers: dict[str, list[str]] = {}
-        for name, action in self.attempts().items():
+        for attempt, action in self.attempts.items():
             for made in _ids(action.get("result")):
-                makers.setdefault(made, []).append(f"#attempt-{name}")
+                makers.setdefault(made, []).append(f"#attempt-{attempt}")
         reached: set[str] = set()
         waiting = _ids(review.get("isBasedOn"))
         while waiting:
@@ -176,23 +169,21 @@ class Crate:
                     waiting += _ids(self.entities[attempt].get("object"))
         return reached
 
-    def claims(self, path: str) -> str:
-        """Which claims rest on a file, in words."""
+    def resting(self, path: str) -> str:
+        """The claims that rest on a file, in words."""
         if not self.entities:
             return f"which claims rest on it is unknown without {METADATA}"
-        named = [
-            claim
-            for claim, evidence in self.evidence.items()
-            if {path, quote(path)} & (evidence | self._scripts(evidence))
-        ]
+        names, named = {path, quote(path, errors="surrogatepass")}, []
+        for claim, evidence in self.evidence.items():
+            steps = [self.entities[name] for name in evidence if name in self.entities]
+            scripts = {name for step in steps for name in _ids(step.get("instrument"))}
+            if names & (evidence | scripts):
+                named.append(claim)
         if named:
             return f"claims: {', '.join(sorted(named))}"
-        shared = path.endswith("_summary.json") or not path.startswith("results/")
-        return "all claims" if shared and path in {*self.files(), *BESIDE} else "no claim"
-
-    def _scripts(self, evidence: set[str]) -> set[str]:
-        entities = (self.entities.get(name, {}) for name in evidence)
-        return {name for entity in entities for name in _ids(entity.get("instrument"))}
+        code = path in self.files() and path not in BESIDE and not path.startswith("results/")
+        whole = code or path in (METADATA, MANIFEST) or path.endswith("_summary.json")
+        return "all claims" if whole else "no claim"
 
     def files(self) -> dict[str, dict]:
         """Entities of files inside, by path."""
@@ -239,7 +230,7 @@ def _leaf(name: str) -> bool:
 def check_manifest(crate: Crate) -> None:
     """Every file but the manifest and its signature stands in the manifest, as it is."""
     stated: dict[str, str] = {}
-    for number, line in enumerate(crate.text(MANIFEST).splitlines(), start=1):
+    for number, line in enumerate(crate.text(MANIFEST).split("\n")[:-1], start=1):
         entry = re.fullmatch(r"([0-9a-f]{64}) [ *](.+)", line)
         if not entry or entry[2] in stated:
             crate.fault(MANIFEST, f"line {number} is no hash and path, or a path's second")
@@ -295,32 +286,30 @@ def _references(entity: dict) -> Iterator[str]:
 
 def check_log(crate: Crate) -> None:
     """Each attempt of the log stands in the metadata, and made the files that are inside."""
-    stated: dict[str, dict[str, Any]] = {}
-    for line in crate.text(LOG).splitlines():
-        event = parsed(line)  # None where a kill or a full disk has torn it
-        attempt = event.get("attempt") if _is_object(event) else None
-        if isinstance(attempt, str):
-            outputs = stated.setdefault(attempt, {})
-            for file in _list(event.get("outputs")):
-                if _is_object(file) and isinstance(file.get("path"), str):
-                    outputs[file["path"]] = file.get("sha256")
-    for attempt in stated:
-        if f"#attempt-{attempt}" not in crate.entities:
-            crate.fault(LOG, f"attempt {attempt} is not in {METADATA}")
-    for attempt, entity in crate.attempts().items():
-        for path in map(unquote, _ids(entity.get("result"))):
-            digest = stated.get(attempt, {}).get(path)
-            if path in crate.sha256 and path not in crate.faults and digest != crate.sha256[path]:
-                crate.fault(path, f"{LOG} does not say that attempt {attempt} made it as it is")
+    logged: dict[str, tuple[str, Any]] = {}  # attempt and sha256, by path
+    for event in map(parsed, crate.text(LOG).split("\n")):  # None where a kill has torn a line
+        if _is_object(event) and event.get("rule"):
+            attempt = f"#attempt-{event.get('attempt')}"
+            if attempt not in crate.entities:
+                crate.fault(LOG, f"{METADATA} lacks {attempt}")
+            if event.get("event") == "finished":
+                for file in filter(_is_object, _list(event.get("outputs"))):
+                    logged[str(file.get("path"))] = attempt, file.get("sha256")
+    told = {
+        unquote(path): f"#attempt-{name}"
+        for name, action in crate.attempts.items()
+        for path in _ids(action.get("result"))
+    }
+    for path in sorted(({*logged, *told} & {*crate.sha256}) - {*crate.faults}):
+        if logged.get(path) != (told.get(path), crate.sha256[path]):
+            crate.fault(path, f"{LOG} does not say that {told.get(path)} made it as it is")
 
 
 def check_verdicts(crate: Crate) -> None:
     """Reviews say what analyses and summaries say, and rest on something."""
-    reviews = crate.reviews()
-    for claim in crate.of("#claim-", "Claim"):
-        if claim not in reviews:
-            crate.fault(METADATA, f"claim {claim} has no review")
-    for claim, review in reviews.items():
+    for claim in sorted({*crate.claims} - {*crate.reviews}):
+        crate.fault(METADATA, f"claim {claim} has no review")
+    for claim, review in crate.reviews.items():
         if _ids(review.get("itemReviewed")) != [f"#claim-{claim}"]:
             crate.fault(METADATA, f"the review of {claim} is of something else")
         if review.get("isBasedOn"):
@@ -330,9 +319,7 @@ def check_verdicts(crate: Crate) -> None:
     for path in sorted(crate.sha256):
         if re.fullmatch(r"results/\w+_summary\.json", path):
             for entry in filter(_is_object, _list(crate.json(path).get("claims"))):
-                claim, analysis = str(entry.get("id")), entry.get("analysis")
-                estimate = analysis.get("estimate") if _is_object(analysis) else None
-                _compare(crate, path, claim, {**entry, "estimate": estimate})
+                _compare(crate, path, str(entry.get("id")), entry, entry.get("analysis"))
 
 
 def _check_judged(crate: Crate, claim: str, review: dict) -> None:
@@ -342,51 +329,45 @@ def _check_judged(crate: Crate, claim: str, review: dict) -> None:
     if not any(map(_leaf, crate.evidence[claim])):
         crate.fault(path, f"{claim} reaches no source and no file of the repository")
     analysis = crate.json(path)
-    _compare(crate, path, claim, analysis)
+    _compare(crate, path, claim, analysis, analysis)
     for file in filter(_is_object, _list(analysis.get("observations"))):
         observed = f"results/{file.get('file')}"
         if crate.sha256.get(observed) != file.get("sha256"):
             crate.fault(observed, f"not the observations that {path} was made from")
 
 
-def _compare(crate: Crate, path: str, claim: str, states: dict) -> None:
+def _compare(crate: Crate, path: str, claim: str, entry: dict, analysis: Any) -> None:
     """Fault a file that states something else of a claim than its review."""
-    if claim not in crate.reviews():
-        crate.fault(path, f"claim {claim} has no review in {METADATA}")
+    review = crate.reviews.get(claim)
+    if review is None:
+        crate.fault(path, f"{METADATA} has no review of {claim}")
         return
-    for key, said in _said(crate, crate.reviews()[claim]).items():
-        if states.get(key) != said:
-            crate.fault(path, f"{key} of {claim}: {states.get(key)}, its review says {said}")
+    analysis = analysis if _is_object(analysis) else {}
+    stated = {key: entry.get(key) for key in ("verdict", "sentence")}
+    stated["estimate"] = analysis.get("estimate")
+    stated["interval"] = analysis.get("interval") or [None, None]
+    for key, said in _said(crate, review).items():
+        if stated[key] != said:
+            crate.fault(path, f"{key} of {claim}: {stated[key]}, its review says {said}")
 
 
 def _said(crate: Crate, review: dict) -> dict[str, Any]:
-    """Verdict, sentence and estimate of a review, those that it lacks as None."""
-    held = {
-        key: [
-            crate.entities.get(str(one.get("@id")), one) for one in _list(value) if _is_object(one)
-        ]
-        for key, value in review.items()
-    }
-    figures = [one for values in held.values() for one in values if _is_estimate(one)]
+    """Verdict, sentence, estimate and interval of a review, those that it lacks as None."""
+    held = [one for value in review.values() for one in _list(value) if _is_object(one)]
+    held = [crate.entities.get(str(one.get("@id")), one) for one in held]
+    figure: dict = next((one for one in held if "estimate" in str(one.get("@id"))), {})
     return {
-        "verdict": next((one.get("ratingValue") for one in held.get("reviewRating", [])), None),
+        "verdict": next((one["ratingValue"] for one in held if "ratingValue" in one), None),
         "sentence": review.get("reviewBody"),
-        "estimate": next((one.get("value") for one in figures), None),
+        "estimate": figure.get("value"),
+        "interval": [figure.get("minValue"), figure.get("maxValue")],
     }
-
-
-def _is_estimate(entity: dict) -> bool:
-    named = "estimate" in f"{entity.get('@id')} {entity.get('name')}".lower()
-    return named and "PropertyValue" in _list(entity.get("@type"))
-
-
-CHECKS = (check_manifest, check_declared, check_references, check_log, check_verdicts)
 
 
 def lines(crate: Crate) -> list[str]:
     """A line for each fault of a crate that was checked: file, what is wrong, claims."""
     return [
-        shown(f"{path}: {words} [{crate.claims(path)}]")
+        shown(f"{path}: {words} [{crate.resting(path)}]")
         for path, faults in sorted(crate.faults.items())
         for words in dict.fromkeys(faults)
     ]
@@ -400,7 +381,7 @@ def shown(text: str) -> str:
 def checked(place: Path) -> Crate:
     """A crate with the faults that all checks know of. Raises Unreadable."""
     crate = Crate(place)
-    for check in CHECKS:
+    for check in (check_manifest, check_declared, check_references, check_log, check_verdicts):
         check(crate)
     return crate
 
@@ -424,12 +405,12 @@ def told(crate: Crate) -> int:
         print(*faults, sep="\n")
         print(f"{len(faults)} fault(s)")
         return 1
-    judged = [name for name, review in crate.reviews().items() if review.get("isBasedOn")]
+    judged = [name for name, review in crate.reviews.items() if review.get("isBasedOn")]
     passed = f" (passed over: {crate.passed_over} in __pycache__)" if crate.passed_over else ""
     print(
         f"Hashes and sizes of {len(crate.sha256)} files are those declared{passed}.\n"
-        f"{len(crate.attempts())} attempts made their files as the log says.\n"
-        f"{len(judged)} judged claims of {len(crate.reviews())} say what their analyses say, and "
+        f"{len(crate.attempts)} attempts made their files as the log says.\n"
+        f"{len(judged)} judged claims of {len(crate.reviews)} say what their analyses say, and "
         f"reach a source or a file of the repository.\n{NOT_PROVEN}"
     )
     return 0
