@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 import small_crate
 import yaml
-from kensho.files import sha256
+from conditions_example import CONDITIONS
+from kensho import observations
+from kensho.files import sha256, write_lines
+from kensho.jlce import metrics, observed
 from kensho.provenance import __main__ as program
-from kensho.provenance import verify_crate
+from kensho.provenance import reobserve, verify_crate
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from test_verify_crate import ANALYSIS, ANSWERS, edit, faults, zipped
@@ -199,3 +202,32 @@ def test_bare_python_gets_as_far_as_the_files(sound):
     assert (run.returncode, run.stderr) == (2, "")
     assert run.stdout.splitlines()[-1].endswith("install the pins of envs/stats.yaml")
     assert verify_crate.NOT_PROVEN in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("task", "function", "document", "answers", "wrong"),
+    [
+        (
+            "commonsense_2",
+            metrics.choice,
+            {"choices": ["青", "赤"], "gold": 1},
+            [(-2.5, False), (-1.5, True)],
+            ("[-1.5", "[-3.5"),
+        ),
+        ("mathematics", metrics.number, {"answer": 12}, ["答えは12です。"], ("12です", "13です")),
+    ],
+)
+def test_answers_to_the_jlce_tasks_are_scored_again(
+    tmp_path, task, function, document, answers, wrong
+):
+    document = {"id": "a/1", "cluster": "c", **document}
+    values = function(document, answers)
+    log = {"doc": document, "filtered_resps": answers, "target": "", "metrics": [*values], **values}
+    path, samples = tmp_path / "results/jlce/arm/answers.jsonl", {3: {f"jlce_{task}": [log]}}
+    write_lines(path, observed.answers(samples))
+    table = observed.observations("arm", samples)
+    observations.write(tmp_path / "results/benchmark_data/jlce", table, CONDITIONS)
+    assert reobserve.observe(tmp_path, str) == (len(table), [], [])
+    edit(path, *wrong)
+    [line] = reobserve.observe(tmp_path, str).differences
+    assert "results/jlce/arm/answers.jsonl gives: " in line and ", replicate 3: stored 1.0" in line

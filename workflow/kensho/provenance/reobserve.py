@@ -108,6 +108,23 @@ def _log(line: dict) -> dict:
     return {**line, "doc": {"ja": text}}
 
 
+def _asked(crate: Path, conditions: dict) -> Made:
+    """JLCE's answers, each with its document, scored again by the functions of the tasks."""
+    from kensho.jlce import observed
+    from kensho.jlce.catalogue import scorer
+
+    name = f"results/jlce/{conditions['arm']}/answers.jsonl"
+    samples: dict[int, dict[str, list]] = {}
+    for line in _lines(crate / name):
+        answer, document = line["answer"], line["document"]
+        results = answer if isinstance(answer, list) else [answer]
+        scores = resolve(scorer(line["task"]))(document, results)
+        of_seed = samples.setdefault(line["seed"], {})
+        logs = of_seed.setdefault(f"jlce_{line['task']}_{line['template']}", [])
+        logs.append({"doc": document, "metrics": [*scores], **scores})
+    return observed.observations(conditions["arm"], samples), name
+
+
 def _trained(crate: Path, conditions: dict) -> Made:
     from kensho.train import observed, record
 
@@ -161,6 +178,7 @@ def _lines(path: Path) -> Iterable[dict]:
 MAKERS: dict[str, Callable[[Path, dict], Made]] = {
     "evaluation": _evaluated,
     "adaptation": _evaluated,
+    "jlce": _asked,
     "training": _trained,
     "augmentation": _augmented,
     "kv_cache": _computed,
