@@ -4,6 +4,7 @@ claim, with the packages of envs/stats.yaml alone."""
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import distribution, packages_distributions
@@ -129,6 +130,21 @@ def test_another_claim_than_the_registry_holds_is_told(crate, capsys):
     small_crate.forge(crate)
     status, lines = told(crate, capsys)
     assert status == 1 and f"{ANALYSIS}: record: not the claim R-1 of config/claims" in lines[0]
+
+
+def test_code_that_is_not_the_crates_own_is_told(crate, capsys):
+    library = crate / "workflow/kensho/stats"
+    library.mkdir(parents=True)
+    for name in ("judge.py", "decision.py"):
+        shutil.copy(ROOT / "workflow/kensho/stats" / name, library)
+    small_crate.forge(crate)
+    assert program.main([str(crate)]) == 0
+    assert "not the crate's own" not in capsys.readouterr().out
+    edit(library / "judge.py", "import", "import  ")
+    small_crate.forge(crate)
+    assert program.main([str(crate)]) == 0
+    first = "The code here is not the crate's own, first in workflow/kensho/stats/judge.py."
+    assert first in capsys.readouterr().out
 
 
 def test_a_crate_with_a_fault_is_not_derived_from(crate, capsys):

@@ -63,7 +63,7 @@ def derived(crate: Crate, folder: Path) -> int:
     try:
         verdicts, differences, orphans = rederive.verdicts(folder / "results", judged)
         differences += rederive.unregistered(folder, judged)
-        print(f"Depth 1: {verdicts} verdicts derived again from the observations")
+        print(f"Depth 1: {verdicts} verdicts derived again from the observations", flush=True)
         _tell(differences, crate, folder)
         _tell([f"{path}: no review is based on it; passed over" for path in orphans], crate, folder)
         values, unlike, left = reobserve.observe(folder, lambda path: _absent(crate, path))
@@ -81,9 +81,8 @@ def derived(crate: Crate, folder: Path) -> int:
 
 def _tell(lines: Iterable[str], crate: Crate, folder: Path) -> None:
     """Print lines that begin with a path, each with the claims that rest on it."""
-    for line in lines:
-        line = line.replace(f"{folder}/", "")
-        print(shown(f"  {line} [{crate.resting(line.partition(':')[0])}]"))
+    for line in (line.removeprefix(f"{folder}/") for line in lines):
+        print(shown(f"  {line} [{crate.resting(line.partition(':')[0])}]"), flush=True)
 
 
 def _absent(crate: Crate, path: str) -> str:
