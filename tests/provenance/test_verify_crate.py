@@ -251,6 +251,25 @@ def test_a_damaged_zip_is_a_fault_and_half_a_one_is_no_crate(crate):
     assert verify_crate.main([str(path)]) == 2
 
 
+def test_a_zip_of_another_compression_is_a_fault(crate):
+    path = zipped(crate)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("more", "a", zipfile.ZIP_LZMA)
+    assert "more: compressed otherwise than zips of crates are [no claim]" in faults(path)
+
+
+def test_no_damage_to_a_zip_makes_it_stumble(crate):
+    path, chosen = zipped(crate), random.Random(7)
+    content = path.read_bytes()
+    for _ in range(100):
+        damaged = bytearray(content)
+        for _ in range(chosen.choice([1, 20])):
+            place = chosen.choice([chosen.randrange(len(content)), -chosen.randrange(1, 6000)])
+            damaged[place] = chosen.randrange(256)
+        path.write_bytes(damaged)
+        assert verify_crate.main([str(path)]) in (0, 1, 2)
+
+
 def test_where_there_is_no_crate_the_status_is_two(tmp_path, capsys):
     shutil.copy(verify_crate.__file__, tmp_path / "a.txt")
     for place in (tmp_path, tmp_path / "a.txt", tmp_path / "none"):
