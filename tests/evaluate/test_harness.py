@@ -5,8 +5,7 @@ import pytest
 import sacrebleu
 import torch
 from kensho.data.prompt import completion, prompt
-from kensho.evaluate import harness
-from kensho.evaluate.arms import rows
+from kensho.evaluate import harness, scores
 from kensho.models.loading import load
 from transformers import AutoModelForCausalLM
 
@@ -53,8 +52,8 @@ def test_choices_and_labels_are_japanese_and_filled_in(samples):
 
 
 def test_items_and_totals_agree(samples):
-    items = harness.items(samples)
-    totals = {metric: value for metric, value, _ in harness.totals(samples)}
+    items = scores.items(samples)
+    totals = {metric: value for metric, value, _ in scores.totals(samples)}
     by_metric = items.groupby("metric")["value"].sum()
     assert totals["nll_per_character"] == by_metric["nll"] / by_metric["characters"]
     assert by_metric["characters"] == TEST["ja"].str.len().sum()
@@ -64,7 +63,7 @@ def test_items_and_totals_agree(samples):
 
 
 def test_rows_have_items_and_totals_of_their_seed(samples):
-    per_item, per_seed = rows("arm", {7: samples})
+    per_item, per_seed = scores.rows("arm", {7: samples})
     assert {row["replicate"] for row in per_item} == {7}
     assert {row["block"] for row in per_seed} == {"seed-7"}
     assert "nll_per_character" in {row["metric"] for row in per_seed}

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from kensho.evaluate import harness
+from kensho.evaluate import harness, scores
 from kensho.evaluate.thinking import counted, opened, without_thinking
 from kensho.jlce import fast, metrics
 from kensho.jlce.lm import KenshoLM
@@ -86,9 +86,9 @@ def test_translations_are_scored_without_thinking():
         "doc": {"ja": "私は猫です。"},
         "filtered_resps": ["猫だ。</think>\n私は猫です。"],
     }
-    items = harness.items({"tatoeba_en_ja": [log]})
+    items = scores.items({"tatoeba_en_ja": [log]})
     assert items["value"].tolist() == [100]
-    assert harness.totals({"tatoeba_en_ja": [log]}) == [("chrf", pytest.approx(100), "points")]
+    assert scores.totals({"tatoeba_en_ja": [log]}) == [("chrf", pytest.approx(100), "points")]
 
 
 def test_a_prompt_that_opens_thinking_is_seen():

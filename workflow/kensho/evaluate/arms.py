@@ -1,11 +1,10 @@
-"""Evaluating one arm: its seeds one after the other, items and totals as observations."""
+"""Evaluating one arm: its seeds one after the other, and the conditions of what they give."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 
-from kensho.evaluate import harness
 from kensho.files import read_json
 from kensho.models import reference
 from kensho.models.loading import load_reference
@@ -24,24 +23,6 @@ def replicates(
     trained = [reference.read(path) for path in references] or [Reference.of(model)]
     for seed, one in zip(seeds, trained, strict=True):
         yield seed, *load_reference(one, dtype)
-
-
-def rows(arm: str, samples: Mapping[int, Mapping[str, list]]) -> tuple[list[dict], list[dict]]:
-    """Observation rows per item (experiment evaluation) and per seed (experiment adaptation)."""
-    per_item, per_seed = [], []
-    for seed, logs in samples.items():
-        items = harness.items(logs).drop(columns="task")
-        per_item += items.assign(experiment="evaluation", arm=arm, replicate=seed).to_dict(
-            "records"
-        )
-        per_seed += [
-            {
-                **{"experiment": "adaptation", "arm": arm, "block": f"seed-{seed}"},
-                **{"replicate": 0, "metric": metric, "value": value, "unit": unit},
-            }
-            for metric, value, unit in harness.totals(logs)
-        ]
-    return per_item, per_seed
 
 
 def conditions(

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-import sacrebleu
 import yaml
 from datasets import Dataset
 from lm_eval import simple_evaluate
@@ -13,7 +12,7 @@ from lm_eval.api.model import LM
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from kensho.evaluate.thinking import counted, without_thinking
+from kensho.evaluate.thinking import counted
 from kensho.files import write_lines
 
 TASKS = Path(__file__).parent / "tasks"
@@ -72,50 +71,6 @@ def logs(model: LM, tasks: list, manager: TaskManager, *, seed: int, **settings)
         name: sorted(samples, key=lambda sample: sample["doc_id"])
         for name, samples in results["samples"].items()
     }
-
-
-def items(samples: Mapping[str, list]) -> pd.DataFrame:
-    """Observed numbers per item: columns task, block, metric, value, unit.
-
-    tatoeba_nll gives ``nll`` (nats, the whole Japanese side) and ``characters``; tatoeba_en_ja
-    gives sentence ``chrf`` (chrF2 of Popović 2015, sacrebleu's default, 0-100) of the answer
-    without thinking; the others ``accuracy`` (0 or 1).
-    """
-    rows = []
-    for name, logs in samples.items():
-        for log in logs:
-            block = f"{name}-{log['doc_id']}"
-            if name == "tatoeba_nll":
-                measurements = [
-                    ("nll", -float(log["filtered_resps"][0][0]), "nats"),
-                    ("characters", float(len(log["doc"]["ja"])), "characters"),
-                ]
-            elif name == "tatoeba_en_ja":
-                answer, _ = without_thinking(log["filtered_resps"][0])
-                score = sacrebleu.sentence_chrf(answer, [log["doc"]["ja"]])
-                measurements = [("chrf", score.score, "points")]
-            else:
-                measurements = [("accuracy", float(log["acc"]), "share")]
-            rows += [(name, block, *observed) for observed in measurements]
-    return pd.DataFrame(rows, columns=["task", "block", "metric", "value", "unit"])
-
-
-def totals(samples: Mapping[str, list]) -> list[tuple[str, float, str]]:
-    """Corpus figures as (metric, value, unit): NLL per character, corpus chrF, mean accuracies."""
-    table, figures = items(samples), []
-    for name, logs in samples.items():
-        rows = table[table["task"] == name]
-        total = rows.groupby("metric")["value"].sum()
-        if name == "tatoeba_nll":
-            value = total["nll"] / total["characters"]
-            figures.append(("nll_per_character", value, "nats/character"))
-        elif name == "tatoeba_en_ja":
-            answers = [without_thinking(log["filtered_resps"][0])[0] for log in logs]
-            references = [[log["doc"]["ja"] for log in logs]]
-            figures.append(("chrf", sacrebleu.corpus_chrf(answers, references).score, "points"))
-        else:
-            figures.append((f"accuracy_{name}", total["accuracy"] / len(logs), "share"))
-    return figures
 
 
 def thinking(samples: Mapping[int, Mapping[str, list]]) -> dict[str, int]:

@@ -80,6 +80,12 @@ def _definition(path: Path) -> dict:
     return {**_definition(path.with_name(included)), **own} if included else own
 
 
+@cache
+def scorer(name: str) -> str:
+    """The function, `module:name`, that scores an item of a task."""
+    return ":".join(_definition(PACK / f"{name}.yaml")["process_results"].rsplit(".", 1))
+
+
 def kinds() -> list[str]:
     """Kinds of items that the tasks ask, each once."""
     return list(dict.fromkeys(task.kind for task in tasks().values()))

@@ -17,7 +17,7 @@ from kensho.run import events
 
 MANIFEST, VERIFIER = "manifest-sha256.txt", "verify_crate.py"
 TRACKED = ("config", "envs", "profiles", "pyproject.toml", "requirements.lock", "LICENSE")
-CODE = ("Snakefile", "rules", "workflow", "resources", "CITATION.cff")
+CODE = ("Snakefile", "rules", "workflow", "resources", "config/claims", "CITATION.cff")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can state
 
 README = """# A crate of Kenshō
@@ -26,7 +26,7 @@ Verdicts on published claims, and all that they rest on: observations, analyses,
 trainings, the events of every job, and the code that made them. Open `{preview}` to read it.
 
     python3 {verifier}                                   files, hashes, and what rests on what
-    PYTHONPATH=workflow python -m kensho.provenance .     verdicts and observations derived again
+    PYTHONPATH=workflow python -B -m kensho.provenance .  verdicts and observations derived again
 
 The first needs bare Python, the second the packages of `envs/stats.yaml`. Models and adapters are
 not inside: their sha256 are.

@@ -95,6 +95,8 @@ class Crate:
                 self.fault(path, NO_FILE)
             elif path in self.readers:
                 self.fault(path, "twice in the zip")
+            elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                self.fault(path, "compressed otherwise than zips of crates are")
             elif not info.is_dir():
                 self.readers[path] = partial(archive.open, info)
 

@@ -2,7 +2,8 @@ import torch
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
 from kensho.evaluate import harness
-from kensho.evaluate.arms import conditions, replicates, rows
+from kensho.evaluate.arms import conditions, replicates
+from kensho.evaluate.scores import rows
 from kensho.fallback import lowered
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment, table, write
