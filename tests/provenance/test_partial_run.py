@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from crate_graph import entities, judged
+from kensho.paths import Paths, folders
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from leftovers import TOKEN, holders
@@ -17,13 +18,14 @@ pytestmark = pytest.mark.crate
 USER, HOME = "planted-user", "planted-home"
 NOWHERE = f"http://{USER}:{TOKEN}@127.0.0.1:9/{TOKEN}"
 JUDGE = {"url": f"http://127.0.0.1:9/{TOKEN}", "model": "m", "pairs": [["full", "base"]]}
+CACHE, _ = folders(Paths())  # of the finished run: no index can be asked here
 CLAIM, TABLE = "R-1", "results/benchmark_data/kv_cache/mla.csv"
 
 
 def run(folder, target):
     planted = {
         **{"PIP_INDEX_URL": f"{NOWHERE}/simple", "HF_ENDPOINT": NOWHERE, "HF_TOKEN": TOKEN},
-        **{"KENSHO_CACHE": str(folder / "cache"), "KENSHO_MIRROR": str(folder / TOKEN)},
+        **{"KENSHO_CACHE": str(CACHE), "KENSHO_MIRROR": str(folder / TOKEN)},
         **{"USER": USER, "LOGNAME": USER, "HOME": str(folder / HOME), "OPENAI_API_KEY": TOKEN},
     }
     settings = f"jlce={json.dumps({'judge': JUDGE})}"
