@@ -44,6 +44,7 @@ def test_every_attempt_stands_in_the_crate_and_failed_ones_say_why():
     attempts = {event.attempt for event in events.read() if event.attempt}
     assert attempts == {name.removeprefix("#attempt-") for name in graph if "#attempt-" in name}
     failed = [e for e in graph.values() if "FailedActionStatus" in str(e.get("actionStatus"))]
+    assert {event.host for event in events.read(FOLDER / events.LOG)} <= {"host-1", ""}
     causes = [(e["@type"], e["error"]) for e in failed if "#attempt-" in e["@id"]]
     assert causes == [("ActivateAction", "out of memory"), ("ActivateAction", "broke")]
 
@@ -55,6 +56,14 @@ def test_weights_stay_outside_and_are_known_by_their_digests():
         assert re.fullmatch("[0-9a-f]{64}", graph[name]["sha256"])
         assert graph[name]["description"].startswith("not in the crate: ")
     assert not [*FOLDER.rglob("*.safetensors")]
+
+
+def test_texts_that_may_not_be_passed_on_stay_outside_and_say_why():
+    small_run.run()
+    assert "results/data/train.csv" in exported()
+    graph = exported(texts=["by"])
+    assert "texts of corpus" in graph["#results/data/train.csv"]["description"]
+    assert "results/data/train.csv" not in graph and not (FOLDER / "results/data").exists()
 
 
 def test_two_exports_are_equal_and_the_zip_holds_the_folder():
