@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-LIMITS = {"slow": 1200, "slurm": 1200, "whole": 3000}  # seconds of a test; 300 without such a mark
+# Seconds of a test; 300 without such a mark.
+LIMITS = {"slow": 1200, "slurm": 1200, "crate": 900, "whole": 3000}
 ALLOWED = pytest.StashKey[tuple[str, list[str]]]()  # file of allowed skips, its patterns
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import shutil
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 from leftovers import TOKEN, holders
-from planning import snakemake
+from planning import ROOT, snakemake
 
 PACKED = io.BytesIO()
 with zipfile.ZipFile(PACKED, "w") as archive:
@@ -156,7 +157,10 @@ def test_no_run_leaves_a_planted_token(planted, host):
         "refused": snakemake(folder, *refused, "--", "preflight", **given),
         "misspelt": snakemake(folder, "--config", f"api_key={TOKEN}", "--", "preflight", **given),
     }
-    assert {name for name, done in said.items() if done.returncode == 0} == {"plan"}
+    # A crate holds the configuration as it is, addresses that users write there included.
+    shutil.copy(ROOT / "config/sources.yaml", folder / "config/sources.yaml")
+    said["export"] = snakemake(folder, *wanted, "--", "provenance", **given)
+    assert {name for name, done in said.items() if done.returncode == 0} == {"plan", "export"}
     for name, done in said.items():
         assert TOKEN not in done.stdout, f"{name}: {done.stdout}"
         assert "Traceback" not in done.stdout, f"{name}: {done.stdout}"
