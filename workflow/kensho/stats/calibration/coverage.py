@@ -143,6 +143,11 @@ SETTINGS = {
         _of_units(lambda d: np.repeat(np.arange(6) / 5, d["units"][0])), direction=None,
         data={"answers": np.array([5]), "units": np.array([[150, 0, 0, 0, 0, 0]])},
     ),
+    "sites": Setting(  # half a point, sites differ by as much, items by one
+        {"mu": 0.5, "tau": 0.5, "sigma": 8 * [1.0]},
+        DIFFERENCE, 0.9, _of_units(lambda d: d["mean"]),
+        data={"mean": np.zeros(8), "squares": np.zeros(8), "n": np.full(8, 40.0)},
+    ),
 }  # fmt: skip
 
 

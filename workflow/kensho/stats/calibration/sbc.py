@@ -93,6 +93,9 @@ DESIGNS = {
         {"correct": np.array([0, 0]), "items": np.array([30, 50])}, (-0.25, 0.25)
     ),
     "strengths": Design(_comparisons(), (0.35, 0.65)),
+    "sites": Design(
+        {"mean": np.zeros(4), "squares": np.zeros(4), "n": np.array([5.0, 10, 20, 40])}, (-0.5, 0.5)
+    ),
 }
 
 Fit = Callable[[Model, Data, int, int, int], tuple[Draws, int]]

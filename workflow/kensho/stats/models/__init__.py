@@ -10,6 +10,7 @@ from kensho.stats.models.normal import NORMAL
 from kensho.stats.models.proportions import PAIRS, PROPORTION
 from kensho.stats.models.ranking import RANKING
 from kensho.stats.models.repeats import REPEATS
+from kensho.stats.models.sites import SITES
 from kensho.stats.models.strengths import STRENGTHS
 
 MODELS: dict[str, Model] = {
@@ -29,6 +30,7 @@ MODELS: dict[str, Model] = {
         TWO_SAMPLES,
         TWO_PROPORTIONS,
         STRENGTHS,
+        SITES,
     )
 }
 

@@ -1,0 +1,227 @@
+"""Claims judged at several sites, judged once more on all of them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conditions_example import CONDITIONS
+from kensho import observations
+from kensho.claims.model import Claim
+from kensho.files import write_json
+from kensho.observations import Row
+from kensho.run.events import Event, append, now
+from kensho.stats import intervals, pool
+from kensho.stats.analysis import Settings
+from kensho.stats.derive import derive
+from statsmodels.stats.meta_analysis import combine_effects
+
+OPTIONS = {"seed": 3, "draws": 2500}
+
+
+def side(arm, metric="score"):
+    return {"arm": arm, "metric": metric, "block": None}
+
+
+def claim(**changes):
+    """Tuned beats base by one to two points; `changes` are of the test."""
+    test = {
+        "design": "paired_difference",
+        "outcome": "score",
+        "experiment": "scores",
+        "readings": [{"label": "all", "treatment": side("tuned"), "control": side("base")}],
+        "region": [1.0, 2.0],
+        "direction": "greater",
+        "sesoi": 0.2,
+        "levels": ["item"],
+        "prior": {"location": 2.0, "spread": 1.0},
+        **changes,
+    }
+    return Claim.model_validate(
+        {
+            "id": "R-1",
+            "source": "own",
+            "statement": "tuning gains 1.0 to 2.0 points",
+            "quantity": "score, tuned - base",
+            "unit": "ratio" if test["design"] != "paired_difference" else "points",
+            "claimed": {"low": test["region"][0], "high": test["region"][1]},
+            "scope": {"models": ["any"]},
+            "test": test,
+            "not_tested": None,
+        }
+    )
+
+
+def ratio(**changes):
+    arms = {"numerator": side("tuned"), "denominator": side("base")}
+    readings = [{"label": "tuned / base", **arms}]
+    unneeded = {"outcome", "prior"}
+    test = {"design": "deterministic", "readings": readings, "region": [0.4, 0.6],
+            "direction": "less", "sesoi": 1.0, **changes}  # fmt: skip
+    record = claim().model_dump(mode="json")
+    record["test"] = {k: v for k, v in record["test"].items() if k not in unneeded} | test
+    low, high = record["test"]["region"]
+    return Claim.model_validate(record | {"unit": "ratio", "claimed": {"low": low, "high": high}})
+
+
+def site(folder: Path, record: Claim, values, *, tier="at-scope", family=1) -> pool.Site:
+    """A crate-shaped folder of a claim judged on these scores, {arm: of each block}."""
+    rows = [
+        Row("scores", arm, f"i{block:03d}", 0, "score", float(score), "points")
+        for arm, scores in values.items()
+        for block, score in enumerate(scores)
+    ]
+    results = folder / "results"
+    observations.write(
+        results / "benchmark_data/scores", observations.table(rows), CONDITIONS | {"tier": tier}
+    )
+    settings = Settings(family_size=family, alpha=0.05, seed=1)
+    analysis, _ = derive(record, results, settings)
+    write_json(results / f"analysis/{record.id}.json", analysis.model_dump(mode="json"))
+    append(Event("started", now(), attempt=f"of-{folder.name}"), folder / "logs/jobs.jsonl")
+    return pool.Site.of_crate(folder.name, folder)
+
+
+def gained(mean, n=40, seed=0):
+    rng = np.random.default_rng(seed)
+    base = rng.normal(5, 2, n)
+    return {"base": base, "tuned": base + mean + rng.normal(0, 1, n)}
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("crates")
+    means = (1.45, 1.55, 1.4, 1.6)
+    return [
+        site(folder / f"site-{i}", claim(), gained(m, seed=i), family=1 + (i == 2))
+        for i, m in enumerate(means)
+    ]
+
+
+@pytest.fixture(scope="module")
+def pooled(four):
+    return pool.pool("R-1", four, **OPTIONS)
+
+
+def test_sites_that_agree_verify_what_each_of_them_does(pooled, four):
+    found, idata = pooled
+    assert (found.verdict, found.reason) == ("VERIFIED", "HOLDS")
+    assert found.estimate == pytest.approx(np.mean([s.analyses["R-1"].estimate for s in four]))
+    assert [s.site for s in found.sites] == ["site-0", "site-1", "site-2", "site-3"]
+    assert found.n_units == 40 and found.settings.family_size == 2
+    assert found.diagnostics.gates_ok and found.schools_agree
+    assert {"mu", "tau", "sigma", "estimand"} <= set(idata["posterior"])
+    low, high = found.interval_family
+    assert low < found.interval[0] < found.interval[1] < high
+    assert json.loads(found.model_dump_json())["record"] == claim().model_dump(mode="json")
+
+
+def test_a_site_of_another_mind_leaves_the_claim_open(four, tmp_path):
+    other = site(tmp_path / "other", claim(), gained(3.0, seed=9))
+    found, _ = pool.pool("R-1", [*four[:3], other], **OPTIONS)
+    assert found.verdict in ("PARTIAL", "INCONCLUSIVE")
+    q = next(test for test in found.tests if test.name.startswith("Cochran"))
+    assert q.p_value < 0.001 and found.variance.between_units > 0.1
+    assert "without other" in [row.label for row in found.multiverse.specifications]
+
+
+def test_the_tier_is_that_of_the_weakest_site(four, tmp_path):
+    weak = site(tmp_path / "weak", claim(), gained(1.5, seed=8), tier="reduced")
+    found, _ = pool.pool("R-1", [*four[:3], weak], **OPTIONS)
+    assert found.tier == "reduced"
+    assert (found.verdict, found.reason) == ("PARTIAL", "TIER")
+
+
+def test_another_registration_is_named_and_not_pooled(four, tmp_path):
+    other = site(tmp_path / "other", claim(sesoi=0.3), gained(1.5, seed=7))
+    found, idata = pool.pool("R-1", [four[0], other], **OPTIONS)
+    assert (found.verdict, found.reason, idata) == ("NOT TESTED", "REGISTRATION", None)
+    assert "R-1 is not registered alike at site-0 and other" in found.sentence
+
+
+def test_the_same_observations_or_run_twice_are_named(four, tmp_path):
+    pool.distinct(four)
+    one, two = (site(tmp_path / name, claim(), gained(1.5, seed=6)) for name in ("one", "two"))
+    with pytest.raises(ValueError, match=r"one and two hold the same observations.*counted twice"):
+        pool.distinct([four[0], one, two])
+    with pytest.raises(ValueError, match=r"site-1 and site-2 are of the same run \(attempt of-"):
+        pool.distinct([four[0], four[1], replace(four[2], attempts=four[1].attempts)])
+    found, _ = pool.pool("R-1", [one, two], **OPTIONS)
+    assert (found.verdict, found.reason) == ("NOT TESTED", "SAME")
+
+
+def test_too_few_units_at_one_site_are_too_few(four, tmp_path):
+    few = site(tmp_path / "few", claim(), gained(1.5, n=6, seed=5))
+    found, _ = pool.pool("R-1", [*four[:3], few], **OPTIONS)
+    assert (found.verdict, found.reason) == ("INCONCLUSIVE", "UNITS")
+
+
+def test_edited_observations_are_named(four, tmp_path):
+    edited = site(tmp_path / "edited", claim(), gained(1.5, seed=4))
+    observations.write(
+        edited.results / "benchmark_data/scores",
+        observations.table(
+            [Row("scores", arm, f"i{i}", 0, "score", float(i), "points")
+             for arm in ("base", "tuned") for i in range(12)]
+        ),
+        CONDITIONS,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"edited: benchmark_data/scores/base\.csv is not the one"):
+        pool.pool("R-1", [four[0], edited], **OPTIONS)
+
+
+def test_exact_ratios_are_compared_and_never_averaged(tmp_path):
+    sites = [
+        site(tmp_path / f"{base:g}", ratio(), {"base": [base], "tuned": [10.0]})
+        for base in (20.0, 25.0)
+    ]
+    again = site(tmp_path / "again", ratio(), {"base": [20.0], "tuned": [10.0]})
+    found, idata = pool.pool("R-1", [sites[0], again], **OPTIONS)
+    assert (found.verdict, found.estimate, idata) == ("VERIFIED", 0.5, None)
+    found, _ = pool.pool("R-1", sites, **OPTIONS)
+    assert (found.verdict, found.reason, found.estimate) == ("INCONCLUSIVE", "SITES", None)
+    assert "0.5 (20, tuned / base), 0.4 (25, tuned / base)" in found.sentence
+    near = [
+        site(tmp_path / f"near-{base:g}", ratio(sesoi=1.3), {"base": [base], "tuned": [10.0]})
+        for base in (20.0, 25.0)
+    ]
+    found, _ = pool.pool("R-1", near, **OPTIONS)
+    assert (found.verdict, found.readings[0].low, found.readings[0].high) == ("VERIFIED", 0.4, 0.5)
+
+
+def test_a_quantity_with_a_model_of_its_own_is_not_pooled(tmp_path):
+    doses = {f"d{i}": float(2**i) for i in range(5)}
+    record = ratio().model_dump(mode="json")
+    record["test"] = {
+        "design": "dose_optimum", "experiment": "scores", "doses": doses, "metric": "score",
+        "region": [2.0, 8.0], "sesoi": 0.1, "min_units": 3,
+    }  # fmt: skip
+    record |= {"claimed": {"low": 2.0, "high": 8.0}, "unit": "dose"}
+    sites = []
+    for name in ("one", "two"):
+        rng = np.random.default_rng(len(sites))
+        values = {arm: rng.normal(-((i - 2) ** 2), 0.2, 5) for i, arm in enumerate(doses)}
+        sites.append(site(tmp_path / name, Claim.model_validate(record), values))
+    found, _ = pool.pool("R-1", sites, **OPTIONS)
+    assert (found.verdict, found.reason) == ("NOT TESTED", "DESIGN")
+
+
+def test_sites_of_equal_errors_have_the_interval_of_the_literature():
+    y, se = np.array([0.1, 0.5, 0.9, 0.2]), np.full(4, 0.05)
+    fit = intervals.sites(y, se, 0.05)
+    hksj = combine_effects(y, se**2, method_re="iterated", use_t=True).conf_int(0.05)[3]
+    assert (fit.low, fit.high) == pytest.approx(tuple(hksj), rel=1e-6)
+    alike = intervals.sites(np.full(4, 0.3), se, 0.05)
+    assert alike.se == pytest.approx(0.025)  # no narrower than the sites' errors
+
+
+def test_claims_of_one_site_alone_are_not_pooled(four, tmp_path):
+    lone = site(tmp_path / "lone", ratio(), {"base": [20.0], "tuned": [10.0]})
+    lone = replace(lone, analyses={"R-2": lone.analyses["R-1"]})
+    assert pool.shared([*four, lone]) == ["R-1"]
+
+
+def test_a_folder_without_analyses_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"here: holds no results/analysis/\*.json"):
+        pool.Site.of_crate("here", tmp_path)
