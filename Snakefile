@@ -36,6 +36,7 @@ include: "rules/experiments.smk"
 include: "rules/stats.smk"
 include: "rules/report.smk"
 include: "rules/calibration.smk"
+include: "rules/pooled.smk"
 include: "rules/preflight.smk"
 include: "rules/budget.smk"
 

@@ -39,7 +39,10 @@ def opened(crate: Path, *wanted: str) -> Iterator[Path]:
             zipfile.BadZipFile,
         ) as error:
             raise ValueError(f"{crate}: no crate that can be read ({error})") from None
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        except ValueError as error:  # names the crate, not where it lay for a moment
+            raise ValueError(str(error).replace(folder, str(crate))) from None
 
 
 def _members(archive: zipfile.ZipFile, wanted: Sequence[str]) -> list[zipfile.ZipInfo]:
@@ -53,6 +56,14 @@ def _members(archive: zipfile.ZipFile, wanted: Sequence[str]) -> list[zipfile.Zi
     if len(members) > MOST_FILES or size > MOST_BYTES:
         raise ValueError(f"{len(members)} files of {size} bytes are too many")
     return members
+
+
+def refusal(crates: Sequence[str]) -> str | None:
+    """Why these cannot be pooled; None where they are two or more that are there."""
+    if len(crates) < 2:
+        return f"{len(crates)} given; name the crates of two sites or more, zips or folders"
+    gone = [path for path in crates if not Path(path).exists()]
+    return f"{gone[0]}: not there; mend the path, or leave it out" if gone else None
 
 
 def names(crates: Sequence[Path]) -> list[str]:

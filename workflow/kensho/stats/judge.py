@@ -77,7 +77,7 @@ def judge(
         ):
             answer = _deterministic(test, Rule.of_claim(claim), tables, tier)
         else:
-            readings = test.all_readings or [None]
+            readings = test.all_readings or (None,)
             evidence = [gather(test, reading, tables, settings.seed) for reading in readings]
             answer, idata = of_evidence(claim, evidence, tier, settings)
     except Undefined as reason:

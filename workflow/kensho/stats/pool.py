@@ -41,6 +41,7 @@ from kensho.validation import validated
 if TYPE_CHECKING:
     from arviz import InferenceData
 
+READ = ("results/analysis/*.json", "results/benchmark_data/*/*", str(events.LOG))  # of a crate
 Tables = Mapping[str, pd.DataFrame]
 _SHARES = {"location": 1.0, "spread": 0.5}  # of shares, and of their differences
 _HALF = 0.5  # sd of sites, of that of units: see `models.sites`
@@ -174,6 +175,23 @@ def pool(
     return Pooled.model_validate(judge.settled(claim, settings) | of_sites | answer), idata
 
 
+def summarise(judgements: Sequence[Pooled], sites: Sequence[Site]) -> dict:
+    """Content of ``pooled.json``; `alone` are claims that only one site has judged."""
+    keys = (
+        *("claim", "verdict", "reason", "sentence", "tier", "required_tier", "scale", "estimate"),
+        *("interval", "interval_family", "alpha", "n_units", "deviations", "sites"),
+    )
+    judged = {claim for site in sites for claim in site.analyses}
+    return {
+        "sites": [site.name for site in sites],
+        "claims": [
+            {"statement": one.record.statement, **one.model_dump(mode="json", include={*keys})}
+            for one in judgements
+        ],
+        "alone": sorted(judged - {one.claim for one in judgements}),
+    }
+
+
 def _departed(analysis: Analysis) -> list[str]:
     status = analysis.registration.status if analysis.registration else "not known"
     late = [] if status == "as registered" else [f"registration: {status}"]
@@ -234,7 +252,7 @@ def _stochastic(
             sentence = f"No verdict: at {name} {'; '.join(analysis.diagnostics.failed)}."
             return {"verdict": "INCONCLUSIVE", "reason": "GATE", "sentence": sentence}, None
     test = claim.required_test
-    readings: Sequence[Reading | Contrast | Level | None] = test.all_readings or [None]
+    readings = test.all_readings or (None,)
     evidence = [_evidence(test, reading, tables, settings.seed) for reading in readings]
     return judge.of_evidence(claim, evidence, tier, settings)
 
@@ -334,6 +352,6 @@ def _alternatives(
         )
     }
     for place, name in enumerate(names) if len(names) > 2 else ():
-        rest = (np.delete(values, place) for values in (mean, se))
-        fits[f"without {name}"] = intervals.sites(*rest, alpha)[:3]
+        rest = np.delete(np.array([mean, se]), place, axis=1)
+        fits[f"without {name}"] = intervals.sites(rest[0], rest[1], alpha)[:3]
     return [specification(k, *scale.back(np.array(fit, float))) for k, fit in fits.items()]

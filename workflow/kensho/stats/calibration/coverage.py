@@ -144,9 +144,9 @@ SETTINGS = {
         data={"answers": np.array([5]), "units": np.array([[150, 0, 0, 0, 0, 0]])},
     ),
     "sites": Setting(  # half a point, sites differ by as much, items by one
-        {"mu": 0.5, "tau": 0.5, "sigma": 8 * [1.0]},
-        DIFFERENCE, 0.9, _of_units(lambda d: d["mean"]),
-        data={"mean": np.zeros(8), "squares": np.zeros(8), "n": np.full(8, 40.0)},
+        {"mu": 0.5, "tau": 0.5, "sigma": 5 * [1.0]},
+        DIFFERENCE, 1.2, _of_units(lambda d: d["mean"]),
+        data={"mean": np.zeros(5), "squares": np.zeros(5), "n": np.full(5, 40.0)},
     ),
 }  # fmt: skip
 

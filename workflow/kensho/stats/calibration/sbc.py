@@ -94,7 +94,8 @@ DESIGNS = {
     ),
     "strengths": Design(_comparisons(), (0.35, 0.65)),
     "sites": Design(
-        {"mean": np.zeros(4), "squares": np.zeros(4), "n": np.array([5.0, 10, 20, 40])}, (-0.5, 0.5)
+        {"mean": np.zeros(5), "squares": np.zeros(5), "n": np.array([3.0, 5, 10, 20, 40])},
+        (-0.5, 0.5),
     ),
 }
 

@@ -1,0 +1,190 @@
+"""What differs between two crates, or two folders of runs.
+
+    python -m kensho.provenance compare A B    a line for each difference; exits as diff does
+
+What a crate does not record, an older one its merged configuration for instance, is said to be
+unknown. Numbers are compared as they are stored.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kensho import crates
+from kensho.claims.registration import leaves
+from kensho.files import read_json
+from kensho.run import events
+
+GROUPS = ("verdicts", "settings", "code", "packages", "data", "hardware")
+READ = (
+    "results/analysis/*.json",
+    "results/statistical_summary.json",
+    "results/benchmark_data/*/*.conditions.json",
+    "results/sources/*/record.json",
+    str(events.LOG),
+)
+CODE = ("code", "code_of", "method_code")  # parameters that are digests, or places of code
+Fact = tuple[str, str, str, str]  # group, kind of record, what, of what
+Facts = dict[Fact, Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that two crates do not share; `of` names whose: claims, jobs, arms, sources."""
+
+    group: str
+    what: str
+    first: str
+    second: str
+    of: tuple[str, ...]
+
+    def __str__(self) -> str:
+        some, more = self.of[:3], len(self.of) - 3
+        of = f" of {', '.join(some)}" if any(some) else ""
+        of += f" and {more} more" if more > 0 else ""
+        return f"{self.group}: {self.what}{of}: {self.first} | {self.second}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    if len(arguments) != 2:
+        print((__doc__ or "").strip(), file=sys.stderr)
+        return 2
+    try:
+        differences = compare(*map(Path, arguments))
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(*differences, sep="\n", end="\n" if differences else "")
+    return int(bool(differences))
+
+
+def compare(a: Path, b: Path) -> list[Difference]:
+    """Differences, verdicts first; one line for all that differ alike.
+
+    Raises ValueError naming a crate, or its file, that cannot be read.
+    """
+    first, second = facts(a), facts(b)
+    kinds = [{fact[:2] for fact in side} for side in (first, second)]
+    alike: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    for fact in sorted({*first, *second}, key=lambda fact: (GROUPS.index(fact[0]), fact)):
+        group, kind, what, of = fact
+        here, there = ("recorded" if fact[:2] in side else "unknown" for side in kinds)
+        if here != there:
+            alike[group, kind, here, there] = []
+            continue
+        one, other = (side.get(fact, _ABSENT) for side in (first, second))
+        if one != other:
+            here, there = _shown(one, other)
+            alike[group, what, here, there].append(of)
+    return [Difference(*line, tuple(of)) for line, of in alike.items()]
+
+
+def facts(crate: Path) -> Facts:
+    """Everything that is compared, by group, kind of record, what it is, and of what."""
+    with crates.opened(crate, *READ) as folder:
+        if not any(True for pattern in READ for _ in folder.glob(pattern)):
+            raise ValueError(f"{crate}: no crate: it holds neither results nor {events.LOG}")
+        try:
+            return {
+                fact: value
+                for found in (_verdicts, _conditions, _sources, _events)
+                for fact, value in found(folder)
+            }
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"{crate}: not as Kenshō writes crates ({error!r})") from None
+
+
+def _verdicts(folder: Path) -> Iterator[tuple[Fact, Any]]:
+    summary = folder / "results/statistical_summary.json"
+    for claim in read_json(summary)["claims"] if summary.is_file() else []:
+        yield ("verdicts", "claims", "verdict", claim["id"]), claim["verdict"]
+    for path in sorted(folder.glob("results/analysis/*.json")):
+        analysis, claim = read_json(path), path.stem
+        for key in ("verdict", "reason", "tier", "estimate", "interval", "interval_family"):
+            yield ("verdicts", "claims", key, claim), analysis.get(key)
+        yield ("settings", "registrations", "registration", claim), analysis.get("claim_sha256")
+        for key, value in analysis.get("settings", {}).items():
+            yield ("settings", "judging", key, claim), value
+
+
+def _conditions(folder: Path) -> Iterator[tuple[Fact, Any]]:
+    groups = {
+        **dict.fromkeys(("dtype", "weights", "threads", "batch", "seeds", "items"), "settings"),
+        "software": "packages",
+        "datasets": "data",
+        "models": "data",
+        **dict.fromkeys(("hardware", "rocm_variables", "device"), "hardware"),
+    }
+    for path in sorted(folder.glob("results/benchmark_data/*/*.conditions.json")):
+        arm = f"{path.parent.name}/{path.name.removesuffix('.conditions.json')}"
+        conditions = read_json(path)
+        for key, group in groups.items():
+            for what, value in leaves(conditions.get(key), key):
+                yield (group, "conditions", what, arm), value
+
+
+def _sources(folder: Path) -> Iterator[tuple[Fact, Any]]:
+    for path in sorted(folder.glob("results/sources/*/record.json")):
+        record = read_json(path)
+        for key in ("sha256", "revision", "licence"):
+            yield ("data", "sources", key, path.parent.name), record.get(key)
+
+
+def _events(folder: Path) -> Iterator[tuple[Fact, Any]]:
+    """What the log says: of heads the last, of each job the last attempt that finished.
+
+    Lines are read as they are, since a crate may be of another version.
+    """
+    for event in _lines(folder / events.LOG):
+        if event.get("event") == "run" and (head := event.get("head")):
+            for what, value in leaves(head.get("config", {}), "config"):
+                yield ("settings", "configuration", what, ""), value
+            for key in ("commit", "changed", "diff_sha256"):
+                yield ("code", "git", key, ""), head.get(key)
+        if event.get("event") == "installed":
+            name = str(event.get("environment", {}).get("name", ""))
+            for package, version in event.get("packages", {}).items():
+                yield ("packages", "packages", package, name), version
+        if event.get("event") != "finished":
+            continue
+        job = events.named(event.get("rule", ""), event.get("wildcards", {}).values())
+        yield ("code", "digests", "code", job), event.get("code")
+        for what, value in leaves(event.get("environment", {}), "environment"):
+            yield ("packages", "environments", what, job), value
+        for what, value in leaves(event.get("params", {}), ""):
+            if what not in CODE:
+                yield ("settings", "parameters", what, job), value
+        for what, value in leaves(event.get("machine", {}), "machine"):
+            yield ("hardware", "machines", what, job), value
+        for output in event.get("outputs", []):
+            if output["path"].startswith("results/data/"):
+                yield ("data", "corpus", output["path"], ""), output.get("sha256")
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    for line in events.content(path).splitlines():
+        with suppress(ValueError):  # torn, as events.read passes over it
+            yield json.loads(line)
+
+
+_ABSENT = object()
+
+
+def _shown(one: object, other: object) -> tuple[str, str]:
+    """Two values that differ, short as far as they still do."""
+    whole = [
+        "absent" if value is _ABSENT else json.dumps(value, ensure_ascii=False)
+        for value in (one, other)
+    ]
+    short = [re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1", text)[:80] for text in whole]
+    short = [re.sub(r"(\d\.\d{4,8})\d*", r"\1", text) for text in short]
+    first, second = short if short[0] != short[1] else whole
+    return first.strip('"'), second.strip('"')
