@@ -25,7 +25,7 @@ STUDIED = "results/calibration/{size}"
 BAYESIAN_MODELS = [  # those of kensho.stats.models, which takes seconds to import
     *("location", "normal", "proportion", "pairs", "bradley_terry", "dose", "ranking"),
     *("beta_binomial", "dirichlet_pairs", "dirichlet_wins", "repeats"),
-    *("two_samples", "two_proportions", "strengths", "sites"),
+    *("two_samples", "two_proportions", "strengths", "sites", "crossed"),
 ]
 
 

@@ -59,12 +59,17 @@ def ratio(**changes):
     return Claim.model_validate(record | {"unit": "ratio", "claimed": {"low": low, "high": high}})
 
 
-def site(folder: Path, record: Claim, values, *, tier="at-scope", family=1) -> pool.Site:
-    """A crate-shaped folder of a claim judged on these scores, {arm: of each block}."""
+def site(
+    folder: Path, record: Claim, values, *, tier="at-scope", family=1, items=None
+) -> pool.Site:
+    """A crate-shaped folder of a claim judged on these scores, {arm: of each item}.
+
+    ``items`` begins the names of the items, which are the site's own where it is None.
+    """
     rows = [
-        Row("scores", arm, f"i{block:03d}", 0, "score", float(score), "points")
+        Row("scores", arm, f"{items or folder.name}-{item:03d}", 0, "score", float(score), "points")
         for arm, scores in values.items()
-        for block, score in enumerate(scores)
+        for item, score in enumerate(scores)
     ]
     results = folder / "results"
     observations.write(

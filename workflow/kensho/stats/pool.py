@@ -7,6 +7,7 @@ beside those of `decision`:
     REGISTRATION   the sites do not have the same registration: not tested
     SAME           two sites have the same observations: not tested
     DESIGN         the design has no mean and standard error that could be pooled: not tested
+    SHARED         the sites share some of their units, and not all: not tested
     SITES          a deterministic quantity differs between sites
 """
 
@@ -32,7 +33,7 @@ from kensho.observations import read
 from kensho.run import events
 from kensho.stats import intervals, judge
 from kensho.stats.analysis import Analysis, Ends, Figure, Judgement, ObservationFile, Part, Settings
-from kensho.stats.evidence import Evidence, Undefined, gather
+from kensho.stats.evidence import Evidence, gather
 from kensho.stats.evidence.base import named, specification
 from kensho.stats.hypothesis import Rule
 from kensho.stats.scales import Scale
@@ -158,8 +159,8 @@ def pool(
         else:
             answer, idata = _stochastic(claim, analyses, tables, tier, settings)
         answer["tier"] = tier
-    except (Refused, Undefined) as error:
-        answer = {"reason": getattr(error, "reason", "UNDEFINED"), "sentence": str(error)}
+    except Refused as error:
+        answer = {"reason": error.reason, "sentence": f"{str(error).rstrip('.')}."}
     of_sites = {
         "sites": [
             SiteResult(
@@ -201,7 +202,7 @@ def _departed(analysis: Analysis) -> list[str]:
 def _comparable(claim: Claim, analyses: Mapping[str, Analysis]) -> None:
     first = next(iter(analyses))
     for name, analysis in analyses.items():
-        if claim.digest() != analysis.claim_sha256 or analysis.record != claim:
+        if {analysis.claim_sha256, analysis.record.digest()} != {claim.digest()}:
             raise Refused(
                 "REGISTRATION",
                 f"{claim.id} is not registered alike at {first} and {name}: judge one registration "
@@ -263,9 +264,9 @@ def _evidence(
     tables: Mapping[str, Tables],
     seed: int,
 ) -> Evidence:
-    """The sites as units: their means on the working scale, with what each knows of its own error.
+    """The sites as units, by what each knows of its own error or by the units that they share.
 
-    A site's units count as its degrees of freedom allow: runs in order are worth less.
+    A site's own units count as its degrees of freedom allow: runs in order are worth less.
     """
     found = {name: gather(test, reading, of_site, seed) for name, of_site in tables.items()}
     fits = []
@@ -274,28 +275,63 @@ def _evidence(
             raise Refused("CONSTANT", f"At {name}: {of_site.constant}, so nothing can be pooled")
         fits.append(of_site.interval(0.05))
     first = next(iter(found.values()))
+    scale, prior = first.scale, _prior(first)
     mean, se = (np.array([getattr(fit, key) for fit in fits], float) for key in ("estimate", "se"))
     n = np.array([min(fit.dof + 1, e.n) for fit, e in zip(fits, found.values(), strict=True)])
-    prior = _prior(first)
+    values = _shared_units(test, found, mean)
+    if values is None:
+        model, data = "sites", {"mean": mean, "squares": se**2 * n * (n - 1), "n": n.astype(float)}
+        interval = partial(intervals.sites, mean, se)
+    else:
+        model, data, interval = "crossed", _moments(values), partial(intervals.crossed, values)
+
+    def alternatives(alpha: float) -> list[dict]:
+        fits = _alternatives(list(found), mean, se, values, alpha)
+        return [specification(k, *scale.back(np.array(fit, float))) for k, fit in fits.items()]
+
     return Evidence(
-        scale=first.scale,
-        units=pd.Series(first.scale.back(mean), pd.Index(found, name="site")),
-        interval=partial(intervals.sites, mean, se),
+        scale=scale,
+        units=pd.Series(scale.back(mean), pd.Index(found, name="site")),
+        interval=interval,
         n=min(e.n for e in found.values()),
         sd=float("nan"),
-        model="sites",
-        data={"mean": mean, "squares": se**2 * n * (n - 1), "n": n.astype(float)},
-        frequentist=_tests(first.scale, mean, se),
+        model=model,
+        data=data,
+        frequentist=_against_no_effect(scale, interval(0.05)),
         prior=prior,
-        specifications=lambda alpha: _alternatives(first.scale, list(found), mean, se, alpha),
-        shown={
-            "variance": {
-                "between_units": max(0.0, float(mean.var(ddof=1) - (se**2).mean())),
-                "within_units": float((se**2).mean()),
-            }
-        },
+        specifications=alternatives,
         of_posterior=lambda draws: {"group_sd": {"site": float(np.median(draws["tau"]))}},
     )
+
+
+def _shared_units(test: Test, found: Mapping[str, Evidence], mean: np.ndarray) -> np.ndarray | None:
+    """Working values of units that all sites share, (sites, units); None where each has its own.
+
+    Items, prompts and seeds are the same where they have the same names; runs of a program are not.
+    """
+    names = [evidence.units.index for evidence in found.values()]
+    runs = test.in_order or test.design == "peak_memory"
+    if runs or not any(len(a.intersection(b)) for a, b in combinations(names, 2)):
+        return None
+    values = np.array([e.scale.forward(e.units.reindex(names[0])) for e in found.values()])
+    same = test.paired and all(len(units) == len(names[0]) for units in names)
+    if not (same and np.allclose(values.mean(axis=1), mean)):
+        raise Refused(
+            "SHARED",
+            f"The sites share some units ({test.levels[0]}) and not all of them, or not those of "
+            "which the estimate is the mean: give all sites the same, or each its own",
+        )
+    return values
+
+
+def _moments(values: np.ndarray) -> dict[str, np.ndarray]:
+    """What `models.crossed` looks at; sites that are alike to the last digit differ by a trifle."""
+    (k, n), mean = values.shape, values.mean()
+    apart, squares = (((values.mean(axis) - mean) ** 2).sum() for axis in (1, 0))
+    if not squares > 0:
+        raise Refused("CONSTANT", "The mean over sites is one and the same in all units")
+    figures = {"mean": mean, "apart": max(apart, 1e-12 * squares), "squares": squares}
+    return {name: np.array([float(x)]) for name, x in {**figures, "k": k, "n": n}.items()}
 
 
 def _prior(evidence: Evidence) -> dict[str, float]:
@@ -320,38 +356,31 @@ def _prior(evidence: Evidence) -> dict[str, float]:
     return {"location": location, "spread": spread, "between": between}
 
 
-def _tests(scale: Scale, mean: np.ndarray, se: np.ndarray) -> dict:
-    """The sites' mean against no effect, and Cochran's Q of the sites being alike."""
-    fit, weights = intervals.sites(mean, se, 0.05), 1 / se**2
-    q = float((weights * (mean - np.average(mean, weights=weights)) ** 2).sum())
-    heterogeneity = {
-        "statistic": q,
-        "dof": mean.size - 1,
-        "p_value": stats.chi2.sf(q, mean.size - 1),
-    }
-    tests = [named("Cochran's Q, sites alike", heterogeneity)]
+def _against_no_effect(scale: Scale, fit: intervals.Fit) -> dict:
     if scale.null is None:
-        return {"tests": tests}
+        return {}
     t = float((fit.estimate - scale.forward(scale.null)) / fit.se)
     p_value = float(2 * stats.t.sf(abs(t), fit.dof))
-    against = {"statistic": t, "dof": fit.dof, "p_value": p_value}
-    return {"p_value": p_value, "tests": [named("t, sites as units", against), *tests]}
+    test = named("t, mean over sites", {"statistic": t, "dof": float(fit.dof), "p_value": p_value})
+    return {"p_value": p_value, "tests": [test]}
 
 
 def _alternatives(
-    scale: Scale, names: Sequence[str], mean: np.ndarray, se: np.ndarray, alpha: float
-) -> list[dict]:
-    """Sites weighted by their variances, and each site left out in turn."""
-    from statsmodels.stats.meta_analysis import combine_effects
+    names: Sequence[str], mean: np.ndarray, se: np.ndarray, values: np.ndarray | None, alpha: float
+) -> Mapping[str, Sequence[float]]:
+    """Sites weighted by their variances, or their units taken as their own; each site left out."""
+    if values is None:
+        from statsmodels.stats.meta_analysis import combine_effects
 
-    weighted = combine_effects(mean, se**2, method_re="iterated", use_t=True)
-    fits = {
-        "weighted by variance, Paule-Mandel": (
-            weighted.mean_effect_re,
-            *weighted.conf_int(alpha)[3],
-        )
-    }
+        fit = combine_effects(mean, se**2, method_re="iterated", use_t=True)
+        fits = {"weighted, Paule-Mandel": (fit.mean_effect_re, *fit.conf_int(alpha)[3])}
+    else:
+        fits = {"units of each site its own": intervals.sites(mean, se, alpha)[:3]}
     for place, name in enumerate(names) if len(names) > 2 else ():
-        rest = np.delete(np.array([mean, se]), place, axis=1)
-        fits[f"without {name}"] = intervals.sites(rest[0], rest[1], alpha)[:3]
-    return [specification(k, *scale.back(np.array(fit, float))) for k, fit in fits.items()]
+        rest = [np.delete(each, place, axis=0) for each in (mean, se)]
+        fits[f"without {name}"] = (
+            intervals.sites(rest[0], rest[1], alpha)
+            if values is None
+            else intervals.crossed(np.delete(values, place, axis=0), alpha)
+        )[:3]
+    return fits

@@ -21,7 +21,9 @@ ALPHA = 0.05
 REPLICATIONS = 20_000  # that the limits are for
 TRUTH = 0.4  # units have a standard deviation of 1
 EFFECTS = (0.0, 0.3, 1.0)  # sd of the sites
-SIZES = ((10, 40), (3, 3, 3), (5, 100, 5), (10, 20, 30, 40, 50), 10 * (3,), 5 * (10, 40))
+OWN = ((10, 40), (3, 3, 3), (5, 100, 5), (10, 20, 30, 40, 50), 10 * (3,), 5 * (10, 40))
+SHARED = ((2, 10), (2, 100), (3, 3), (5, 40))  # sites, and the units that all of them observe
+NOISE = 0.3  # of a shared unit at one site
 
 
 def acceptance(replications: int, seed: int) -> pd.DataFrame:
@@ -30,12 +32,17 @@ def acceptance(replications: int, seed: int) -> pd.DataFrame:
     The interval may be too wide.
     """
     wider, rows = math.sqrt(max(1, REPLICATIONS / replications)), []
-    cases = list(product(SIZES, EFFECTS))
+    cases = list(product([*product([_own], OWN), *product([_shared], SHARED)], EFFECTS))
     streams = np.random.SeedSequence(seed).spawn(len(cases))
-    for (sizes, effect), stream in zip(cases, streams, strict=True):
-        covered, wrong = _errors(sizes, effect, replications, np.random.default_rng(stream))
-        units = "-".join(map(str, sorted({min(sizes), max(sizes)})))
-        subject = f"{len(sizes)} sites of {units} units, site effect {effect:g}"
+    for ((observe, design), effect), stream in zip(cases, streams, strict=True):
+        subject, fit = observe(design, effect, replications, np.random.default_rng(stream))
+        covered = ((fit.low <= TRUTH) & (fit.high >= TRUTH)).mean()
+        flat = claim_types.posterior(fit)
+        claims = [
+            Hypothesis(DIFFERENCE, ends, None, 0.0) for ends in ([TRUTH, None], [None, TRUTH])
+        ]
+        wrong = max(characteristics.answers(claim, *flat)["verified"].mean() for claim in claims)
+        subject += f", site effect {effect:g}"
         rows += [
             ("coverage, pooled", subject, covered, 0.95 - 0.005 * wider, math.inf),
             ("VERIFIED at an end, pooled", subject, wrong, -math.inf, 0.025 + 0.004 * wider),
@@ -44,17 +51,23 @@ def acceptance(replications: int, seed: int) -> pd.DataFrame:
     return table.assign(holds=table["value"].between(table["low"], table["high"]))
 
 
-def _errors(
+def _own(
     sizes: tuple[int, ...], effect: float, replications: int, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Shares of data sets covered, and VERIFIED by the worse of both ends."""
+) -> tuple[str, intervals.Fit]:
+    """Sites with so many units of their own."""
     n, shape = np.array(sizes), (replications, len(sizes))
     mean = rng.normal(TRUTH, np.sqrt(effect**2 + 1 / n), shape)
     se = np.sqrt(rng.chisquare(n - 1, shape) / (n - 1) / n)
-    fit = intervals.sites(mean, se, ALPHA)
-    flat = claim_types.posterior(fit)
-    verified = [
-        characteristics.answers(Hypothesis(DIFFERENCE, region, None, 0.0), *flat)["verified"].mean()
-        for region in ([TRUTH, None], [None, TRUTH])
-    ]
-    return ((fit.low <= TRUTH) & (fit.high >= TRUTH)).mean(), max(verified)
+    units = "-".join(map(str, sorted({min(sizes), max(sizes)})))
+    return f"{len(sizes)} sites of {units} units", intervals.sites(mean, se, ALPHA)
+
+
+def _shared(
+    design: tuple[int, ...], effect: float, replications: int, rng: np.random.Generator
+) -> tuple[str, intervals.Fit]:
+    """Sites that all observe the same units."""
+    k, n = design
+    values = TRUTH + effect * rng.standard_normal((replications, k, 1))
+    values = values + rng.standard_normal((replications, 1, n))
+    values = values + NOISE * rng.standard_normal((replications, k, n))
+    return f"{k} sites sharing {n} units", intervals.crossed(values, ALPHA)

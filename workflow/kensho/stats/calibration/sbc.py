@@ -97,7 +97,12 @@ DESIGNS = {
         {"mean": np.zeros(5), "squares": np.zeros(5), "n": np.array([3.0, 5, 10, 20, 40])},
         (-0.5, 0.5),
     ),
-}
+    "crossed": Design(
+        {**dict.fromkeys(("mean", "apart", "squares"), np.zeros(1)), "k": np.array([3.0]),
+         "n": np.array([10.0])},
+        (-0.5, 0.5),
+    ),
+}  # fmt: skip
 
 Fit = Callable[[Model, Data, int, int, int], tuple[Draws, int]]
 

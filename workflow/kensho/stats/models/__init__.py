@@ -2,6 +2,7 @@
 
 from kensho.stats.models.base import Data, Draws, Model, Prior
 from kensho.stats.models.conjugate import BETA_BINOMIAL, DIRICHLET_PAIRS, DIRICHLET_WINS
+from kensho.stats.models.crossed import CROSSED
 from kensho.stats.models.dose import DOSE_CURVE
 from kensho.stats.models.independent import TWO_PROPORTIONS, TWO_SAMPLES
 from kensho.stats.models.judgements import BRADLEY_TERRY
@@ -31,6 +32,7 @@ MODELS: dict[str, Model] = {
         TWO_PROPORTIONS,
         STRENGTHS,
         SITES,
+        CROSSED,
     )
 }
 
