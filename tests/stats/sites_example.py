@@ -79,7 +79,7 @@ def site(
     analysis, _ = derive(record, results, settings)
     write_json(results / f"analysis/{record.id}.json", analysis.model_dump(mode="json"))
     append(Event("started", now(), attempt=f"of-{folder.name}"), folder / "logs/jobs.jsonl")
-    return pool.Site.of_crate(folder.name, folder)
+    return pool.Site.of_crate(folder.name, folder, [f"of-{folder.name}"])
 
 
 def gained(mean, n=40, seed=0):

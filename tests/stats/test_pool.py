@@ -183,4 +183,4 @@ def test_claims_of_one_site_alone_are_not_pooled(four, tmp_path):
 
 def test_a_folder_without_analyses_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"here: holds no results/analysis/\*.json"):
-        pool.Site.of_crate("here", tmp_path)
+        pool.Site.of_crate("here", tmp_path, [])

@@ -21,15 +21,15 @@ from typing import Any
 from kensho import crates
 from kensho.claims.registration import leaves
 from kensho.files import read_json
-from kensho.run import events
 
+LOG = "logs/jobs.jsonl"
 GROUPS = ("verdicts", "settings", "code", "packages", "data", "hardware")
 READ = (
     "results/analysis/*.json",
     "results/statistical_summary.json",
     "results/benchmark_data/*/*.conditions.json",
     "results/sources/*/record.json",
-    str(events.LOG),
+    LOG,
 )
 CODE = ("code", "code_of", "method_code")  # parameters that are digests, or places of code
 Fact = tuple[str, str, str, str]  # group, kind of record, what, of what
@@ -91,7 +91,7 @@ def facts(crate: Path) -> Facts:
     """Everything that is compared, by group, kind of record, what it is, and of what."""
     with crates.opened(crate, *READ) as folder:
         if not any(True for pattern in READ for _ in folder.glob(pattern)):
-            raise ValueError(f"{crate}: no crate: it holds neither results nor {events.LOG}")
+            raise ValueError(f"{crate}: no crate: it holds neither results nor {LOG}")
         try:
             return {
                 fact: value
@@ -143,7 +143,7 @@ def _events(folder: Path) -> Iterator[tuple[Fact, Any]]:
 
     Lines are read as they are, since a crate may be of another version.
     """
-    for event in _lines(folder / events.LOG):
+    for event in _lines(folder / LOG):
         if event.get("event") == "run" and (head := event.get("head")):
             for what, value in leaves(head.get("config", {}), "config"):
                 yield ("settings", "configuration", what, ""), value
@@ -155,7 +155,7 @@ def _events(folder: Path) -> Iterator[tuple[Fact, Any]]:
                 yield ("packages", "packages", package, name), version
         if event.get("event") != "finished":
             continue
-        job = events.named(event.get("rule", ""), event.get("wildcards", {}).values())
+        job = " ".join([event["rule"], *event.get("wildcards", {}).values()])
         yield ("code", "digests", "code", job), event.get("code")
         for what, value in leaves(event.get("environment", {}), "environment"):
             yield ("packages", "environments", what, job), value
@@ -170,8 +170,8 @@ def _events(folder: Path) -> Iterator[tuple[Fact, Any]]:
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    for line in events.content(path).splitlines():
-        with suppress(ValueError):  # torn, as events.read passes over it
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        with suppress(ValueError):  # torn by a kill or a full disk
             yield json.loads(line)
 
 

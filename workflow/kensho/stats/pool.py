@@ -13,7 +13,7 @@ beside those of `decision`:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -30,7 +30,6 @@ from kensho.claims.designs import Deterministic, PairedRatio, Test
 from kensho.claims.model import Claim, Tier, Verdict
 from kensho.files import read_json, sha256
 from kensho.observations import read
-from kensho.run import events
 from kensho.stats import intervals, judge
 from kensho.stats.analysis import Analysis, Ends, Figure, Judgement, ObservationFile, Part, Settings
 from kensho.stats.evidence import Evidence, gather
@@ -42,7 +41,7 @@ from kensho.validation import validated
 if TYPE_CHECKING:
     from arviz import InferenceData
 
-READ = ("results/analysis/*.json", "results/benchmark_data/*/*", str(events.LOG))  # of a crate
+READ = ("results/analysis/*.json", "results/benchmark_data/*/*", "logs/jobs.jsonl")  # of a crate
 Tables = Mapping[str, pd.DataFrame]
 _SHARES = {"location": 1.0, "spread": 0.5}  # of shares, and of their differences
 _HALF = 0.5  # sd of sites, of that of units: see `models.sites`
@@ -66,18 +65,13 @@ class Site:
     analyses: Mapping[str, Analysis]
 
     @classmethod
-    def of_crate(cls, name: str, folder: Path) -> Site:
+    def of_crate(cls, name: str, folder: Path, attempts: Iterable[str]) -> Site:
         """Raises ValueError naming the file of a crate that holds no analyses, or unsound ones."""
         files = sorted((folder / "results/analysis").glob("*.json"))
         if not files:
             raise ValueError(f"{name}: holds no results/analysis/*.json; export the crate again")
-        past = events.read(folder / events.LOG)
-        return cls(
-            name,
-            folder / "results",
-            frozenset(event.attempt for event in past if event.attempt),
-            {p.stem: validated(Analysis, read_json(p), f"{name}: {p.name}") for p in files},
-        )
+        analyses = {p.stem: validated(Analysis, read_json(p), f"{name}: {p.name}") for p in files}
+        return cls(name, folder / "results", frozenset(attempts) - {""}, analyses)
 
     def tables(self, claim: str) -> Tables:
         """The observations of a claim. Raises ValueError naming a file that is not as judged."""
@@ -170,6 +164,7 @@ def pool(
         ],
         "deviations": [f"{name}: {line}" for name, a in analyses.items() for line in _departed(a)],
         "warmup_rows": sum(a.warmup_rows for a in own),
+        "n_units": min(a.n_units for a in own),
         "settings": settings,
         "record": claim,
     }

@@ -4,15 +4,17 @@ from pathlib import Path
 from kensho import crates
 from kensho.files import replacing, write_json
 from kensho.report import pooled
+from kensho.run import events
 from kensho.run.job import job
 from kensho.stats import pool
 
 with job(snakemake), ExitStack() as stack:
     paths, folder = list(map(Path, snakemake.input.crates)), Path(snakemake.output.analyses)
-    sites = [
-        pool.Site.of_crate(name, stack.enter_context(crates.opened(path, *pool.READ)))
-        for name, path in zip(crates.names(paths), paths, strict=True)
-    ]
+    sites = []
+    for name, path in zip(crates.names(paths), paths, strict=True):
+        crate = stack.enter_context(crates.opened(path, *pool.READ))
+        attempts = {event.attempt for event in events.read(crate / events.LOG)}
+        sites.append(pool.Site.of_crate(name, crate, attempts))
     pool.distinct(sites)
     judgements = []
     for claim in pool.shared(sites):
