@@ -88,7 +88,7 @@ def test_folder_and_zip_of_the_same_run_do_not_differ(two, capsys):
         ("results/statistical_summary.json", lambda s: s["claims"][1].update(verdict="NOT TESTED"),
          "verdicts: verdict of R-2: FAILED | NOT TESTED"),
         ("logs/jobs.jsonl", lambda e: e["params"].update(seed=2),
-         "settings: seed of memory, speed: 1 | 2"),
+         "settings: params.seed of memory, speed: 1 | 2"),
         ("logs/jobs.jsonl", lambda e: e.update(code="4567"),
          "code: code of memory, speed: 0123 | 4567"),
         ("logs/jobs.jsonl", lambda e: e.setdefault("environment", {}).update(sha256="bb" * 32),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -35,8 +36,9 @@ def opened(crate: Path, *wanted: str) -> Iterator[Path]:
             OSError,
             ValueError,
             RuntimeError,
-            NotImplementedError,
+            EOFError,
             zipfile.BadZipFile,
+            zlib.error,
         ) as error:
             raise ValueError(f"{crate}: no crate that can be read ({error})") from None
         try:

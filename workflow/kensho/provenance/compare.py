@@ -21,6 +21,7 @@ from typing import Any
 from kensho import crates
 from kensho.claims.registration import leaves
 from kensho.files import read_json
+from kensho.messages import escaped
 
 LOG = "logs/jobs.jsonl"
 GROUPS = ("verdicts", "settings", "code", "packages", "data", "hardware")
@@ -60,9 +61,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         differences = compare(*map(Path, arguments))
     except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(escaped(str(error)), file=sys.stderr)
         return 2
-    print(*differences, sep="\n", end="\n" if differences else "")
+    for difference in differences:
+        print(escaped(str(difference)))
     return int(bool(differences))
 
 
@@ -127,7 +129,7 @@ def _conditions(folder: Path) -> Iterator[tuple[Fact, Any]]:
         arm = f"{path.parent.name}/{path.name.removesuffix('.conditions.json')}"
         conditions = read_json(path)
         for key, group in groups.items():
-            for what, value in leaves(conditions.get(key), key):
+            for what, value in _under(conditions, key):
                 yield (group, "conditions", what, arm), value
 
 
@@ -143,30 +145,39 @@ def _events(folder: Path) -> Iterator[tuple[Fact, Any]]:
 
     Lines are read as they are, since a crate may be of another version.
     """
+    head: Mapping = {}
+    installed, finished = {}, {}
     for event in _lines(folder / LOG):
-        if event.get("event") == "run" and (head := event.get("head")):
-            for what, value in leaves(head.get("config", {}), "config"):
-                yield ("settings", "configuration", what, ""), value
-            for key in ("commit", "changed", "diff_sha256"):
-                yield ("code", "git", key, ""), head.get(key)
-        if event.get("event") == "installed":
-            name = str(event.get("environment", {}).get("name", ""))
-            for package, version in event.get("packages", {}).items():
-                yield ("packages", "packages", package, name), version
-        if event.get("event") != "finished":
-            continue
-        job = " ".join([event["rule"], *event.get("wildcards", {}).values()])
+        if event["event"] == "run":
+            head = event.get("head") or head
+        elif event["event"] == "installed":
+            installed[event["environment"]["name"]] = event["packages"]
+        elif event["event"] == "finished":
+            finished[" ".join([event["rule"], *event.get("wildcards", {}).values()])] = event
+    for what, value in _under(head, "config"):
+        yield ("settings", "configuration", what, ""), value
+    for key in ("commit", "changed", "diff_sha256") if head else ():
+        yield ("code", "git", key, ""), head.get(key)
+    for name, packages in installed.items():
+        for package, version in packages.items():
+            yield ("packages", "packages", package, name), version
+    for job, event in finished.items():
         yield ("code", "digests", "code", job), event.get("code")
-        for what, value in leaves(event.get("environment", {}), "environment"):
-            yield ("packages", "environments", what, job), value
-        for what, value in leaves(event.get("params", {}), ""):
-            if what not in CODE:
+        for what, value in _under(event, "params"):
+            if what.removeprefix("params.") not in CODE:
                 yield ("settings", "parameters", what, job), value
-        for what, value in leaves(event.get("machine", {}), "machine"):
+        for what, value in _under(event, "environment"):
+            yield ("packages", "environments", what, job), value
+        for what, value in _under(event, "machine"):
             yield ("hardware", "machines", what, job), value
         for output in event.get("outputs", []):
             if output["path"].startswith("results/data/"):
                 yield ("data", "corpus", output["path"], ""), output.get("sha256")
+
+
+def _under(record: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:
+    """Dotted paths and values under a key; none where it is not recorded."""
+    return leaves(record[key], key) if record.get(key) else iter(())
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
