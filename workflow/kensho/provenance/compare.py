@@ -76,17 +76,19 @@ def compare(a: Path, b: Path) -> list[Difference]:
     first, second = facts(a), facts(b)
     kinds = [{fact[:2] for fact in side} for side in (first, second)]
     alike: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
-    for fact in sorted({*first, *second}, key=lambda fact: (GROUPS.index(fact[0]), fact)):
+    for fact in sorted({**first, **second}, key=lambda fact: GROUPS.index(fact[0])):
         group, kind, what, of = fact
         here, there = ("recorded" if fact[:2] in side else "unknown" for side in kinds)
         if here != there:
             alike[group, kind, here, there] = []
             continue
         one, other = (side.get(fact, _ABSENT) for side in (first, second))
-        if one != other:
+        if one != other and (
+            what == "verdict" or group != "verdicts" or _ABSENT not in (one, other)
+        ):
             here, there = _shown(one, other)
             alike[group, what, here, there].append(of)
-    return [Difference(*line, tuple(of)) for line, of in alike.items()]
+    return [Difference(*line, tuple(sorted(of))) for line, of in alike.items()]
 
 
 def facts(crate: Path) -> Facts:
@@ -108,10 +110,11 @@ def _verdicts(folder: Path) -> Iterator[tuple[Fact, Any]]:
     summary = folder / "results/statistical_summary.json"
     for claim in read_json(summary)["claims"] if summary.is_file() else []:
         yield ("verdicts", "claims", "verdict", claim["id"]), claim["verdict"]
-    for path in sorted(folder.glob("results/analysis/*.json")):
-        analysis, claim = read_json(path), path.stem
-        for key in ("verdict", "reason", "tier", "estimate", "interval", "interval_family"):
+    analyses = {p.stem: read_json(p) for p in sorted(folder.glob("results/analysis/*.json"))}
+    for key in ("verdict", "reason", "tier", "estimate", "interval", "interval_family"):
+        for claim, analysis in analyses.items():
             yield ("verdicts", "claims", key, claim), analysis.get(key)
+    for claim, analysis in analyses.items():
         yield ("settings", "registrations", "registration", claim), analysis.get("claim_sha256")
         for key, value in analysis.get("settings", {}).items():
             yield ("settings", "judging", key, claim), value
