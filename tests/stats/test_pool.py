@@ -1,5 +1,6 @@
 """Claims judged at several sites, judged once more on all of them."""
 
+import html
 import json
 from dataclasses import replace
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 from conditions_example import CONDITIONS
 from kensho import observations
-from kensho.claims.model import Claim
+from kensho.claims.designs import DoseOptimum
 from kensho.observations import Row
+from kensho.report.pooled import build
 from kensho.stats import intervals, pool
 from sites_example import claim, gained, ratio, site
 from statsmodels.stats.meta_analysis import combine_effects
 
-OPTIONS = {"seed": 3, "draws": 2500}
+OPTIONS = {"seed": 3, "draws": 1500}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,15 @@ def test_sites_that_agree_verify_what_each_of_them_does(pooled, four):
     low, high = found.interval_family
     assert low < found.interval[0] < found.interval[1] < high
     assert json.loads(found.model_dump_json())["record"] == claim().model_dump(mode="json")
+
+
+def test_the_page_and_the_summary_say_what_the_judgement_says(pooled, four):
+    lone = replace(four[0], analyses={"<R-9>": four[0].analyses["R-1"]})
+    summary = pool.summarise([pooled[0]], [*four, lone])
+    assert summary["alone"] == ["<R-9>"]
+    page = build(json.loads(json.dumps(summary)))
+    assert html.escape(pooled[0].sentence) in page and "&lt;R-9&gt;" in page
+    assert page.count("<tr><td>site-") == 4 and "None" not in page and "nan" not in page
 
 
 def test_a_site_of_another_mind_leaves_the_claim_open(four, tmp_path):
@@ -141,21 +152,22 @@ def test_exact_ratios_are_compared_and_never_averaged(tmp_path):
     assert (found.verdict, found.readings[0].low, found.readings[0].high) == ("VERIFIED", 0.4, 0.5)
 
 
-def test_a_quantity_with_a_model_of_its_own_is_not_pooled(tmp_path):
+def test_a_quantity_with_a_model_of_its_own_is_not_pooled():
     doses = {f"d{i}": float(2**i) for i in range(5)}
-    record = ratio().model_dump(mode="json")
-    record["test"] = {
-        "design": "dose_optimum", "experiment": "scores", "doses": doses, "metric": "score",
-        "region": [2.0, 8.0], "sesoi": 0.1, "min_units": 3,
-    }  # fmt: skip
-    record |= {"claimed": {"low": 2.0, "high": 8.0}, "unit": "dose"}
-    sites = []
+    registered = {"design": "dose_optimum", "experiment": "scores", "doses": doses,
+                  "metric": "score", "region": [2.0, 8.0], "sesoi": 0.1, "min_units": 3}  # fmt: skip
+    rng, sites = np.random.default_rng(1), {}
     for name in ("one", "two"):
-        rng = np.random.default_rng(len(sites))
-        values = {arm: rng.normal(-((i - 2) ** 2), 0.2, 5) for i, arm in enumerate(doses)}
-        sites.append(site(tmp_path / name, Claim.model_validate(record), values, items="seed"))
-    found, _ = pool.pool("R-1", sites, **OPTIONS)
-    assert (found.verdict, found.reason) == ("NOT TESTED", "DESIGN")
+        sites[name] = {
+            arm: observations.table(
+                Row("scores", arm, f"seed{seed}", 0, "score", score, "points")
+                for seed, score in enumerate(rng.normal(-((i - 2) ** 2), 0.2, 5))
+            )
+            for i, arm in enumerate(doses)
+        }
+    with pytest.raises(pool.Refused, match="no mean of units") as refused:
+        pool._evidence(DoseOptimum.model_validate(registered), None, sites, 0)
+    assert refused.value.reason == "DESIGN"
 
 
 def test_sites_of_equal_errors_have_the_interval_of_the_literature():
