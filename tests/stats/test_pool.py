@@ -154,8 +154,10 @@ def test_exact_ratios_are_compared_and_never_averaged(tmp_path):
 
 def test_a_quantity_with_a_model_of_its_own_is_not_pooled():
     doses = {f"d{i}": float(2**i) for i in range(5)}
-    registered = {"design": "dose_optimum", "experiment": "scores", "doses": doses,
-                  "metric": "score", "region": [2.0, 8.0], "sesoi": 0.1, "min_units": 3}  # fmt: skip
+    registered = {
+        "design": "dose_optimum", "experiment": "scores", "doses": doses, "metric": "score",
+        "region": [2.0, 8.0], "sesoi": 0.1, "min_units": 3,
+    }  # fmt: skip
     rng, sites = np.random.default_rng(1), {}
     for name in ("one", "two"):
         sites[name] = {
@@ -168,6 +170,32 @@ def test_a_quantity_with_a_model_of_its_own_is_not_pooled():
     with pytest.raises(pool.Refused, match="no mean of units") as refused:
         pool._evidence(DoseOptimum.model_validate(registered), None, sites, 0)
     assert refused.value.reason == "DESIGN"
+
+
+@pytest.mark.parametrize(
+    ("levels", "model", "prior"),
+    [
+        (["block"], "sites", {"location": 1.0, "spread": 0.2, "between": 0.5}),
+        (["seed"], "crossed", {"location": 1.0, "spread": 0.2, "between": 0.5}),
+    ],
+)
+def test_timed_runs_of_one_name_are_others_and_seeds_of_one_name_the_same(levels, model, prior):
+    test = ratio(design="paired_log_ratio", sesoi=1.05, levels=levels).required_test
+    rng, sites = np.random.default_rng(2), {}
+    for name in ("one", "two"):
+        sites[name] = {
+            arm: observations.table(
+                Row("scores", arm, f"b{block}", 0, "score", seconds, "s")
+                for block, seconds in enumerate(factor * np.exp(rng.normal(0, 0.02, 12)))
+            )
+            for arm, factor in (("tuned", 1.0), ("base", 2.0))
+        }
+    found = pool._evidence(test, test.readings[0], sites, 0)
+    assert (found.model, dict(found.prior), found.n) == (model, prior, 12)
+    own = np.log(found.units)
+    assert found.interval(0.05).estimate == pytest.approx(own.mean())
+    if model == "sites":
+        assert (found.data["n"] <= 12).all()  # runs in order are worth less
 
 
 def test_sites_of_equal_errors_have_the_interval_of_the_literature():
