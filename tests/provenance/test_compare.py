@@ -3,13 +3,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from kensho import crates
 from kensho.provenance import compare
 from kensho.provenance.compare import Difference, main
 
 HARDWARE = {"cpu": "AMD EPYC", "cores": 2, "memory_bytes": 2**34, "accelerators": []}
 
 
-def crate(folder: Path) -> Path:
+def crate_of(folder: Path) -> Path:
     """A small folder of the layout of a crate: one claim, two arms, one source, three attempts."""
     analysis = {
         "verdict": "VERIFIED", "reason": "HOLDS", "tier": "at-scope", "estimate": 1.7812345678,
@@ -61,7 +62,7 @@ def changed(folder, name, change):
 
 @pytest.fixture
 def two(tmp_path):
-    return crate(tmp_path / "one"), crate(tmp_path / "two")
+    return crate_of(tmp_path / "one"), crate_of(tmp_path / "two")
 
 
 def zipped(folder):
@@ -154,3 +155,9 @@ def test_what_is_no_crate_is_named_with_status_2(two, tmp_path, capsys):
     assert f"{two[1]}.zip/results/sources" in capsys.readouterr().err
     assert not (tmp_path.parent / "results").exists()
     assert main(["one"]) == 2
+
+
+def test_a_zip_that_would_fill_the_disk_is_refused(two, capsys, monkeypatch):
+    monkeypatch.setattr(crates, "MOST_BYTES", 100)
+    assert main([str(zipped(two[0])), str(two[1])]) == 2
+    assert "bytes are too many" in capsys.readouterr().err
