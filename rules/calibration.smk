@@ -25,7 +25,7 @@ STUDIED = "results/calibration/{size}"
 BAYESIAN_MODELS = [  # those of kensho.stats.models, which takes seconds to import
     *("location", "normal", "proportion", "pairs", "bradley_terry", "dose", "ranking"),
     *("beta_binomial", "dirichlet_pairs", "dirichlet_wins", "repeats"),
-    *("two_samples", "two_proportions", "strengths"),
+    *("two_samples", "two_proportions", "strengths", "sites", "crossed"),
 ]
 
 
@@ -35,7 +35,7 @@ wildcard_constraints:
 
 
 rule characteristics:
-    """Coverage, errors and power of the closed forms, by claim type and truth."""
+    """Coverage, errors and power of the closed forms, by claim type and truth, and of pools."""
     output:
         characteristics=f"{STUDIED}/characteristics.csv",
         acceptance=f"{STUDIED}/acceptance.csv",

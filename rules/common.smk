@@ -35,7 +35,7 @@ if DeploymentMethod.CONDA in DEPLOYED:
     VERSIONS.write_text("\n".join(re.findall(r"^\S+==\S+", LOCKED, re.M)), encoding="utf-8")
     os.environ.setdefault("PIP_CONSTRAINT", str(VERSIONS))
 
-from kensho import external, paths
+from kensho import crates, external, paths
 from kensho.augment.catalogue import TECHNIQUES
 from kensho.claims import registry
 from kensho.jlce import catalogue as tasks

@@ -35,6 +35,8 @@ REGISTERED = {
     "two_samples": {"location": 1.0, "spread": 1.0},
     "two_proportions": {"concentration": 1.0},
     "strengths": {"strength": 1.0, "order_effect": 0.5, "ties": 1.5, "answer_spread": 0.5},
+    "sites": {"location": 1.0, "spread": 1.0, "between": 0.5},
+    "crossed": {"location": 1.0, "spread": 1.0, "between": 0.5},
 }
 HALF = 2.5  # octaves, half the range of doses
 DATA = {
@@ -89,6 +91,18 @@ DATA = {
         "answers": np.array(5),
         "shown": np.array(1),
     },
+    "sites": {
+        "mean": np.array([0.4, 0.9, 0.5]),
+        "squares": np.array([3.0, 9.5, 1.2]),
+        "n": np.array([6.0, 14.0, 3.5]),
+    },
+    "crossed": {
+        "mean": np.array([0.4]),
+        "apart": np.array([0.2]),
+        "squares": np.array([9.5]),
+        "k": np.array([3.0]),
+        "n": np.array([12.0]),
+    },
 }
 SAMPLED = [name for name, model in MODELS.items() if model.build]
 
@@ -104,6 +118,9 @@ def densities(name, h):
         }
     if name in ("normal", "two_samples"):
         return {"mu": normal(h["location"]), "sigma": half(h["spread"])}
+    if name in ("sites", "crossed"):
+        scales = ("location", normal), ("spread", half), ("between", half)
+        return dict(zip(("mu", "sigma", "tau"), (make(h[k]) for k, make in scales), strict=True))
     if name == "proportion":
         return {"a": normal(h["location"]), "sd": half(h["spread"]), "z": normal(1)}
     if name == "pairs":
@@ -250,6 +267,8 @@ SETTLED = {  # where a draw from the prior would make the ratios below vary too 
     "location": {"mu": 0.5, "sigma": 0.2, "nu": 6.0},
     "normal": {"mu": 0.5, "sigma": 0.2},
     "two_samples": {"mu": 0.5, "sigma": [0.2, 0.4]},
+    "sites": {"mu": 0.5, "tau": 0.3, "sigma": [0.2, 0.4, 0.3]},
+    "crossed": {"mu": 0.5, "tau": 0.3, "sigma": 0.6},
     "pairs": {"a": -0.5, "sd_a": 0.2, "d": 0.5, "sd_d": 1.5},
     "dose": {"peak": 12.0, "c": 0.2, "top": 0.5, "seed_sd": 0.5, "sigma": 0.8},
     "repeats": {"mean": 0.6, "rho": 0.3},

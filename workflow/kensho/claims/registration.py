@@ -59,7 +59,7 @@ def status(
     which is None elsewhere.
     """
     now = claim.model_dump(mode="json") | {"family_size": family_size}
-    judged = dict(_leaves(_judged(now)))
+    judged = dict(leaves(_judged(now)))
     stored = [(c.get("registered") or {}).get(claim.id) for c in conditions.values()]
     diff, smaller = [], []
     for record in filter(None, stored):
@@ -68,7 +68,7 @@ def status(
         if family_size is not None and size < family_size:
             smaller.append(size)
             size = family_size
-        then = dict(_leaves(_judged({**_completed(record), "family_size": size})))
+        then = dict(leaves(_judged({**_completed(record), "family_size": size})))
         diff += [
             f"{key}: {_shown(then, key)} -> {_shown(judged, key)}"
             for key in {**then, **judged}
@@ -95,14 +95,14 @@ def _completed(record: Mapping) -> Mapping:
         return record
 
 
-def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Dotted path and value of every leaf; a list of plain values is one leaf."""
     if isinstance(value, Mapping) and value:
         for key, below in value.items():
-            yield from _leaves(below, f"{path}.{key}" if path else key)
+            yield from leaves(below, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
         for number, below in enumerate(value):
-            yield from _leaves(below, f"{path}[{number}]")
+            yield from leaves(below, f"{path}[{number}]")
     else:
         yield path, value
 

@@ -162,6 +162,12 @@ class Stats(Section):
     )
 
 
+class Pooled(Section):
+    crates: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="of several sites, zips or folders, for the target `pooled`"
+    )
+
+
 # Words that a job's shell reads as they stand.
 Module = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+/-]*$")]
 Image = Annotated[str, Field(pattern=r"^[\w.:/@+-]+$")]
@@ -210,6 +216,7 @@ class Config(Section):
     bench: Bench = Field(bench.Bench(), description="experiments")
     jlce: Jlce = Field(Jlce(), description="sixteen Japanese tasks, the target `jlce`")
     stats: Stats = Field(Stats(), description="verdicts")
+    pooled: Pooled = Field(Pooled(), description="claims that several sites have judged")
     budget: Budget = Field(Budget(), description="what a run may cost")
     cluster: Cluster = Field(Cluster(), description="what jobs ask of a cluster")
     provenance: Provenance = Field(

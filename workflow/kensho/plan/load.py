@@ -22,7 +22,7 @@ from kensho.validation import misread
 
 OBSERVED = Path("results/benchmark_data")
 # Targets that need no model: preflight lists what is missing beside what else it finds.
-LIGHT = ("preflight", "own", "verify", "provenance", "archive")
+LIGHT = ("preflight", "own", "verify", "provenance", "archive", "pooled")
 
 
 @dataclass(frozen=True)

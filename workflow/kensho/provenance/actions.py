@@ -67,7 +67,7 @@ class Actions:
         if recorded := head.start.head:
             whole = {name: getattr(recorded, name) for name in SETTINGS}
             inputs += self._parameters("workflow", MAIN, whole)
-            environment = self._environment(recorded.variables)
+            environment = self._named("environment", recorded.variables)
         about = f"One call of the workflow with {len(head.attempts)} attempts of jobs"
         yield entity(
             run,
@@ -138,7 +138,7 @@ class Actions:
             error=None if completed else event.cause or LOST,
             object=[*inputs, *self._parameters(step.rule, step.script, event.params)],
             result=[link(item) for item in made],
-            environment=self._environment(self._conditions(attempt)),
+            additionalProperty=self._named("condition", self._conditions(attempt)),
             resourceUsage=[link(entry["@id"]) for entry in usage],
         )
         yield from usage
@@ -181,9 +181,9 @@ class Actions:
             "imported": event.imported,
         }
 
-    def _environment(self, known: Mapping[str, Any]) -> list[Entity]:
+    def _named(self, owner: str, known: Mapping[str, Any]) -> list[Entity]:
         return [
-            link(self._value("environment", name, value, None))
+            link(self._value(owner, name, value, None))
             for name, value in known.items()
             if value not in (None, "", [], {})
         ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -18,6 +19,7 @@ from kensho.run import events
 MANIFEST, VERIFIER = "manifest-sha256.txt", "verify_crate.py"
 TRACKED = ("config", "envs", "profiles", "pyproject.toml", "requirements.lock", "LICENSE")
 CODE = ("Snakefile", "rules", "workflow", "resources", "config/claims", "CITATION.cff")
+PASSWORD = re.compile(rb"://[^/\s:@'\"]+:[^/\s@'\"]+@")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can state
 
 README = """# A crate of Kenshō
@@ -125,6 +127,8 @@ def _check(folder: Path, item: Item) -> None:
     content = (folder / item.path).read_bytes()
     if sha256(folder / item.path) != item.sha256:
         raise ValueError(f"{item.path}: changes while it is exported; export again when it is done")
+    if item.path.startswith("config/") and PASSWORD.search(content):
+        raise ValueError(f"{item.path}: an address there holds a password; take it out")
     if item.maker:
         for place in {str(Path.home()), os.getcwd()} - {"/"}:
             if place.encode() in content:

@@ -146,6 +146,7 @@ class _Graph:
                 description=step.about,
                 position=str(place),
                 workExample=link(step.script),
+                buildInstructions=step.environment and link(step.environment),
             )
         environments = {s.environment for s in self.ran.steps.values() if s.environment}
         if environments:
@@ -191,15 +192,13 @@ class _Graph:
                 hasPart=[link(tool) for tool in self.tools if tool != MAIN],
             )
         elif item.path in self.tools:
-            entry["@type"] = ["File", "SoftwareSourceCode"]
-            step = next(s for s in self.ran.steps.values() if s.script == item.path)
+            entry["@type"] = ["File", "SoftwareApplication"]
             entry |= entity(
                 item.path,
                 entry["@type"],
-                version=__version__,
+                softwareVersion=__version__,
                 input=self.ran.inputs.get(item.path),
                 url=item.path,
-                buildInstructions=step.environment and link(step.environment),
             )
         elif item.path in self.environments:
             entry["conformsTo"] = link(terms.CONDA)

@@ -231,7 +231,7 @@ def _makers(heads: Iterable[Head]) -> dict[str, tuple[Attempt, File]]:
 def _with_result(
     attempt: Attempt, makers: Mapping[str, tuple[Attempt, File]], kept: set[str]
 ) -> Attempt:
-    made = {f.path for f in attempt.last.outputs if makers[f.path][0].id == attempt.id}
+    made = {path for path, (maker, _) in makers.items() if maker.id == attempt.id}
     return replace(attempt, result=frozenset(made & kept)) if made else attempt
 
 

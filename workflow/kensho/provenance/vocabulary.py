@@ -20,10 +20,8 @@ _RUN = "https://w3id.org/ro/terms/workflow-run#"
 # Terms that the context of RO-Crate 1.1 lacks stand in the file itself: no second address is asked.
 CONTEXT = [
     f"{RO_CRATE}/context",
-    {
-        name: _RUN + name
-        for name in ("sha256", "environment", "resourceUsage", "buildInstructions", "md5")
-    },
+    {name: _RUN + name for name in ("sha256", "environment", "resourceUsage")}
+    | {"buildInstructions": "https://codemeta.github.io/terms/buildInstructions"},
 ]
 COMPLETED = "http://schema.org/CompletedActionStatus"
 FAILED = "http://schema.org/FailedActionStatus"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ _AUTOCORRELATED = (
     "the machine come to rest, or observe more blocks"
 )
 MOST_SHOWN = 5000  # units that an analysis lists one by one
+Exact = tuple[str, Fraction, Fraction]  # label of a reading, its lowest and highest ratio
 EXACT = 0.005  # coefficient of variation below which peak memory is compared, not tested
 
 
@@ -48,9 +49,9 @@ def judge(
 
     Raises ValueError naming file, line, arm or block for tables that cannot be used.
     """
-    test, settled = claim.test, _settled(claim, settings)
+    test, known = claim.test, settled(claim, settings)
     if test is None:
-        return Judgement.model_validate(settled | {"sentence": claim.not_tested}), None
+        return Judgement.model_validate(known | {"sentence": claim.not_tested}), None
     for arm in test.arms:
         if arm not in tables or arm not in conditions:
             raise ValueError(
@@ -63,7 +64,7 @@ def judge(
         units.one_scale(test, tables)
     of_arms = {arm: conditions[arm] for arm in test.arms}
     tier = max((_tier(arm, of_arms[arm], test.experiment) for arm in of_arms), key=Tier.rank)
-    settled |= {
+    known |= {
         "tier": tier,
         "warmup_rows": int(sum((tables[arm]["replicate"] < 0).sum() for arm in of_arms)),
         "deviations": _deviations(test.arms, of_arms),
@@ -76,17 +77,19 @@ def judge(
         ):
             answer = _deterministic(test, Rule.of_claim(claim), tables, tier)
         else:
-            answer, idata = _stochastic(claim, tables, tier, settings)
+            readings = test.all_readings or (None,)
+            evidence = [gather(test, reading, tables, settings.seed) for reading in readings]
+            answer, idata = of_evidence(claim, evidence, tier, settings)
     except Undefined as reason:
         answer = {"reason": "UNDEFINED", "sentence": str(reason)}
     else:
         names_alone = any(of_arm.get("names_alone") for of_arm in of_arms.values())
         if test.paired and len(of_arms) > 1 and names_alone:
             answer["sentence"] += " The items are paired by their names alone."
-    return Judgement.model_validate(settled | answer), idata
+    return Judgement.model_validate(known | answer), idata
 
 
-def _settled(claim: Claim, settings: Settings) -> dict:
+def settled(claim: Claim, settings: Settings) -> dict:
     """What the claim itself settles."""
     test = claim.test
     return {
@@ -129,8 +132,27 @@ def _exact_range(paired: pd.DataFrame) -> tuple[Fraction, Fraction]:
 def _deterministic(
     test: Deterministic | PairedRatio, rule: Rule, tables: Mapping[str, pd.DataFrame], tier: Tier
 ) -> dict:
-    paired = [units.paired(r, tables, test.experiment, positive=True) for r in test.readings]
-    exact = [(r.label, *_exact_range(p)) for r, p in zip(test.readings, paired, strict=True)]
+    rows = units.paired(test.readings[0], tables, test.experiment, positive=True)
+    over, under = (units.means(rows[side], np.log) for side in rows)
+    ratios = pd.Series(np.exp(over - under), rows.index)
+    return of_exact(rule, exact_readings(test, tables), tier) | {
+        "n_units": len(ratios),
+        "blocks": [{"block": b, "value": float(ratio)} for b, ratio in ratios.items()],
+    }
+
+
+def exact_readings(
+    test: Deterministic | PairedRatio, tables: Mapping[str, pd.DataFrame]
+) -> list[Exact]:
+    """Exact ratios of each reading, over blocks and replicates."""
+    return [
+        (r.label, *_exact_range(units.paired(r, tables, test.experiment, positive=True)))
+        for r in test.readings
+    ]
+
+
+def of_exact(rule: Rule, exact: Sequence[Exact], tier: Tier) -> dict[str, Any]:
+    """What exact ratios put into a judgement."""
     verdict, reason, sentence = decision.decide_deterministic(rule, exact, tier)
     readings = [
         {
@@ -142,8 +164,6 @@ def _deterministic(
         }
         for label, low, high in exact
     ]
-    over, under = (units.means(paired[0][side], np.log) for side in paired[0])
-    ratios = pd.Series(np.exp(over - under), paired[0].index)
     return {
         "design": "deterministic",
         "verdict": verdict,
@@ -151,18 +171,16 @@ def _deterministic(
         "sentence": sentence,
         "estimate": readings[0]["value"],
         "readings": readings,
-        "n_units": len(ratios),
-        "blocks": [{"block": b, "value": float(ratio)} for b, ratio in ratios.items()],
     }
 
 
-def _stochastic(
-    claim: Claim, tables: Mapping[str, pd.DataFrame], tier: Tier, settings: Settings
+def of_evidence(
+    claim: Claim, evidence: Sequence[Evidence], tier: Tier, settings: Settings
 ) -> tuple[dict, InferenceData | None]:
+    """What the evidence on each reading puts into a judgement; the first decides."""
     test, rule = claim.required_test, Rule.of_claim(claim)
     alpha, m = settings.alpha, settings.family_size
     readings: Sequence[Reading | Contrast | Level | None] = test.all_readings or [None]
-    evidence = [gather(test, reading, tables, settings.seed) for reading in readings]
     first = evidence[0]
     family = _on_scale(first, alpha / m)
     details = {key: value for key, value in first.shown.items() if key != "variance"}

@@ -1,8 +1,11 @@
+import pandas as pd
 from kensho.files import write_table
 from kensho.run.job import job
-from kensho.stats.calibration import characteristics
+from kensho.stats.calibration import characteristics, pooled
 
 with job(snakemake):
-    table = characteristics.run(snakemake.params.replications, snakemake.params.seed)
+    replications, seed = snakemake.params.replications, snakemake.params.seed
+    table = characteristics.run(replications, seed)
     write_table(snakemake.output.characteristics, table)
-    write_table(snakemake.output.acceptance, characteristics.acceptance(table))
+    lines = [characteristics.acceptance(table), pooled.acceptance(replications, seed)]
+    write_table(snakemake.output.acceptance, pd.concat(lines))

@@ -57,6 +57,18 @@ def _of_units(unit_values: Callable[[Data], np.ndarray]) -> Callable[[Data, floa
     return lambda data, alpha: intervals.mean(unit_values(data), alpha)
 
 
+def _crossed(data: Data, alpha: float) -> intervals.Fit:
+    """The interval of values at k sites and of n units with these moments: it knows no more."""
+    sites, units = (
+        sample * np.sqrt(data[squares] / (sample**2).sum())
+        for sample, squares in (
+            (np.linspace(-1, 1, int(data[size][0])), squares)
+            for size, squares in (("k", "apart"), ("n", "squares"))
+        )
+    )
+    return intervals.crossed(data["mean"] + sites[:, None] + units, alpha)
+
+
 def _welch(data: Data, alpha: float) -> intervals.Fit:
     """Welch's interval of samples with these moments: it knows no more of them."""
     samples = []
@@ -142,6 +154,15 @@ SETTINGS = {
         {"mean": 0.67, "rho": 0.6}, SHARE, 0.13,
         _of_units(lambda d: np.repeat(np.arange(6) / 5, d["units"][0])), direction=None,
         data={"answers": np.array([5]), "units": np.array([[150, 0, 0, 0, 0, 0]])},
+    ),
+    "sites": Setting(  # half a point, sites differ by as much, items by one
+        {"mu": 0.5, "tau": 0.5, "sigma": 5 * [1.0]},
+        DIFFERENCE, 1.2, _of_units(lambda d: d["mean"]),
+        data={"mean": np.zeros(5), "squares": np.zeros(5), "n": np.full(5, 40.0)},
+    ),
+    "crossed": Setting(  # the same with 100 items shared by all
+        {"mu": 0.5, "tau": 0.5, "sigma": 1.0}, DIFFERENCE, 1.2, _crossed,
+        data={"k": np.array([5.0]), "n": np.array([100.0])},
     ),
 }  # fmt: skip
 

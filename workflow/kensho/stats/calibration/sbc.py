@@ -93,7 +93,16 @@ DESIGNS = {
         {"correct": np.array([0, 0]), "items": np.array([30, 50])}, (-0.25, 0.25)
     ),
     "strengths": Design(_comparisons(), (0.35, 0.65)),
-}
+    "sites": Design(
+        {"mean": np.zeros(5), "squares": np.zeros(5), "n": np.array([3.0, 5, 10, 20, 40])},
+        (-0.5, 0.5),
+    ),
+    "crossed": Design(
+        {**dict.fromkeys(("mean", "apart", "squares"), np.zeros(1)), "k": np.array([3.0]),
+         "n": np.array([10.0])},
+        (-0.5, 0.5),
+    ),
+}  # fmt: skip
 
 Fit = Callable[[Model, Data, int, int, int], tuple[Draws, int]]
 

@@ -2,6 +2,7 @@
 
 from kensho.stats.models.base import Data, Draws, Model, Prior
 from kensho.stats.models.conjugate import BETA_BINOMIAL, DIRICHLET_PAIRS, DIRICHLET_WINS
+from kensho.stats.models.crossed import CROSSED
 from kensho.stats.models.dose import DOSE_CURVE
 from kensho.stats.models.independent import TWO_PROPORTIONS, TWO_SAMPLES
 from kensho.stats.models.judgements import BRADLEY_TERRY
@@ -10,6 +11,7 @@ from kensho.stats.models.normal import NORMAL
 from kensho.stats.models.proportions import PAIRS, PROPORTION
 from kensho.stats.models.ranking import RANKING
 from kensho.stats.models.repeats import REPEATS
+from kensho.stats.models.sites import SITES
 from kensho.stats.models.strengths import STRENGTHS
 
 MODELS: dict[str, Model] = {
@@ -29,6 +31,8 @@ MODELS: dict[str, Model] = {
         TWO_SAMPLES,
         TWO_PROPORTIONS,
         STRENGTHS,
+        SITES,
+        CROSSED,
     )
 }
 
