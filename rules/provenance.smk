@@ -3,7 +3,7 @@ from snakemake.common import __version__
 
 
 def steps():
-    """Of each rule with a script: name, docstring, and its files as paths of this folder."""
+    """Name, docstring, script and environment of each rule, as paths of this folder."""
 
     def inside(each, file):
         return os.path.relpath(

@@ -48,6 +48,10 @@ MEANINGFUL = {
         ["x", "../x", "1", "今日は", "a" * 100],
         ["paths.cache", "paths.mirror", "cluster.container"],
     ),
+    "a text": (
+        ["x", "../x", "1", "今日は", "a" * 100],
+        ["provenance.title", "provenance.description"],
+    ),
     "a name": (["x", "1", "a" * 100], ["train.arms.0.name", "cluster.gpu_model"]),
     "a seed of 32 bits": (
         [0, 10**9],
@@ -80,13 +84,15 @@ MEANINGFUL = {
             "jlce.arms",
         ]
         + ["jlce.max_new_tokens", "jlce.judge", *PRICES]
-        + ["cluster.gpu_model", "cluster.container"],
+        + ["cluster.gpu_model", "cluster.container"]
+        + [f"provenance.{key}" for key in ("title", "description", "publisher", "licence")],
     ),
     "none of what a run can do without": (
         [[]],
         ["accelerator_fallback", "evaluate.references", "evaluate.choice_tasks", "bench.main"]
         + ["bench.training_memory.ladder", "bench.training_memory.largest"]
-        + ["bench.inference.beside", "jlce.sources", "cluster.modules"],
+        + ["bench.inference.beside", "jlce.sources", "cluster.modules"]
+        + ["provenance.authors", "provenance.texts", "pooled.crates"],
     ),
 }
 # What may not be removed: parts of an entry that have no default, the only entry of a list that

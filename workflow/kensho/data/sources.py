@@ -19,6 +19,7 @@ import requests
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kensho.data.download import alone, download, fault_message, index_entry
+from kensho.data.licences import LicenceClass
 from kensho.files import read_json, replacing, sha256
 from kensho.messages import site
 from kensho.validation import problems, read_yaml
@@ -27,17 +28,6 @@ FAULTS = (OSError, ValueError, KeyError, ImportError, tarfile.TarError, zipfile.
 PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PlainName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")]
-LicenceClass = Literal[
-    "permissive",
-    "public-domain",
-    "by",
-    "by-sa",
-    "nc",
-    "nd",
-    "model-licence",
-    "gemma-terms",
-    "llama-licence",
-]
 
 
 def _inner(path: str) -> str:

@@ -19,7 +19,8 @@ from kensho.augment import catalogue as augment
 from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench import catalogue as bench
 from kensho.bench.catalogue import EXPERIMENTS
-from kensho.data.sources import LicenceClass, Source
+from kensho.data.licences import LicenceClass
+from kensho.data.sources import Source
 from kensho.jlce.catalogue import PUBLIC, tasks
 from kensho.paths import Paths
 from kensho.provenance.settings import Provenance

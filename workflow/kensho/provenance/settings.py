@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from kensho.data.sources import LicenceClass
+from kensho.data.licences import LicenceClass
 from kensho.validation import Section
 
+Text = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, Field(pattern=r"^https://[^\s@?#/]+(/[^\s?#]*)?$")]
 
 
@@ -22,20 +23,20 @@ def _orcid(identifier: str) -> str:
 
 
 class Author(Section):
-    name: str = Field(min_length=1)
+    name: Text
     orcid: Annotated[str, Field(pattern=r"^(\d{4}-){3}\d{3}[\dX]$"), AfterValidator(_orcid)] | None
-    affiliation: str | None = None
+    affiliation: Text | None = None
     affiliation_url: Url | None = None
 
 
 class Publisher(Section):
-    name: str = Field(min_length=1)
+    name: Text
     url: Url
 
 
 class Provenance(Section):
-    title: str | None = Field(None, description="of the crate; null for the workflow's own")
-    description: str | None = Field(None, description="a sentence or two on this run")
+    title: Text | None = Field(None, description="of the crate; null for the workflow's own")
+    description: Text | None = Field(None, description="a sentence or two on this run")
     authors: list[Author] = Field([], description="name, orcid or null, affiliation")
     publisher: Publisher | None = Field(None, description="name and url")
     licence: Url | None = Field(None, description="of the results, by its URL")

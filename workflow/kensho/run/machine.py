@@ -54,7 +54,9 @@ def drivers(modules: Path = Path("/sys/module")) -> dict[str, str]:
     for name in DRIVERS:
         if (modules / name).is_dir():
             file = modules / name / "version"
-            versions[name] = file.read_text().strip() if file.exists() else "the kernel's own"
+            versions[name] = (
+                file.read_text(encoding="utf-8").strip() if file.exists() else "the kernel's own"
+            )
     return versions
 
 
