@@ -22,10 +22,8 @@ RUN = Run(Path(), threads=1, seed=1)
 
 
 def observe(**changes):
-    settings = TrainingMemory(
-        **{"adapted": "tiny", "full": "tiny", "limit_bytes": 60_000_000, "largest": []},
-        **{"cells": [Cell(batch=2, length=16)], **changes},
-    )
+    tiny = {"adapted": "tiny", "full": "tiny", "limit_bytes": 60_000_000, "largest": []}
+    settings = TrainingMemory(**{**tiny, "cells": [Cell(batch=2, length=16)], **changes})
     models = training_memory.Models("tiny", "tiny")
     return training_memory.observe({"tiny": TINY}, models, settings, RUN)
 
