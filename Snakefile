@@ -80,6 +80,7 @@ rule all:
     default_target: True
     input:
         REPORT,
+        INPUTS.main_experiments(),
 
 
 rule benchmark:

@@ -48,12 +48,12 @@ from kensho.run import budget, events, head, record, running, slurm, why
 from kensho.train.catalogue import METHODS, STAGES
 
 HEAD, TARGETS = None, None
-if workflow.is_main_process:
-    COMMAND = why.command_line()
-    TARGETS = {*COMMAND.targets} or {"all"}
-elif budget.VARIABLE in os.environ:
-    HEAD = budget.inherited(os.environ)
 try:
+    if workflow.is_main_process:
+        COMMAND = why.command_line()
+        TARGETS = {*COMMAND.targets} or {"all"}
+    elif budget.VARIABLE in os.environ:
+        HEAD = budget.inherited(os.environ)
     RUN = load.load(
         config,
         workflow.configfiles,

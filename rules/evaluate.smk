@@ -20,6 +20,8 @@ rule evaluate:
         "logs/evaluate/{arm}.log",
     benchmark:
         "logs/benchmarks/evaluate/{arm}.tsv"
+    wildcard_constraints:
+        arm=any_of(PLAN.arms["evaluation"]),
     conda:
         "../envs/models.yaml"
     threads: 64

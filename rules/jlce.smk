@@ -66,6 +66,8 @@ rule jlce_arm:
         "logs/jlce/{arm}.log",
     benchmark:
         "logs/benchmarks/jlce/{arm}.tsv"
+    wildcard_constraints:
+        arm=any_of(PLAN.arms["evaluation"]),
     conda:
         "../envs/models.yaml"
     threads: 64

@@ -18,8 +18,10 @@ rule train_stage:
     benchmark:
         "logs/benchmarks/train_stage/{arm}/{number}-{stage}/seed{seed}.tsv"
     wildcard_constraints:
-        number=r"\d+",
+        arm=any_of(ARMS),
+        number=r"[1-9]\d*",
         stage=any_of(STAGES),
+        seed=any_of(map(str, CONFIG.train.seeds)),
     conda:
         lambda w: environment(STAGES[w.stage])
     threads: lambda w: threads(STAGES[w.stage])
@@ -47,6 +49,8 @@ rule observe_training:
         observation_files("training", ["{arm}"]),
     log:
         "logs/observe_training/{arm}.log",
+    wildcard_constraints:
+        arm=any_of(ARMS),
     conda:
         "../envs/stats.yaml"
     params:

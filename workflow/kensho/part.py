@@ -4,7 +4,8 @@ A part is one entry of a catalogue and one module. Catalogues import no part, so
 run reads all of them in a moment; a job resolves the one that it runs.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal, TypeVar
@@ -45,10 +46,15 @@ P = TypeVar("P", bound=Part)
 class Catalogue(dict[str, P]):
     """Parts of one kind by name. A name that it lacks raises ValueError with the known ones."""
 
-    def __init__(self, kind: str, parts: Iterable[P]):
+    def __init__(self, kind: str, parts: Iterable[P], reserved: Collection[str] = ()):
         super().__init__()
         self.kind = kind
         for part in parts:
+            if not re.fullmatch(r"[a-z][a-z0-9_-]*", part.name) or part.name in reserved:
+                raise ValueError(
+                    f"{kind} '{part.name}': not a name for one, which names files and rules, or "
+                    "one that the workflow keeps to itself; rename it"
+                )
             if part.name in self:
                 raise ValueError(f"{kind} '{part.name}' stands twice in the catalogue; rename one")
             self[part.name] = part

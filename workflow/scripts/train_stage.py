@@ -20,6 +20,8 @@ with job(snakemake) as fallbacks:
     settings, schedule, seed = dict(params.stage), dict(params.schedule), int(wildcards.seed)
     dtype = compute_dtype(schedule.pop("dtype"))
     method = resolve(params.method_code)
+    if method.name != (named := settings["method"]["name"]):
+        raise ValueError(f"{params.method_code} is method {method.name}, not {named}; name it so")
     earlier = inputs.get("reference")
     base = reference.read(earlier) if earlier else reference.Reference.of(inputs.model)
     output = Path(snakemake.output.model)
@@ -33,6 +35,7 @@ with job(snakemake) as fallbacks:
         dtype=dtype,
         seed=seed,
         code=params.code,
+        settings=settings,
         **schedule,
     )
     samples = read_table(inputs.samples).head(settings["samples"])  # in random order already

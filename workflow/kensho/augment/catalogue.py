@@ -59,6 +59,7 @@ TECHNIQUES = Catalogue(
             sources=("sudachidict-core",),
         ),
     ),
+    reserved=("target",),
 )
 
 _SETTINGS: dict[str, Any] = {

@@ -370,6 +370,15 @@ EXPERIMENTS = Catalogue(
             arms=lambda own, context: own.arms,
         ),
     ),
+    reserved=(
+        "main",
+        "adaptation",
+        "augmentation",
+        "evaluation",
+        "jlce",
+        "jlce_preference",
+        "training",
+    ),
 )
 
 _MAIN = Field(

@@ -233,6 +233,12 @@ HELD_OUT = (
 )
 
 
+def evaluation_tasks() -> list[str]:
+    """Choices that lm-evaluation-harness is asked beside what the corpus gives."""
+    files = (Path(__file__).parents[1] / "evaluate/tasks").glob("*.yaml")
+    return sorted(path.stem for path in files if not path.stem.startswith("tatoeba"))
+
+
 def check(
     raw: Mapping, sources: Mapping[str, Source], architectures: Mapping, where: str = "config"
 ) -> tuple[Config, list[str]]:
@@ -276,7 +282,8 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
     named += [("evaluate.references", name, "model") for name in config.evaluate.references]
     named += [("evaluate.choice_tasks", name, "dataset") for name in config.evaluate.choice_tasks]
     named += [("jlce.sources", name, "dataset") for name in config.jlce.sources]
-    named += [("bench.medical.subjects", name, "dataset") for name in config.bench.medical.subjects]
+    if medical := getattr(config.bench, "medical", None):
+        named += [("bench.medical.subjects", name, "dataset") for name in medical.subjects]
     for key, name, kind in named:
         of_kind = [known for known, source in sources.items() if source.kind == kind]
         if name not in of_kind:
@@ -315,6 +322,8 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
             f"{', '.join(allowed) or 'nothing'}"
         )
     for key in HELD_OUT:
+        if key.startswith("bench.") and key.split(".")[1] not in EXPERIMENTS:
+            continue
         if (items := attrgetter(key)(config)) > (held := config.data.test):
             yield f"{where}: {key}: {items} of only {held} (data.test); lower it, or raise that"
     of_kind = [name for name, known in sources.items() if known.kind in ("tokenizer", "model")]
@@ -338,6 +347,11 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
             yield f"{where}: jlce.{key}: no arm '{name}', {suggestion(name, evaluated)}"
     if any(one == other for one, other in judged):
         yield f"{where}: jlce.judge.pairs: an arm against itself; name two arms"
+    if len({"-".join(pair) for pair in judged}) < len(judged):
+        yield f"{where}: jlce.judge.pairs: two pairs have one name; rename one of their arms"
+    for name in config.evaluate.choice_tasks:
+        if name not in (choices := evaluation_tasks()):
+            yield f"{where}: evaluate.choice_tasks: no task '{name}', {suggestion(name, choices)}"
     if 1 not in config.jlce.prompts:
         yield f"{where}: jlce.prompts: without 1, the prompt that is ranked; add it"
     if config.jlce.seeds > (there := len(config.train.seeds)):

@@ -115,6 +115,28 @@ def any_of(names: Iterable[str]) -> str:
     return "|".join(map(re.escape, names)) or "none"
 
 
+def steps(rules: Iterable[Any], folder: str) -> list[tuple[str, str, str, str | None]]:
+    """Name, docstring, script and environment of Snakemake's rules, as paths below ``folder``.
+
+    An environment that depends on wildcards is None.
+    """
+
+    def inside(rule: Any, file: str) -> str:
+        path = rule.basedir.join(file).get_path_or_uri(secret_free=True)
+        return os.path.relpath(path, folder)
+
+    return [
+        (
+            rule.name,
+            (rule.docstring or "").strip(),
+            inside(rule, rule.script),
+            inside(rule, rule.conda_env) if isinstance(rule.conda_env, str) else None,
+        )
+        for rule in rules
+        if rule.script
+    ]
+
+
 def environment(part: Part) -> str:
     """The conda environment of a rule, as a file of rules/ names it."""
     return f"../envs/{part.needs.environment}.yaml"

@@ -5,6 +5,7 @@ from typing import Any
 from kensho.plan.config import Config
 from kensho.plan.directives import observation_files
 from kensho.plan.plan import Plan
+from kensho.validation import suggestion
 
 
 class Inputs:
@@ -16,6 +17,9 @@ class Inputs:
 
     def seeds(self, arm: str) -> list[int]:
         """Replicates of an evaluated arm; a model that is not trained has the one replicate 0."""
+        evaluated = self.plan.arms["evaluation"]
+        if arm not in evaluated:
+            raise ValueError(f"no arm '{arm}', {suggestion(arm, evaluated)}")
         return self.config.train.seeds if arm in self.arms else [0]
 
     def jlce_seeds(self, arm: str) -> list[int]:
@@ -29,11 +33,20 @@ class Inputs:
         return [f"{folder}/seed{seed}/{file}" for folder in folders for seed in replicates]
 
     def stage(self, wildcards) -> Any:
-        """What the configuration says of a stage of an arm."""
-        return self.arms[wildcards.arm].stages[int(wildcards.number) - 1]
+        """What the configuration says of a stage of an arm. Raises ValueError for another one."""
+        stages = self.plan.stages.get(wildcards.arm, [])
+        if (name := f"{wildcards.number}-{wildcards.stage}") not in stages:
+            known = (
+                f"its stages: {', '.join(stages)}"
+                if stages
+                else suggestion(wildcards.arm, self.arms)
+            )
+            raise ValueError(f"arm '{wildcards.arm}' has no stage '{name}', {known}")
+        return self.arms[wildcards.arm].stages[stages.index(name)]
 
     def begun_with(self, wildcards) -> dict[str, str]:
         """The model that a stage begins with: the base, or what the stage before it made."""
+        self.stage(wildcards)
         base, number = {"model": f"results/models/{self.config.train.base}"}, int(wildcards.number)
         if number == 1:
             return base
@@ -69,6 +82,11 @@ class Inputs:
         test = self.plan.tested[wildcards.claim].test
         assert test is not None  # it is tested
         return observation_files(test.experiment, test.arms)
+
+    def main_experiments(self) -> list[str]:
+        """Tables of the experiments of the main job (bench.main), of which no claim need speak."""
+        main = {*self.config.bench.main}
+        return [path for path in self.every_experiment() if path.split("/")[2] in main]
 
     def every_experiment(self) -> list[str]:
         """Tables of every arm of every experiment, unless a spent budget leaves some out."""

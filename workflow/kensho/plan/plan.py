@@ -14,6 +14,7 @@ from kensho.claims.model import Claim
 from kensho.data.sources import Source
 from kensho.plan.config import Config
 from kensho.run import budget
+from kensho.validation import suggestion
 
 BEYOND = ("jlce", "jlce_preference")  # observed by other targets than the main job
 COMMAND = "snakemake --profile local"
@@ -161,6 +162,12 @@ def make(
     problems = external.problems(claims, arms)
     brought = external.experiments(claims)
     arms |= {name: tables.arms for name, tables in brought.items()}
+    problems += [
+        f"{claim.id}: no experiment '{claim.test.experiment}', "
+        f"{suggestion(claim.test.experiment, arms)}"
+        for claim in claims
+        if claim.test and claim.test.experiment not in arms
+    ]
     reasons = {claim.id: reason for claim in claims if (reason := _untestable(claim, arms, config))}
     tested = {claim.id: claim for claim in claims if claim.id not in reasons}
     stage = head["stage"] if head else budget.stage(folder.spent_usd, config.budget.limit_usd)

@@ -3,8 +3,10 @@
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kensho.claims.model import Claim
+from kensho.files import read_json, sha256
 from kensho.plan.plan import JUDGED, Plan
 
 PAGES = {  # that the report links to, by the target that makes each
@@ -58,5 +60,17 @@ def decide(
         for name in kept
         if name not in plan.tested
     }
+    stale |= {analysis(name): why for name in kept if (why := _changed(Path(analysis(name))))}
     pages = [target for target in PAGES if target in made or target in there]
-    return Verdicts(requested, kept, pages, stale | dict(outdated(files) if files else {}))
+    return Verdicts(requested, kept, pages, dict(outdated(files) if files else {}) | stale)
+
+
+def _changed(path: Path) -> str | None:
+    """Why an analysis no longer follows from its files, which may have come without their times."""
+    for file in read_json(path).get("observations", []):
+        observations = path.parents[1] / file["file"]
+        if not observations.exists():
+            return f"its observations are gone: {observations}"
+        if sha256(observations) != file["sha256"]:
+            return f"its observations have changed since: {observations}"
+    return None

@@ -112,7 +112,11 @@ def code_digest(script: Path | str, environment: Path | None = None, *parts: Par
     digest = hashlib.sha256(_pins(environment) if environment else b"")
     roots = {*reachable(script)}
     for part in parts:
-        [module] = [file for file in _files(part.code.partition(":")[0])][-1:]
+        name = part.code.partition(":")[0]
+        [module] = [file for file in _files(name)][-1:]
+        last = name.rpartition(".")[2]
+        if last not in (module.stem, module.parent.name if module.stem == "__init__" else ""):
+            raise ValueError(f"'{part.name}': no module {name}; mend the `code` of its catalogue")
         roots |= {*reachable(module)}
         for name in part.files:
             digest.update((LIBRARY / name).read_bytes())

@@ -152,6 +152,11 @@ def command_line() -> argparse.Namespace:
     """The arguments of this Snakemake, with its profile's; rules are read before it sets them."""
     from snakemake.cli import parse_args
 
+    words = sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
+    if sum(word.startswith("--configfile") for word in words) > 1:
+        raise ValueError(
+            "--configfile stands twice, and the last alone is read; name all after one"
+        )
     with contextlib.redirect_stderr(io.StringIO()):  # it names the profile once more
         return parse_args(sys.argv[1:])[1]
 

@@ -56,6 +56,11 @@ METHODS = Catalogue(
 )
 
 
+if needy := [name for name, part in METHODS.items() if part.needs != Needs()]:
+    raise ValueError(
+        f"method '{needy[0]}': needs are those of the stage that trains; leave them out"
+    )
+
 if TYPE_CHECKING:
     Method = Adapters | NoSettings
 else:
@@ -73,7 +78,7 @@ class Tuned(Section):
 class Stage(Part):
     """A stage; ``data`` says what its samples are."""
 
-    data: Literal["pairs", "text", "preferences"]
+    data: Literal["pairs"]  # all that a corpus gives today
 
 
 STAGES = Catalogue(

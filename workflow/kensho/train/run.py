@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -19,7 +19,8 @@ class Training:
     """One run of a stage: an arm, a seed, and what both are trained with.
 
     ``rank`` and ``targets`` are None where the method has no adapters; ``code`` is a digest: what
-    other code has begun is not gone on with.
+    other code has begun is not gone on with. ``settings`` are those of the stage as configured:
+    what a stage takes of its own is there, what its method takes goes to the method's `adapter`.
     """
 
     name: str
@@ -34,14 +35,21 @@ class Training:
     rank: int | None = None
     targets: Sequence[str] | None = None
     code: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def adapter(self) -> PeftConfig | None:
         """PEFT's configuration, None where the weights themselves are trained.
 
         Raises ValueError where the method needs a rank and targets and has none.
         """
+        method = self.settings.get("method", {})
+        own = {key: x for key, x in method.items() if key not in ("name", "rank", "targets")}
         if self.method.adapter is None:
+            if own:
+                raise ValueError(
+                    f"{self.name}: method {self.method.name} takes no {', '.join(own)}"
+                )
             return None
         if self.rank is None or self.targets is None:
             raise ValueError(f"{self.name}: method {self.method.name} takes a rank and targets")
-        return self.method.adapter(self.rank, self.targets)
+        return self.method.adapter(self.rank, self.targets, **own)

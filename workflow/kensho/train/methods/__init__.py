@@ -6,7 +6,7 @@ it uses them, so that memory can be planned without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -21,14 +21,14 @@ class Method:
     """One method.
 
     ``weights`` says how the base is held while it is trained; ``adapter`` makes PEFT's
-    configuration of a rank and target modules, and ``tensors`` gives the elements of each tensor
-    that a matrix of shape (in, out) gets at a rank. Both are None where the weights themselves are
-    trained, and a whole model is saved.
+    configuration of a rank, target modules and the method's own settings by name, and ``tensors``
+    gives the elements of each tensor that a matrix of shape (in, out) gets at a rank. Both are None
+    where the weights themselves are trained, and a whole model is saved.
     """
 
     name: str
     weights: Held
-    adapter: Callable[[int, Sequence[str] | str], PeftConfig] | None = None
+    adapter: Callable[..., PeftConfig] | None = None
     tensors: Callable[[tuple[int, int], int], list[int]] | None = None
 
     @property
