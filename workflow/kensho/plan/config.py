@@ -350,7 +350,7 @@ def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, whe
     if len({"-".join(pair) for pair in judged}) < len(judged):
         yield f"{where}: jlce.judge.pairs: two pairs have one name; rename one of their arms"
     for name in config.evaluate.choice_tasks:
-        if name not in (choices := evaluation_tasks()):
+        if name in sources and name not in (choices := evaluation_tasks()):
             yield f"{where}: evaluate.choice_tasks: no task '{name}', {suggestion(name, choices)}"
     if 1 not in config.jlce.prompts:
         yield f"{where}: jlce.prompts: without 1, the prompt that is ranked; add it"
