@@ -71,7 +71,8 @@ def renew(
     hubs = [model.hub for model in models.values()]
     renewed = {hub: now for hub, (now, _) in zip(hubs, asked, strict=True) if hub and now}
     if not renewed:
-        raise ValueError("\n".join(["no model could be locked, nothing was written", *lines]))
+        why = f"nothing was written, for no model could be locked; the first: {lines[0]}"
+        raise ValueError("\n".join([why, *lines]))
     return lock | renewed, lines
 
 
