@@ -258,6 +258,21 @@ def test_more_than_the_disk_has(repository, cache):
     says(error, "GB to fetch", "paths.models")
 
 
+def test_a_cache_that_takes_no_files(repository, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError) as error:
+        resolve(tmp_path / "file")
+    says(error, NAME, "Not a directory", "paths.models")
+
+
+def test_a_planted_file_does_not_stay_in_the_cache(repository, cache, capsys):
+    locked = resolve(cache)
+    planted = hub.fetch(NAME, locked, cache) / "model.safetensors"
+    planted.write_bytes(b"other weights")
+    assert read(hub.fetch(NAME, locked, cache)) == WHOLE and not planted.exists()
+    assert "model.safetensors not as locked" in capsys.readouterr().err
+
+
 def write(folder, files):
     for path, content in files.items():
         folder.mkdir(parents=True, exist_ok=True)
@@ -275,7 +290,7 @@ def test_a_mirror_is_used_where_it_is_what_is_locked(
     assert not hub_server.seen
     (mirrored / "config.json").write_bytes(b"{}")
     assert hub.fetch(NAME, locked, cache, mirror=tmp_path / "mirror") != mirrored
-    assert "config.json missing or other than locked" in capsys.readouterr().err
+    assert "config.json in the mirror missing, or not as locked" in capsys.readouterr().err
     assert (mirrored / "config.json").read_bytes() == b"{}"
 
 
@@ -289,6 +304,10 @@ def test_a_local_folder_counts_by_its_hashes(repository, cache, tmp_path):
         hub.fetch(NAME, locked, cache, folder=folder)
     says(error, shard.name, "leave `folder` out")
     assert shard.is_file()
+    write(folder, WHOLE | {"adapter_config.json": b"{}"})
+    with pytest.raises(ValueError) as error:
+        hub.fetch(NAME, locked, cache, folder=folder)
+    says(error, "adapter_config.json", "no others")
 
 
 def test_no_token_in_what_is_said(repository, cache, monkeypatch):

@@ -30,13 +30,14 @@ def test_what_is_locked_and_still_so_is_fine(locked):
 def test_what_stands_in_the_way_is_a_problem_where_the_model_is_needed(locked):
     for change, lock, seen, mend in (
         ({}, {}, "not locked: m", "lock"),
+        ({"revision": "1" * 40}, {NAME: locked}, "locked at another commit", "lock"),
         ({"licence_class": "nc"}, {NAME: locked}, "under licence class nc: m", "add nc"),
         ({"licence_class": None}, {NAME: locked}, "licence not known: m", "set licence"),
         ({"hub": None}, {}, "repository not known: m", "set `hub`"),
     ):
         for needed, state in ((["m"], "problem"), ([], "note")):
             ((found, cause, cure),) = looked(lock, needed, **change)
-            assert (found, cause) == (state, seen) and mend in cure
+            assert found == state and cause.startswith(seen) and mend in cure
 
 
 def test_a_gated_model_without_a_token(locked, monkeypatch):

@@ -27,14 +27,16 @@ from kensho.validation import Section
 DEFAULT = "https://huggingface.co"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-# Beside the weights; of what lies at the top of a repository.
+# What transformers reads beside the weights, of what lies at the top of a repository.
 TEXTS = ("*.json", "*.jinja", "*.model", "merges.txt", "vocab.txt")
-LEFT_OUT = ("*.bin.index.json",)
+LEFT_OUT = "*.bin.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 ASKING_S = 10  # seconds until the hub counts as out of reach
 
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-HubName = Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+HubName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*$")
+]
 
 
 class File(Section):
@@ -101,8 +103,8 @@ def resolve(hub: str, *, revision: str | None, cache: Path, date: str) -> Locked
             raise ValueError(f"{hub} has no config.json; mend `hub`: transformers cannot load it")
         weights = _weights(hub, tree, read)
         _refuse_code(hub, read_json(read("config.json")))
-        texts = [p for p in tree if _any(p, TEXTS) and not _any(p, LEFT_OUT)]
-        files = {path: _hashed(hub, tree[path], read) for path in sorted({*texts, *weights})}
+        paths = sorted({*weights, *filter(_is_text, tree)})
+        files = {path: _hashed(hub, tree[path], read) for path in paths}
     return Locked(
         endpoint=site(endpoint()),
         commit=commit,
@@ -141,14 +143,14 @@ def fetch(
     if folder:
         if lacking := unlike(folder, locked):
             raise ValueError(
-                f"{hub}: {_listed(lacking)} in {folder.name} missing or other than locked; put the "
-                "files of the locked commit there, or leave `folder` out"
+                f"{hub}: {_listed(lacking)} in {folder.name} missing, or not as locked; put the "
+                "files of the locked commit there and no others, or leave `folder` out"
             )
         return folder
     if mirror and (mirrored := mirror / hub).is_dir():
         if not (lacking := unlike(mirrored, locked)):
             return mirrored
-        print(f"{hub}: mirror: {_listed(lacking)} missing or other than locked", file=sys.stderr)
+        print(f"{hub}: {_listed(lacking)} in the mirror missing, or not as locked", file=sys.stderr)
     snapshot = snapshot_of(locked, cache)
     lacking = unlike(snapshot, locked)
     if spoilt := _remove(snapshot, lacking):
@@ -172,8 +174,10 @@ def snapshot_of(locked: Locked, cache: Path) -> Path:
 
 
 def unlike(folder: Path, locked: Locked) -> list[str]:
-    """Locked files that a folder lacks, or has with another size or hash."""
-    return [
+    """Locked files that a folder lacks or has otherwise, and others that transformers reads."""
+    there = [place.name for place in folder.iterdir()] if folder.is_dir() else []
+    unlocked = [p for p in there if (p == WEIGHTS or _is_text(p)) and p not in locked.files]
+    return unlocked + [
         path
         for path, file in locked.files.items()
         if not (folder / path).is_file()
@@ -193,8 +197,8 @@ def _download(hub: str, locked: Locked, cache: Path, paths: list[str]) -> None:
             f"{hub}: {_listed(paths)} not in the cache, and HF_HUB_OFFLINE is set; unset it, or "
             "set paths.mirror (or KENSHO_MIRROR) to a folder that holds it"
         )
-    need, free = sum(locked.files[p].bytes for p in paths), shutil.disk_usage(existing(cache)).free
-    if need > free:
+    need = sum(file.bytes for path, file in locked.files.items() if path in paths)
+    if need > (free := shutil.disk_usage(existing(cache)).free):
         raise ValueError(
             f"{hub}: {need / 1e9:.1f} GB to fetch, {free / 1e9:.1f} GB free; free some, or set "
             "paths.models (or KENSHO_MODELS) to a folder on another disk"
@@ -267,8 +271,8 @@ def _hashed(hub: str, entry: Any, read: Callable[[str], Path]) -> File:
     return File(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
 
 
-def _any(path: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch(path, pattern) for pattern in patterns)
+def _is_text(path: str) -> bool:
+    return any(fnmatch(path, text) for text in TEXTS) and not fnmatch(path, LEFT_OUT)
 
 
 def _listed(paths: list[str]) -> str:
@@ -307,8 +311,11 @@ def _in_one_line(hub: str, locked: Locked | None = None) -> Iterator[None]:
         raise ConnectionError(f"{hub}: HTTP {status} from {where}; run again later") from None
     except (errors.HTTPError, ConnectionError, TimeoutError):
         raise ConnectionError(_unreachable(hub)) from None
-    except OSError as error:  # as a full disk, or a file of another size than announced
-        raise ConnectionError(f"{_unreachable(hub)} ({fault_message(error)})") from None
+    except OSError as error:
+        if error.errno is None:  # as a file of another size than announced
+            raise ConnectionError(f"{_unreachable(hub)} ({fault_message(error)})") from None
+        mend = "mend that, or set paths.models (or KENSHO_MODELS) to another folder"
+        raise ValueError(f"{hub}: {fault_message(error)}; {mend}") from None
 
 
 def _unreachable(hub: str) -> str:

@@ -9,10 +9,12 @@ from pydantic import ValidationError
 
 from kensho.data.hub import Locked
 from kensho.files import replacing
-from kensho.models.catalogue import Model, obstacle
+from kensho.models import catalogue
+from kensho.models.catalogue import Model
 from kensho.validation import problems, read_yaml
 
 PATH = "config/models.lock.yaml"
+MEND = "run `snakemake --profile local lock`"
 Lock = dict[str, Locked]
 HEADER = "# Written by `snakemake lock` from config/models.yaml; a run never changes it.\n"
 
@@ -43,6 +45,16 @@ def write(lock: Mapping[str, Locked], path: Path | str = PATH) -> None:
         temporary.write_text(HEADER + yaml.safe_dump(content, width=1000), encoding="utf-8")
 
 
+def obstacle(model: Model, lock: Mapping[str, Locked]) -> tuple[str, str] | None:
+    """Why the lock does not serve for a model, and the mend."""
+    locked = lock.get(model.hub or "")
+    if locked is None:
+        return "not locked", MEND
+    if model.revision not in (None, locked.commit):
+        return "locked at another commit than its `revision`", MEND
+    return None
+
+
 def renew(
     models: Mapping[str, Model],
     lock: Lock,
@@ -56,7 +68,7 @@ def renew(
 
     def ask(item: tuple[str, Model]) -> tuple[Locked | None, str]:
         name, model = item
-        if reasons := obstacle(model, accepted):
+        if reasons := catalogue.obstacle(model, accepted):
             return None, f"{name}: left out: {'; '.join(reasons)}"
         before = lock.get(str(model.hub))
         try:

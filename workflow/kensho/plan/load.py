@@ -95,11 +95,11 @@ class Run:
             known = suggestion(name, self.models)
             raise ValueError(f"no model '{name}' in config/models.yaml, {known}")
         model = self.models[name]
-        if obstacle := catalogue.obstacle(model, self.config.licences):
-            raise ValueError(f"{name}: {'; '.join(obstacle)}")
-        if model.hub not in self.lock:
-            raise ValueError(f"{name} is not in {lock.PATH}; run `{COMMAND} lock`")
-        return {"hub": model.hub, **self.lock[model.hub].model_dump()}
+        if reasons := (
+            catalogue.obstacle(model, self.config.licences) or lock.obstacle(model, self.lock)
+        ):
+            raise ValueError(f"{name}: {'; '.join(reasons)}")
+        return {"hub": model.hub, **self.lock[str(model.hub)].model_dump()}
 
     @property
     def needed(self) -> list[str]:

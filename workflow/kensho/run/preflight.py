@@ -22,7 +22,9 @@ from kensho.data import hub
 from kensho.data.hub import Locked
 from kensho.data.sources import Source, all_unreachable, fetched
 from kensho.files import sha256
-from kensho.models.catalogue import Model, obstacle
+from kensho.models import catalogue
+from kensho.models import lock as locks
+from kensho.models.catalogue import Model
 from kensho.models.rocm import Variable
 from kensho.paths import existing
 
@@ -214,7 +216,7 @@ def models(
     ready = {n: m for n, m in entries.items() if m.hub in lock}
     causes: dict[tuple[State, str, str], list[str]] = {}
     for name, model in entries.items():
-        if cause := _obstacle(model, lock.get(model.hub or ""), accepted):
+        if cause := _obstacle(model, lock, accepted):
             state: State = "problem" if name in needed else "note"
             causes.setdefault((state, *cause), []).append(name)
     return [
@@ -240,16 +242,14 @@ def bytes_of_hub(
 
 
 def _obstacle(
-    model: Model, locked: Locked | None, accepted: Collection[str]
+    model: Model, lock: Mapping[str, Locked], accepted: Collection[str]
 ) -> tuple[str, str] | None:
     """What keeps a model from being fetched, and the mend."""
     if model.files:  # it comes from a package: see sources
         return None
-    if reasons := obstacle(model, accepted):
+    if reasons := catalogue.obstacle(model, accepted) or locks.obstacle(model, lock):
         return reasons
-    if locked is None:
-        return "not locked", "snakemake --profile local lock"
-    if locked.gated and not hub.has_token():
+    if lock[str(model.hub)].gated and not hub.has_token():
         return "gated, and there is no token", "accept its terms at the hub and set HF_TOKEN"
     return None
 
@@ -265,7 +265,7 @@ def _moved(entries: Iterable[Model], lock: Mapping[str, Locked]) -> list[Finding
     asked = [model.hub for model in entries if model.hub and not model.revision]
     with ThreadPoolExecutor(max_workers=8) as pool:
         lines = pool.map(ask, [] if hub.offline() else asked)
-        mend = "snakemake --profile local lock, if the new one is meant"
+        mend = f"{locks.MEND} if the new one is meant"
         return [Finding("models", "note", line, mend) for line in lines if line]
 
 
