@@ -157,7 +157,8 @@ def fetch(
         print(f"{hub}: {_listed(spoilt)} not as locked, fetched again", file=sys.stderr)
     if lacking:
         _download(hub, locked, cache, lacking)
-        lacking = unlike(snapshot, locked)
+        wanted = {path: file for path, file in locked.files.items() if path in lacking}
+        lacking = [path for path, file in wanted.items() if _differs(snapshot / path, file)]
         if spoilt := _remove(snapshot, lacking):
             raise ValueError(
                 f"{hub}: {site(endpoint())} sends {_listed(spoilt)} with another sha256 than the "
@@ -177,13 +178,13 @@ def unlike(folder: Path, locked: Locked) -> list[str]:
     """Locked files that a folder lacks or has otherwise, and others that transformers reads."""
     there = [place.name for place in folder.iterdir()] if folder.is_dir() else []
     unlocked = [p for p in there if (p == WEIGHTS or _is_text(p)) and p not in locked.files]
-    return unlocked + [
-        path
-        for path, file in locked.files.items()
-        if not (folder / path).is_file()
-        or (folder / path).stat().st_size != file.bytes
-        or sha256(folder / path) != file.sha256
-    ]
+    return unlocked + [p for p, file in locked.files.items() if _differs(folder / p, file)]
+
+
+def _differs(place: Path, file: File) -> bool:
+    if not place.is_file() or place.stat().st_size != file.bytes:
+        return True
+    return sha256(place) != file.sha256
 
 
 def still_to_come(folder: Path, locked: Locked) -> int:
