@@ -81,14 +81,14 @@ def test_what_is_locked_is_fetched_and_nothing_else(hub_server, repository, cach
     assert hub.Locked.model_validate(json.loads(locked.model_dump_json())) == locked
 
 
-def test_a_second_fetch_asks_nothing_and_works_offline(hub_server, repository, cache, monkeypatch):
+def test_a_second_fetch_asks_nothing_and_works_offline(hub_server, repository, cache):
     locked = resolve(cache)
     folder = hub.fetch(NAME, locked, cache)
     hub_server.seen.clear()
-    monkeypatch.setenv("KENSHO_OFFLINE", "1")
-    assert hub.fetch(NAME, locked, cache) == folder and not hub_server.seen
+    assert hub.fetch(NAME, locked, cache, offline=True) == folder
     with pytest.raises(ValueError) as error:
-        hub.fetch(NAME, locked, cache / "other")
+        hub.fetch(NAME, locked, cache / "other", offline=True)
+    assert not hub_server.seen
     says(error, "HF_HUB_OFFLINE is set", "paths.mirror")
 
 

@@ -130,6 +130,7 @@ def fetch(
     hub: str,
     locked: Locked,
     cache: Path,
+    offline: bool = False,
     *,
     folder: Path | None = None,
     mirror: Path | None = None,
@@ -156,6 +157,11 @@ def fetch(
     if spoilt := _remove(snapshot, lacking):
         print(f"{hub}: {_listed(spoilt)} not as locked, fetched again", file=sys.stderr)
     if lacking:
+        if offline:
+            raise ValueError(
+                f"{hub}: {_listed(lacking)} not in the cache, and HF_HUB_OFFLINE is set; unset it, "
+                "or set paths.mirror (or KENSHO_MIRROR) to a folder that holds it"
+            )
         _download(hub, locked, cache, lacking)
         wanted = {path: file for path, file in locked.files.items() if path in lacking}
         lacking = [path for path, file in wanted.items() if _differs(snapshot / path, file)]
@@ -193,11 +199,6 @@ def still_to_come(folder: Path, locked: Locked) -> int:
 
 
 def _download(hub: str, locked: Locked, cache: Path, paths: list[str]) -> None:
-    if offline():
-        raise ValueError(
-            f"{hub}: {_listed(paths)} not in the cache, and HF_HUB_OFFLINE is set; unset it, or "
-            "set paths.mirror (or KENSHO_MIRROR) to a folder that holds it"
-        )
     need = sum(file.bytes for path, file in locked.files.items() if path in paths)
     if need > (free := shutil.disk_usage(existing(cache)).free):
         raise ValueError(

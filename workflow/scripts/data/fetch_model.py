@@ -18,6 +18,7 @@ with job(snakemake):
         repository,
         locked,
         models(paths),
+        hub.offline(),
         folder=Path(folder).expanduser() if folder else None,
         mirror=folders(paths)[1],
     )
