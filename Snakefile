@@ -67,6 +67,8 @@ localrules:
     own,
     sources,
     fetch,
+    lock,
+    fetch_model,
     verify,
     preflight,
     budget,

@@ -13,6 +13,7 @@ LIBRARY = Path(workflow.basedir) / "workflow"
 DEPLOYED = workflow.deployment_settings.deployment_method
 # Scripts find the library, stay off the network and keep their output to what matters.
 os.environ.update(PYTHONPATH=os.pathsep.join([str(LIBRARY), os.environ.get("PYTHONPATH", "")]))
+os.environ.setdefault("KENSHO_OFFLINE", os.environ.get("HF_HUB_OFFLINE", "0"))  # the user's
 for variable, value in {
     "PYTHONUTF8": "1",  # whatever the locale
     "HF_HUB_OFFLINE": "1",

@@ -20,6 +20,40 @@ rule fetch:
         "../workflow/scripts/data/fetch.py"
 
 
+rule lock:
+    """Ask the hub for commit and hashes of every model; write config/models.lock.yaml."""
+    log:
+        "logs/lock.log",
+    conda:
+        "../envs/models.yaml"
+    container:
+        None  # what it asks and writes lies outside what an image sees
+    params:
+        models={name: model.model_dump(exclude={"folder"}) for name, model in RUN.models.items()},
+        licences=CONFIG.licences,
+    script:
+        "../workflow/scripts/data/lock.py"
+
+
+rule fetch_model:
+    """Every locked file of one of the hub's models, checked; they stay in the hub's cache."""
+    output:
+        record="results/hub/{model}.json",
+    log:
+        "logs/fetch_model/{model}.log",
+    retries: 2
+    conda:
+        "../envs/models.yaml"
+    container:
+        None  # what it fetches from and keeps lies outside what an image sees
+    params:
+        locked=lambda w: RUN.locked(w.model),
+        folder=lambda w: fingerprint(RUN.models[w.model].folder),
+        code=code("data/fetch_model.py", "models"),
+    script:
+        "../workflow/scripts/data/fetch_model.py"
+
+
 rule convert_model:
     """GGUF to verified safetensors, once."""
     input:

@@ -16,6 +16,7 @@ rule preflight:
         accelerator_fallback=CONFIG.accelerator_fallback,
         licences=CONFIG.licences,
         sources={name: source.model_dump(exclude_none=True) for name, source in SOURCES.items()},
+        models={name: model.model_dump(exclude={"folder"}) for name, model in RUN.models.items()},
         needed=RUN.needed,
         cache=str(RUN.cache),
         compiled=str(COMPILED),

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from kensho.paths import existing, of_libraries, writable
+from kensho.paths import Paths, existing, models, of_libraries, without_home, writable
 
 SEEN = """
 import matplotlib, numba, pytensor
@@ -69,3 +69,19 @@ def test_a_folder_takes_files_where_the_nearest_one_does(tmp_path, deep):
     )
     tmp_path.chmod(0o755)
     assert done.stdout == "False\n"
+
+
+def test_the_hubs_models_lie_where_the_user_says_or_huggingface_hub_keeps_them(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/x")
+    own, shared = Paths(), Paths(models="~/shared")
+    assert models(own, {}) == Path("/home/x/.cache/huggingface/hub")
+    assert models(own, {"HF_HOME": "/a"}) == Path("/a/hub")
+    assert models(own, {"HF_HOME": "/a", "HF_HUB_CACHE": "/b"}) == Path("/b")
+    assert models(shared, {"HF_HUB_CACHE": "/b"}) == Path("/home/x/shared")
+    assert models(shared, {"KENSHO_MODELS": "/c"}) == Path("/c")
+
+
+def test_a_record_names_no_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/x")
+    assert without_home(Path("/home/x/a/b")) == "~/a/b"
+    assert without_home(Path("/a/b")) == "/a/b"

@@ -19,6 +19,9 @@ class Paths(Section):
     mirror: Folder | None = Field(
         None, description="folder tried before the network; KENSHO_MIRROR wins"
     )
+    models: Folder | None = Field(
+        None, description="cache of the hub's models; KENSHO_MODELS wins; null for the hub's own"
+    )
 
 
 def folders(
@@ -28,6 +31,19 @@ def folders(
     cache = Path(environment.get("KENSHO_CACHE") or settings.cache).expanduser()
     mirror = environment.get("KENSHO_MIRROR") or settings.mirror
     return cache, Path(mirror).expanduser() if mirror else None
+
+
+def models(settings: Paths, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the hub's models are kept: KENSHO_MODELS, paths.models, or as huggingface_hub does."""
+    home = environment.get("HF_HOME") or "~/.cache/huggingface"
+    own = environment.get("HF_HUB_CACHE") or f"{home}/hub"
+    return Path(environment.get("KENSHO_MODELS") or settings.models or own).expanduser()
+
+
+def without_home(folder: Path) -> str:
+    """The folder as a record may name it: the user's home as ~, for `expanduser`."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
 
 
 def of_libraries(folder: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -11,18 +11,20 @@ from kensho.claims import registry
 from kensho.claims.model import Claim
 from kensho.data import sources as source_registry
 from kensho.data.sources import Source
-from kensho.models import cards, rocm
+from kensho.models import cards, catalogue, lock, rocm
+from kensho.models.catalogue import Model
+from kensho.models.lock import Lock
 from kensho.plan import plan as plans
 from kensho.plan.config import Config, check
 from kensho.plan.directives import observation_files
 from kensho.plan.plan import COMMAND, OWN, Folder, Plan
 from kensho.plan.verdicts import PAGES, Outdated, Verdicts, analysis, decide
 from kensho.run import budget, events
-from kensho.validation import misread
+from kensho.validation import misread, suggestion
 
 OBSERVED = Path("results/benchmark_data")
 # Targets that need no model: preflight lists what is missing beside what else it finds.
-LIGHT = ("preflight", "own", "verify", "provenance", "archive", "pooled")
+LIGHT = ("preflight", "lock", "own", "verify", "provenance", "archive", "pooled")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Run:
     config: Config
     claims: list[Claim]
     sources: Mapping[str, Source]
+    models: Mapping[str, Model]
+    lock: Lock
     variables: Mapping[str, Any]  # ROCm's
     cache: Path
     mirror: Path | None
@@ -85,6 +89,18 @@ class Run:
         """What the head of a run tells its jobs."""
         return self.plan.decided() | {"verdicts": asdict(self.verdicts)}
 
+    def locked(self, name: str) -> dict[str, Any]:
+        """A model of the hub with its lock. Raises ValueError where it may not or cannot be had."""
+        if name not in self.models:
+            known = suggestion(name, self.models)
+            raise ValueError(f"no model '{name}' in config/models.yaml, {known}")
+        model = self.models[name]
+        if reasons := (
+            catalogue.obstacle(model, self.config.licences) or lock.obstacle(model, self.lock)
+        ):
+            raise ValueError(f"{name}: {'; '.join(reasons)}")
+        return {"hub": model.hub, **self.lock[str(model.hub)].model_dump()}
+
     @property
     def needed(self) -> list[str]:
         """Sources without which nothing runs."""
@@ -121,8 +137,11 @@ def load(
     architectures = read(cards.load, "resources/architectures.yaml", {})
     variables = read(rocm.load, "resources/rocm_variables.yaml", {})
     sources, faults = source_registry.load("config/sources.yaml")
+    models, unreadable = catalogue.load("config/models.yaml", sources, architectures)
+    locked, misfit = lock.load()
     config, more = check(raw, sources, architectures)
-    problems += [*faults, *more, *(line for path in files for line in misread(Path(path)))]
+    problems += [*faults, *unreadable, *misfit, *more]
+    problems += [line for path in files for line in misread(Path(path))]
     cache, mirror = paths.folders(config.paths)
     prices = config.budget.prices
     problems += budget.uncounted(prices)
@@ -137,7 +156,9 @@ def load(
     problems += faults
     bringing = [claim.id for claim in claims if claim.test and claim.test.external]
     verdicts = Verdicts(**head["verdicts"]) if head else Verdicts(list(plan.tested))
-    run = Run(config, claims, sources, variables, cache, mirror, plan, verdicts, bringing)
+    run = Run(
+        config, claims, sources, models, locked, variables, cache, mirror, plan, verdicts, bringing
+    )
     if targets is not None:
         problems += _absent(run, {*targets}, problems)
     if problems:

@@ -10,6 +10,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +18,13 @@ from typing import Literal
 
 import psutil
 
+from kensho.data import hub
+from kensho.data.hub import Locked
 from kensho.data.sources import Source, all_unreachable, fetched
 from kensho.files import sha256
+from kensho.models import catalogue
+from kensho.models import lock as locks
+from kensho.models.catalogue import Model
 from kensho.models.rocm import Variable
 from kensho.paths import existing
 
@@ -194,6 +200,73 @@ def licences(
             refused.append(Finding("licences", state, seen, mend))
     used = sorted({s.licence_class for s in entries.values() if s.licence_class in accepted})
     return [Finding("licences", "ok", f"accepted and in use: {', '.join(used)}"), *refused]
+
+
+def models(
+    entries: Mapping[str, Model],
+    lock: Mapping[str, Locked],
+    accepted: Collection[str],
+    needed: Collection[str],
+) -> list[Finding]:
+    """Whether the hub's models are accepted and locked, may be had, and are still what is locked.
+
+    What stands in the way of a model that the run needs is a problem; the others share a note for
+    each cause.
+    """
+    ready = {n: m for n, m in entries.items() if m.hub in lock}
+    causes: dict[tuple[State, str, str], list[str]] = {}
+    for name, model in entries.items():
+        if cause := _obstacle(model, lock, accepted):
+            state: State = "problem" if name in needed else "note"
+            causes.setdefault((state, *cause), []).append(name)
+    return [
+        Finding("models", "ok", f"{len(ready)} of {len(entries)} locked"),
+        *(
+            Finding("models", state, f"{cause}: {', '.join(names)}", mend)
+            for (state, cause, mend), names in causes.items()
+        ),
+        *_moved(ready.values(), lock),
+    ]
+
+
+def bytes_of_hub(
+    entries: Mapping[str, Model],
+    lock: Mapping[str, Locked],
+    needed: Collection[str],
+    cache: Path,
+) -> int:
+    """Bytes of the needed models that the hub's cache still lacks."""
+    hubs = [entries[n].hub or "" for n in needed if n in entries and not entries[n].files]
+    wanted = [lock[name] for name in hubs if name in lock]
+    return sum(hub.still_to_come(hub.snapshot_of(one, cache), one) for one in wanted)
+
+
+def _obstacle(
+    model: Model, lock: Mapping[str, Locked], accepted: Collection[str]
+) -> tuple[str, str] | None:
+    """What keeps a model from being fetched, and the mend."""
+    if model.files:  # it comes from a package: see sources
+        return None
+    if reasons := catalogue.obstacle(model, accepted) or locks.obstacle(model, lock):
+        return reasons
+    if lock[str(model.hub)].gated and not hub.has_token():
+        return "gated, and there is no token", "accept its terms at the hub and set HF_TOKEN"
+    return None
+
+
+def _moved(entries: Iterable[Model], lock: Mapping[str, Locked]) -> list[Finding]:
+    """Notes on repositories whose main is another commit now; none where the hub is away."""
+
+    def ask(name: str) -> str | None:
+        with suppress(ValueError, ConnectionError):
+            return hub.moved(name, lock[name])
+        return None
+
+    asked = [model.hub for model in entries if model.hub and not model.revision]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        lines = pool.map(ask, [] if hub.offline() else asked)
+        mend = f"{locks.MEND} if the new one is meant"
+        return [Finding("models", "note", line, mend) for line in lines if line]
 
 
 def sources(

@@ -2,13 +2,19 @@ import os
 import sys
 from pathlib import Path
 
+from kensho.data import hub
 from kensho.data.sources import Source
-from kensho.models import rocm
+from kensho.models import lock, rocm
+from kensho.models.catalogue import Model
+from kensho.paths import Paths, models
 from kensho.run import preflight, slurm
 from kensho.run.job import job
 
 with job(snakemake):
+    hub.online()
     params = snakemake.params
+    catalogue = {name: Model.model_validate(m) for name, m in params.models.items()}
+    locked, kept = lock.load()[0], models(Paths.model_validate(snakemake.config["paths"]))
     entries = {name: Source.model_validate(entry) for name, entry in params.sources.items()}
     accepted = {n: s for n, s in entries.items() if s.licence_class in params.licences}
     cache, results = Path(params.cache), Path("results")
@@ -18,6 +24,8 @@ with job(snakemake):
         Path(params.compiled): preflight.COMPILED_BYTES,
         cache: sum(2 * source.bytes for source in absent),  # the file and the package it is in
     }
+    if to_fetch := preflight.bytes_of_hub(catalogue, locked, params.needed, kept):
+        needs[kept] = to_fetch
     partitions, instead = os.environ.get("KENSHO_PARTITIONS"), params.accelerator_fallback
     if partitions is not None:  # jobs run on the nodes of a cluster
         machine = slurm.preflight(
@@ -44,6 +52,7 @@ with job(snakemake):
             cache=cache,
             mirror=Path(params.mirror) if params.mirror else None,
         ),
+        *preflight.models(catalogue, locked, params.licences, params.needed),
         *preflight.packages(),
     ]
     if params.accelerator == "rocm":
