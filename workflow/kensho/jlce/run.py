@@ -28,6 +28,7 @@ class Settings:
     prompts: Sequence[int] = (1,)
     max_new_tokens: int | None = None  # of an answer; None for each task's own limit
     limit: int | None = None  # first items of each task; None for all
+    chat: bool = False  # whether a prompt is a user's turn of the chat template
 
 
 def task_name(task: str, template: int = 1) -> str:
@@ -60,5 +61,6 @@ def evaluate(
         TaskManager(include_path=str(PACK), include_defaults=False),
         seed=seed,
         limit=settings.limit,
+        apply_chat_template=settings.chat,
         gen_kwargs={"max_gen_toks": most} if most else None,
     )

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class Training:
     """One run of a stage: an arm, a seed, and what both are trained with.
 
-    ``rank`` and ``targets`` are None where the method has no adapters; ``code`` is a digest: what
-    other code has begun is not gone on with.
+    ``rank`` and ``targets`` are None where the method has no adapters; with ``chat`` a prompt is a
+    user's turn of the model's chat template. ``code`` is a digest: what other code has begun is not
+    gone on with.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Training:
     seed: int
     rank: int | None = None
     targets: Sequence[str] | None = None
+    chat: bool = False
     code: str = ""
 
     def adapter(self) -> PeftConfig | None:

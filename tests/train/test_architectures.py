@@ -1,0 +1,92 @@
+"""Every architecture trains by the stage itself, with adapters where they were asked for."""
+
+import math
+import re
+
+import pandas as pd
+import pytest
+import torch
+from kensho.models import twins
+from kensho.models.loading import load_reference
+from kensho.models.reference import Reference
+from kensho.train.methods import full, lora, qlora
+from kensho.train.run import Training
+from kensho.train.sft import stage
+from kensho.train.targets import MODULES, check
+from safetensors.torch import load_file
+from special_twins import KINDS, special
+
+PAIRS = pd.DataFrame({"en": ["I am a cat.", "Tom runs."], "ja": ["私は猫です。", "トムは走る。"]})
+HELD = {"weights": "float32", "compute": "float32"}
+
+
+def run(folder, output, method, targets=None, chat=False, dtype=torch.float32):
+    training = Training(
+        name="test",
+        method=method,
+        learning_rate=1e-2,
+        steps=2,  # the first is all warm-up
+        batch_size=2,
+        max_length=160,
+        checkpoint_every=2,
+        dtype=dtype,
+        seed=1,
+        rank=2 if targets else None,
+        targets=targets,
+        chat=chat,
+    )
+    base = Reference.of(folder)
+    steps, _ = stage(base, PAIRS, output / "model", output / "checkpoints", training)
+    assert all(map(math.isfinite, steps["loss"]))
+    return base
+
+
+def twin(model_type, tmp_path):
+    return twins.make(model_type, tmp_path / "twin", seed=1, shard_bytes=10**9)
+
+
+@pytest.mark.parametrize("model_type", MODULES)
+def test_adapters_are_where_they_belong(model_type, tmp_path):
+    targets = MODULES[model_type]
+    base = run(twin(model_type, tmp_path), tmp_path, lora.METHOD, targets)
+    adapter = load_file(tmp_path / "model/adapter_model.safetensors")
+    adapted = {re.sub(r"\.lora_[AB]\.weight", "", name).rsplit(".", 1)[-1] for name in adapter}
+    assert adapted == set(targets)
+    trained = base.trained(tmp_path / "model", "lora", **HELD)
+    load_reference(trained, torch.float32)  # which refuses an adapter that changes nothing
+
+
+@pytest.mark.parametrize("model_type", MODULES)
+def test_every_weight_is_trained_and_the_model_stays_a_twin(model_type, tmp_path):
+    base = run(twin(model_type, tmp_path), tmp_path, full.METHOD)
+    folders = [tmp_path / "twin", tmp_path / "model"]
+    before, after = (load_file(folder / "model.safetensors") for folder in folders)
+    assert before.keys() == after.keys()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert twins.is_twin(tmp_path / "model")
+    load_reference(base.trained(tmp_path / "model", None, **HELD), torch.float32)
+
+
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "lfm2", "mixtral"])
+def test_adapters_over_nf4(model_type, tmp_path):
+    folder = twin(model_type, tmp_path)
+    run(folder, tmp_path, qlora.METHOD, MODULES[model_type], dtype=torch.bfloat16)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_special_tokenizers_and_templates_train(kind, tmp_path):
+    folder = special(kind, tmp_path / "twin")
+    targets = MODULES[KINDS[kind][0]]
+    run(folder, tmp_path, lora.METHOD, targets, chat=KINDS[kind][1] is not None)
+
+
+def test_modules_that_an_architecture_lacks_are_named_before_anything_is_made(tmp_path):
+    folder = twin("gpt2", tmp_path)
+    with pytest.raises(ValueError, match="gpt2 has no module q_proj, v_proj; it has c_attn, c_pr"):
+        run(folder, tmp_path, lora.METHOD, ["q_proj", "c_fc", "v_proj"])
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_an_architecture_without_known_modules_is_named():
+    with pytest.raises(ValueError, match=r"no adapters for model type 'bert' \(known: llama, "):
+        check("bert", ["query"])
