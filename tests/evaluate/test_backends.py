@@ -1,14 +1,19 @@
 """Scores and answers of each architecture are those of its sequences alone, and of ``hf``."""
 
+import pandas as pd
 import pytest
 import torch
+from kensho.evaluate import harness
 from kensho.evaluate.lm import Backend
+from kensho.evaluate.thinking import without_thinking
+from kensho.jlce import run
 from kensho.jlce.lm import KenshoLM
 from kensho.models import twins
 from kensho.models.encoding import encode
 from kensho.models.loading import load
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from lm_eval.tasks import TaskManager
 from special_twins import KINDS, special
 
 ASKED = [
@@ -112,3 +117,51 @@ def test_a_conversation_is_scored_and_answered_as_by_hf(kind):
         opened = "<think>" if name == "r1-distill" and backend is not HFLM else ""
         shown = [opened + answer for answer in answers]
         assert answered(backend, model, tokenizer, prompts) == shown
+
+
+def test_the_workflow_asks_and_cuts_thinking_as_the_template_wants(kind):
+    name, model, tokenizer = kind
+    pairs = pd.DataFrame({"en": ["I am a cat.", "Tom runs."], "ja": ["私は猫です。", "走る。"]})
+    tasks = [harness.task("tatoeba_nll", pairs), harness.task("tatoeba_en_ja", pairs)]
+    if not tokenizer.chat_template:
+        with pytest.raises(ValueError, match="no chat template"):
+            harness.run(model, tokenizer, tasks[:1], batch_size=2, seed=1, chat=True)
+        return
+    tasks[1]["generation_kwargs"]["max_gen_toks"] = MOST
+    logs = harness.run(model, tokenizer, tasks, batch_size=2, seed=1, chat=True)
+    for log, english in zip(logs["tatoeba_en_ja"], pairs["en"], strict=True):
+        asked = log["arguments"][0][0]
+        assert english in asked and asked.startswith("<s>")
+        answer, thought = without_thinking(log["filtered_resps"][0])
+        if name == "r1-distill":  # six tokens do not close what the template has opened
+            assert answer == "" and thought
+        else:
+            assert not thought
+    for log in logs["tatoeba_nll"]:
+        assert log["filtered_resps"][0][0] == pytest.approx(
+            alone(model, tokenizer, *log["arguments"][0]), abs=1e-4
+        )
+
+
+def test_jlce_scores_are_those_of_hf(kind):
+    _, model, tokenizer = kind
+    chat = tokenizer.chat_template is not None
+    tasks = ["nli", "style"]
+    settings = run.Settings(tasks, batch_size=2, limit=2, max_new_tokens=MOST, chat=chat)
+    ours = run.evaluate(model, tokenizer, settings, seed=1)
+    theirs = harness.logs(
+        HFLM(pretrained=model, tokenizer=tokenizer, batch_size=2),
+        [run.task_name(task) for task in tasks],
+        TaskManager(include_path=str(run.PACK), include_defaults=False),
+        seed=1,
+        limit=2,
+        apply_chat_template=chat,
+        gen_kwargs={"max_gen_toks": MOST},
+    )
+    for log, other in zip(ours["jlce_nli"], theirs["jlce_nli"], strict=True):
+        values = [[value for value, _ in one["filtered_resps"]] for one in (log, other)]
+        assert values[0] == pytest.approx(values[1], abs=1e-4)
+        assert log["acc"] == other["acc"]
+    for log, other in zip(ours["jlce_style"], theirs["jlce_style"], strict=True):
+        opened = "<think>" if log["arguments"][0][0].endswith("<think>\n") else ""
+        assert log["filtered_resps"][0] == opened + other["filtered_resps"][0]

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lm_eval.tasks import TaskManager
+from transformers import AutoConfig
 
 from kensho.evaluate import harness
 from kensho.jlce import (
+    fast,
     items,
     metrics,  # noqa: F401  (the task files name its functions: part of the code digest)
 )
@@ -34,6 +36,11 @@ class Settings:
 def task_name(task: str, template: int = 1) -> str:
     """The harness's name of a task with one of its three prompts."""
     return f"jlce_{task}" if template == 1 else f"jlce_{task}_{template}"
+
+
+def engine(model: Path | str) -> str:
+    """How the model of a folder is read, for the conditions; scores and answers are the same."""
+    return fast.unfit(AutoConfig.from_pretrained(model)) or "shared beginnings are read once"
 
 
 def evaluate(

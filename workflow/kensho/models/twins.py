@@ -86,8 +86,8 @@ def make(
     temporary.mkdir(parents=True)
     if tokenizer is None:
         byte_tokenizer().save_pretrained(temporary)
-    for pattern in TOKENIZER_FILES if tokenizer else ():
-        for path in tokenizer.glob(pattern):
+    else:
+        for path in (path for files in TOKENIZER_FILES for path in tokenizer.glob(files)):
             shutil.copy(path, temporary)
     config = AutoConfig.for_model(
         model_type, **{**CONFIGS[model_type], **(changes or {}), MARK: True}
