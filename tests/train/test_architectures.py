@@ -2,10 +2,12 @@
 
 import math
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from kensho.jlce.fast import FIT
 from kensho.models import twins
 from kensho.models.loading import load_reference
 from kensho.models.reference import Reference
@@ -16,6 +18,7 @@ from kensho.train.targets import MODULES, check
 from safetensors.torch import load_file
 from special_twins import KINDS, special
 
+PAGE = Path(__file__).parents[2] / "docs" / "architectures.md"
 PAIRS = pd.DataFrame({"en": ["I am a cat.", "Tom runs."], "ja": ["私は猫です。", "トムは走る。"]})
 HELD = {"weights": "float32", "compute": "float32"}
 
@@ -90,3 +93,14 @@ def test_modules_that_an_architecture_lacks_are_named_before_anything_is_made(tm
 def test_an_architecture_without_known_modules_is_named():
     with pytest.raises(ValueError, match=r"no adapters for model type 'bert' \(known: llama, "):
         check("bert", ["query"])
+
+
+def test_the_page_lists_what_there_is():
+    rows = re.findall(r"^\| (`.*) \| (`.*) \| (yes|no).*\|$", PAGE.read_text(), re.MULTILINE)
+    listed = {
+        model_type: (tuple(re.findall("`(.*?)`", modules)), once == "yes")
+        for types, modules, once in rows
+        for model_type in re.findall("`(.*?)`", types)
+    }
+    assert listed == {name: (MODULES[name], name in FIT) for name in twins.CONFIGS}
+    assert {*FIT} < {*MODULES} == {*twins.CONFIGS}
