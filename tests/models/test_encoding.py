@@ -96,7 +96,7 @@ def test_a_turn_ends_as_its_template_says(tokenizers):
             "r1-distill",
             True,
             "<s><｜User｜>空の色は？<｜Assistant｜><think>\n",
-            "\n</think>\n\n 青</s>",
+            "</think>\n\n 青</s>",
         ),
     ],
 )

@@ -31,7 +31,6 @@ def generate(
         width = len(contexts[rows[0]])
         missing = [width - len(contexts[i]) for i in rows]
         padded = [[padding] * n + contexts[i] for n, i in zip(missing, rows, strict=True)]
-        ids = torch.tensor(padded, device=model.device)
         real = [[0] * n + [1] * (width - n) for n in missing]
         ends: dict[int, int] = {}
 
@@ -43,15 +42,13 @@ def generate(
             return torch.tensor(done, device=sequences.device)
 
         written = model.generate(
-            input_ids=ids,
+            input_ids=torch.tensor(padded, device=model.device),
             attention_mask=torch.tensor(real, device=model.device),
             max_new_tokens=decoding.most,
             do_sample=False,
             pad_token_id=padding,
             stopping_criteria=[stopped],
         )
-        for place, (index, answer) in enumerate(
-            zip(rows, written[:, width:].tolist(), strict=True)
-        ):
-            answers[index] = answer[: ends.get(place)]
+        for place, answer in enumerate(written[:, width:].tolist()):
+            answers[rows[place]] = answer[: ends.get(place)]
     return answers

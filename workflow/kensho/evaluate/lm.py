@@ -22,10 +22,12 @@ class Backend(HFLM):
     """
 
     nodes = 0
+    always = False  # whether greedy answers are looked after without thinking too
 
     def __init__(self, *args, **settings) -> None:
         super().__init__(*args, **settings)
-        decode_plainly(self.model)
+        if self.backend == "causal":
+            decode_plainly(self.model)
 
     def tok_encode(self, string, add_special_tokens=None, left_truncate_len=None, **settings):
         if add_special_tokens is not None or self.add_bos_token is not None:
@@ -60,26 +62,24 @@ class Backend(HFLM):
         for (_, opened), places in groups.items():
             chosen = [requests[place] for place in places]
             kwargs = normalize_gen_kwargs(chosen[0].args[1], self.max_gen_toks)
-            if self._leaves_to_hf(kwargs, opened):
-                texts = super().generate_until(chosen, disable_tqdm=disable_tqdm)
-            else:
+            if (opened or self.always) and self._plain(kwargs):
                 texts = self._greedy([r.args[0] for r in chosen], kwargs, opened)
                 for request, text in zip(chosen, texts, strict=True):
                     self.cache_hook.add_partial("generate_until", request.args, text)
+            else:
+                texts = super().generate_until(chosen, disable_tqdm=disable_tqdm)
             answers |= dict(zip(places, texts, strict=True))
         return [answers[place] for place in range(len(requests))]
 
-    def _leaves_to_hf(self, kwargs: dict, opened: str) -> bool:
-        """Whether these answers are ``hf``'s own: sampled, or without thinking to look after."""
-        return not opened or not self._plain(kwargs)
-
     def _plain(self, kwargs: dict) -> bool:
+        """Whether answers are greedy ones of a causal model, without further settings."""
         known = set(kwargs) <= {"until", "max_gen_toks", "do_sample", "temperature"}
         return known and not kwargs.get("do_sample") and self.backend == "causal"
 
     def _continue(
-        self, contexts: list[list[int]], decoding: greedy.Decoding, _salt: list
+        self, contexts: list[list[int]], decoding: greedy.Decoding, salt: list
     ) -> list[list[int]]:
+        """Answers in tokens; ``salt`` is what they depend on besides contexts and length."""
         padding = self.tokenizer.pad_token_id
         return greedy.generate(self.model, contexts, decoding, padding=padding)
 

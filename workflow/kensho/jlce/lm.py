@@ -28,6 +28,8 @@ class KenshoLM(Backend):
     for are read without them and without a journal, as one line says.
     """
 
+    always = True
+
     def __init__(
         self, *args, nodes: int | None = None, journal: Path | str | None = None, **settings
     ) -> None:
@@ -60,9 +62,6 @@ class KenshoLM(Backend):
             if strings is not None:  # parts of a rolling likelihood are not stored
                 self.cache_hook.add_partial("loglikelihood", strings, answer)
         return scored
-
-    def _leaves_to_hf(self, kwargs: dict, opened: str) -> bool:
-        return not self._plain(kwargs)
 
     def _continue(
         self, contexts: list[list[int]], decoding: Decoding, salt: list

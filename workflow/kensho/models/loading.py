@@ -18,9 +18,8 @@ from transformers import (
 from kensho.models.reference import Reference
 
 PROBE = "彼は毎朝コーヒーを飲みます。 He drinks coffee every morning."
-SPLITS = (
-    f"{PROBE}\n\n  ２０２６年 12345, don't\t㍿ e\u0301"  # where tokenizers differ in how they split
-)
+# Where tokenizers differ in how they split.
+SPLITS = f"{PROBE}\n\n  ２０２６年 12345, don't\t㍿ e\u0301"
 
 # What a process that loads and runs one of our models imports, for a server that forks them.
 PRELOAD = [
@@ -91,25 +90,24 @@ def weights(folder: Path | str, dtype: torch.dtype, *, quantised: bool = False):
     """The model of a folder on the device, its linear layers in NF4 if ``quantised``.
 
     Safetensors in one file or in shards. Raises ValueError where tensors of the architecture are
-    missing or have another shape: they would be random numbers.
+    missing: they would be random numbers.
     """
     more = {"quantization_config": nf4(dtype), "device_map": device()} if quantised else {}
     read: Any = AutoModelForCausalLM.from_pretrained(
         folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **more
     )
     model, loaded = read
-    if absent := sorted([*loaded["missing_keys"], *(key[0] for key in loaded["mismatched_keys"])]):
+    if absent := sorted(loaded["missing_keys"]):
         raise ValueError(
-            f"{folder}: {len(absent)} tensors are missing or of another shape ({absent[0]}, ...); "
-            "fetch the model again"
+            f"{folder}: {len(absent)} tensors are missing ({absent[0]}, ...); fetch the model again"
         )
     return model if quantised else model.to(device())
 
 
 def decode_plainly(model) -> None:
-    """Greedy answers are the likeliest tokens: no penalty or sampling of the model's own defaults.
+    """Keep of the model's defaults for answers what begins, ends and pads a text.
 
-    What begins, ends and pads a text stays as the model says.
+    Greedy answers are then the likeliest tokens, without the penalties that some models bring.
     """
     own = model.generation_config
     model.generation_config = GenerationConfig(

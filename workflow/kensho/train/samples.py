@@ -21,7 +21,7 @@ def encoded(
     if chat:
         prompt = render(tokenizer, [{"role": "user", "content": prompt}])
         if mark := opened(prompt):
-            completion = f"\n{closing(mark)}\n\n{completion}"
+            completion = f"{closing(mark)}\n\n{completion}"
         end = turn_end(tokenizer) or end
     text = prompt + completion
     asked, whole = encode(tokenizer, prompt), encode(tokenizer, text.removesuffix(end) + end)
