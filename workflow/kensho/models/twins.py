@@ -4,21 +4,17 @@ They show that an architecture goes through the workflow. Their configuration sa
 twins, so that their weights are never taken for those of a model.
 """
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    PreTrainedTokenizerFast,
-)
+from typing import TYPE_CHECKING, Any
 
 from kensho.files import read_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 MARK = "kensho_twin"
 WIDTH, WINDOW, HEADS, GROUPS = 64, 24, 4, 2
@@ -79,6 +75,9 @@ def make(
     configuration of :data:`CONFIGS`. The folder appears only when complete. Raises ValueError for
     an architecture that has no twin.
     """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
     if model_type not in CONFIGS:
         raise ValueError(f"no twin of model type '{model_type}' (known: {', '.join(CONFIGS)})")
     temporary = folder.with_name(f".{folder.name}.partial")
@@ -113,6 +112,9 @@ def is_twin(folder: Path | str) -> bool:
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
     """A token for each byte, ``<s>`` and ``</s>``; it adds none by itself and has no padding."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: index for index, token in enumerate(["<s>", "</s>", *alphabet])}
     core = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
