@@ -3,7 +3,7 @@
 import pytest
 import torch
 from kensho.evaluate import harness, scores
-from kensho.evaluate.thinking import counted, opened, without_thinking
+from kensho.evaluate.thinking import closing, counted, opened, without_thinking
 from kensho.jlce import fast, metrics
 from kensho.jlce.lm import KenshoLM
 from kensho.models.loading import load
@@ -95,6 +95,13 @@ def test_a_prompt_that_opens_thinking_is_seen():
     assert opened("<|assistant|>\n<think>\n") == "<think>"
     for prompt in ("<think>a</think>\n", "文：<think>\n答え：", "答え："):
         assert opened(prompt) == ""
+
+
+def test_what_a_prompt_opens_is_closed_by_its_own_mark():
+    closed = {"<think>": "</think>", "[THINK]": "[/THINK]", "◁think▷": "◁/think▷"}
+    assert {mark: closing(mark) for mark in closed} == closed
+    with pytest.raises(ValueError, match=r"opens thinking with <unused94>, which cannot be closed"):
+        closing("<unused94>")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 from kensho.jlce import fast
 from kensho.jlce.journal import Journal
-from transformers import AutoModelForCausalLM, Gemma3TextConfig, LlamaConfig
+from transformers import AutoModelForCausalLM, Gemma3TextConfig, LlamaConfig, MistralConfig
 
 SIZES = {
     **{"vocab_size": 61, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3},
@@ -12,6 +12,7 @@ SIZES = {
 }
 CONFIGS = {
     "llama": LlamaConfig(**SIZES),
+    "window in every layer": MistralConfig(**SIZES, sliding_window=6),
     "window": Gemma3TextConfig(
         **SIZES,
         sliding_window=6,

@@ -9,9 +9,9 @@ import yaml
 from datasets import Dataset
 from lm_eval import simple_evaluate
 from lm_eval.api.model import LM
-from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
+from kensho.evaluate.lm import Backend
 from kensho.evaluate.thinking import counted
 from kensho.files import write_lines
 
@@ -44,10 +44,16 @@ def task(name: str, items: pd.DataFrame, **overrides) -> dict:
     }
 
 
-def run(model, tokenizer, tasks: list[dict], *, batch_size: int, seed: int) -> dict[str, list]:
-    """Per-item logs of each task, as the harness writes them (doc, arguments, resps, metrics)."""
-    wrapped = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
-    return logs(wrapped, tasks, TaskManager(include_defaults=False), seed=seed)
+def run(
+    model, tokenizer, tasks: list[dict], *, batch_size: int, seed: int, chat: bool = False
+) -> dict[str, list]:
+    """Per-item logs of each task, as the harness writes them (doc, arguments, resps, metrics).
+
+    With ``chat`` each prompt is a user's turn of the tokenizer's chat template.
+    """
+    wrapped = Backend(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+    manager = TaskManager(include_defaults=False)
+    return logs(wrapped, tasks, manager, seed=seed, apply_chat_template=chat)
 
 
 def logs(model: LM, tasks: list, manager: TaskManager, *, seed: int, **settings) -> dict[str, list]:

@@ -105,3 +105,14 @@ def opened(prompt: str) -> str:
     if not marks or _closes(marks[-1]) or prompt[marks[-1].end() :].strip():
         return ""
     return marks[-1].group()
+
+
+def closing(mark: str) -> str:
+    """What ends the thinking that a prompt has opened with this mark.
+
+    Raises ValueError for one whose closing form is not its own with a stroke.
+    """
+    end = f"{mark[:1]}/{mark[1:]}"
+    if without_thinking(f"{mark}a{end}b") != ("b", len(mark) + len(end) + 1):
+        raise ValueError(f"a prompt opens thinking with {mark}, which cannot be closed here")
+    return end

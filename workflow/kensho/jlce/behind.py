@@ -12,6 +12,14 @@ from transformers import DynamicCache
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 NAME = "kensho_behind"
+IDLE = (  # settings that do not change the product; a softcap is looked at by itself
+    "dropout",
+    "softcap",
+    "use_cache",
+    "output_attentions",
+    "output_router_logits",
+    "logits_to_keep",
+)
 _prefix: list[DynamicCache] = []  # the one that is attended to now
 
 
@@ -47,8 +55,7 @@ def attend(
     (rows, 1, 1, own) is additive. Raises ValueError for what this does not compute.
     """
     window, positions = settings.pop("sliding_window", None), settings.pop("position_ids", None)
-    known = ("dropout", "softcap", "use_cache", "output_attentions", "logits_to_keep")
-    other = [name for name, value in settings.items() if value is not None and name not in known]
+    other = [name for name, value in settings.items() if value is not None and name not in IDLE]
     if settings.get("softcap") is not None or other or query.shape[2] != 1:
         raise ValueError(f"attention with {', '.join(other) or 'softcap'} is left to --model hf")
     layer = _prefix[-1].layers[module.layer_idx]

@@ -5,14 +5,14 @@ of an interrupted one therefore packs them alike, takes what is there, and ends 
 The ``salt`` tells apart what may share a journal and not its results: models, ways to end.
 """
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, MutableMapping, Sequence
 
 import numpy as np
 import torch
 from torch.nn.functional import pad
 from transformers import DynamicCache
 
+from kensho.evaluate.greedy import Decoding
 from kensho.jlce.behind import behind
 from kensho.jlce.journal import digest
 from kensho.jlce.prefix_tree import Pack, Tokens, families, packs
@@ -23,14 +23,18 @@ Scored = tuple[float, bool]
 Journal = MutableMapping[str, list]  # results of a pack by the digest of its requests
 
 
-@dataclass(frozen=True)
-class Decoding:
-    """How answers are written."""
+# Caches of keys and values alone, one for each token and layer; masks and positions as given.
+FIT = ("llama", "qwen2", "qwen3", "mistral", "mixtral", "gemma3_text", "gpt2", "gpt_neox")
 
-    most: int  # tokens of an answer
-    ended: Callable[[list[int]], bool]  # whether an answer's last token ends it
-    batch: int  # whole sequences whose keys and values are held at once
-    nodes: int  # tokens beside the shared beginning that are read at once
+
+def unfit(config) -> str | None:
+    """Why a model of this configuration cannot be read here, None where it can."""
+    text = config.get_text_config()
+    if text.model_type not in FIT:
+        return f"model type {text.model_type} does not read shared beginnings once"
+    if getattr(text, "attn_logit_softcapping", None) is not None:
+        return "attention with a soft cap does not read shared beginnings once"
+    return None
 
 
 @torch.inference_mode()
@@ -246,9 +250,12 @@ def _mask(model, allowed, queries, keys) -> torch.Tensor | dict[str, torch.Tenso
         empty = torch.zeros(mask.shape, dtype=model.dtype, device=mask.device)
         return empty.masked_fill(~mask, lowest)[:, None]
 
-    if set(getattr(config, "layer_types", None) or ()) <= {"full_attention"}:
+    kinds, window = getattr(config, "layer_types", None), getattr(config, "sliding_window", None)
+    if window is None or (kinds and set(kinds) == {"full_attention"}):
         return additive(allowed)
-    near = queries[:, :, None] - keys[:, None] < config.sliding_window
+    near = queries[:, :, None] - keys[:, None] < window
+    if not kinds:  # every layer has the window (Mistral)
+        return additive(allowed & near)
     return {"full_attention": additive(allowed), "sliding_attention": additive(allowed & near)}
 
 

@@ -5,18 +5,13 @@ Importing this module registers the model. Arguments are those of ``hf`` (``pret
 beginning, and ``journal``, a file from which an interrupted run goes on.
 """
 
+import sys
 from pathlib import Path
 
-from lm_eval.api.instance import Instance
 from lm_eval.api.registry import register_model
-from lm_eval.models.huggingface import HFLM
-from lm_eval.models.utils import (
-    handle_stop_sequences,
-    normalize_gen_kwargs,
-    postprocess_generated_text,
-)
 
-from kensho.evaluate import thinking
+from kensho.evaluate.greedy import Decoding
+from kensho.evaluate.lm import Backend
 from kensho.jlce import fast
 from kensho.jlce.journal import Journal, digest
 from kensho.models.loading import probe_logits
@@ -25,13 +20,15 @@ NODES = {"cpu": 512, "cuda": 4096}
 
 
 @register_model("kensho")
-class KenshoLM(HFLM):
-    """The same scores and greedy answers as ``hf`` gives, from fewer operations.
+class KenshoLM(Backend):
+    """The same scores and greedy answers as :class:`Backend`, from fewer operations.
 
-    But for thinking (:mod:`kensho.evaluate.thinking`): a stop sequence within it ends no answer, as
-    the first line of a thought would, and where the prompt has opened it the answer shows that.
-    Sampling, beam search and models that are not causal go the way of ``hf``.
+    A stop sequence within thinking ends no answer, whoever opened it. Sampling, beam search and
+    models that are not causal go the way of ``hf``. Architectures that prefix trees are not made
+    for are read without them and without a journal, as one line says.
     """
+
+    always = True
 
     def __init__(
         self, *args, nodes: int | None = None, journal: Path | str | None = None, **settings
@@ -42,6 +39,9 @@ class KenshoLM(HFLM):
         if journal:
             self.salt = digest(probe_logits(self.model, self.tokenizer).tolist())
         self.nodes = int(nodes or NODES.get(self.device.type, NODES["cuda"]))
+        self.unfit = fast.unfit(self.model.config)
+        if self.unfit:
+            print(f"{self.unfit}: answers are the same, and slower", file=sys.stderr)
 
     def _loglikelihood_tokens(
         self,
@@ -49,7 +49,7 @@ class KenshoLM(HFLM):
         disable_tqdm: bool = False,
         override_bs: int | None = None,
     ) -> list[tuple[float, bool]]:
-        if self.backend != "causal":
+        if self.backend != "causal" or self.unfit:
             return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
         parts = []
         for _, context, continuation in requests:
@@ -63,75 +63,10 @@ class KenshoLM(HFLM):
                 self.cache_hook.add_partial("loglikelihood", strings, answer)
         return scored
 
-    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
-        answers: dict[int, str] = {}
-        groups: dict[tuple[str, str], list[int]] = {}
-        for place, request in enumerate(requests):
-            key = repr(request.args[1]), thinking.opened(request.args[0])
-            groups.setdefault(key, []).append(place)
-        for (_, opened), places in groups.items():
-            chosen = [requests[place] for place in places]
-            kwargs = normalize_gen_kwargs(chosen[0].args[1], self.max_gen_toks)
-            plain = set(kwargs) <= {"until", "max_gen_toks", "do_sample", "temperature"}
-            if kwargs.get("do_sample") or not plain or self.backend != "causal":
-                texts = super().generate_until(chosen, disable_tqdm=disable_tqdm)
-            else:
-                texts = self._greedy([r.args[0] for r in chosen], kwargs, opened)
-                for request, text in zip(chosen, texts, strict=True):
-                    self.cache_hook.add_partial("generate_until", request.args, text)
-            answers |= dict(zip(places, texts, strict=True))
-        return [answers[place] for place in range(len(requests))]
-
-    def _greedy(self, contexts: list[str], kwargs: dict, opened: str) -> list[str]:
-        most = kwargs["max_gen_toks"]
-        stops = handle_stop_sequences(
-            kwargs.get("until"), eos=self.tok_decode([self.eot_token_id], skip_special_tokens=False)
-        )
-        stops = [stop for stop in stops if stop]
-        tail = max((len(stop) for stop in stops), default=0) + 4  # tokens that may hold a stop
-        ends = self._end_tokens()
-
-        def ended(tokens: list[int]) -> bool:
-            if tokens[-1] in ends:
-                return True
-            text = self.tok_decode(tokens[-tail:], skip_special_tokens=False)
-            if not any(stop in text for stop in stops):
-                return False
-            _, answer = self._divided(tokens, opened)
-            return any(stop in answer for stop in stops)
-
-        encoded = [
-            self.tok_encode(context, left_truncate_len=self.max_length - most)
-            for context in contexts
-        ]
-        size = self.batch_size if isinstance(self.batch_size, int) else 16
-        generated = fast.generate(
-            self.model,
-            encoded,
-            fast.Decoding(most, ended, batch=size, nodes=self.nodes),
-            journal=self.journal,
-            salt=digest([self.salt, stops, opened]),
-        )
-        return [self._text(tokens, stops, opened) for tokens in generated]
-
-    def _text(self, tokens: list[int], stops: list[str], opened: str) -> str:
-        think = self.think_end_token
-        if isinstance(think, int) and think in tokens:
-            tokens = tokens[len(tokens) - tokens[::-1].index(think) :]
-            return postprocess_generated_text(self.tok_decode(tokens).lstrip(), stops, None)
-        if isinstance(think, str):
-            return postprocess_generated_text(self.tok_decode(tokens), stops, think)
-        thought, answer = self._divided(tokens, opened)
-        answer = answer if thought else self.tok_decode(tokens)
-        return thought + postprocess_generated_text(answer, stops, None)
-
-    def _divided(self, tokens: list[int], opened: str) -> tuple[str, str]:
-        """The thinking at the beginning of an answer with its marks, and the answer proper."""
-        text = opened + self.tok_decode(tokens, skip_special_tokens=False)
-        end = thinking.end(text)
-        return text[:end], text[end:].lstrip() if end else text
-
-    def _end_tokens(self) -> set[int]:
-        configured = self.model.generation_config.eos_token_id
-        tokens = configured if isinstance(configured, list) else [configured]
-        return {token for token in [*tokens, self.eot_token_id] if token is not None}
+    def _continue(
+        self, contexts: list[list[int]], decoding: Decoding, salt: list
+    ) -> list[list[int]]:
+        if self.unfit:
+            return super()._continue(contexts, decoding, salt)
+        salted = digest([self.salt, *salt])
+        return fast.generate(self.model, contexts, decoding, journal=self.journal, salt=salted)

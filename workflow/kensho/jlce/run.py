@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lm_eval.tasks import TaskManager
+from transformers import AutoConfig
 
 from kensho.evaluate import harness
 from kensho.jlce import (
+    fast,
     items,
     metrics,  # noqa: F401  (the task files name its functions: part of the code digest)
 )
@@ -28,11 +30,17 @@ class Settings:
     prompts: Sequence[int] = (1,)
     max_new_tokens: int | None = None  # of an answer; None for each task's own limit
     limit: int | None = None  # first items of each task; None for all
+    chat: bool = False  # whether a prompt is a user's turn of the chat template
 
 
 def task_name(task: str, template: int = 1) -> str:
     """The harness's name of a task with one of its three prompts."""
     return f"jlce_{task}" if template == 1 else f"jlce_{task}_{template}"
+
+
+def engine(model: Path | str) -> str:
+    """How the model of a folder is read, for the conditions; scores and answers are the same."""
+    return fast.unfit(AutoConfig.from_pretrained(model)) or "shared beginnings are read once"
 
 
 def evaluate(
@@ -60,5 +68,6 @@ def evaluate(
         TaskManager(include_path=str(PACK), include_defaults=False),
         seed=seed,
         limit=settings.limit,
+        apply_chat_template=settings.chat,
         gen_kwargs={"max_gen_toks": most} if most else None,
     )

@@ -1,14 +1,25 @@
 """Loading a model with or without an adapter, in the dtype the processor is good at."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from tokenizers import Tokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    GenerationConfig,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
 
 from kensho.models.reference import Reference
 
 PROBE = "彼は毎朝コーヒーを飲みます。 He drinks coffee every morning."
+# Where tokenizers differ in how they split.
+SPLITS = f"{PROBE}\n\n  ２０２６年 12345, don't\t㍿ e\u0301"
 
 # What a process that loads and runs one of our models imports, for a server that forks them.
 PRELOAD = [
@@ -55,14 +66,53 @@ def nf4(dtype: torch.dtype) -> BitsAndBytesConfig:
     )
 
 
+def tokenizer_of(folder: Path | str) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model; one without padding token pads with what ends a text.
+
+    Padding is masked wherever it is read, so a text's own end is learnt all the same. Where the
+    class that transformers takes for an architecture splits text otherwise than the published
+    tokenizer.json, that file is followed. Raises ValueError for a tokenizer that has neither token.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    published = Path(folder) / "tokenizer.json"
+    if published.is_file():
+        ids = Tokenizer.from_file(str(published)).encode(SPLITS, add_special_tokens=False).ids
+        if ids != tokenizer.encode(SPLITS, add_special_tokens=False):
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    if tokenizer.eos_token is None:
+        raise ValueError(f"{folder}: the tokenizer has no eos_token; say it in its configuration")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
 def weights(folder: Path | str, dtype: torch.dtype, *, quantised: bool = False):
-    """The model of a folder on the device, its linear layers in NF4 if ``quantised``."""
-    if quantised:
-        return AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, quantization_config=nf4(dtype), device_map=device()
+    """The model of a folder on the device, its linear layers in NF4 if ``quantised``.
+
+    Safetensors in one file or in shards. Raises ValueError where tensors of the architecture are
+    missing: they would be random numbers.
+    """
+    more = {"quantization_config": nf4(dtype), "device_map": device()} if quantised else {}
+    read: Any = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **more
+    )
+    model, loaded = read
+    if absent := sorted(loaded["missing_keys"]):
+        raise ValueError(
+            f"{folder}: {len(absent)} tensors are missing ({absent[0]}, ...); fetch the model again"
         )
-    model: torch.nn.Module = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-    return model.to(device())
+    return model if quantised else model.to(device())
+
+
+def decode_plainly(model) -> None:
+    """Keep of the model's defaults for answers what begins, ends and pads a text.
+
+    Greedy answers are then the likeliest tokens, without the penalties that some models bring.
+    """
+    own = model.generation_config
+    model.generation_config = GenerationConfig(
+        bos_token_id=own.bos_token_id, eos_token_id=own.eos_token_id, pad_token_id=own.pad_token_id
+    )
 
 
 def load_reference(reference: Reference, dtype: torch.dtype):
@@ -79,8 +129,9 @@ def load(folder: Path | str, dtype: torch.dtype, *adapters: Path | str, quantise
     Raises ValueError if an adapted model answers the probe exactly as it did without the adapter,
     which means that it was ignored.
     """
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = tokenizer_of(folder)
     model = weights(folder, dtype, quantised=quantised).eval()
+    decode_plainly(model)
     exact = dtype == torch.float32 and not getattr(model, "is_quantized", False)
     for adapter in adapters:
         before = probe_logits(model, tokenizer)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Field, create_model
 
 from kensho.part import Catalogue, Needs, NoSettings, Part
-from kensho.train.plan import Module
+from kensho.train.targets import Target
 from kensho.validation import Count, LearningRate, Rank, Section
 
 
@@ -28,7 +28,7 @@ def choice(catalogue: Catalogue, key: str) -> Any:
 
 class Adapters(Section):
     rank: Rank
-    targets: list[Module] = Field(min_length=1, description="modules that get adapters")
+    targets: list[Target] = Field(min_length=1, description="modules that get adapters")
 
 
 METHODS = Catalogue(

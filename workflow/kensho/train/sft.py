@@ -16,22 +16,19 @@ import pandas as pd
 import torch
 from datasets import Dataset
 from peft import PeftModel
-from transformers import (
-    AutoTokenizer,
-    PrinterCallback,
-    TrainerCallback,
-    set_seed,
-)
+from transformers import AutoConfig, PrinterCallback, TrainerCallback, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
 from kensho.data.prompt import completion, prompt
 from kensho.files import lock, read_json, write_json
-from kensho.models.loading import device, probe_logits, weights
+from kensho.models.loading import device, probe_logits, tokenizer_of, weights
 from kensho.models.reference import Reference
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 from kensho.train.record import Measured
 from kensho.train.run import Training
+from kensho.train.samples import encoded
+from kensho.train.targets import check
 
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
 
@@ -55,13 +52,15 @@ def stage(
     the same weights as an undisturbed run; a call with other settings, samples, base or code starts
     anew. Returns the steps (step, loss, tokens, seconds, peak_bytes above what was resident before
     the model was loaded) and what was measured. Raises ValueError if training left the logits
-    unchanged.
+    unchanged, or before anything for targets that the architecture lacks.
     """
     drawn = draw(samples, training.steps * training.batch_size, training.seed)
     if "prompt" not in drawn:
         drawn = drawn.assign(prompt=drawn["en"].map(prompt), completion=drawn["ja"].map(completion))
     pairs = {side: drawn[side] for side in ("prompt", "completion")}
     method, name = training.method, training.name
+    if training.targets is not None:
+        check(AutoConfig.from_pretrained(base.base).model_type, training.targets)
     texts_sha256 = _digest(pairs)
     settings = asdict(training) | {
         **{"samples": texts_sha256, "base": base.model_dump()},
@@ -72,7 +71,7 @@ def stage(
         _discard_foreign(checkpoints, settings)
         baseline = 0 if torch.cuda.is_available() else resident_bytes()
         set_seed(training.seed)  # before the adapter is made: its initialisation is of the seed
-        tokenizer = AutoTokenizer.from_pretrained(base.base)
+        tokenizer = tokenizer_of(base.base)
         model = weights(base.base, dtype, quantised=method.weights == "nf4")
         for adapter in base.adapters:
             model = PeftModel.from_pretrained(model, adapter.path).merge_and_unload()
@@ -85,7 +84,12 @@ def stage(
         trainer = SFTTrainer(
             model=model,
             processing_class=tokenizer,
-            train_dataset=Dataset.from_dict({key: list(text) for key, text in pairs.items()}),
+            train_dataset=Dataset.from_list(
+                [
+                    encoded(tokenizer, *pair, chat=training.chat)
+                    for pair in zip(*pairs.values(), strict=True)
+                ]
+            ),
             peft_config=training.adapter(),
             callbacks=[observer],
             args=_arguments(training, checkpoints),

@@ -44,7 +44,7 @@ with job(snakemake) as fallbacks:
         **environment(),
         "registered": claims,
         "items": read_json(files.origins)["kinds"],
-        "own": settings,
+        "own": {**settings, "engine": run.engine(files.model)},
         "thinking": harness.thinking(samples),
     }
     write(f"results/benchmark_data/{run.EXPERIMENT}", run.observations(arm, samples), observed)
