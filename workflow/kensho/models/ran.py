@@ -1,11 +1,10 @@
 """What conditions say of a model that ran: fields of :class:`kensho.observations.ran.Model`."""
 
+import json
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
-
-from safetensors import safe_open
 
 from kensho.files import sha256
 from kensho.models.cards import Card
@@ -24,13 +23,14 @@ def of_record(record: Mapping[str, Any]) -> dict:
 
 def of_folder(folder: Path) -> dict:
     """A model of a folder that says nothing of where its weights come from."""
-    with safe_open(folder / WEIGHTS, framework="np") as tensors:
-        sizes = [tensors.get_slice(name).get_shape() for name in tensors.keys()]  # noqa: SIM118
+    with open(folder / WEIGHTS, "rb") as file:  # the format of safetensors: size, header, tensors
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    header.pop("__metadata__", None)
     return {
         "name": folder.name,
         "weights": "other",
         "files": {WEIGHTS: sha256(folder / WEIGHTS)},
-        "parameters": sum(map(prod, sizes)),
+        "parameters": sum(prod(tensor["shape"]) for tensor in header.values()),
     }
 
 
