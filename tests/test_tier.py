@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conditions_example import CONDITIONS
+from conditions_example import CONDITIONS, RECORD
 from kensho import observations
 from kensho.claims import registry
 from kensho.claims.model import Claim, Scope, Tier
@@ -78,7 +78,7 @@ def test_truth_table(named, hardware, arms, tier, why):
     assert (reached := found(named, hardware, [DEVICE], *arms))[0] == tier
     assert why in reached[1]
     for arm in arms:
-        assert Tier.rank(ceiling(Ran.model_validate(arm))[0]) <= Tier.rank(tier)
+        assert Tier.rank(ceiling(Ran.model_validate(arm))) <= Tier.rank(tier)
 
 
 AT_SCOPE = {
@@ -206,6 +206,23 @@ def test_conditions_of_older_versions_are_read_and_never_rise(stored):
     assert raised.tier == "reduced"
     lowered = stored([LLAMA, CALM], arms, lambda conditions: conditions | {"tier": "analytic"})
     assert (lowered.tier, lowered.tier_reason) == ("analytic", None)
+
+
+def test_what_a_training_saw_of_its_samples_reaches_the_conditions_of_its_evaluation(tmp_path):
+    import torch
+    from kensho.evaluate.arms import conditions
+    from kensho.train import record
+
+    base, asked = tmp_path / "base.json", [{"name": "test", "items": 5, "of": 5}]
+    base.write_text(json.dumps(RECORD["base"]))
+    stages = {1: WHOLE | {"name": "cpt"}, 2: WHOLE | {"items": 80}}
+    paths = [tmp_path / f"{number}.json" for number in stages]
+    for path, (number, data) in zip(paths, stages.items()):
+        record.write(path, RECORD | {"number": number, "data": data})
+    given = {"dtype": torch.float32, "threads": 1, "not_tested": [], "asked": asked}
+    facts = conditions(base, paths, **given)["ran"] | {"models": [OWN]}
+    assert [data["name"] for data in facts["data"]] == ["cpt", "train", "test"]
+    assert found([LLAMA], "any", [], facts) == ("reduced", "80 of the 500 items of train")
 
 
 def test_a_tier_is_written_by_nobody(tmp_path):

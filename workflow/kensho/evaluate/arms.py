@@ -56,8 +56,8 @@ def conditions(
         "not_tested": list(not_tested),
         "adapters": "added to the weights of their base in float32, applied beside them otherwise",
         "deviations": [
-            f"a model of {base['parameters'] / 1e6:.0f}M parameters and short sentences stand in "
-            "for the claim's"
+            f"{base['source']['name']}, of {base['parameters'] / 1e6:.0f}M parameters, on short "
+            "sentences"
         ],
     }
     return lowered(made, list(dict.fromkeys(taken)), "reference")

@@ -97,7 +97,7 @@ def complete(conditions: Mapping, where: str) -> dict:
             lines.append(f"{where}: tier: it is derived from `ran`; leave it out")
         if held.ran is None or lines:
             raise ValueError("\n".join(lines))
-        held = held.model_copy(update={"tier": ceiling(held.ran)[0]})
+        held = held.model_copy(update={"tier": ceiling(held.ran)})
     return held.model_dump(exclude_unset=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kensho.fallback import TIERS, Tier
@@ -55,21 +55,22 @@ def derive(scope: Scope, arms: Sequence[Arm]) -> Finding:
     return _weakest(limits, "what the claim speaks of ran")
 
 
-def ceiling(ran: Ran) -> Finding:
-    """The highest tier that any claim can get from what ran, and why it is no higher."""
-    return _weakest(_own_limits(ran), "own weights, whole data")
+def ceiling(ran: Ran) -> Tier:
+    """The highest tier that any claim can get from what ran."""
+    return _weakest(_own_limits(ran), "")[0]
 
 
-def _weakest(limits: Sequence[Finding] | Iterator[Finding], none: str) -> Finding:
-    return max([("at-scope", none), *limits], key=lambda limit: TIERS.index(limit[0]))
+def _weakest(limits: Iterable[Finding], without: str) -> Finding:
+    return max([("at-scope", without), *limits], key=lambda limit: TIERS.index(limit[0]))
 
 
 def _limits(scope: Scope, arm: Arm) -> Iterator[Finding]:
     dependent = not arm.ran.follows_from
     named = f"speaks of {' and '.join(scope.models)}" if scope.models else "names no model"
-    for model in arm.ran.models if dependent else ():
-        if model.hub not in scope.models and ANY not in scope.models:
-            yield "reduced", f"{model.name} ran; the claim {named}"
+    if dependent and ANY not in scope.models:
+        for model in arm.ran.models:
+            if model.hub not in scope.models:
+                yield "reduced", f"{model.name} ran; the claim {named}"
     yield from _own_limits(arm.ran)
     if dependent and not _is(scope.hardware, arm.accelerators):
         devices = " and ".join(dict.fromkeys(arm.accelerators)) or "unknown hardware"
@@ -87,16 +88,14 @@ def _own_limits(ran: Ran) -> Iterator[Finding]:
         if data.of is not None and data.items < data.of:
             yield "reduced", f"{data.items:,} of the {data.of:,} items of {data.name}"
     for model in ran.models:
-        yield from _of_model(model, ran.follows_from is not None)
+        if model.weights == "twin":
+            yield "reduced", f"{model.name} is a twin"
+        elif not ran.follows_from:
+            yield from _of_model(model)
 
 
-def _of_model(model: Model, indifferent: bool) -> Iterator[Finding]:
-    """Limits of a model; ``indifferent`` is a quantity to anything but a twin's dimensions."""
-    if model.weights == "twin":
-        yield "reduced", f"{model.name} is a twin"
-    elif indifferent:
-        return
-    elif model.hub is None:
+def _of_model(model: Model) -> Iterator[Finding]:
+    if model.hub is None:
         yield "reduced", f"{model.name} is of no repository that a claim could name"
     elif not model.as_card:
         yield "reduced", f"{model.name} is not known to have the dimensions of {model.hub}"

@@ -50,8 +50,8 @@ def conditions(records: Sequence[TrainingRecord]) -> dict:
         "warmup": "the first two training steps are left out of tokens per second",
         "fallbacks": [],
         "deviations": [
-            f"a model of {base['parameters'] / 1e6:.0f}M parameters and short sentences "
-            "stand in for the claim's"
+            f"{base['source']['name']}, of {base['parameters'] / 1e6:.0f}M parameters, on short "
+            "sentences"
         ],
     }
     taken = list(dict.fromkeys(line for record in records for line in record.fallbacks))
