@@ -1,7 +1,23 @@
 """Conditions and the record of a training as jobs write them, for tests that need some."""
 
+from kensho.claims.model import Scope
+from kensho.observations.ran import Ran
+from kensho.observations.tier import Arm, derive
+
+
+def ran(at_most: str = "at-scope") -> dict:
+    """What ran, for a claim that is to get this tier."""
+    return {"models": [], "follows_from": "dimensions", "at_most": {"the test's wish": at_most}}
+
+
+def tier(conditions: dict, *models: str, hardware: str = "any", accelerators=()) -> str:
+    """That of a claim of these models and hardware, from what an experiment says."""
+    arm = Arm(Ran.model_validate(conditions["ran"]), accelerators)
+    return derive(Scope(models=list(models), hardware=hardware), [arm])[0]
+
+
 CONDITIONS = {
-    "tier": "at-scope",
+    "ran": ran(),
     "fallbacks": [],
     "deviations": [],
     "dtype": "float32",
@@ -17,7 +33,10 @@ RECORD = {
     "settings": {"learning_rate": 0.001},
     "seed": 1,
     "samples_sha256": "ab" * 32,
-    "base": {"source": {"name": "tiny"}, "parameters": 1_000_000},
+    "base": {
+        **{"source": {"name": "tiny"}, "parameters": 1_000_000},
+        "safetensors_sha256": "ef" * 32,
+    },
     "threads": 2,
     "fallbacks": [],
     "registered": {},

@@ -173,7 +173,7 @@ def test_conditions_off_their_type_are_refused_by_key_before_anything_is_written
     with pytest.raises(ValueError) as error:
         observations.write(tmp_path, frame, CONDITIONS | change)
     assert f"conditions of {tmp_path / 'mla.csv'}: {told}" in str(error.value)
-    for missing in ("tier", "fallbacks", "deviations", "warmup", "hardware", "software"):
+    for missing in ("ran", "fallbacks", "deviations", "warmup", "hardware", "software"):
         less = {name: value for name, value in CONDITIONS.items() if name != missing}
         with pytest.raises(ValueError, match=f"{missing}: required key is missing"):
             observations.write(tmp_path, frame, less)

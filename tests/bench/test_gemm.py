@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conditions_example import tier
 from kensho.bench import gemm
 from kensho.bench.run import Run
 from kensho.bench.settings import Gemm
@@ -130,14 +131,16 @@ def test_a_wrong_product_is_refused(monkeypatch):
 
 
 def test_only_an_mi300x_is_at_scope():
-    for accelerator, card, tier in [
-        ("rocm", "mi300x", "at-scope"),
-        ("rocm", "mi250x", "reference"),
-        ("cuda", "h200-sxm", "reference"),
-        ("rocm", None, "reference"),
+    for name, card, expected in [
+        ("AMD Instinct MI300X", "mi300x", "at-scope"),
+        ("AMD Instinct MI250X", "mi250x", "reference"),
+        ("NVIDIA H200", "h200-sxm", "reference"),
+        ("AMD Instinct MI300X", None, "reference"),  # a partition of one
     ]:
-        device = {"name": "x", "compute_units": 1, "card": card}
-        assert gemm.conditions(accelerator, device, Gemm(), Run(Path()))["tier"] == tier
+        device = {"name": name, "compute_units": 1, "card": card}
+        made = gemm.conditions("rocm", device, Gemm(), Run(Path()))
+        found = tier(made, hardware="AMD MI300X with ROCm", accelerators=[name])
+        assert found == expected
 
 
 def test_by_hand_without_an_accelerator_it_says_why_in_one_line(tmp_path):

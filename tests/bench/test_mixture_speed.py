@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conditions_example import tier
 from kensho.bench import mixture_flops, mixture_speed
 from kensho.bench.run import Run
 from kensho.bench.settings import MixtureSpeed
@@ -84,10 +85,11 @@ def test_a_router_that_sends_all_one_way_is_seen():
 
 
 def test_real_dimensions_are_a_reference_and_others_reduced():
-    for hidden, layers, tier in (
+    for hidden, layers, expected in (
         (4096, 32, "reference"),
         (4096, 8, "reduced"),
         (512, 32, "reduced"),
     ):
         card = mixture_speed.reduced(CARD, hidden_size=hidden, layers=layers)
-        assert mixture_speed.conditions(card, CARD, SETTINGS, RUN)["tier"] == tier
+        made = mixture_speed.conditions(card, CARD, SETTINGS, RUN)
+        assert tier(made, "Rakuten/RakutenAI-2.0-8x7B") == expected

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from conditions_example import tier
 from kensho.bench.rocm_variables import conditions, observe
 from kensho.claims import registry
 from kensho.models.rocm import COMPONENTS
@@ -43,4 +44,4 @@ def test_the_version_of_rocm_is_in_the_conditions(tmp_path, stack):
     (tmp_path / ".info/version").write_text("6.4.1-83\n")
     said = conditions(tmp_path, stack)
     assert said["own"]["rocm"] == "6.4.1-83"
-    assert (said["tier"], said["own"]["libraries"]) == ("at-scope", 5)
+    assert (tier(said), said["own"]["libraries"]) == ("at-scope", 5)

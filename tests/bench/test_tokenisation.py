@@ -2,6 +2,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from conditions_example import tier
 from kensho.bench import tokenisation
 from kensho.bench.run import Run
 from kensho.bench.segmentation.programs import PROGRAMS
@@ -81,7 +82,7 @@ def test_programs_of_other_counts_are_refused(folder):
 
 def test_conditions_name_the_tier_of_each_arm_and_what_is_left_out(folder, few):
     found = tokenisation.conditions(folder, SETTINGS, RUN)
-    tiers = {arm: given["tier"] for arm, given in found.items()}
+    tiers = {arm: tier(given) for arm, given in found.items()}
     assert tiers["vaporetto"] == tiers["kytea-words"] == "reduced"
     assert tiers["mecab"] == tiers["fugashi"] == "at-scope"
     assert "janome: not installed, left out" in found["mecab"]["fallbacks"]

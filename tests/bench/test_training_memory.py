@@ -1,10 +1,11 @@
 from pathlib import Path
 
 import pytest
+from conditions_example import tier
 from kensho.bench import training_memory
 from kensho.bench.run import Run
 from kensho.bench.settings import Cell, TrainingMemory
-from kensho.models.cards import Card
+from kensho.models.cards import Card, load
 
 TINY = Card(
     name="tiny",
@@ -19,6 +20,7 @@ TINY = Card(
     remark="",
 )
 RUN = Run(Path(), threads=1, seed=1)
+CARDS = load(Path(__file__).parents[2] / "resources/architectures.yaml")
 
 
 def observe(**changes):
@@ -68,10 +70,13 @@ def test_search_ends_at_the_boundary(start, most):
 
 
 def test_evidence_of_a_small_model_is_reduced():
-    def tier(adapted, full):
-        models = training_memory.Models(adapted, full)
-        return training_memory.conditions(models, TrainingMemory(), RUN)["tier"]
+    scope = "cyberagent/open-calm-1b", "meta-llama/Llama-2-7b-hf"
 
-    assert tier("smollm2-135m", "smollm2-135m") == "reduced"
-    assert tier("llama-2-7b", "open-calm-1b") == "reference"
-    assert training_memory.conditions_planned()["tier"] == "analytic"
+    def of(adapted, full):
+        models = training_memory.Models(adapted, full)
+        return tier(training_memory.conditions(CARDS, models, TrainingMemory(), RUN), *scope)
+
+    assert of("smollm2-135m", "smollm2-135m") == "reduced"
+    assert of("llama-2-7b", "llama-2-7b") == "reduced"
+    assert of("llama-2-7b", "open-calm-1b") == "reference"
+    assert tier(training_memory.conditions_planned(), *scope) == "analytic"

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pandas as pd
 import pytest
+from conditions_example import tier
 from kensho.claims.designs import WinRate
 from kensho.jlce import catalogue, chat, items, preference, readers
 from kensho.jlce.chat import Endpoint, Reply
@@ -150,7 +151,7 @@ def test_the_preferred_arm_wins_in_both_orders(run, server):
     assert "reading:c1/question:question-3" in set(table["block"])
     assert len(server.seen) == 2 * len(ITEMS)
     assert conditions["own"]["pairs"] == dict.fromkeys(DOCUMENTS, 4)
-    assert conditions["tier"] == "reduced" and "judge is a model" in conditions["deviations"][0]
+    assert tier(conditions) == "reduced" and "judge is a model" in conditions["deviations"][0]
     assert conditions["fallbacks"] == [] and len(conditions["deviations"]) == 1
     assert conditions["own"]["unread"] == {"pairs": 0, **dict.fromkeys(ORDERS, 0)}
     assert set(conditions["datasets"]) == {"long", "short"}

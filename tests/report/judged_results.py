@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from conditions_example import CONDITIONS
+from conditions_example import CONDITIONS, ran
 from kensho import observations
 from kensho.claims.model import Claim
 from kensho.files import write_json
@@ -178,7 +178,7 @@ def judged(results: Path, tests: dict, draws: int = 200) -> dict[str, tuple[Clai
     """
     conditions = {
         **CONDITIONS,
-        **{"tier": "reduced", "deviations": ["a small model stands in"]},
+        **{"ran": ran("reduced"), "deviations": ["a small model stands in"]},
         "tables": [{"path": "own/scores.csv", "sha256": "ab" * 32, "rows": 3}],
     }
     table = observations.table(observed())

@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 import pytest
-from conditions_example import CONDITIONS
+from conditions_example import CONDITIONS, ran
 from kensho import observations
 from kensho.files import write_json
 from kensho.report import jlce
@@ -90,7 +90,7 @@ def observed(folder, arms=ARMS) -> list[str]:
     ]  # fmt: skip
     conditions = {
         **CONDITIONS,
-        **{"tier": "reduced", "dtype": "bfloat16", "models": {"smollm2-135m": {}}},
+        **{"ran": ran("reduced"), "dtype": "bfloat16", "models": {"smollm2-135m": {}}},
         "deviations": ["a small model stands in"],
         "thinking": {"answers": 0, "characters": 0, "without_answer": 0},
     }

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from conditions_example import CONDITIONS
+from conditions_example import CONDITIONS, ran
 from kensho import observations
 from kensho.claims.model import Claim
 from kensho.files import write_json
@@ -73,7 +73,7 @@ def site(
     ]
     results = folder / "results"
     observations.write(
-        results / "benchmark_data/scores", observations.table(rows), CONDITIONS | {"tier": tier}
+        results / "benchmark_data/scores", observations.table(rows), CONDITIONS | {"ran": ran(tier)}
     )
     settings = Settings(family_size=family, alpha=0.05, seed=1)
     analysis, _ = derive(record, results, settings)

@@ -252,7 +252,7 @@ def test_a_refusal_names_the_table_that_was_brought(tmp_path):
          "value": 0.5 + i, "unit": "score"} for arm in "ab" for i in range(2)
     ]  # fmt: skip
     tables = [{"path": "own/s.csv", "format": "csv", "sha256": "0" * 64, "rows": 4}]
-    conditions = CONDITIONS | {"tier": "published", "registered": {}, "tables": tables}
+    conditions = CONDITIONS | {"ran": None, "tier": "published", "registered": {}, "tables": tables}
     observations.write(tmp_path / "benchmark_data/own", pd.DataFrame(rows), conditions)
     sides = {
         side: {"arm": a, "metric": "score"} for side, a in (("treatment", "a"), ("control", "b"))

@@ -29,12 +29,14 @@ class _TimeIsOver(BaseException):  # no Exception: code that catches those must 
     pass
 
 
-def lowered(conditions: Mapping, taken: Sequence[str], tier: str) -> dict:
-    """Conditions with the fallbacks that were taken, their tier no stronger than ``tier``."""
+def lowered(conditions: Mapping, taken: Sequence[str], tier: Tier) -> dict:
+    """Conditions with the fallbacks that were taken, which leave no more than ``tier``."""
     if not taken:
         return dict(conditions)
-    weaker = max(conditions["tier"], tier, key=TIERS.index)
-    return {**conditions, "tier": weaker, "fallbacks": [*conditions["fallbacks"], *taken]}
+    ran = conditions["ran"]
+    at_most = {**dict.fromkeys(taken, tier), **ran.get("at_most", {})}
+    fallbacks = [*conditions["fallbacks"], *taken]
+    return {**conditions, "ran": {**ran, "at_most": at_most}, "fallbacks": fallbacks}
 
 
 def accelerator(configured: str, seen: str, chain: Sequence[str] | None) -> list[str]:

@@ -53,6 +53,12 @@ with job(snakemake) as fallbacks:
             "settings": settings,
             "seed": seed,
             "samples_sha256": sha256(inputs.samples),
+            "data": {
+                "name": settings["corpus"],
+                "items": min(len(samples), training.steps * training.batch_size),
+                "of": len(samples),
+                "sha256": sha256(inputs.samples),
+            },
             "base": read_json(inputs.record),
             "threads": snakemake.threads,
             "fallbacks": fallbacks,

@@ -24,6 +24,7 @@ from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
 from kensho.files import write_json
+from kensho.models.ran import of_folder
 
 if TYPE_CHECKING:
     from kensho.bench.settings import AnalysisMode as Settings
@@ -119,10 +120,10 @@ def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
     return {**seconds, "scores": [[score] for score in scores]}
 
 
-def conditions(work: list[dict], blocks: int, run: Run) -> dict:
-    """What was run; the original's conditions are unknown, so the tier is ``reduced``."""
+def conditions(model: Path, work: list[dict], blocks: int, run: Run) -> dict:
+    """What was run; the original's conditions are unknown."""
     return {
-        "tier": "reduced",
+        "ran": {"models": [of_folder(model)]},
         "device": "cpu",
         "dtype": "float32",
         "batch": {"plain": "1 sentence", "analysis": f"{BATCH_TOKENS} tokens"},
@@ -143,4 +144,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     work, path = drawn[["en", "ja"]].to_dict("records"), run.folder / "work.json"
     write_json(path, work)
     table = observe(inputs["model"], path, settings.blocks, run)
-    return [(table, conditions(work, settings.blocks, run))]
+    return [(table, conditions(inputs["model"], work, settings.blocks, run))]

@@ -24,6 +24,7 @@ from kensho.bench.run import Inputs, Observed, Run
 from kensho.models.attention import FORMS, Attention, build, hidden_states
 from kensho.models.cards import Card, load
 from kensho.models.loading import LAUNCHED, device
+from kensho.models.ran import of_card
 
 if TYPE_CHECKING:
     from kensho.bench.settings import Attention as Settings
@@ -230,11 +231,11 @@ def closed_form_flops(arm: str, card: Card, cell: Cell) -> int:
     return 2 * batch * heads * per_head[arm]
 
 
-def conditions(settings: Settings, run: Run) -> dict:
-    """Real dimensions and one layer with random weights: tier ``reference``."""
+def conditions(card: Card, settings: Settings, run: Run) -> dict:
+    """What was run: one layer of the card's dimensions, with random weights."""
     judged, beside = cells(settings)
     return {
-        "tier": "reference",
+        "ran": {"models": [of_card(card)]},
         "dtype": settings.dtype,
         "device": device(),
         "own": {
@@ -259,4 +260,5 @@ def conditions(settings: Settings, run: Run) -> dict:
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """All arms, in the judged cell and in those beside it."""
-    return [(observe(load(inputs["cards"])[R1], settings, run), conditions(settings, run))]
+    card = load(inputs["cards"])[R1]
+    return [(observe(card, settings, run), conditions(card, settings, run))]

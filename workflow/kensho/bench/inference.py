@@ -33,6 +33,7 @@ from kensho.bench.run import Cell, Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
 from kensho.models.loading import LAUNCHED, device
+from kensho.models.ran import of_folder
 from kensho.observations import Row, table
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 
@@ -281,13 +282,13 @@ def _agree(results: Sequence[Mapping]) -> None:
                 )
 
 
-def conditions(settings: Settings, run: Run) -> dict:
-    """What was run; a small model stands for those that the sources serve: ``reduced``."""
+def conditions(model: Path, settings: Settings, run: Run) -> dict:
+    """What was run; a small model stands for those that the sources serve."""
     left_out = [arm for arm in ARMS if arm not in settings.arms]
     absent = "" if find_spec("llama_cpp") else " (gguf arms need llama-cpp-python, not installed)"
     accelerated = torch.cuda.is_available()
     return {
-        "tier": "reduced",
+        "ran": {"models": [of_folder(model)]},
         "dtype": "weights as the arm says, computed in float32 but for bf16 and gguf",
         "device": device(),
         "own": {
@@ -321,4 +322,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     gguf = file if file and file.suffix == ".gguf" else None
     test = read_table(inputs["test"])
     table = observe(inputs["model"], gguf, test, settings, run)
-    return [(table, conditions(settings, run))]
+    return [(table, conditions(inputs["model"], settings, run))]

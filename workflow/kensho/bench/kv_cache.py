@@ -173,13 +173,10 @@ def _name(cell: Cell) -> str:
 
 
 def conditions(seconds: float | None = None, missing: Sequence[str] = ()) -> dict:
-    """The quantity follows from dimensions alone, so any machine observes it at scope.
-
-    An arm with blocks that were ``missing`` when the ``seconds`` were over is analytic.
-    """
+    """Those of an arm; blocks that were ``missing`` when the ``seconds`` were over are analytic."""
     taken = [f"time limit of {seconds:g} s: {len(missing)} blocks by formula"] if missing else []
     measured = {
-        "tier": "at-scope",
+        "ran": {"models": [], "follows_from": "the dimensions"},
         "not_measured": list(missing),
         "dtype": "float16 and bfloat16",
         "warmup": "none: bytes do not depend on time",

@@ -73,9 +73,9 @@ def closed_form(model: PreTrainedModel, targets: Sequence[str] | str, rank: int)
 
 
 def conditions() -> dict:
-    """The count follows from the architecture alone, so any machine observes it at scope."""
+    """The count follows from the architecture alone."""
     return {
-        "tier": "at-scope",
+        "ran": {"models": [], "follows_from": "the architecture"},
         "dtype": "none: meta device",
         "warmup": "none: a count does not depend on time",
         "fallbacks": [],

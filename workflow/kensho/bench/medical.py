@@ -23,6 +23,7 @@ from kensho.data.sources import fetched
 from kensho.evaluate import harness
 from kensho.files import read_json
 from kensho.models.loading import compute_dtype, load, weights
+from kensho.models.ran import of_folder
 from kensho.models.reference import Reference
 from kensho.observations import Row, table
 from kensho.train.methods import lora
@@ -97,7 +98,7 @@ def split_and_observe(
     test = test.head(settings.items)
     counts = {"to train on": len(training), "asked": len(test), **dropped}
     observed = observe(base, training, test, dtype, settings, run)
-    return observed, conditions(list(files), counts, dtype, settings, run)
+    return observed, conditions(base, list(files), counts, dtype, settings, run)
 
 
 def observe(
@@ -158,6 +159,7 @@ def observe(
 
 
 def conditions(
+    base: Path,
     subjects: Sequence[str],
     items: Mapping[str, int],
     dtype: torch.dtype,
@@ -165,8 +167,12 @@ def conditions(
     run: Run,
 ) -> dict:
     """What was run, on how many ``items``, and why subjects were left out."""
+    seen, at_hand = settings.steps * settings.batch_size, items["to train on"]
     return {
-        "tier": "reduced",
+        "ran": {
+            "models": [of_folder(base)],
+            "data": [{"name": "training questions", "items": min(seen, at_hand), "of": at_hand}],
+        },
         "dtype": str(dtype).removeprefix("torch."),
         "own": {
             "quantisation": "NF4 in blocks of 64, scales quantised once more; embeddings, norms "
@@ -189,7 +195,7 @@ def conditions(
             "no open Japanese medical text is at hand: the adapter learns from questions of the "
             "same subjects with their answers, none of which is asked afterwards; knowledge that "
             "no such question holds cannot come from it",
-            f"a small model and {settings.steps * settings.batch_size} samples for each "
+            f"a small model and {seen} samples for each "
             "adapter stand in for the claim's, which names neither model, text nor benchmark",
         ],
     }

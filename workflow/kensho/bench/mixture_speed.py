@@ -20,6 +20,7 @@ from kensho.bench.mixture_flops import MIXTURE, build, models
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.models.cards import Card, load
 from kensho.models.loading import LAUNCHED, compute_dtype, device
+from kensho.models.ran import of_card
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 
 if TYPE_CHECKING:
@@ -147,11 +148,11 @@ def _routing(model, ids: torch.Tensor, sizes: Mapping) -> dict[str, float]:
 
 
 def conditions(card: Card, full: Card, settings: Settings, run: Run) -> dict:
-    """Tier ``reference`` for a whole model of the real dimensions, else ``reduced``."""
+    """What was run: models of random weights, of the real dimensions or smaller ones."""
     dimensions = ("hidden_size", "num_hidden_layers")
     real = all(card.config[size] == full.config[size] for size in dimensions)
     return {
-        "tier": "reference" if real else "reduced",
+        "ran": {"models": [of_card(card, whole=real)]},
         "dtype": str(compute_dtype(settings.dtype)).removeprefix("torch."),
         "device": device(),
         "batch": 1,

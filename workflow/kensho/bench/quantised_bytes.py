@@ -117,9 +117,9 @@ def _rows(arm: str, block: str, metrics: Mapping[str, int]) -> list[Row]:
 
 
 def conditions() -> dict:
-    """Bytes follow from shapes and format, so any machine observes them at scope."""
+    """Bytes follow from shapes and format."""
     return {
-        "tier": "at-scope",
+        "ran": {"models": [], "follows_from": "shapes and format"},
         "dtype": "that of the arm; unconverted parameters at 16 bit, in fp32 at 32",
         "warmup": "none: bytes do not depend on time",
         "fallbacks": [],
@@ -133,10 +133,10 @@ def conditions() -> dict:
 
 
 def conditions_computed(files: Mapping[str, Path]) -> dict:
-    """Q4_K_M at these dimensions is computed: ``analytic``."""
+    """Q4_K_M at these dimensions is computed."""
     checked = ", ".join(files) or "no file: none was given"
     return conditions() | {
-        "tier": "analytic",
+        "ran": {"models": [], "computed": "block sizes"},
         "dtype": "GGML types by llama.cpp's rule for Q4_K_M",
         "deviations": [
             f"computed from block sizes; the rule was held, to the byte, against: {checked}",

@@ -27,6 +27,7 @@ from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
 from kensho.files import write_json
 from kensho.models.loading import PRELOAD
+from kensho.models.ran import of_folder
 
 if TYPE_CHECKING:
     from kensho.bench.settings import QuickMode as Settings
@@ -160,10 +161,10 @@ def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
     return {**seconds, "scores": scores}
 
 
-def conditions(work: dict, blocks: int, run: Run) -> dict:
-    """What was run; the original's conditions are unknown, so the tier is ``reduced``."""
+def conditions(model: Path, work: dict, blocks: int, run: Run) -> dict:
+    """What was run; the original's conditions are unknown."""
     return {
-        "tier": "reduced",
+        "ran": {"models": [of_folder(model)]},
         "device": "cpu",
         "dtype": "float32",
         "batch": {"plain": 1, "quick": CHOICES * len(work["items"])},
@@ -186,4 +187,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     path = run.folder / "work.json"
     write_json(path, work)
     table = observe(inputs["model"], path, settings.blocks, run)
-    return [(table, conditions(work, settings.blocks, run))]
+    return [(table, conditions(inputs["model"], work, settings.blocks, run))]

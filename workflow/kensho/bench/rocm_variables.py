@@ -49,10 +49,10 @@ def observe(names: Iterable[str], libraries: Iterable[Path]) -> pd.DataFrame:
 
 
 def conditions(root: Path, libraries: Iterable[Path]) -> dict:
-    """The names follow from the installed stack alone, so a ROCm stack observes them at scope."""
+    """The names follow from the installed stack alone."""
     version = root / ".info" / "version"
     return {
-        "tier": "at-scope",
+        "ran": {"models": [], "follows_from": "the installed ROCm stack"},
         "dtype": "none",
         "warmup": "none: names do not depend on time",
         "fallbacks": [],

@@ -56,12 +56,12 @@ def _arm(arm: str, tokenizer: TextTokenizer, pairs: pd.DataFrame) -> Iterator[Ro
 
 
 def conditions(*, sentences: int, left_out: Mapping[str, str]) -> dict:
-    """The claims name no text, so counts on any parallel text are at scope; which is said here.
+    """The claims name no text, so it is said here which was counted.
 
     ``left_out``: why each tokenizer of the configuration that was not observed is missing.
     """
     return {
-        "tier": "at-scope",
+        "ran": {"models": [], "follows_from": "tokenizer and text"},
         "dtype": "none: counts",
         "warmup": "none: a count does not depend on time",
         "own": {"sentences": sentences},

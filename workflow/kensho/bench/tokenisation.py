@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "tokenisation"
 MODEL_ARMS = ("vaporetto-words", "kytea-words")
+REWRITTEN = "SudachiPy in Rust stands for the pure Python of the claim's time"
 SAME = 0.99  # least share of sentences that must be cut as the model's definition says
 UNITS = {
     "characters_per_second": "characters/s",
@@ -132,11 +133,12 @@ def conditions(folder: Path, settings: Settings, run: Run) -> dict[str, dict]:
     """Conditions of each arm.
 
     The programs with dictionaries are what their claims speak of, which name no version, text or
-    hardware: ``at-scope``. The model that Vaporetto and KyTea share is not the one of their
-    claims, so these arms are ``reduced``.
+    hardware; the model that Vaporetto and KyTea share is not the one of their claims, and a
+    program that was rewritten since the claim was made is not the one it speaks of.
     """
     record, programs = read_json(folder / "record.json"), installed()
     lines = read_lines(folder)
+    segmenter = {"name": "segmenter that was trained here", "weights": "other"}
     learnt = {key: value for key, value in record.items() if key != "evaluation"}
     packages = ["vaporetto", "kytea", "fugashi", "unidic-lite", "SudachiPy", "SudachiDict-core"]
     packages += ["ginza", "spacy", "budoux", "janome", "nagisa", "scikit-learn"]
@@ -169,8 +171,10 @@ def conditions(folder: Path, settings: Settings, run: Run) -> dict[str, dict]:
         own = arm.startswith(("vaporetto", "kytea"))
         share = programs[arm].share if arm in programs else 1.0
         by_arm[arm] = {
-            # a program that was rewritten since the claim was made is not the one it speaks of
-            "tier": "reduced" if own or arm.startswith("sudachipy") else "at-scope",
+            "ran": {
+                "models": [segmenter] if own else [],
+                "stand_ins": [REWRITTEN] if arm.startswith("sudachipy") else [],
+            },
             "deviations": deviations["vaporetto" if own else "mecab"],
             "own": details | {"share_of_text": share} | ({"model": learnt} if own else {}),
             **shared,

@@ -22,6 +22,7 @@ from kensho.bench.memory_arms import MAPPED, MEASURED, PLANNED, SCOPE
 from kensho.bench.run import Cell, Inputs, Observed, Run
 from kensho.fallback import OutOfMemory, lowered, on_smaller
 from kensho.models.cards import Card, load
+from kensho.models.ran import of_card
 from kensho.observations import Row, table
 from kensho.train.plan import Step, largest_batch, plan, source_plan
 from kensho.train.step import run as run_steps
@@ -189,11 +190,10 @@ def _rows(arm: str, block: str, values: Mapping, replicate: int = 0) -> Iterator
         yield Row(EXPERIMENT, arm, block, replicate, metric, value, unit)
 
 
-def conditions(models: Models, settings: Settings, run: Run) -> dict:
+def conditions(cards: Mapping[str, Card], models: Models, settings: Settings, run: Run) -> dict:
     """What the measured arms ran under."""
-    at_scope_models = models == Models(SCOPE["lora"], SCOPE["full"])
     return {
-        "tier": "reference" if at_scope_models else "reduced",
+        "ran": {"models": [of_card(cards[name]) for name in dict.fromkeys(models)]},
         "models": models._asdict(),
         "dtype": "as the arm says: float32 unless bf16; adapters float32, as PEFT keeps them",
         "own": {
@@ -227,7 +227,7 @@ def conditions(models: Models, settings: Settings, run: Run) -> dict:
 def conditions_planned() -> dict:
     """Nothing ran: dimensions of the claim's models, and a trace on tensors without data."""
     return {
-        "tier": "analytic",
+        "ran": {"models": [], "computed": "the dimensions of the claim's models"},
         "models": SCOPE,
         "dtype": "as the arm says",
         "warmup": "none: nothing is timed",
@@ -245,5 +245,5 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     measured, models, taken = observe_on_ladder(cards, settings, run)
     return [
         (observe_planned(cards), conditions_planned()),
-        (measured, lowered(conditions(models, settings, run), taken, "reduced")),
+        (measured, lowered(conditions(cards, models, settings, run), taken, "reduced")),
     ]

@@ -23,6 +23,7 @@ from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.files import read_json, write_json
 from kensho.models.loading import PRELOAD, compute_dtype, load
+from kensho.models.ran import of_folder
 from kensho.models.vocabulary import expand_model
 
 if TYPE_CHECKING:
@@ -131,10 +132,12 @@ def _now() -> float:
     return time.perf_counter()
 
 
-def conditions(record: Mapping, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
-    """What was run; a small model and few pieces stand for Llama-2 and Swallow: ``reduced``."""
+def conditions(
+    folders: Mapping[str, Path], record: Mapping, dtype: torch.dtype, settings: Settings, run: Run
+) -> dict:
+    """What was run; a small model and few pieces stand for Llama-2 and Swallow."""
     return {
-        "tier": "reduced",
+        "ran": {"models": list(map(of_folder, folders.values()))},
         "dtype": str(dtype).removeprefix("torch."),
         "batch": 1,
         "own": {"new_tokens": settings.new_tokens, "scored": settings.scored, **record},
@@ -167,4 +170,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     write_json(sentences, read_table(inputs["test"])["ja"].tolist())
     folders = {arm: inputs[arm] for arm in ("base", "expanded")}
     table = observe(folders, sentences, dtype, settings, run)
-    return [(table, conditions(read_json(inputs["record"]), dtype, settings, run))]
+    return [(table, conditions(folders, read_json(inputs["record"]), dtype, settings, run))]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +19,12 @@ from torch.nn.functional import cross_entropy
 
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.run import Inputs, Observed, Run
+from kensho.data import corpus
 from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
 from kensho.files import read_json
 from kensho.models.loading import PRELOAD, compute_dtype, load
+from kensho.models.ran import of_folder
 from kensho.models.reference import Reference
 from kensho.train.methods import full
 from kensho.train.run import Training
@@ -110,17 +111,21 @@ def nll_per_character(folder: Path, dtype: torch.dtype, pairs: pd.DataFrame) -> 
     return total / int(pairs["ja"].str.len().sum())
 
 
-def conditions(record: Mapping, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
-    """What was run; a few steps of a small model stand for continual pre-training: ``reduced``."""
+def conditions(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
+    """What was run; a few steps of a small model stand for continual pre-training."""
+    used = {"train": settings.steps * settings.batch_size, "test": settings.items}
     return {
-        "tier": "reduced",
+        "ran": {
+            "models": [of_folder(inputs[arm]) for arm in ("base", "expanded")],
+            "data": [corpus.ran(inputs[name], items) for name, items in used.items()],
+        },
         "dtype": str(dtype).removeprefix("torch."),
         "own": {
             "steps": settings.steps,
             "batch_size": settings.batch_size,
             "max_length": settings.max_length,
             "learning_rate": settings.learning_rate,
-            **record,
+            **read_json(inputs["record"]),
         },
         "items": settings.items,
         "seeds": list(settings.seeds),
@@ -138,4 +143,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """Both arms, before and after training."""
     dtype = compute_dtype("auto")
     table = observe(inputs, dtype, settings, run)
-    return [(table, conditions(read_json(inputs["record"]), dtype, settings, run))]
+    return [(table, conditions(inputs, dtype, settings, run))]

@@ -116,6 +116,12 @@ def write_table(path: Path | str, samples: pd.DataFrame) -> None:
         temporary.write_text(f"{sha256(path)}  {Path(path).name}\n", encoding="utf-8")
 
 
+def ran(path: Path, items: int) -> dict:
+    """What conditions say of a table of which so many ``items``, or all that it has, were used."""
+    rows = len(read_table(path))
+    return {"name": path.stem, "items": min(items, rows), "of": rows, "sha256": sha256(path)}
+
+
 def read_table(path: Path | str) -> pd.DataFrame:
     """A table of samples as written by the pipeline (all columns text).
 

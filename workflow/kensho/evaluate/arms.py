@@ -1,13 +1,15 @@
 """Evaluating one arm: its seeds one after the other, and the conditions of what they give."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
 
+from kensho.fallback import lowered
 from kensho.files import read_json
 from kensho.models import reference
 from kensho.models.loading import load_reference
+from kensho.models.ran import of_record
 from kensho.models.reference import Reference
 from kensho.train import record
 
@@ -32,26 +34,30 @@ def conditions(
     dtype: torch.dtype,
     threads: int,
     not_tested: Sequence[str],
+    asked: Sequence[Mapping],
 ) -> dict:
-    """Models, data and settings behind an arm's observations; a small model on any machine.
+    """Models, data and settings behind an arm's observations.
 
-    ``model`` and ``records`` are the records of the base model and of the arm's trainings.
+    ``model`` and ``records`` are the records of the base model and of the arm's trainings;
+    ``asked`` says what of which table it was evaluated on (kensho.observations.ran.Data).
     """
     base, trainings = read_json(model), [record.read(path) for path in records]
     taken = [f"training: {line}" for training in trainings for line in training.fallbacks]
-    return {
-        "tier": "reduced",
+    by_stage = {one.number: one.data.model_dump() for one in trainings if one.data}
+    made = {
+        "ran": {"models": [of_record(base)], "data": [*by_stage.values(), *asked]},
         "dtype": str(dtype).removeprefix("torch."),
         "threads": threads,
         "seeds": [training.seed for training in trainings],
         "models": {base["source"]["name"]: base},
         "trainings": [training.model_dump() for training in trainings],
         "warmup": "none: answers do not depend on time",
-        "fallbacks": list(dict.fromkeys(taken)),
+        "fallbacks": [],
         "not_tested": list(not_tested),
         "adapters": "added to the weights of their base in float32, applied beside them otherwise",
         "deviations": [
-            f"a model of {base['parameters'] / 1e6:.0f}M parameters and short sentences stand in "
-            "for the claim's"
+            f"{base['source']['name']}, of {base['parameters'] / 1e6:.0f}M parameters, on short "
+            "sentences"
         ],
     }
+    return lowered(made, list(dict.fromkeys(taken)), "reference")

@@ -290,7 +290,7 @@ def _conditions(endpoint: Endpoint, paired: Sequence[Pair], replies: Mapping[str
             f"{left_out} of {len(paired)} pairs are left out: the judge's verdict could not be read"
         )
     return {
-        "tier": "reduced",
+        "ran": {"models": [{"name": endpoint.model, "weights": "other"}]},
         "dtype": "that of the judge's endpoint, which does not say it",
         "warmup": "none: verdicts do not depend on time",
         "own": {

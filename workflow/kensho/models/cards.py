@@ -30,6 +30,12 @@ class Card(Named):
     source: str
     remark: str
 
+    @property
+    def hub(self) -> str | None:
+        """The repository that the dimensions are of, None where the source is no hub."""
+        host, _, name = self.source.partition("/")
+        return name if host == "huggingface.co" else None
+
     def size(self, key: str) -> int:
         """A whole number of the configuration. Raises ValueError where it is none."""
         value = self.config.get(key)

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kensho.fallback import Tier
+from kensho.observations.ran import Ran
+from kensho.observations.ran import Record as Record
+from kensho.observations.tier import ceiling
 from kensho.validation import validated
 
 # Variables of claim F-11 (resources/rocm_variables.yaml); recorded where they are set.
@@ -29,13 +32,7 @@ ROCM_VARIABLES = (
     "MIOPEN_DEBUG_DISABLE_FIND_DB",
 )
 PACKAGES = ["torch", "transformers", "peft", "trl", "lm-eval", "numpy", "pandas"]
-EXPECTED = ("dtype", "warmup", "hardware", "software")  # of all but published results
-
-
-class Record(BaseModel):
-    """What jobs write for others to read: unknown keys, wrong types and NaN are refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+EXPECTED = ("ran", "dtype", "warmup", "hardware", "software")  # of all but published results
 
 
 class Hardware(Record):
@@ -54,14 +51,15 @@ class Conditions(Record):
 
     experiment: str
     arm: str
-    tier: Tier
+    tier: Tier | None = Field(None, description="the highest that a claim can get from `ran`")
+    ran: Ran | None = Field(None, description="null in files of older versions and where published")
     fallbacks: list[str] = Field(description="taken, each with its reason; they lower the tier")
     deviations: list[str] = Field(description="from what the claim speaks of")
     observations_sha256: str | None = None
     registered: dict[str, dict[str, Any]] = Field({}, description="claims as they stood, by id")
     hardware: Hardware | list[Hardware] | None = None
     software: dict[str, str] | list[dict[str, str]] | None = None
-    rocm_variables: dict[str, str] = {}
+    rocm_variables: dict[str, str] = Field({})
     device: str | dict[str, Any] | None = None
     dtype: str | list[str] | None = Field(None, description="of what was computed")
     weights: str | list[str] | None = Field(None, description="dtype in which they were held")
@@ -69,31 +67,37 @@ class Conditions(Record):
     batch: int | dict[str, int | str] | None = None
     blocks: int | None = None
     items: int | dict[str, Any] | None = None
-    seeds: list[int] = []
+    seeds: list[int] = Field([])
     warmup: str | None = None
     models: dict[str, Any] = Field({}, description="name, or record with sha256")
     datasets: dict[str, dict[str, Any]] = Field({}, description="records with sha256")
     trainings: list[dict[str, Any]] = Field([], description="records of kensho.train.record")
     adapters: str | None = None
-    thinking: dict[str, int] = {}
+    thinking: dict[str, int] = Field({})
     not_tested: list[str] = Field([], description="why a task of the settings is missing")
     not_measured: list[str] = Field([], description="blocks that are computed")
     note: str | None = None
     asked_sha256: str | None = Field(None, description="of what claims ask of brought tables")
     tables: list[dict[str, Any]] = Field([], description="that were brought, with sha256")
     names_alone: bool = Field(False, description="nothing but names pairs the arms' items")
-    judges: list[str] = []
-    own: dict[str, Any] = {}
+    judges: list[str] = Field([])
+    own: dict[str, Any] = Field({})
 
 
 def complete(conditions: Mapping, where: str) -> dict:
-    """Conditions to be written. Raises ValueError as :func:`kensho.observations.write` does."""
+    """Conditions to be written, with their tier, which only published results state.
+
+    Raises ValueError as :func:`kensho.observations.write` does.
+    """
     held = validated(Conditions, dict(conditions), where)
     if held.tier != "published":
         missing = [name for name in EXPECTED if getattr(held, name) is None]
-        if missing:
-            lines = [f"{where}: {name}: required key is missing" for name in missing]
+        lines = [f"{where}: {name}: required key is missing" for name in missing]
+        if held.tier:
+            lines.append(f"{where}: tier: it is derived from `ran`; leave it out")
+        if held.ran is None or lines:
             raise ValueError("\n".join(lines))
+        held = held.model_copy(update={"tier": ceiling(held.ran)})
     return held.model_dump(exclude_unset=True)
 
 

@@ -126,6 +126,7 @@ def _conditions(folder: Path) -> Iterator[tuple[Fact, Any]]:
         "software": "packages",
         "datasets": "data",
         "models": "data",
+        "ran": "data",
         **dict.fromkeys(("hardware", "rocm_variables", "device"), "hardware"),
     }
     for path in sorted(folder.glob("results/benchmark_data/*/*.conditions.json")):

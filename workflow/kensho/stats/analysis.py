@@ -249,6 +249,7 @@ class Judgement(Part):
     reason: str = "NO_TEST"  # code: see `decision`
     sentence: str = ""
     tier: Tier | None = None  # weakest of the arms
+    tier_reason: str | None = None  # why no higher, None where the conditions do not tell
     required_tier: Tier
     scale: str | None  # ratio, difference, share, level or dose
     unit: str | None  # that of the estimate: the scale

@@ -15,6 +15,7 @@ from kensho.claims.base import Contrast, Level, Reading
 from kensho.claims.designs import Deterministic, PairedRatio
 from kensho.claims.model import Claim, Tier
 from kensho.claims.registration import status
+from kensho.observations.tier import Arm, derive
 from kensho.stats import decision, frequentist, intervals, multiverse, power, units
 from kensho.stats.analysis import EffectSizes, Judgement, Settings
 from kensho.stats.evidence import Evidence, Undefined, gather
@@ -63,9 +64,10 @@ def judge(
     if test.scale == "difference" or test.design in ("ratio_of_means", "formula"):
         units.one_scale(test, tables)
     of_arms = {arm: conditions[arm] for arm in test.arms}
-    tier = max((_tier(arm, of_arms[arm], test.experiment) for arm in of_arms), key=Tier.rank)
+    tier, reason = _tier(claim, of_arms)
     known |= {
         "tier": tier,
+        "tier_reason": reason,
         "warmup_rows": int(sum((tables[arm]["replicate"] < 0).sum() for arm in of_arms)),
         "deviations": _deviations(test.arms, of_arms),
         "registration": status(claim, of_arms, settings.family_size),
@@ -336,13 +338,23 @@ def _reading(
     }
 
 
-def _tier(arm: str, conditions: Mapping, experiment: str) -> Tier:
-    tier = conditions.get("tier")
-    if tier not in list(Tier):
-        raise ValueError(
-            f"{experiment}/{arm}.conditions.json: tier is {tier!r}, not one of {', '.join(Tier)}"
-        )
-    return Tier(tier)
+def _tier(claim: Claim, conditions: Mapping[str, Mapping]) -> tuple[Tier, str | None]:
+    """That of the weakest arm, and why it is no higher.
+
+    Files that do not say what ran, published results and those of older versions, state it.
+    """
+    for arm, of_arm in conditions.items():
+        if of_arm.get("tier") not in list(Tier):
+            raise ValueError(
+                f"{claim.required_test.experiment}/{arm}.conditions.json: tier is "
+                f"{of_arm.get('tier')!r}, not one of {', '.join(Tier)}"
+            )
+    stated = max((Tier(of_arm["tier"]) for of_arm in conditions.values()), key=Tier.rank)
+    arms = [Arm.of(of_arm) for of_arm in conditions.values() if of_arm.get("ran")]
+    if not arms:
+        return stated, None
+    derived, reason = derive(claim.scope, arms)
+    return max((Tier(derived), reason), (stated, None), key=lambda one: one[0].rank())
 
 
 def _deviations(arms: list[str], conditions: Mapping[str, Mapping]) -> list[str]:

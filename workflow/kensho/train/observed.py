@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kensho.fallback import lowered
+from kensho.models.ran import of_record
 from kensho.observations import table
 from kensho.train.record import TrainingRecord
 
@@ -41,7 +42,7 @@ def conditions(records: Sequence[TrainingRecord]) -> dict:
     base = records[0].base
     shared = ("dtype", "weights", "threads", "hardware", "software")
     merged = {
-        "tier": "reduced",
+        "ran": {"models": [of_record(base)]},
         **{key: _shared([record[key] for record in stored]) for key in shared},
         "seeds": sorted({record.seed for record in records}),
         "models": {base["source"]["name"]: base},
@@ -49,8 +50,8 @@ def conditions(records: Sequence[TrainingRecord]) -> dict:
         "warmup": "the first two training steps are left out of tokens per second",
         "fallbacks": [],
         "deviations": [
-            f"a model of {base['parameters'] / 1e6:.0f}M parameters and short sentences "
-            "stand in for the claim's"
+            f"{base['source']['name']}, of {base['parameters'] / 1e6:.0f}M parameters, on short "
+            "sentences"
         ],
     }
     taken = list(dict.fromkeys(line for record in records for line in record.fallbacks))

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from kensho.files import read_json, write_json
 from kensho.observations.conditions import Hardware, Record
+from kensho.observations.ran import Data
 from kensho.validation import validated
 
 
@@ -35,6 +36,7 @@ class TrainingRecord(Measured):
     settings: dict[str, Any]
     seed: int
     samples_sha256: str
+    data: Data | None = Field(None, description="how much of the samples; null in older files")
     base: dict[str, Any]
     threads: int
     fallbacks: list[str]

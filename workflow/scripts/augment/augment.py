@@ -21,6 +21,10 @@ with job(snakemake):
     corpus.write_table(snakemake.output.samples, samples)
     write_table(snakemake.output.counts, counts)
     counts_of = {"original": len(train), "augmented": len(samples)}
+    methods = (
+        f"{'; '.join(snakemake.params.techniques)}: the source names EDA, back-translation and "
+        "BERT replacement"
+    )
     constants = {"experiment": "augmentation", "block": "train", "replicate": 0}
     write(
         "results/benchmark_data/augmentation",
@@ -29,16 +33,13 @@ with job(snakemake):
             for arm, count in counts_of.items()
         ),
         {
-            "tier": "reduced",
+            "ran": {"models": [], "stand_ins": [methods]},
             "registered": claims,
             "seeds": [snakemake.params.seed],
             "dtype": "none: counts",
             "warmup": "none: a count does not depend on time",
             "fallbacks": [],
-            "deviations": [
-                f"{'; '.join(snakemake.params.techniques)}: the source names EDA, "
-                "back-translation and BERT replacement"
-            ],
+            "deviations": [methods],
             **environment(),
         },
     )

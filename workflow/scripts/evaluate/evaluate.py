@@ -1,5 +1,7 @@
+from pathlib import Path
+
 import torch
-from kensho.data.corpus import read_table
+from kensho.data.corpus import ran, read_table
 from kensho.data.sources import fetched
 from kensho.evaluate import harness
 from kensho.evaluate.arms import conditions, replicates
@@ -24,14 +26,17 @@ with job(snakemake) as fallbacks:
             max_gen_toks=settings["max_new_tokens"],
         ),
     ]
-    unavailable = []
+    most = max(settings["nll_items"], settings["translation_items"])
+    asked, unavailable = [ran(Path(files.test), most)], []
     for record in snakemake.input.tasks:
         path, source = fetched(record)
         if path is None:
             unavailable.append(source["reason"])
         else:
-            items = harness.read_items(path).head(settings["choice_items"])
-            tasks.append(harness.task(source["name"], items))
+            items = harness.read_items(path)
+            used = items.head(settings["choice_items"])
+            tasks.append(harness.task(source["name"], used))
+            asked.append({"name": source["name"], "items": len(used), "of": len(items)})
     samples = {
         seed: harness.run(
             model, tokenizer, tasks, batch_size=settings["batch_size"], seed=snakemake.params.seed
@@ -48,6 +53,7 @@ with job(snakemake) as fallbacks:
         dtype=dtype,
         threads=snakemake.threads,
         not_tested=unavailable,
+        asked=asked,
     )
     shared = lowered(shared, fallbacks, "reference")
     shared |= {"thinking": harness.thinking(samples)}

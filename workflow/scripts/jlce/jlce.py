@@ -32,18 +32,23 @@ with job(snakemake) as fallbacks:
         )
     }
     write_lines(snakemake.output.answers, run.answers(samples))
+    kinds = read_json(files.origins)["kinds"]
     observed = conditions(
         files.record,
         files.get("records", []),
         dtype=dtype,
         threads=snakemake.threads,
         not_tested=[],
+        asked=[
+            {"name": f"{kind} ({one['source']})", "items": one["test"], "of": one["of"]}
+            for kind, one in kinds.items()
+        ],
     )
     observed = {
         **lowered(observed, fallbacks, "reference"),
         **environment(),
         "registered": claims,
-        "items": read_json(files.origins)["kinds"],
+        "items": kinds,
         "own": {**settings, "engine": run.engine(files.model)},
         "thinking": harness.thinking(samples),
     }
