@@ -40,10 +40,6 @@ from kensho.augment.catalogue import TECHNIQUES
 from kensho.claims import registry
 from kensho.jlce import catalogue as tasks
 from kensho.models import rocm
-from kensho.plan import directives, inputs, load
-from kensho.plan.directives import any_of, code, digest_of, digest_of_part, early, environment
-from kensho.plan.directives import fingerprint, observation_files, source_records, threads
-from kensho.plan.plan import REPORT
 from kensho.run import budget, events, head, record, running, slurm, why
 from kensho.train.catalogue import METHODS, STAGES
 
@@ -53,7 +49,12 @@ if workflow.is_main_process:
     TARGETS = {*COMMAND.targets} or {"all"}
 elif budget.VARIABLE in os.environ:
     HEAD = budget.inherited(os.environ)
-try:
+try:  # catalogues are read at import
+    from kensho.plan import directives, inputs, load
+    from kensho.plan.directives import any_of, code, digest_of, digest_of_part, early, environment
+    from kensho.plan.directives import fingerprint, observation_files, source_records, threads
+    from kensho.plan.plan import REPORT
+
     RUN = load.load(
         config,
         workflow.configfiles,

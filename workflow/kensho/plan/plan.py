@@ -12,6 +12,7 @@ from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Context, Job
 from kensho.claims.model import Claim
 from kensho.data.sources import Source
+from kensho.jlce import catalogue as jlce
 from kensho.plan.config import Config
 from kensho.run import budget
 
@@ -159,6 +160,8 @@ def make(
         "jlce_preference": ["-".join(pair) for pair in judge.pairs] if judge else [],
     }
     problems = external.problems(claims, arms)
+    lacking = jlce.without_prompt(config.jlce.tasks, config.jlce.prompts)
+    problems += [f"config: {line}" for line in lacking]
     brought = external.experiments(claims)
     arms |= {name: tables.arms for name, tables in brought.items()}
     reasons = {claim.id: reason for claim in claims if (reason := _untestable(claim, arms, config))}
