@@ -88,6 +88,16 @@ REFUSED = {
         POLARITY + "process_results: !function mine.score\n",
         "no module of the library has 'mine.score'",
     ),
+    "a function that no module has": (
+        "polarity.yaml",
+        POLARITY + "process_results: !function kensho.jlce.metrics.choise\n",
+        "no module of the library has 'kensho.jlce.metrics.choise'",
+    ),
+    "a function without a module": (
+        "polarity.yaml",
+        POLARITY + "process_results: !function score\n",
+        "no module of the library has 'score'",
+    ),
     "a file that is not there": (
         "polarity.yaml",
         POLARITY.replace("sentiment.yaml", "sentimnt.yaml"),

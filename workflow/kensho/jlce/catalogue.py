@@ -5,6 +5,7 @@ Read without lm-evaluation-harness, so that the head of a run knows the tasks in
 """
 
 import re
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -85,17 +86,16 @@ def tasks() -> Mapping[str, Task]:
             by_name[path.stem] = _task(path, definition)
         elif name["prompt"] not in ("2", "3") or name["task"] not in by_name:
             raise ValueError(
-                f"{path}: _2 and _3 are further prompts of a task that there is, other numbers "
-                f"end no name; rename it"
+                f"{path}: _2 and _3 are further prompts of a task that there is, no other name "
+                "ends in a number; rename it"
             )
         if definition.get("task") != (right := f"jlce_{path.stem}"):
             raise ValueError(f"{path}: task: '{definition.get('task')}'; write `task: {right}`")
-        for function in _functions(definition):
-            if not _in_library(function):
-                raise ValueError(
-                    f"{path}: no module of the library has '{function}'; put it into one of "
-                    "workflow/kensho/jlce and write `!function kensho.jlce.<module>.<name>`"
-                )
+        if elsewhere := [name for name in _functions(definition) if not _in_library(name)]:
+            raise ValueError(
+                f"{path}: no module of the library has '{elsewhere[0]}'; put it into one of "
+                "workflow/kensho/jlce and write `!function kensho.jlce.<module>.<name>`"
+            )
     return dict(
         sorted(by_name.items(), key=lambda task: (GROUPS.index(task[1].group), task[1].place))
     )
@@ -108,9 +108,9 @@ def _task(path: Path, definition: Mapping[str, Any]) -> Task:
         known = suggestion(task.kind, KINDS)
         raise ValueError(f"{path}: dataset_kwargs: no kind of item '{task.kind}', {known}")
     metrics = [
-        one["metric"]
+        str(one.get("metric"))
         for one in definition.get("metric_list", [])
-        if one.get("aggregation") == "mean" or one["metric"] in CORPUS
+        if one.get("aggregation") == "mean" or one.get("metric") in CORPUS
     ]
     if task.main not in metrics:
         known = suggestion(task.main, metrics)
@@ -143,10 +143,7 @@ def _files(path: Path) -> dict[Path, dict[str, Any]]:
 
 def _definition(path: Path) -> dict[str, Any]:
     """A task's file, laid over those that it includes."""
-    definition: dict[str, Any] = {}
-    for own in _files(path).values():
-        definition = {**own, **definition}
-    return definition
+    return dict(ChainMap(*_files(path).values()))
 
 
 def _functions(part: object) -> Iterator[str]:
@@ -159,10 +156,13 @@ def _functions(part: object) -> Iterator[str]:
 
 
 def _in_library(function: str) -> bool:
-    top, *module = function.split(".")[:-1]
-    file = LIBRARY.joinpath(*module)
-    there = file.with_suffix(".py").is_file() or (file / "__init__.py").is_file()
-    return top == LIBRARY.name and there
+    """Whether a module has it, one of those that digests of code see."""
+    *module, name = function.split(".")
+    if module[:1] != [LIBRARY.name] or module[1:2] == ["run"]:
+        return False
+    base = LIBRARY.joinpath(*module[1:])
+    there = [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()]
+    return any(re.search(rf"\b{name}\b", file.read_text(encoding="utf-8")) for file in there)
 
 
 def _code(function: str) -> str:
