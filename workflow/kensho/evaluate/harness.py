@@ -12,10 +12,10 @@ from lm_eval.api.model import LM
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
+from kensho.evaluate.catalogue import TASKS
 from kensho.evaluate.thinking import counted
 from kensho.files import write_lines
 
-TASKS = Path(__file__).parent / "tasks"
 LOGGED = ("doc_id", "arguments", "filtered_resps", "target")
 
 logging.getLogger("lm_eval").setLevel(logging.ERROR)
