@@ -41,15 +41,16 @@ from kensho.augment.catalogue import TECHNIQUES
 from kensho.claims import registry
 from kensho.jlce import catalogue as tasks
 from kensho.models import rocm
-from kensho.plan import directives, inputs, load
-from kensho.plan.directives import any_of, code, digest_of, digest_of_part, early, environment
-from kensho.plan.directives import fingerprint, observation_files, source_records, threads
-from kensho.plan.plan import REPORT
 from kensho.run import budget, events, head, record, running, slurm, why
 from kensho.train.catalogue import METHODS, STAGES
 
 HEAD, TARGETS = None, None
-try:
+try:  # catalogues are read at import
+    from kensho.plan import annotations, directives, inputs, load
+    from kensho.plan.directives import any_of, code, digest_of, digest_of_part, early, environment
+    from kensho.plan.directives import fingerprint, observation_files, source_records, threads
+    from kensho.plan.plan import REPORT
+
     if workflow.is_main_process:
         COMMAND = why.command_line()
         TARGETS = {*COMMAND.targets} or {"all"}

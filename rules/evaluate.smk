@@ -1,9 +1,7 @@
 # lm-evaluation-harness on every arm, all seeds of an arm in one process.
+from kensho.evaluate import catalogue as evaluation
+
 CHOICE_TASKS = [name for name in CONFIG.evaluate.choice_tasks if name in ACCEPTED_SOURCES]
-EVALUATION_TASKS = [
-    LIBRARY / f"kensho/evaluate/tasks/{name}.yaml"
-    for name in ["tatoeba_nll", "tatoeba_en_ja", *CHOICE_TASKS]
-]
 
 
 rule evaluate:
@@ -34,7 +32,7 @@ rule evaluate:
         evaluate=CONFIG.evaluate.model_dump(exclude={"references", "choice_tasks"}),
         dtype=CONFIG.train.dtype,
         seed=CONFIG.seed,
-        tasks=[digest_of(path) for path in EVALUATION_TASKS],
+        tasks=[digest_of(path) for path in evaluation.files(CHOICE_TASKS)],
         device=CONFIG.accelerator,
         fallback=CONFIG.accelerator_fallback,
         code=code("evaluate/evaluate.py", "models"),

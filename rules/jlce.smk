@@ -23,6 +23,7 @@ rule jlce_items:
     conda:
         "../envs/models.yaml"
     params:
+        tasks=tasks.scored(JLCE.tasks),
         wanted=JLCE.items,
         refused=[
             f"{name}: licence class {SOURCES[name].licence_class} is not accepted (licences)"
@@ -80,10 +81,10 @@ rule jlce_arm:
         settings=JLCE.model_dump(include={"tasks", "prompts", "batch_size", "max_new_tokens"}),
         dtype=CONFIG.train.dtype,
         seed=CONFIG.seed,
-        pack=tasks.digests({task: JLCE.prompts for task in JLCE.tasks}),
+        pack=tasks.digests(JLCE.tasks, JLCE.prompts),
         device=CONFIG.accelerator,
         fallback=CONFIG.accelerator_fallback,
-        code=code("jlce/jlce.py", "models"),
+        code=lambda w: digest_of_part("jlce/jlce.py", *tasks.functions(JLCE.tasks, JLCE.prompts)),
     script:
         "../workflow/scripts/jlce/jlce.py"
 

@@ -237,6 +237,13 @@ def test_items_say_where_they_come_from_and_what_they_stand_for(given):
     assert "stand in" not in seen and "left out" not in seen
 
 
+def test_items_that_no_task_asks_are_not_shown(given):
+    tasks = given["origins"]["tasks"]
+    given["origins"]["tasks"] = {name: one for name, one in tasks.items() if one["kind"] != "nli"}
+    seen = text(part(jlce.build(**given), "items"))
+    assert "Translation tatoeba" in seen and "JNLI" not in seen
+
+
 def test_contaminated_items_are_listed_worst_first_or_none(given):
     found = part(jlce.build(**given), "contamination")
     assert row(found, "Natural") == "Natural language inference 1 0.04 none"

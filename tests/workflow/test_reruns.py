@@ -87,6 +87,10 @@ EDITS = {
         text(f"{JLCE}/nli.yaml", "答え：", "答えは"),
         ASKED_AGAIN,
     ),
+    "the main metric of a task of JLCE": (
+        text(f"{JLCE}/nli.yaml", "main: balanced_acc", "main: acc"),
+        {"jlce_items": 1, "jlce_contamination": 1, **ASKED_AGAIN},
+    ),
     "one prompt of the evaluation": (
         text(f"{TASKS}/tatoeba_en_ja.yaml", "Japanese:", "日本語："),
         {

@@ -5,19 +5,20 @@ registration of claims, so no claim is judged on it.
 """
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import yaml
 from pydantic import ValidationError
 
-from kensho.bench.catalogue import EXPERIMENTS, Context
+from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Context, Experiment
 from kensho.bench.run import Run, as_settings
 from kensho.data import sources
 from kensho.models.hardware import detected
 from kensho.observations import environment, write
-from kensho.part import resolve
-from kensho.validation import problems
+from kensho.part import NoSettings, resolve
+from kensho.validation import Section, problems, suggestion
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -40,35 +41,74 @@ def main(arguments: list[str] | None = None) -> None:
 def observe(options: argparse.Namespace) -> list[Path]:
     """Run the experiment and write its tables. Raises ValueError naming what is wrong."""
     part = EXPERIMENTS[options.name]
-    values = {key: yaml.safe_load(value) for key, value in map(_pair, options.set)}
-    try:
-        settings = part.settings.model_validate(values)
-    except ValidationError as error:
-        raise ValueError("\n".join(problems(error, "--set", part.settings))) from None
-    known, faults = sources.load("config/sources.yaml")
-    if faults:
-        raise ValueError("\n".join(faults))
-    kinds = {name: source.kind for name, source in known.items()}
-    context = Context(options.base, detected(), kinds, frozenset(known), {})
-    inputs = dict(part.inputs(settings, context)) | dict(map(_pair, options.input))
-    files = {
-        name: [*map(Path, value)] if isinstance(value, list) else Path(value)
-        for name, value in inputs.items()
-    }
+    output = options.output
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise ValueError(f"--output: {output} is no empty folder; name a new one")
+    settings = _settings(part, _pairs("--set", options.set))
+    files = _inputs(part, settings, options.base, _pairs("--input", options.input))
     values = settings.model_dump(include=None if part.reads is None else {*part.reads})
     written = []
     with TemporaryDirectory() as folder:
         run = Run(Path(folder), threads=options.threads, seed=options.seed)
         for table, conditions in resolve(part.code)(files, as_settings(values), run):
-            written += write(options.output, table, {**environment(), **conditions})
+            written += write(output, table, {**environment(), **conditions})
     return written
 
 
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f"'{text}': expected NAME=VALUE")
-    return key, value
+def _settings(part: Experiment, texts: Mapping[str, str]) -> Section:
+    """The settings of an experiment with those changed that are given as YAML."""
+    if texts and part.settings is NoSettings:
+        raise ValueError(f"--set: {part.name} has no settings; leave it out")
+    for job in PREPARATIONS.values():
+        only = {*(job.reads or ())} - {*(part.reads or ())} if job.of == part.name else set()
+        for key in only & {*texts}:
+            raise ValueError(
+                f"--set: {key}: {part.name} does not read it, {job.name} does, which the workflow "
+                "runs before; leave it out, or set it in the configuration"
+            )
+    values = {}
+    for key, text in texts.items():
+        try:
+            values[key] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ValueError(f"--set: {key}: '{text}' is no YAML; close what it opens") from None
+    try:
+        return part.settings.model_validate(values)
+    except ValidationError as error:
+        raise ValueError("\n".join(problems(error, "--set", part.settings))) from None
+
+
+def _inputs(part: Experiment, settings: Section, base: str, given: Mapping[str, str]) -> dict:
+    """Paths of the workflow's inputs, or of those that are given, by name."""
+    known, faults = sources.load("config/sources.yaml")
+    if faults:
+        raise ValueError("\n".join(faults))
+    kinds = {name: source.kind for name, source in known.items()}
+    try:
+        inputs = part.inputs(settings, Context(base, detected(), kinds, frozenset(known), {}))
+    except KeyError as error:
+        [name] = error.args
+        near = suggestion(name, known)
+        raise ValueError(f"--set: no '{name}' in config/sources.yaml, {near}") from None
+    for name in given:
+        if name not in inputs:
+            raise ValueError(f"--input: {part.name} has no '{name}', {suggestion(name, inputs)}")
+    return {
+        name: [*map(Path, value)] if isinstance(value, list) else Path(value)
+        for name, value in {**inputs, **given}.items()
+    }
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"{option}: '{text}': expected NAME=VALUE")
+        if key in pairs:
+            raise ValueError(f"{option}: {key} is given twice; leave one out")
+        pairs[key] = value
+    return pairs
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from lm_eval import simple_evaluate
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
+from kensho.evaluate.catalogue import TASKS
 from kensho.evaluate.lm import Backend
 from kensho.evaluate.thinking import counted
 from kensho.files import write_lines
 
-TASKS = Path(__file__).parent / "tasks"
 LOGGED = ("doc_id", "arguments", "filtered_resps", "target")
 
 logging.getLogger("lm_eval").setLevel(logging.ERROR)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import sacrebleu
 
+from kensho.evaluate.catalogue import LIKELIHOOD, TRANSLATION
 from kensho.evaluate.thinking import without_thinking
 
 
@@ -36,12 +37,12 @@ def items(samples: Mapping[str, list]) -> pd.DataFrame:
     for name, logs in samples.items():
         for log in logs:
             block = f"{name}-{log['doc_id']}"
-            if name == "tatoeba_nll":
+            if name == LIKELIHOOD:
                 measurements = [
                     ("nll", -float(log["filtered_resps"][0][0]), "nats"),
                     ("characters", float(len(log["doc"]["ja"])), "characters"),
                 ]
-            elif name == "tatoeba_en_ja":
+            elif name == TRANSLATION:
                 answer, _ = without_thinking(log["filtered_resps"][0])
                 score = sacrebleu.sentence_chrf(answer, [log["doc"]["ja"]])
                 measurements = [("chrf", score.score, "points")]
@@ -57,10 +58,10 @@ def totals(samples: Mapping[str, list]) -> list[tuple[str, float, str]]:
     for name, logs in samples.items():
         rows = table[table["task"] == name]
         total = rows.groupby("metric")["value"].sum()
-        if name == "tatoeba_nll":
+        if name == LIKELIHOOD:
             value = total["nll"] / total["characters"]
             figures.append(("nll_per_character", value, "nats/character"))
-        elif name == "tatoeba_en_ja":
+        elif name == TRANSLATION:
             answers = [without_thinking(log["filtered_resps"][0])[0] for log in logs]
             references = [[log["doc"]["ja"] for log in logs]]
             figures.append(("chrf", sacrebleu.corpus_chrf(answers, references).score, "points"))

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from kensho.jlce.catalogue import tasks
+from kensho.jlce.catalogue import CORPUS, tasks
 from kensho.observations import Row, table
 
 EXPERIMENT = "jlce"
-CORPUS = ("balanced_acc", "mcc")  # metrics of all items together; an item has its label
 
 
 def _logs(samples: Mapping[int, Mapping[str, list]]) -> Iterator[tuple[int, str, int, list]]:

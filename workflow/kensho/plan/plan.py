@@ -12,6 +12,7 @@ from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Context, Job
 from kensho.claims.model import Claim
 from kensho.data.sources import Source
+from kensho.jlce import catalogue as jlce
 from kensho.plan.config import Config
 from kensho.run import budget
 from kensho.validation import suggestion
@@ -160,6 +161,8 @@ def make(
         "jlce_preference": ["-".join(pair) for pair in judge.pairs] if judge else [],
     }
     problems = external.problems(claims, arms)
+    lacking = jlce.without_prompt(config.jlce.tasks, config.jlce.prompts)
+    problems += [f"config: {line}" for line in lacking]
     brought = external.experiments(claims)
     arms |= {name: tables.arms for name, tables in brought.items()}
     problems += [

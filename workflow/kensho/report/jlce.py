@@ -111,7 +111,8 @@ def _page(
     contamination: pd.DataFrame,
     arms: list[dict],
 ) -> str:
-    models, kinds = ranking["models"], origins["kinds"]
+    models, asked = ranking["models"], [one["kind"] for one in origins["tasks"].values()]
+    kinds = {kind: origins["kinds"][kind] for kind in dict.fromkeys(asked)}
     task_titles = {
         kind: ", ".join(TITLES[t] for t, one in origins["tasks"].items() if one["kind"] == kind)
         for kind in kinds
@@ -133,7 +134,7 @@ def _page(
             for task, part in scores.groupby("task")
         },
         titles=TITLES,
-        origins=origins,
+        origins={**origins, "kinds": kinds},
         task_titles=task_titles,
         stand_ins=[
             f"{origin['source']} for {NAMED[kind]} ({task_titles[kind]})"
@@ -143,6 +144,7 @@ def _page(
         contamination={
             kind: part.sort_values("share", ascending=False, kind="stable").to_dict("records")
             for kind, part in contamination.groupby("kind", sort=False)
+            if kind in kinds
         },
         limit=CONTAMINATED,
         arms=[{**arm, "href": f"benchmark_data/jlce/{quote(arm['arm'])}"} for arm in arms],

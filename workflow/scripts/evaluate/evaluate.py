@@ -5,6 +5,7 @@ from kensho.data.corpus import ran, read_table
 from kensho.data.sources import fetched
 from kensho.evaluate import harness
 from kensho.evaluate.arms import conditions, replicates
+from kensho.evaluate.catalogue import LIKELIHOOD, TRANSLATION
 from kensho.evaluate.scores import rows
 from kensho.fallback import lowered
 from kensho.models.loading import compute_dtype
@@ -19,9 +20,9 @@ with job(snakemake) as fallbacks:
     settings, arm = snakemake.params.evaluate, snakemake.wildcards.arm
     test, dtype = read_table(snakemake.input.test), compute_dtype(snakemake.params.dtype)
     tasks = [
-        harness.task("tatoeba_nll", test.head(settings["nll_items"])),
+        harness.task(LIKELIHOOD, test.head(settings["nll_items"])),
         harness.task(
-            "tatoeba_en_ja",
+            TRANSLATION,
             test.head(settings["translation_items"]),
             max_gen_toks=settings["max_new_tokens"],
         ),

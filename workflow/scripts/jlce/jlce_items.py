@@ -3,7 +3,7 @@ from pathlib import Path
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
 from kensho.files import read_json, write_json
-from kensho.jlce import catalogue, items, prepare
+from kensho.jlce import items, prepare
 from kensho.run.job import job
 
 
@@ -30,5 +30,5 @@ with job(snakemake):
     )
     for path in snakemake.output.documents:
         items.write(path, by_kind[Path(path).stem])
-    tasks = {name: {"kind": t.kind, "main": t.main} for name, t in catalogue.tasks().items()}
-    write_json(snakemake.output.origins, {"kinds": kinds, "tasks": tasks, "left_out": left_out})
+    record = {"kinds": kinds, "tasks": snakemake.params.tasks, "left_out": left_out}
+    write_json(snakemake.output.origins, record)
