@@ -217,15 +217,13 @@ def misread(path: Path) -> list[str]:
     Snakemake is one; it reads the configuration before we do. A file that is no YAML has none.
     """
     try:
-        read_yaml(path)
-    except ValueError as error:
-        return [str(error)]
-    except OSError:
-        return []
-    try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return []
+    try:
+        read_yaml(path)
+    except ValueError as error:  # a key that stands there twice
+        return [str(error)]
     older, lines = yaml.SafeLoader(""), {}
     for node in _scalars(root):
         tag = older.resolve(yaml.ScalarNode, node.value, (True, False))
