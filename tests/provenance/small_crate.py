@@ -21,6 +21,7 @@ from kensho.stats.derive import derive
 from kensho.stats.summary import Judged, summarise
 from kensho.train import observed, record
 
+STATUS = {"finished": "Completed", "failed": "Failed"}
 ROOT = Path(__file__).parents[2]
 CARDS = "resources/architectures.yaml"
 GRID = {
@@ -28,7 +29,7 @@ GRID = {
     **{"measured_lengths": [8], "time_limit_s": 1e-6},  # soon over: the closed form
 }
 ANSWERED = {"base": ("猫。", "走れ。"), "tuned": ("私は猫だ。", "トムは走る。")}
-JUDGED = Settings(family_size=1, alpha=0.05, seed=7, draws=500)
+JUDGED = Settings(family_size=0, alpha=0.05, seed=7, draws=500)
 
 
 def claim(name, experiment, numerator, denominator, region):
@@ -222,6 +223,7 @@ def graph(folder):
                 "@id": f"#attempt-{event.attempt}",
                 "@type": "CreateAction" if result else "ActivateAction",
                 "instrument": script,
+                "actionStatus": f"http://schema.org/{STATUS[event.event]}ActionStatus",
                 "object": [*map(link, (file.path for file in event.inputs)), *sources(event)],
                 "result": result,
             }

@@ -20,8 +20,8 @@ from kensho.provenance import verify_crate
 from kensho.provenance.verify_crate import Crate, shown
 
 NOT_PROVEN = """\
-Not proven: that the models gave the stored answers, that times and memory were as recorded, nor
-who made the crate (its signature)."""
+Not proven: that the models gave the stored answers, that times and memory were as recorded, what
+the HTML pages say, nor who made the crate (its signature)."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -101,4 +101,7 @@ def _other_code(folder: Path) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:
+        sys.exit(2)

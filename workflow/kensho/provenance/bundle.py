@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kensho.files import replacing, sha256
-from kensho.provenance import page, publish, vocabulary
+from kensho.provenance import page, publish, verify_crate, vocabulary
 from kensho.provenance.crate import METADATA, PREVIEW, graph
 from kensho.provenance.history import History, Item
 from kensho.run import events
@@ -75,6 +75,8 @@ def export(history: History, folder: Path, archive: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     try:
         _fill(partial, history)
+        if faults := verify_crate.lines(verify_crate.checked(partial)):
+            raise ValueError(f"{faults[0]}: nothing is exported ({len(faults)} such faults)")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(partial, folder)
     finally:

@@ -31,6 +31,8 @@ READ = (
     "results/benchmark_data/*/*.conditions.json",
     "results/sources/*/record.json",
     LOG,
+    "ro-crate-metadata.json",
+    "manifest-sha256.txt",
 )
 CODE = ("code", "code_of", "method_code")  # parameters that are digests, or places of code
 Fact = tuple[str, str, str, str]  # group, kind of record, what, of what
@@ -99,7 +101,7 @@ def facts(crate: Path) -> Facts:
         try:
             return {
                 fact: value
-                for found in (_verdicts, _conditions, _sources, _events)
+                for found in (_verdicts, _reviews, _files, _conditions, _sources, _events)
                 for fact, value in found(folder)
             }
         except (AttributeError, KeyError, TypeError) as error:
@@ -118,6 +120,24 @@ def _verdicts(folder: Path) -> Iterator[tuple[Fact, Any]]:
         yield ("settings", "registrations", "registration", claim), analysis.get("claim_sha256")
         for key, value in analysis.get("settings", {}).items():
             yield ("settings", "judging", key, claim), value
+
+
+def _reviews(folder: Path) -> Iterator[tuple[Fact, Any]]:
+    path = folder / "ro-crate-metadata.json"
+    graph = read_json(path)["@graph"] if path.is_file() else []
+    entities = {entity["@id"]: entity for entity in graph}
+    for name, entity in entities.items():
+        if name.startswith("#review-"):
+            rating = entities[entity["reviewRating"]["@id"]]["ratingValue"]
+            yield ("verdicts", "reviews", "verdict of the review", name[8:]), rating
+
+
+def _files(folder: Path) -> Iterator[tuple[Fact, Any]]:
+    path = folder / "manifest-sha256.txt"
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        digest, _, name = line.partition("  ")
+        if name.startswith(("Snakefile", "rules/", "workflow/")):
+            yield ("code", "files", "file", name), digest
 
 
 def _conditions(folder: Path) -> Iterator[tuple[Fact, Any]]:

@@ -88,9 +88,10 @@ class _Graph:
             url=settings.licence,
             identifier=settings.licence,
         )
-        yield entity(
-            WORKFLOW_LICENCE, "CreativeWork", name="Apache-2.0", description="of the workflow"
-        )
+        if licence != WORKFLOW_LICENCE:
+            yield entity(
+                WORKFLOW_LICENCE, "CreativeWork", name="Apache-2.0", description="of the workflow"
+            )
 
     def _summary(self) -> str:
         words = [entry["verdict"] for entry in self.history.claims]

@@ -132,11 +132,16 @@ class History:
         """Files that a verdict rests on: the analysis, its observations and their conditions."""
         if entry["verdict"] in (Verdict.NOT_TESTED, STALE):
             return []
-        paths = [ANALYSIS.format(entry["id"])]
-        for file in entry["analysis"]["observations"]:
-            observations = f"results/{file['file']}"
-            paths += [observations, observations.removesuffix(".csv") + ".conditions.json"]
-        return paths
+        return evidence_of(entry["id"], entry["analysis"])
+
+
+def evidence_of(claim: str, analysis: Mapping[str, Any]) -> list[str]:
+    """Paths of an analysis, its observations and their conditions."""
+    paths = [ANALYSIS.format(claim)]
+    for file in analysis["observations"]:
+        observations = f"results/{file['file']}"
+        paths += [observations, observations.removesuffix(".csv") + ".conditions.json"]
+    return paths
 
 
 def read(root: Path, workflow: Workflow) -> History:
@@ -337,6 +342,13 @@ def _claims(
             continue
         analyses[claim.id] = read_json(root / path)
         maker = attempts.get(items[path].maker or "") if path in items else None
+        unmade = [
+            evidence
+            for evidence in evidence_of(claim.id, analyses[claim.id])
+            if evidence not in items or not items[evidence].maker
+        ]
+        if unmade:
+            stale.setdefault(claim.id, f"no recorded attempt made {unmade[0]}")
         changed = [f.path for f in maker.last.inputs if "@" in version(f, items)] if maker else []
         if changed:
             stale.setdefault(claim.id, f"{changed[0]} has changed since")
@@ -360,12 +372,6 @@ def _unknown(history: History) -> list[str]:
             lines.append(f"command, configuration and commit of run {head.id}: not recorded then")
     killed = [attempt for attempt in attempts if attempt.status == "killed"]
     lines += [f"why {a.start.job} (attempt {a.id}) ended: it was killed" for a in killed]
-    lines += [
-        f"who made {path}: no recorded attempt did"
-        for entry in history.claims
-        for path in history.evidence(entry)
-        if path not in history.items or not history.items[path].maker
-    ]
     if not history.workflow.budget.prices.any():
         lines.append("what the run cost: no prices are configured (budget.prices)")
     for name, key in (("authors", settings.authors), ("publisher", settings.publisher)):

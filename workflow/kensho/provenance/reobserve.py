@@ -40,7 +40,10 @@ def observe(crate: Path, absent: Callable[[str], str]) -> Observed:
     for path in sorted((crate / "results/benchmark_data").glob("*/*.csv")):
         stored, conditions = observations.read(path)
         name = path.relative_to(crate)
-        make = MAKERS.get(conditions["experiment"])
+        make = MAKERS.get(path.parent.name)
+        if (conditions["experiment"], conditions["arm"]) != (path.parent.name, path.stem):
+            differences.append(f"{name}: its conditions are of another experiment or arm")
+            continue
         try:
             if make is None:
                 raise _Left("observed on its machine, nothing in the crate gives it again")

@@ -1,14 +1,23 @@
 """Who stands behind a crate and what may be shared of it: nobody and nothing is invented."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from kensho.data.licences import LicenceClass
 from kensho.validation import Section
 
-Text = Annotated[str, Field(min_length=1)]
-Url = Annotated[str, Field(pattern=r"^https://[^\s@?#/]+(/[^\s?#]*)?$")]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def _https(address: str) -> str:
+    if not re.fullmatch(r"https://[^\s@?#/]+(/[^\s?#]*)?", address):
+        raise ValueError("no plain https address; give one without user, query and fragment")
+    return address
+
+
+Url = Annotated[str, AfterValidator(_https)]
 
 
 def _orcid(identifier: str) -> str:
@@ -44,3 +53,16 @@ class Provenance(Section):
         ["permissive", "public-domain", "by", "by-sa"],
         description="licence classes whose texts, and answers to them, the crate may hold",
     )
+
+    @model_validator(mode="after")
+    def _one_name_each(self) -> Self:
+        """An address stands for one person, organisation or licence."""
+        names = [(f"https://orcid.org/{one.orcid}", one.name) for one in self.authors if one.orcid]
+        places = [(one.affiliation_url, one.affiliation) for one in self.authors]
+        places += [(self.publisher.url, self.publisher.name)] if self.publisher else []
+        every = [*names, *{*places}, *([(self.licence, "licence")] if self.licence else [])]
+        addresses = [address for address, _ in every if address]
+        for address in addresses:
+            if addresses.count(address) > 1:
+                raise ValueError(f"{address} stands for two; give each its own")
+        return self

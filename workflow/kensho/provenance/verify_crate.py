@@ -32,14 +32,15 @@ BESIDE = {
     *(METADATA, MANIFEST, SIGNATURE, "ro-crate-preview.html", "prov.json", "README.md"),
     *("provenance.intoto.json", ".zenodo.json", "verify_crate.py"),
 }
+MADE_UP = ("#value-", "#source-", "./")  # objects of attempts that are no files
 UNJUDGED = ("NOT TESTED", "STALE")
 NO_FILE = "a link or a device, where a crate holds files alone"
 REPOSITORY = ("config/", "resources/", "workflow/")
 BROKEN = (OSError, ValueError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile)
 NOT_PROVEN = """\
 Not proven by hashes: that the verdicts follow from the observations, and these from the answers
-(with the packages of envs/stats.yaml: PYTHONPATH=workflow python3 -B -m kensho.provenance .), nor
-who made the crate (its signature)."""
+(with the packages of envs/stats.yaml: PYTHONPATH=workflow python3 -B -m kensho.provenance .), what
+the HTML pages say, nor who made the crate (its signature)."""
 
 
 class Unreadable(Exception):
@@ -51,7 +52,6 @@ class Crate:
 
     def __init__(self, place: Path):
         self.faults: dict[str, list[str]] = {}
-        self.passed_over = 0  # files of __pycache__
         self.readers: dict[str, Callable[[], Any]] = {}
         try:
             self._folder(place) if place.is_dir() else self._zip(place)
@@ -77,9 +77,7 @@ class Crate:
             for name in sorted(folders + names):
                 whole = Path(folder, name)
                 path, mode = whole.relative_to(root).as_posix(), whole.lstat().st_mode
-                if stat.S_ISREG(mode) and Path(folder).name == "__pycache__":
-                    self.passed_over += 1
-                elif stat.S_ISREG(mode):
+                if stat.S_ISREG(mode):
                     self.readers[path] = partial(open, whole, "rb")
                 elif not stat.S_ISDIR(mode):
                     self.fault(path, NO_FILE)
@@ -245,7 +243,10 @@ def check_manifest(crate: Crate) -> None:
         elif crate.sha256[path] != digest:
             crate.fault(path, f"changed: its sha256 is not that of {MANIFEST}")
     for path in sorted({*crate.sha256} - {*stated, MANIFEST, SIGNATURE}):
-        crate.fault(path, f"added: {MANIFEST} does not list it")
+        compiled = "; compiled code runs in place of its source: delete it" * (
+            "__pycache__" in path
+        )
+        crate.fault(path, f"added: {MANIFEST} does not list it{compiled}")
 
 
 def check_declared(crate: Crate) -> None:
@@ -289,14 +290,24 @@ def _references(entity: dict) -> Iterator[str]:
 def check_log(crate: Crate) -> None:
     """Each attempt of the log stands in the metadata, and made the files that are inside."""
     logged: dict[str, tuple[str, Any]] = {}  # attempt and sha256, by path
+    last: dict[str, dict] = {}  # event of each attempt
     for event in map(parsed, crate.text(LOG).split("\n")):  # None where a kill has torn a line
         if _is_object(event) and event.get("rule"):
             attempt = f"#attempt-{event.get('attempt')}"
             if attempt not in crate.entities:
                 crate.fault(LOG, f"{METADATA} lacks {attempt}")
+            last[attempt] = event
             if event.get("event") == "finished":
                 for file in filter(_is_object, _list(event.get("outputs"))):
                     logged[str(file.get("path"))] = attempt, file.get("sha256")
+    for name, entity in crate.entities.items():
+        if name.startswith("#attempt-"):
+            _check_attempt(crate, name, entity, last.get(name))
+    for name, entity in crate.entities.items():
+        record = f"results/sources/{name[8:]}/record.json"
+        known = name.startswith("#source-") and record in crate.sha256
+        if known and crate.json(record).get("sha256") != entity.get("sha256"):
+            crate.fault(record, f"{METADATA} says another sha256 of {name}")
     told = {
         unquote(path): f"#attempt-{name}"
         for name, action in crate.attempts.items()
@@ -305,6 +316,21 @@ def check_log(crate: Crate) -> None:
     for path in sorted(({*logged, *told} & {*crate.sha256}) - {*crate.faults}):
         if logged.get(path) != (told.get(path), crate.sha256[path]):
             crate.fault(path, f"{LOG} does not say that {told.get(path)} made it as it is")
+
+
+def _check_attempt(crate: Crate, name: str, entity: dict, event: dict | None) -> None:
+    """An attempt has the status and the inputs that the log says."""
+    if event is None:
+        crate.fault(METADATA, f"{name} is no attempt of {LOG}")
+        return
+    completed = event.get("event") == "finished"
+    if str(entity.get("actionStatus")).endswith("/CompletedActionStatus") != completed:
+        crate.fault(METADATA, f"{name} has another end than in {LOG}")
+    inputs = {str(file.get("path")) for file in filter(_is_object, _list(event.get("inputs")))}
+    files = {name for name in _ids(entity.get("object")) if not name.startswith(MADE_UP)}
+    paths = {re.sub(r"@[0-9a-f]{12}$", "", unquote(name.lstrip("#"))) for name in files}
+    for path in sorted(paths ^ inputs):
+        crate.fault(METADATA, f"{name} read {path} by one of metadata and {LOG} alone")
 
 
 def check_verdicts(crate: Crate) -> None:
@@ -319,6 +345,13 @@ def check_verdicts(crate: Crate) -> None:
         elif (verdict := _said(crate, review)["verdict"]) not in UNJUDGED:
             crate.fault(METADATA, f"the verdict {verdict} on {claim} is based on nothing")
     for path in sorted(crate.sha256):
+        match = re.fullmatch(r"results/analysis/(.+)\.json", path)
+        if match and match[1] in crate.reviews:
+            passing = crate.reviews[match[1]]
+            if not passing.get("isBasedOn") and _said(crate, passing)["verdict"] != "STALE":
+                crate.fault(path, f"the review of {match[1]} passes it over")
+        elif match:
+            crate.fault(path, f"{METADATA} has no review of {match[1]}")
         if re.fullmatch(r"results/\w+_summary\.json", path):
             for entry in filter(_is_object, _list(crate.json(path).get("claims"))):
                 _compare(crate, path, str(entry.get("id")), entry, entry.get("analysis"))
@@ -344,22 +377,26 @@ def _compare(crate: Crate, path: str, claim: str, entry: dict, analysis: Any) ->
     if review is None:
         crate.fault(path, f"{METADATA} has no review of {claim}")
         return
+    said = _said(crate, review)
+    was = f"was {entry.get('verdict')};"
+    if said["verdict"] == "STALE" and str(said["sentence"]).startswith(was):
+        return
     analysis = analysis if _is_object(analysis) else {}
     stated = {key: entry.get(key) for key in ("verdict", "sentence")}
     stated["estimate"] = analysis.get("estimate")
     stated["interval"] = analysis.get("interval") or [None, None]
-    for key, said in _said(crate, review).items():
-        if stated[key] != said:
-            crate.fault(path, f"{key} of {claim}: {stated[key]}, its review says {said}")
+    for key, value in said.items():
+        if stated[key] != value:
+            crate.fault(path, f"{key} of {claim}: {stated[key]}, its review says {value}")
 
 
 def _said(crate: Crate, review: dict) -> dict[str, Any]:
     """Verdict, sentence, estimate and interval of a review, those that it lacks as None."""
-    held = [one for value in review.values() for one in _list(value) if _is_object(one)]
-    held = [crate.entities.get(str(one.get("@id")), one) for one in held]
-    figure: dict = next((one for one in held if "estimate" in str(one.get("@id"))), {})
+    ratings = [crate.entities.get(name, {}) for name in _ids(review.get("reviewRating"))]
+    figures = [crate.entities.get(name, {}) for name in _ids(review.get("additionalProperty"))]
+    figure = figures[0] if len(figures) == 1 else {}
     return {
-        "verdict": next((one["ratingValue"] for one in held if "ratingValue" in one), None),
+        "verdict": ratings[0].get("ratingValue") if len(ratings) == 1 else None,
         "sentence": review.get("reviewBody"),
         "estimate": figure.get("value"),
         "interval": [figure.get("minValue"), figure.get("maxValue")],
@@ -408,9 +445,8 @@ def told(crate: Crate) -> int:
         print(f"{len(faults)} fault(s)")
         return 1
     judged = [name for name, review in crate.reviews.items() if review.get("isBasedOn")]
-    passed = f" (passed over: {crate.passed_over} in __pycache__)" if crate.passed_over else ""
     print(
-        f"Hashes and sizes of {len(crate.sha256)} files are those declared{passed}.\n"
+        f"Hashes and sizes of {len(crate.sha256)} files are those declared.\n"
         f"{len(crate.attempts)} attempts made their files as the log says.\n"
         f"{len(judged)} judged claims of {len(crate.reviews)} say what their analyses say, and "
         f"reach a source or a file of the repository.\n{NOT_PROVEN}"
@@ -419,4 +455,7 @@ def told(crate: Crate) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:
+        sys.exit(2)

@@ -175,7 +175,7 @@ def _shown(name: str, value: Any) -> Any:
         return whole(value)
     if isinstance(value, list | tuple | set):
         return [_shown(name, below) for below in value]
-    text = plain(str(value))
+    text = _KEY.sub("…", plain(str(value)))
     return place(Path(text)) if text.startswith("/") else _placed(text)
 
 
