@@ -46,7 +46,7 @@ PRICES = ("budget.prices.rocm", "budget.prices.cuda", "budget.prices.core")
 MEANINGFUL = {
     "a folder or a file": (
         ["x", "../x", "1", "今日は", "a" * 100],
-        ["paths.cache", "paths.mirror", "cluster.container"],
+        ["paths.cache", "paths.mirror", "paths.models", "cluster.container"],
     ),
     "a text": (
         ["x", "../x", "1", "今日は", "a" * 100],
@@ -79,6 +79,7 @@ MEANINGFUL = {
         [None],
         [
             "paths.mirror",
+            "paths.models",
             "train.arms.0.stages.0.samples",
             "bench.kv_cache.time_limit_s",
             "jlce.arms",

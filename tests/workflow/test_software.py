@@ -225,7 +225,11 @@ def test_modules_and_image_of_the_configuration_are_those_of_every_job(copy):
     assert len(shown) > 40
     assert {modules for _, modules, _ in shown} == {"rocm/6.4.1, gcc/13"}
     outside = [rule for rule, _, image in shown if image != "docker://example/rocm@sha256:1"]
-    assert outside == ["fetch"]  # which needs the cache, outside what an image sees
+    assert outside == [
+        "fetch",
+        "lock",
+        "fetch_model",
+    ]  # which need the cache, outside what an image sees
 
 
 def test_a_module_name_that_a_shell_would_read_is_refused(copy):

@@ -13,7 +13,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 def _https(address: str) -> str:
     if not re.fullmatch(r"https://[^\s@?#/]+(/[^\s?#]*)?", address):
-        raise ValueError("no plain https address; give one without user, query and fragment")
+        raise ValueError("no plain https address; take one without user, query and fragment")
     return address
 
 
@@ -27,7 +27,7 @@ def _orcid(identifier: str) -> str:
         total = (total + int(digit)) * 2
     check = (12 - total % 11) % 11
     if identifier[-1] != ("X" if check == 10 else str(check)):
-        raise ValueError("its last character does not check; copy it from orcid.org")
+        raise ValueError("its last character does not check; take it from orcid.org")
     return identifier
 
 
@@ -64,5 +64,5 @@ class Provenance(Section):
         addresses = [address for address, _ in every if address]
         for address in addresses:
             if addresses.count(address) > 1:
-                raise ValueError(f"{address} stands for two; give each its own")
+                raise ValueError(f"{address} stands for two; name another for one of them")
         return self
