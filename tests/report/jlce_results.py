@@ -45,7 +45,8 @@ def written(folder: Path) -> dict:
     tasks = {name: {"kind": t.kind, "main": t.main} for name, t in catalogue.tasks().items()}
     origins = {"kinds": kinds, "tasks": tasks, "left_out": []}
     base = folder / "toy"
-    write_json(f"{base}.json", {"source": {"name": "toy"}, "parameters": 1})
+    toy = {"source": {"name": "toy"}, "safetensors_sha256": "0" * 64, "parameters": 1}
+    write_json(f"{base}.json", toy)
     manager = TaskManager(include_path=str(run.PACK), include_defaults=False)
     answers = {"base": "答えは3です。", "tuned": "<think>7かも</think>答えは4です。"}
     files, observed = {}, {}
@@ -54,7 +55,13 @@ def written(folder: Path) -> dict:
         logs = harness.logs(Guesses(seed, answer), names, manager, seed=1, limit=ITEMS)
         samples = {1: logs}
         observed[arm] = run.observations(arm, samples)
-        told = arms.conditions(f"{base}.json", [], dtype=torch.float32, threads=1, not_tested=[])
+        read = [
+            {"name": f"{kind} ({one['source']})", "items": one["test"], "of": one["of"]}
+            for kind, one in kinds.items()
+        ]
+        told = arms.conditions(
+            f"{base}.json", [], dtype=torch.float32, threads=1, not_tested=[], asked=read
+        )
         told |= {"items": kinds, "thinking": harness.thinking(samples)}
         told |= observations.environment()
         observations.write(folder / "benchmark_data" / "jlce", observed[arm], told)
