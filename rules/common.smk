@@ -25,8 +25,7 @@ for variable, value in {
 }.items():
     os.environ.setdefault(variable, value)
 # With environment modules Snakemake runs scripts with the `python` of PATH's first folder, if any.
-BESIDE = str(Path(sys.executable).parent)
-os.environ.update(PATH=os.pathsep.join([BESIDE, os.environ.get("PATH", "")]))
+os.environ.update(PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 # What conda environments do not name themselves comes in the lock's versions too; without its
 # hashes, of which pip asks for all or none.
 if DeploymentMethod.CONDA in DEPLOYED:
