@@ -42,7 +42,16 @@ ELSEWHERE = {
     ),
 }  # fmt: skip
 LEFT = (".snakemake", "logs", "results")
-TARGETS = {"all", "benchmark", "own", "sources", "jlce", "calibration", "calibration_full"}
+TARGETS = {
+    "all",
+    "archive",
+    "benchmark",
+    "own",
+    "sources",
+    "jlce",
+    "calibration",
+    "calibration_full",
+}
 USER = "planted-user"
 TARGETS_OF_USERS = ("all", "benchmark", "jlce", "own")
 BROUGHT = {

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from kensho.claims.model import STALE, Claim, Verdict
+from kensho.claims.model import Claim
 from kensho.files import read_json, sha256
 from kensho.provenance.settings import Provenance
 from kensho.run import budget, events, record
@@ -130,7 +130,7 @@ class History:
 
     def evidence(self, entry: Mapping[str, Any]) -> list[str]:
         """Files that a verdict rests on: the analysis, its observations and their conditions."""
-        if entry["verdict"] in (Verdict.NOT_TESTED, STALE):
+        if entry["analysis"] is None:
             return []
         return evidence_of(entry["id"], entry["analysis"])
 
