@@ -362,9 +362,10 @@ def _check_judged(crate: Crate, claim: str, review: dict) -> None:
     if path not in map(unquote, _ids(review["isBasedOn"])):
         crate.fault(path, f"the review of {claim} is not based on it")
     analysis, evidence = crate.json(path), crate.evidence[claim]
-    tables = {table.get("sha256") for table in filter(_is_object, _list(analysis.get("tables")))}
-    reached = {crate.entities.get(name, {}).get("sha256") for name in evidence}
-    if not any(map(_leaf, evidence)) and not tables & reached:  # nor the table that was brought
+    tables = [one.get("sha256") for one in filter(_is_object, _list(analysis.get("tables")))]
+    reached = [crate.entities.get(name, {}).get("sha256") for name in evidence]
+    brought = any(isinstance(digest, str) and digest in reached for digest in tables)
+    if not any(map(_leaf, evidence)) and not brought:
         crate.fault(path, f"{claim} reaches no source and no file of the repository")
     _compare(crate, path, claim, analysis, analysis)
     for file in filter(_is_object, _list(analysis.get("observations"))):
