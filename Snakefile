@@ -40,6 +40,7 @@ include: "rules/pooled.smk"
 include: "rules/preflight.smk"
 include: "rules/budget.smk"
 include: "rules/provenance.smk"
+include: "rules/rehearsal.smk"
 
 
 for file in [file for each in workflow.rules for file in each.output]:
@@ -73,6 +74,7 @@ localrules:
     preflight,
     budget,
     provenance,
+    rehearsal,
     calibration,
     calibration_full,
     jlce,
@@ -111,8 +113,10 @@ onstart:
 
 onsuccess:
     end(0)
+    rehearsed()
 
 
 onerror:
     end(1)
+    rehearsed()
     print(last_failure(), file=sys.stderr)

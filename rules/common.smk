@@ -45,7 +45,7 @@ from kensho.train.catalogue import METHODS, STAGES
 
 HEAD, TARGETS = None, None
 try:  # catalogues are read at import
-    from kensho.plan import annotations, directives, inputs, load
+    from kensho.plan import annotations, directives, inputs, load, rehearsal
     from kensho.plan.directives import any_of, code, digest_of, digest_of_part, early, environment
     from kensho.plan.directives import fingerprint, observation_files, source_records, threads
     from kensho.plan.plan import REPORT
@@ -55,6 +55,8 @@ try:  # catalogues are read at import
         TARGETS = {*COMMAND.targets} or {"all"}
     elif budget.VARIABLE in os.environ:
         HEAD = budget.inherited(os.environ)
+    if REHEARSED := rehearsal.asked(TARGETS):
+        workflow.workdir(rehearsal.begin(config, workflow.configfiles))
     RUN = load.load(
         config,
         workflow.configfiles,
@@ -64,9 +66,8 @@ try:  # catalogues are read at import
     )
 except ValueError as error:
     raise WorkflowError(str(error)) from None
-CONFIG, PLAN, SOURCES, CLAIMS = RUN.config, RUN.plan, RUN.sources, RUN.claims
-ACCEPTED_SOURCES = RUN.accepted
-ARMS = {arm.name: arm for arm in CONFIG.train.arms}
+CONFIG, PLAN, CLAIMS = RUN.config, RUN.plan, RUN.claims
+SOURCES, ACCEPTED_SOURCES = RUN.sources, RUN.accepted
 os.environ[budget.VARIABLE] = json.dumps(RUN.decided())
 
 # What libraries compile and cache lies beside, for the home may be closed to jobs; an image sees
@@ -87,4 +88,4 @@ if CONFIG.accelerator == "rocm":  # jobs inherit them; what the user has set sta
 
 DIRECTIVES = directives.Directives(CONFIG)
 GPU, memory, minutes = DIRECTIVES.gpu, DIRECTIVES.memory, DIRECTIVES.minutes
-INPUTS = inputs.Inputs(CONFIG, PLAN)
+INPUTS = inputs.Inputs(CONFIG, PLAN, RUN.models)

@@ -38,15 +38,19 @@ rule lock:
 rule fetch_model:
     """Every locked file of one of the hub's models, checked; they stay in the hub's cache."""
     output:
-        record="results/hub/{model}.json",
+        model="results/models/{model}.json",
     log:
         "logs/fetch_model/{model}.log",
+    wildcard_constraints:
+        model=any_of(name for name, model in RUN.models.items() if not model.files),
     retries: 2
     conda:
         "../envs/models.yaml"
     container:
         None  # what it fetches from and keeps lies outside what an image sees
     params:
+        entry=lambda w: RUN.model(w.model)["entry"],
+        card=lambda w: RUN.model(w.model)["card"],
         locked=lambda w: RUN.locked(w.model),
         folder=lambda w: fingerprint(RUN.models[w.model].folder),
         code=code("data/fetch_model.py", "models"),
@@ -57,14 +61,16 @@ rule fetch_model:
 rule convert_model:
     """GGUF to verified safetensors, once."""
     input:
-        record="results/sources/{model}/record.json",
+        record=lambda w: f"results/sources/{RUN.models[w.model].files['gguf']}/record.json",
     output:
-        model=directory("results/models/{model}"),
-        record="results/models/{model}.json",
+        weights=directory("results/models/{model}"),
+        model="results/models/{model}.json",
     log:
         "logs/convert_model/{model}.log",
     benchmark:
         "logs/benchmarks/convert_model/{model}.tsv"
+    wildcard_constraints:
+        model=any_of(name for name, model in RUN.models.items() if "gguf" in model.files),
     priority: 10  # one thread each: together, before the jobs that take all cores
     conda:
         "../envs/models.yaml"
@@ -72,9 +78,31 @@ rule convert_model:
         mem_mb=memory(6000),
         runtime=minutes(20),
     params:
+        entry=lambda w: RUN.model(w.model)["entry"],
+        card=lambda w: RUN.model(w.model)["card"],
         code=code("data/convert_model.py", "models"),
     script:
         "../workflow/scripts/data/convert_model.py"
+
+
+rule make_twin:
+    """In a rehearsal: the architecture of a model, narrow and with random weights."""
+    output:
+        weights=directory("results/models/{model}"),
+        model="results/models/{model}.json",
+    wildcard_constraints:
+        model=any_of(name for name, model in RUN.models.items() if "twin" in model.files),
+    log:
+        "logs/make_twin/{model}.log",
+    conda:
+        "../envs/models.yaml"
+    params:
+        entry=lambda w: RUN.model(w.model)["entry"],
+        card=lambda w: RUN.model(w.model)["card"],
+        seed=CONFIG.seed,
+        code=code("data/make_twin.py", "models"),
+    script:
+        "../workflow/scripts/data/make_twin.py"
 
 
 rule prepare_corpus:

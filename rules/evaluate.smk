@@ -22,7 +22,7 @@ rule evaluate:
         arm=any_of(PLAN.arms["evaluation"]),
     conda:
         "../envs/models.yaml"
-    threads: 64
+    threads: directives.all_cores()
     resources:
         **GPU,
         mem_mb=memory(8000),

@@ -18,6 +18,7 @@ rule preflight:
         sources={name: source.model_dump(exclude_none=True) for name, source in SOURCES.items()},
         models={name: model.model_dump(exclude={"folder"}) for name, model in RUN.models.items()},
         needed=RUN.needed,
+        used=RUN.used,
         cache=str(RUN.cache),
         compiled=str(COMPILED),
         mirror=str(RUN.mirror) if RUN.mirror else None,

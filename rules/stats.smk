@@ -63,6 +63,7 @@ rule describe_evaluation:
     conda:
         "../envs/stats.yaml"
     params:
+        bases={arm: INPUTS.control(arm) for arm in PLAN.evaluated},
         code=code("stats/describe_evaluation.py", "stats"),
     script:
         "../workflow/scripts/stats/describe_evaluation.py"

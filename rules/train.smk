@@ -6,7 +6,6 @@ rule train_stage:
     """One stage of an arm by one method; resumes from its own checkpoints after a kill."""
     input:
         unpack(INPUTS.begun_with),
-        record=f"results/models/{CONFIG.train.base}.json",
         samples=INPUTS.samples,
     output:
         model=directory(f"{TRAINED}/model"),
@@ -18,7 +17,7 @@ rule train_stage:
     benchmark:
         "logs/benchmarks/train_stage/{arm}/{number}-{stage}/seed{seed}.tsv"
     wildcard_constraints:
-        arm=any_of(ARMS),
+        arm=any_of(INPUTS.arms),
         number=r"[1-9]\d*",
         stage=any_of(STAGES),
         seed=any_of(map(str, CONFIG.train.seeds)),
@@ -50,7 +49,7 @@ rule observe_training:
     log:
         "logs/observe_training/{arm}.log",
     wildcard_constraints:
-        arm=any_of(ARMS),
+        arm=any_of(INPUTS.arms),
     conda:
         "../envs/stats.yaml"
     params:

@@ -11,14 +11,16 @@ import pytest
 import yaml
 from kensho.claims import registry
 from kensho.data import sources
-from kensho.models import cards
+from kensho.models import cards, catalogue
 from kensho.paths import Paths, folders
-from kensho.plan.config import Arm, Config, check, generated
+from kensho.plan.check import check
+from kensho.plan.config import Arm, Config, generated
 from pydantic import ValidationError
 
 ROOT = Path(__file__).parents[1]
 SOURCES, _ = sources.load(ROOT / "config/sources.yaml")
 CARDS = cards.load(ROOT / "resources/architectures.yaml")
+MODELS, _ = catalogue.load(ROOT / "config/models.yaml", SOURCES, CARDS)
 
 
 def arm(method, name="x", **stage):
@@ -33,7 +35,7 @@ JUDGE = {"url": "http://judge/v1", "model": "any"}
 
 
 def problems(raw):
-    return check(raw, SOURCES, CARDS)[1]
+    return check(raw, SOURCES, MODELS, CARDS)[1]
 
 
 def nested(depth):
@@ -51,7 +53,7 @@ def test_generated_files_are_up_to_date(name):
 
 def test_the_generated_yaml_is_the_defaults_and_has_no_problem():
     raw = yaml.safe_load(generated()["config/config.yaml"])
-    config, found = check(raw, SOURCES, CARDS)
+    config, found = check(raw, SOURCES, MODELS, CARDS)
     assert found == []
     assert config == Config()
     assert raw == Config().model_dump(mode="json")
@@ -116,7 +118,7 @@ ONE_LINE = {
     "seed twice": ({"train": {"seeds": [1, 2, 1]}}, "train.seeds: 1 stands there twice"),
     "missing model": (
         {"train": {"base": "smollm2-135m-instrct"}},
-        "train.base: no model 'smollm2-135m-instrct' in config/sources.yaml, "
+        "train.base: no model 'smollm2-135m-instrct' in config/models.yaml, "
         "did you mean 'smollm2-135m-instruct'?",
     ),
     "missing reference": (
@@ -233,7 +235,7 @@ def test_all_mistakes_are_listed_together():
 
 def test_a_fault_leaves_the_other_values_of_its_section():
     raw = {"train": {"steps": 7, "dtype": "int4", "arms": [LORA]}, "seed": "x"}
-    config, found = check(raw, SOURCES, CARDS)
+    config, found = check(raw, SOURCES, MODELS, CARDS)
     assert len(found) == 2
     assert (config.train.steps, config.train.dtype, config.seed) == (7, "auto", Config().seed)
     assert config.train.arms == [Arm(**LORA)]
@@ -292,7 +294,7 @@ def test_no_mutation_of_the_configuration_raises():
     default = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     for _ in range(600):
         raw, place = mutated(copy.deepcopy(default), rng)
-        config, found = check(raw, SOURCES, CARDS)
+        config, found = check(raw, SOURCES, MODELS, CARDS)
         assert isinstance(config, Config)
         for line in found:
             assert re.match(r"config: [^:]*: \S", line), (place, line)
@@ -312,7 +314,7 @@ def test_no_pair_of_mutations_raises():
     default = Config().model_dump(mode="json")
     for _ in range(150):
         raw, _ = mutated(mutated(copy.deepcopy(default), rng)[0], rng)
-        config, found = check(raw, SOURCES, CARDS)
+        config, found = check(raw, SOURCES, MODELS, CARDS)
         assert isinstance(config, Config)
         assert all("\n" not in line and line.startswith("config: ") for line in found)
 

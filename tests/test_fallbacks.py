@@ -18,7 +18,7 @@ from kensho.bench.run import Run
 from kensho.bench.settings import KVCache
 from kensho.claims.model import Tier
 from kensho.models import cards, hardware
-from kensho.plan import config
+from kensho.plan.check import check
 
 ROOT = Path(__file__).parents[1]
 CARDS = cards.load(ROOT / "resources" / "architectures.yaml")
@@ -95,7 +95,7 @@ def test_what_is_seen_but_not_declared_is_refused():
 )
 def test_the_chain_goes_down(accelerator, chain, said):
     raw = {"accelerator": accelerator, "accelerator_fallback": chain}
-    found = [line for line in config.check(raw, {}, CARDS)[1] if "accelerator_fallback" in line]
+    found = [line for line in check(raw, {}, {}, CARDS)[1] if "accelerator_fallback" in line]
     assert [line.endswith(said or "") for line in found] == [True] * (said is not None)
 
 

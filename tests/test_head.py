@@ -11,8 +11,8 @@ import pytest
 import yaml
 from kensho.data import sources
 from kensho.files import sha256
-from kensho.models import cards
-from kensho.plan import config
+from kensho.models import cards, catalogue
+from kensho.plan.check import check
 from kensho.run import events, head, record
 from kensho.run.events import Event
 from kensho.run.job import job
@@ -69,10 +69,11 @@ def test_the_configuration_that_is_recorded_is_one_but_for_a_folder():
     raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     known = sources.load(ROOT / "config/sources.yaml")[0]
     architectures = cards.load(ROOT / "resources/architectures.yaml")
-    merged = config.check(raw, known, architectures)[0].model_dump(mode="json")
+    models = catalogue.load(ROOT / "config/models.yaml", known, architectures)[0]
+    merged = check(raw, known, models, architectures)[0].model_dump(mode="json")
     recorded = json.loads(json.dumps(record.whole(merged)))
     assert recorded["bench"]["rocm_variables"].pop("root") == "…/rocm"
-    again, problems = config.check(recorded, known, architectures)
+    again, problems = check(recorded, known, models, architectures)
     assert not problems and again.model_dump(mode="json") == merged
 
 

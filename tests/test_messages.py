@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kensho import messages
 from kensho.data import sources
-from kensho.plan import config
+from kensho.plan.check import check
 from kensho.run import events
 from kensho.run.job import job
 from scripted import snakemake
@@ -97,6 +97,6 @@ def test_a_job_with_an_odd_name_is_known_to_have_finished(tmp_path, monkeypatch,
 def test_a_key_in_place_of_its_variable_is_not_shown(key):
     judge = {"url": "https://host/v1", "model": "m", "pairs": [["full", "base"]]}
     raw = {"jlce": {"judge": {**judge, "key_variable": key}}}
-    _, problems = config.check(raw, sources.load("config/sources.yaml")[0], {})
+    _, problems = check(raw, sources.load("config/sources.yaml")[0], {}, {})
     [said] = [line for line in problems if "key_variable" in line]
     assert "not the name of an environment variable" in said and "TOKEN" not in said

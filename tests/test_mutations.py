@@ -9,8 +9,8 @@ import pytest
 import yaml
 from kensho.claims import registry
 from kensho.data import sources
-from kensho.models import cards
-from kensho.plan.config import check
+from kensho.models import cards, catalogue
+from kensho.plan.check import check
 
 ROOT = Path(__file__).parents[1]
 CLAIM_FILES = 150
@@ -152,10 +152,10 @@ def whole():
 @pytest.fixture(scope="module")
 def lines_of():
     """A function that checks a configuration and gives the lines about it."""
-    known = (
-        sources.load(ROOT / "config" / "sources.yaml")[0],
-        cards.load(ROOT / "resources" / "architectures.yaml"),
-    )
+    listed = sources.load(ROOT / "config" / "sources.yaml")[0]
+    architectures = cards.load(ROOT / "resources" / "architectures.yaml")
+    models = catalogue.load(ROOT / "config" / "models.yaml", listed, architectures)[0]
+    known = listed, models, architectures
 
     def checked(raw, place):
         _, lines = check(raw, *known)

@@ -101,14 +101,15 @@ def test_models_are_locked_fetched_and_said_to_have_moved(started, hub_server, t
     assert "only pickles" in said["open-calm-1b"] and "no repository" in said["qwen2.5-7b"]
     assert "set `hub`" in said["swallow-8b"] and "model-licence" in said["lfm2-350m"]
 
-    fetched = started(f"results/hub/{MODEL}.json")
+    fetched = started(f"results/models/{MODEL}.json")
     assert fetched.returncode == 0, fetched.stdout
-    record = read_json(started.folder / f"results/hub/{MODEL}.json")
+    record = read_json(started.folder / f"results/models/{MODEL}.json")
     assert (record["hub"], record["revision"]) == (HUB, locked[HUB].commit)
+    assert (record["weights"], record["as_card"]) == ("other", False)  # of another hub, and narrow
     folder = Path(record["path"]).expanduser()
     assert folder.is_relative_to(tmp_path / "hub")
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == {
-        path: content for path, content in twins[HUB].items() if path in record["files"]
+        path: content for path, content in twins[HUB].items() if path in locked[HUB].files
     }
     same_as(folder, tmp_path, twins[HUB])
 
@@ -124,8 +125,8 @@ def test_models_are_locked_fetched_and_said_to_have_moved(started, hub_server, t
     assert said[MODEL].startswith("moved from ") and said["swallow-7b"] == "unchanged"
     assert said["llama-2-7b"].startswith("locked at ")
     assert {*lock.load(written)[0]} == {*TWINS}
-    assert started(f"results/hub/{MODEL}.json").returncode == 0
-    record = read_json(started.folder / f"results/hub/{MODEL}.json")
+    assert started(f"results/models/{MODEL}.json").returncode == 0
+    record = read_json(started.folder / f"results/models/{MODEL}.json")
     assert record["revision"] == hub_server.repositories[HUB].head
     assert TOKEN not in again.stdout and not [*holders(started.folder / "logs", [TOKEN])]
 
@@ -155,7 +156,7 @@ def test_a_model_that_is_not_locked_or_not_accepted_is_refused_before_a_job(star
         MODEL: "run `snakemake --profile local lock`",
         "lfm2-350m": "add model-licence to licences if you accept it",
     }.items():
-        done = started(f"results/hub/{model}.json")
+        done = started(f"results/models/{model}.json")
         assert done.returncode == 1 and part in done.stdout, done.stdout
 
 

@@ -40,6 +40,10 @@ def only(found, **where):
     return found.iloc[0]
 
 
+def described(tables, **settings):
+    return evaluation(tables, dict.fromkeys(tables, "base"), **settings)
+
+
 @pytest.fixture
 def compared():
     characters, base, tuned = items()
@@ -47,7 +51,7 @@ def compared():
         "base": table(nll("base", 0, base, characters)),
         "lora": table(nll("lora", 1, tuned, characters), nll("lora", 2, tuned + 1, characters)),
     }
-    return evaluation(tables, "base")
+    return described(tables)
 
 
 def test_nll_per_character_is_total_over_total(compared):
@@ -83,7 +87,7 @@ def test_intervals_are_those_of_a_bootstrap_over_items(compared):
 
 def test_the_interval_of_a_ratio_is_that_of_its_residuals():
     nats, characters = np.array([3.0, 5.0, 2.0, 4.0, 40.0]), np.array([1, 2, 1, 1, 15])
-    row = only(evaluation({"base": table(nll("base", 0, nats, characters))}, "base"), arm="base")
+    row = only(described({"base": table(nll("base", 0, nats, characters))}), arm="base")
     ratio = 54 / 20
     squares = ((nats - ratio * characters) ** 2).sum()
     half = 2.7764451 * np.sqrt(squares / 4 / 5) / 4  # t of 4 degrees of freedom; 4 characters each
@@ -97,7 +101,7 @@ def test_only_items_of_both_enter_a_difference():
         "base": table(nll("base", 0, base, characters)),
         "lora": table(nll("lora", 1, tuned[:50], characters[:50])),
     }
-    row = only(evaluation(tables, "base"), arm="lora")
+    row = only(described(tables), arm="lora")
     total = characters[:50].sum()
     assert row["difference"] == pytest.approx((tuned - base)[:50].sum() / total, rel=1e-12)
     assert row["difference_high"] < 0
@@ -118,7 +122,7 @@ def test_the_order_of_the_rows_does_not_matter(compared):
         "base": table(nll("base", 0, base, characters)).sample(frac=1, random_state=1),
         "lora": lora.sample(frac=1, random_state=2),
     }
-    pd.testing.assert_frame_equal(evaluation(tables, "base"), compared, rtol=1e-12)
+    pd.testing.assert_frame_equal(described(tables), compared, rtol=1e-12)
 
 
 def test_the_base_has_no_difference_from_itself(compared):
@@ -135,7 +139,7 @@ def test_means_have_the_interval_of_a_t_test():
         "base": table(rows("base", 0, "tatoeba_en_ja", chrf=scores)),
         "full": table(rows("full", 3, "tatoeba_en_ja", chrf=other)),
     }
-    row = only(evaluation(tables, "base", level=0.9), arm="full")
+    row = only(described(tables, level=0.9), arm="full")
     expected = stats.ttest_1samp(other, 0).confidence_interval(0.9)
     assert (row["metric"], row["unit"], row["seed"]) == ("chrf", "points", 3)
     assert (row["low"], row["high"]) == pytest.approx(tuple(expected))
@@ -149,7 +153,7 @@ def test_accuracies_are_kept_apart_by_task():
         rows("base", 0, "jnli", accuracy=[0, 1, 0, 0, 0]),
         rows("base", 0, "tatoeba_en_ja", chrf=[10, 20]),
     ]
-    found = evaluation({"base": table(*part)}, "base").set_index("metric")
+    found = described({"base": table(*part)}).set_index("metric")
     assert found["estimate"].to_dict() == {
         "accuracy jcommonsenseqa": 0.75, "accuracy jnli": 0.2, "chrf": 15.0
     }  # fmt: skip
@@ -160,7 +164,7 @@ def test_accuracies_are_kept_apart_by_task():
 def test_one_item_has_an_estimate_and_no_interval():
     tables = {"base": table(nll("base", 0, [6.0], [3])), "x": table(nll("x", 1, [3.0], [3]))}
     with np.errstate(all="raise"):
-        row = only(evaluation(tables, "base"), arm="x")
+        row = only(described(tables), arm="x")
     assert (row["estimate"], row["difference"]) == (1.0, -1.0)
     assert row[["low", "high", "difference_low", "difference_high"]].isna().all()
 

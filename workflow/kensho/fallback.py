@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeVar, get_args
 
 # Strongest first, as claims.model.Tier; importing that, experiments would rerun with every change.
-Tier = Literal["at-scope", "reference", "published", "reduced", "analytic"]
+Tier = Literal["at-scope", "reference", "published", "reduced", "analytic", "rehearsal"]
 TIERS = get_args(Tier)
 SPOKEN = {"rocm": "ROCm", "cuda": "CUDA"}
 # What torch, the C library and the libraries of accelerators say when they get no memory.

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import torch
 from kensho.data.corpus import read_table
-from kensho.files import read_json, sha256, write_table
+from kensho.files import sha256, write_table
 from kensho.models import reference
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment
@@ -19,11 +19,13 @@ with job(snakemake) as fallbacks:
     params, wildcards, inputs = snakemake.params, snakemake.wildcards, snakemake.input
     settings, schedule, seed = dict(params.stage), dict(params.schedule), int(wildcards.seed)
     dtype = compute_dtype(schedule.pop("dtype"))
+    schedule["batch_size"] = settings["batch_size"] or schedule["batch_size"]
     method = resolve(params.method_code)
     if method.name != (named := settings["method"]["name"]):
         raise ValueError(f"{params.method_code} is method {method.name}, not {named}; name it so")
     earlier = inputs.get("reference")
-    base = reference.read(earlier) if earlier else reference.Reference.of(inputs.model)
+    model = reference.base(inputs.model)
+    base = reference.read(earlier) if earlier else reference.Reference.of_base(model)
     output = Path(snakemake.output.model)
     checkpoints = output.parent.parent / f"seed{seed}.checkpoints"  # undeclared: a rerun resumes
     training = Training(
@@ -36,6 +38,8 @@ with job(snakemake) as fallbacks:
         seed=seed,
         code=params.code,
         settings=settings,
+        accumulation=settings["accumulation"],
+        chat=model.chat,
         **schedule,
     )
     samples = read_table(inputs.samples).head(settings["samples"])  # in random order already
@@ -55,11 +59,11 @@ with job(snakemake) as fallbacks:
             "samples_sha256": sha256(inputs.samples),
             "data": {
                 "name": settings["corpus"],
-                "items": min(len(samples), training.steps * training.batch_size),
+                "items": min(len(samples), training.samples),
                 "of": len(samples),
                 "sha256": sha256(inputs.samples),
             },
-            "base": read_json(inputs.record),
+            "base": model.model_dump(),
             "threads": snakemake.threads,
             "fallbacks": fallbacks,
             "registered": claims,

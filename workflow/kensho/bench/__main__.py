@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Context, Experiment
 from kensho.bench.run import Run, as_settings
 from kensho.data import sources
+from kensho.models import catalogue
 from kensho.models.hardware import detected
 from kensho.observations import environment, write
 from kensho.part import NoSettings, resolve
@@ -85,7 +86,16 @@ def _inputs(part: Experiment, settings: Section, base: str, given: Mapping[str, 
         raise ValueError("\n".join(faults))
     kinds = {name: source.kind for name, source in known.items()}
     try:
-        inputs = part.inputs(settings, Context(base, detected(), kinds, frozenset(known), {}))
+        context = Context(
+            base=base,
+            expanded=base,
+            models=catalogue.load("config/models.yaml", known, {})[0],
+            accelerator=detected(),
+            kinds=kinds,
+            accepted=frozenset(known),
+            refused={},
+        )
+        inputs = part.inputs(settings, context)
     except KeyError as error:
         [name] = error.args
         near = suggestion(name, known)

@@ -24,7 +24,9 @@ from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
 from kensho.files import write_json
-from kensho.models.ran import of_folder
+from kensho.models import reference
+from kensho.models.loading import device, load
+from kensho.models.reference import Base
 
 if TYPE_CHECKING:
     from kensho.bench.settings import AnalysisMode as Settings
@@ -49,9 +51,10 @@ def score_plain(model, sequences: Sequences) -> list[float]:
     """Log-likelihood of each translation, one sentence after the other."""
     scores = []
     for context, target in sequences:
-        logits = model(torch.tensor([context + target])).logits[0]
+        ids = torch.tensor([context + target], device=model.device)
+        logits = model(ids).logits[0]
         steps = log_softmax(logits[len(context) - 1 : -1].float(), dim=-1)
-        scores.append(float(steps.gather(1, torch.tensor(target)[:, None]).sum()))
+        scores.append(float(steps.gather(1, ids[0, len(context) :, None]).sum()))
     return scores
 
 
@@ -72,7 +75,7 @@ def score_analysis(model, sequences: Sequences) -> list[float]:
     scores = [0.0] * len(sequences)
     for batch in batches([len(context) + len(target) for context, target in sequences]):
         longest = max(len(sequences[i][0]) + len(sequences[i][1]) for i in batch)
-        ids = torch.zeros(len(batch), longest, dtype=torch.long)
+        ids = torch.zeros(len(batch), longest, dtype=torch.long, device=model.device)
         rows: list[int] = []
         columns: list[int] = []
         targets: list[int] = []
@@ -85,7 +88,7 @@ def score_analysis(model, sequences: Sequences) -> list[float]:
         # padding stands behind every sentence, where causal attention does not look
         hidden = model.base_model(ids).last_hidden_state[rows, columns]
         steps = log_softmax(model.get_output_embeddings()(hidden).float(), dim=-1)
-        picked = steps.gather(1, torch.tensor(targets)[:, None])[:, 0]
+        picked = steps.gather(1, torch.tensor(targets, device=model.device)[:, None])[:, 0].cpu()
         sums = torch.zeros(len(batch)).index_add_(0, torch.tensor(rows), picked)
         for i, value in zip(batch, sums.tolist(), strict=True):
             scores[i] = value
@@ -106,11 +109,8 @@ def observe(model: Path, work: Path, blocks: int, run: Run) -> pd.DataFrame:
 
 def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
     """One process: load, one unrecorded sentence, then the timed work."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     torch.set_num_threads(threads)
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+    loaded, tokenizer = load(model, torch.float32)
     sequences = encode(tokenizer, json.loads(work.read_text(encoding="utf-8")))
     began = time.perf_counter()
     score_plain(loaded, sequences[:1])
@@ -120,11 +120,11 @@ def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
     return {**seconds, "scores": [[score] for score in scores]}
 
 
-def conditions(model: Path, work: list[dict], blocks: int, run: Run) -> dict:
+def conditions(model: Base, work: list[dict], blocks: int, run: Run) -> dict:
     """What was run; the original's conditions are unknown."""
     return {
-        "ran": {"models": [of_folder(model)]},
-        "device": "cpu",
+        "ran": {"models": [model.ran()]},
+        "device": device(),
         "dtype": "float32",
         "batch": {"plain": "1 sentence", "analysis": f"{BATCH_TOKENS} tokens"},
         "items": len(work),
@@ -133,7 +133,7 @@ def conditions(model: Path, work: list[dict], blocks: int, run: Run) -> dict:
         "fallbacks": [],
         "deviations": [
             "the source does not say what its analysis mode ran, on which length, batch, precision "
-            "and devices; here it is the scoring of held-out sentences by a 135M model"
+            f"and devices; here it is the scoring of held-out sentences by {model.name}"
         ],
     }
 
@@ -143,5 +143,6 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     drawn = read_table(inputs["test"]).sample(settings.items, random_state=run.seed)
     work, path = drawn[["en", "ja"]].to_dict("records"), run.folder / "work.json"
     write_json(path, work)
-    table = observe(inputs["model"], path, settings.blocks, run)
-    return [(table, conditions(inputs["model"], work, settings.blocks, run))]
+    model = reference.base(inputs["model"])
+    table = observe(model.folder, path, settings.blocks, run)
+    return [(table, conditions(model, work, settings.blocks, run))]

@@ -13,6 +13,7 @@ from pydantic import Field, create_model
 
 from kensho.bench import memory_arms, settings
 from kensho.bench.kv_arms import CACHED
+from kensho.models.catalogue import Model, files
 from kensho.part import Catalogue, Needs, NoSettings, Part
 from kensho.train.plan import TARGETS
 from kensho.validation import Section
@@ -21,7 +22,9 @@ from kensho.validation import Section
 class Context(NamedTuple):
     """What arms and inputs depend on beside an experiment's own settings."""
 
-    base: str  # model that is adapted
+    base: str  # model that is adapted, and taken where an experiment names none
+    expanded: str  # model whose vocabulary is expanded
+    models: Mapping[str, Model]
     accelerator: str
     kinds: Mapping[str, str]  # of each source
     accepted: frozenset[str]  # sources whose licence class is accepted
@@ -91,38 +94,57 @@ def _cards(own, context) -> Inputs:
 
 
 def _model(*tables: str) -> Callable[[Any, Context], Inputs]:
-    """The model that is adapted, and tables of the corpus."""
+    """The model of an experiment, and tables of the corpus."""
     return lambda own, context: {
-        "model": f"results/models/{context.base}",
+        **files(own.model or context.base, context.models),
         **{name: f"results/data/{name}.csv" for name in tables},
     }
 
 
 def _medical_inputs(own, context) -> Inputs:
-    return {
-        "model": f"results/models/{context.base}",
-        "record": f"results/models/{context.base}.json",
-        "subjects": [_record(name) for name in _used(own.subjects, context)],
-    }
+    subjects = [_record(name) for name in _used(own.subjects, context)]
+    return {**_model()(own, context), "subjects": subjects}
+
+
+def _inference_inputs(own, context) -> Inputs:
+    name = own.model or context.base
+    packed = context.models[name].files if name in context.models else {}
+    return {**_model("test")(own, context), **{form: _record(x) for form, x in packed.items()}}
 
 
 def _tokenizer_inputs(own, context) -> Inputs:
     used = _used(own.tokenizers, context)
-    models = [name for name in used if context.kinds[name] == "model"]
+    models = [files(name, context.models) for name in used if name in context.models]
     return {
-        "models": [f"results/models/{name}" for name in models],
-        "records": [_record(name) for name in used if name not in models],
+        "models": [one["model"] for one in models],
+        "weights": [one["weights"] for one in models if "weights" in one],
+        "records": [_record(n) for n in used if n not in context.models and context.kinds[n]],
         "pairs": "results/data/test.csv",
     }
 
 
 def _vocabularies(*tables: str) -> Callable[[Any, Context], Inputs]:
+    """A model, the same with an expanded vocabulary, and tables of the corpus."""
     return lambda own, context: {
-        "base": f"results/models/{context.base}",
-        "expanded": "results/bench/vocabulary/expanded",
-        "record": "results/bench/vocabulary/expanded.json",
+        **_several({"base": context.expanded}, context),
+        "expanded": "results/bench/vocabulary/expanded.json",
+        "expanded_weights": "results/bench/vocabulary/expanded",
         **{name: f"results/data/{name}.csv" for name in tables},
     }
+
+
+def _several(names: Mapping[str, str], context: Context) -> dict[str, str]:
+    """Files of models by arm."""
+    read = {arm: files(name, context.models) for arm, name in names.items()}
+    made = {f"{arm}_weights": one["weights"] for arm, one in read.items() if "weights" in one}
+    return {arm: one["model"] for arm, one in read.items()} | made
+
+
+def _timed_vocabularies(own, context) -> Inputs:
+    if own.published is None:
+        return _vocabularies("test")(own, context)
+    named = own.published.model_dump(exclude_none=True)
+    return {**_several(named, context), "test": "results/data/test.csv"}
 
 
 PREPARATIONS = Catalogue(
@@ -157,10 +179,10 @@ PREPARATIONS = Catalogue(
             seeded=False,
             inputs=_model("train"),
             outputs={
-                "model": "results/bench/vocabulary/expanded",
-                "record": "results/bench/vocabulary/expanded.json",
+                "weights": "results/bench/vocabulary/expanded",
+                "model": "results/bench/vocabulary/expanded.json",
             },
-            folders=("model",),
+            folders=("weights",),
         ),
     ),
 )
@@ -198,7 +220,7 @@ EXPERIMENTS = Catalogue(
             title="R-8: an evaluation stage in its plain and its quick form, interleaved",
             code="kensho.bench.quick_mode:experiment",
             settings=settings.QuickMode,
-            needs=Needs(cores="all", minutes=60),
+            needs=_TIMED,
             inputs=_model("train", "test"),
             arms=_always("plain", "quick"),
         ),
@@ -207,7 +229,7 @@ EXPERIMENTS = Catalogue(
             title="R-8: scoring held-out sentences in plain form and in analysis mode, interleaved",
             code="kensho.bench.analysis_mode:experiment",
             settings=settings.AnalysisMode,
-            needs=Needs(cores="all", minutes=60),
+            needs=_TIMED,
             inputs=_model("test"),
             arms=_always("plain", "analysis"),
         ),
@@ -277,7 +299,10 @@ EXPERIMENTS = Catalogue(
             code="kensho.bench.mixture_speed:experiment",
             settings=settings.MixtureSpeed,
             needs=_LARGE,
-            inputs=_cards,
+            inputs=lambda own, context: {
+                **_cards(own, context),
+                **(files(own.model, context.models) if own.model else {}),
+            },
             arms=_always("mixture", "dense-total", "dense-active"),
         ),
         Experiment(
@@ -343,8 +368,11 @@ EXPERIMENTS = Catalogue(
             settings=settings.Vocabulary,
             reads=("blocks", "new_tokens", "scored"),
             needs=_TIMED,
-            inputs=_vocabularies("test"),
-            arms=_always("base", "expanded"),
+            inputs=_timed_vocabularies,
+            arms=lambda own, context: [
+                *("base", "expanded"),
+                *(["second-base"] if own.published and own.published.second_base else []),
+            ],
         ),
         Experiment(
             name="vocabulary_training",
@@ -362,11 +390,7 @@ EXPERIMENTS = Catalogue(
             code="kensho.bench.inference:experiment",
             settings=settings.Inference,
             needs=_TIMED,
-            inputs=lambda own, context: {
-                "model": f"results/models/{context.base}",
-                "record": _record(context.base),
-                "test": "results/data/test.csv",
-            },
+            inputs=_inference_inputs,
             arms=lambda own, context: own.arms,
         ),
     ),

@@ -20,7 +20,6 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     BitsAndBytesConfig,
     StoppingCriteria,
     StoppingCriteriaList,
@@ -32,8 +31,10 @@ from kensho.bench.inference_gguf import Answer
 from kensho.bench.run import Cell, Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
-from kensho.models.loading import LAUNCHED, device
-from kensho.models.ran import of_folder
+from kensho.models import reference
+from kensho.models.encoding import start
+from kensho.models.loading import LAUNCHED, device, tokenizer_of
+from kensho.models.reference import Base
 from kensho.observations import Row, table
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 
@@ -76,7 +77,7 @@ def observe(
     """
     arms: list[str] = [*settings.arms]
     folders = prepare(model, run.folder, arms, gguf, run.threads)
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer = tokenizer_of(model)
     text = tokenizer(" ".join(test["en"]), add_special_tokens=False)["input_ids"]
     judged, beside = {"": JUDGED}, {f".{cell}": cell for cell in _beside(settings)}
     needed = max(batch * length for batch, length in (judged | beside).values())
@@ -96,7 +97,7 @@ def observe(
     chosen = test.head(settings.items)
     sentences = {
         language: [
-            [tokenizer.bos_token_id, *tokenizer(one, add_special_tokens=False)["input_ids"]]
+            [start(tokenizer), *tokenizer(one, add_special_tokens=False)["input_ids"]]
             for one in chosen[language]
         ]
         for language in ("en", "ja")
@@ -158,7 +159,7 @@ def load(arm: str, folder: Path):
     model = _from_folder(folder, torch.bfloat16 if arm == "bf16" else torch.float32)
     if arm == "int8":
         layers = {torch.nn.Linear}  # of the body: the output layer stays, as in the other arms
-        torch.ao.quantization.quantize_dynamic(model.model, layers, inplace=True)
+        torch.ao.quantization.quantize_dynamic(model.base_model, layers, inplace=True)
     return model
 
 
@@ -282,13 +283,13 @@ def _agree(results: Sequence[Mapping]) -> None:
                 )
 
 
-def conditions(model: Path, settings: Settings, run: Run) -> dict:
+def conditions(model: Base, settings: Settings, run: Run) -> dict:
     """What was run; a small model stands for those that the sources serve."""
     left_out = [arm for arm in ARMS if arm not in settings.arms]
     absent = "" if find_spec("llama_cpp") else " (gguf arms need llama-cpp-python, not installed)"
     accelerated = torch.cuda.is_available()
     return {
-        "ran": {"models": [of_folder(model)]},
+        "ran": {"models": [model.ran()]},
         "dtype": "weights as the arm says, computed in float32 but for bf16 and gguf",
         "device": device(),
         "own": {
@@ -305,8 +306,15 @@ def conditions(model: Path, settings: Settings, run: Run) -> dict:
         "warmup": "one short answer per process, recorded apart; loading is not timed",
         "fallbacks": [f"arms left out: {', '.join(left_out)}{absent}"] if left_out else [],
         "deviations": [
-            "SmolLM2-135M stands for the models of the sources; its file holds 4-bit weights, from "
-            "which every arm starts, so what another 4-bit format loses may differ",
+            f"{model.name} stands for the models of the sources",
+            *(
+                [
+                    "its file holds quantised weights, from which every arm starts: what another "
+                    "such format loses may differ"
+                ]
+                if model.made
+                else []
+            ),
             "tokens are drafted from the prompt: no smaller model shares the vocabulary",
             "concurrent requests are one batch that starts and ends together",
             *([LAUNCHED] if accelerated else []),
@@ -318,8 +326,8 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """The arms of the settings, on held-out sentences."""
     file = None
     if set(inference_gguf.FORMATS) & set(settings.arms):
-        file = fetched(inputs["record"])[0]
+        file = fetched(inputs["gguf"])[0] if "gguf" in inputs else None
     gguf = file if file and file.suffix == ".gguf" else None
-    test = read_table(inputs["test"])
-    table = observe(inputs["model"], gguf, test, settings, run)
-    return [(table, conditions(inputs["model"], settings, run))]
+    test, model = read_table(inputs["test"]), reference.base(inputs["model"])
+    table = observe(model.folder, gguf, test, settings, run)
+    return [(table, conditions(model, settings, run))]

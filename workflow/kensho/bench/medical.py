@@ -21,10 +21,9 @@ from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.duplicates import near_pairs
 from kensho.data.sources import fetched
 from kensho.evaluate import harness
-from kensho.files import read_json
+from kensho.models import reference
 from kensho.models.loading import compute_dtype, load, weights
-from kensho.models.ran import of_folder
-from kensho.models.reference import Reference
+from kensho.models.reference import Base, Reference
 from kensho.observations import Row, table
 from kensho.train.methods import lora
 from kensho.train.run import Training
@@ -89,7 +88,7 @@ def quantise(base: Path, folder: Path, dtype: torch.dtype) -> None:
 
 
 def split_and_observe(
-    base: Path, files: Mapping[str, Path], dtype: torch.dtype, settings: Settings, run: Run
+    base: Base, files: Mapping[str, Path], dtype: torch.dtype, settings: Settings, run: Run
 ) -> tuple[pd.DataFrame, dict]:
     """Read, split by the run's seed, observe: the observation table and its conditions."""
     torch.set_num_threads(run.threads)
@@ -97,7 +96,7 @@ def split_and_observe(
     training, test = halves(items, run.seed)
     test = test.head(settings.items)
     counts = {"to train on": len(training), "asked": len(test), **dropped}
-    observed = observe(base, training, test, dtype, settings, run)
+    observed = observe(base.folder, training, test, dtype, settings, run)
     return observed, conditions(base, list(files), counts, dtype, settings, run)
 
 
@@ -120,7 +119,7 @@ def observe(
     with tempfile.TemporaryDirectory(dir=run.folder) as temporary:
         nf4, adapters = Path(temporary) / "nf4", {}
         quantise(base, nf4, dtype)
-        reference = Reference.of(nf4)
+        begun = Reference.of(nf4)
         for seed in settings.seeds:
             adapters[seed] = Path(temporary) / f"seed{seed}"
             recipe = Training(
@@ -137,7 +136,7 @@ def observe(
                 seed=seed,
             )
             checkpoints = Path(temporary) / "checkpoints"
-            steps, record = stage(reference, training, adapters[seed], checkpoints, recipe)
+            steps, record = stage(begun, training, adapters[seed], checkpoints, recipe)
             adapter = EXPERIMENT, "qlora", f"seed-{seed}"
             for step, loss in zip(steps["step"], steps["loss"], strict=True):
                 rows.append(Row(*adapter, step, "training_loss", loss, "nat/token"))
@@ -159,7 +158,7 @@ def observe(
 
 
 def conditions(
-    base: Path,
+    base: Base,
     subjects: Sequence[str],
     items: Mapping[str, int],
     dtype: torch.dtype,
@@ -170,7 +169,7 @@ def conditions(
     seen, at_hand = settings.steps * settings.batch_size, items["to train on"]
     return {
         "ran": {
-            "models": [of_folder(base)],
+            "models": [base.ran()],
             "data": [{"name": "training questions", "items": min(seen, at_hand), "of": at_hand}],
         },
         "dtype": str(dtype).removeprefix("torch."),
@@ -187,6 +186,7 @@ def conditions(
             "evaluated_at_once": settings.evaluated_at_once,
         },
         "items": dict(items),
+        "models": {base.name: base.model_dump()},
         "seeds": list(settings.seeds),
         "threads": run.threads,
         "warmup": "none: accuracies do not depend on time",
@@ -195,8 +195,8 @@ def conditions(
             "no open Japanese medical text is at hand: the adapter learns from questions of the "
             "same subjects with their answers, none of which is asked afterwards; knowledge that "
             "no such question holds cannot come from it",
-            f"a small model and {seen} samples for each "
-            "adapter stand in for the claim's, which names neither model, text nor benchmark",
+            f"{base.name} and {seen} samples for each adapter stand in for the claim's, which "
+            "names neither model, text nor benchmark",
         ],
     }
 
@@ -218,6 +218,6 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     if not files:
         raise ValueError(_fallbacks(run)[0])
     dtype = compute_dtype("auto")
-    table, made = split_and_observe(inputs["model"], files, dtype, settings, run)
-    model = read_json(inputs["record"])
-    return [(table, made | {"models": {model["source"]["name"]: model}, "datasets": datasets})]
+    base = reference.base(inputs["model"])
+    table, made = split_and_observe(base, files, dtype, settings, run)
+    return [(table, made | {"datasets": datasets})]

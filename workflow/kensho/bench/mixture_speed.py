@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -19,14 +20,16 @@ from kensho.bench.blocks import interleaved, observed
 from kensho.bench.mixture_flops import MIXTURE, build, models
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.models.cards import Card, load
-from kensho.models.loading import LAUNCHED, compute_dtype, device
+from kensho.models.loading import LAUNCHED, compute_dtype, device, weights
 from kensho.models.ran import of_card
+from kensho.models.reference import Base, base
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 
 if TYPE_CHECKING:
     from kensho.bench.settings import MixtureSpeed as Settings
 
 EXPERIMENT = "mixture_speed"
+MIXED = "mixture"  # the arm
 UNITS = {
     "prefill_tokens_per_second": "tokens/s",
     "decode_tokens_per_second": "tokens/s",
@@ -62,14 +65,14 @@ def reduced(card: Card, hidden_size: int, layers: int) -> Card:
     return card.model_copy(update={"config": {**card.config, **changed}})
 
 
-def observe(card: Card, settings: Settings, run: Run) -> pd.DataFrame:
+def observe(card: Card, settings: Settings, run: Run, folder: Path | None = None) -> pd.DataFrame:
     """Observation table of mixture, dense-total and dense-active, a fresh process for each run.
 
     Metrics: tokens per second of a prompt and of tokens decoded one by one (batch 1), peak memory
-    with the weights, and of the mixture how many experts ran.
+    with the weights, and of the mixture, which is that of ``folder`` if any, how many experts ran.
     """
     runs = {
-        arm: partial(run_arm, model_type, sizes, settings, run)
+        arm: partial(run_arm, model_type, sizes, settings, run, folder if arm == MIXED else None)
         for arm, (model_type, sizes) in models(card).items()
     }
     architectures = [f"transformers.models.{name}.modeling_{name}" for name in ("llama", "mixtral")]
@@ -78,17 +81,23 @@ def observe(card: Card, settings: Settings, run: Run) -> pd.DataFrame:
 
 
 @torch.inference_mode()
-def run_arm(model_type: str, sizes: Mapping, settings: Settings, run: Run) -> dict:
-    """One process: build, a first prompt and step to warm up, then prompts and decoding timed."""
+def run_arm(
+    model_type: str, sizes: Mapping, settings: Settings, run: Run, folder: Path | None
+) -> dict:
+    """One process: build or load, warm up with a prompt and a step, time prompts and decoding."""
     torch.set_num_threads(run.threads)
     torch.manual_seed(run.seed)
     prompt, dtype = settings.prompt, compute_dtype(settings.dtype)
     place, mixture = device(), "num_local_experts" in sizes
-    kernels = {"experts_implementation": EXPERTS} if mixture else {}
+    kernels: dict[str, Any] = {"experts_implementation": EXPERTS} if mixture else {}
     before = resident_bytes() if place == "cpu" else 0
     reset_peak()
     with torch.device(place):
-        model = build(model_type, sizes, dtype=dtype, **kernels).eval()
+        if folder is None:
+            model = build(model_type, sizes, dtype=dtype, **kernels).eval()
+        else:
+            model = weights(folder, dtype, **kernels).eval()
+            sizes = model.config.to_dict()
         ids = (torch.arange(prompt) * STRIDE % sizes["vocab_size"]).unsqueeze(0)
     _, warmup = _timed(lambda: _decode(model, _read(model, ids), 1))
     read = [_timed(lambda: _read(model, ids)) for _ in range(PASSES)]
@@ -147,12 +156,17 @@ def _routing(model, ids: torch.Tensor, sizes: Mapping) -> dict[str, float]:
     return dict(zip(ROUTING, counts, strict=True))
 
 
-def conditions(card: Card, full: Card, settings: Settings, run: Run) -> dict:
-    """What was run: models of random weights, of the real dimensions or smaller ones."""
+def conditions(
+    card: Card, full: Card, settings: Settings, run: Run, model: Base | None = None
+) -> dict:
+    """What was run: a published mixture, or random weights of its dimensions or smaller ones.
+
+    The dense models are constructions of the claim: no operation of theirs depends on weights.
+    """
     dimensions = ("hidden_size", "num_hidden_layers")
     real = all(card.config[size] == full.config[size] for size in dimensions)
     return {
-        "ran": {"models": [of_card(card, whole=real)]},
+        "ran": {"models": [model.ran() if model else of_card(card, whole=real)]},
         "dtype": str(compute_dtype(settings.dtype)).removeprefix("torch."),
         "device": device(),
         "batch": 1,
@@ -169,7 +183,8 @@ def conditions(card: Card, full: Card, settings: Settings, run: Run) -> dict:
             f"{card.config['num_hidden_layers']} layers of hidden size "
             f"{card.config['hidden_size']} instead of {full.config['num_hidden_layers']} of "
             f"{full.config['hidden_size']}, in the same proportions",
-            "random weights: the router spreads tokens by chance, not as a trained one does",
+            "the dense models have random weights",
+            *([] if model else ["a router of random weights spreads tokens by chance"]),
             *([LAUNCHED] if device() == "cuda" else []),
         ],
     }
@@ -178,5 +193,8 @@ def conditions(card: Card, full: Card, settings: Settings, run: Run) -> dict:
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """All arms, in the size of the settings."""
     full = load(inputs["cards"])[MIXTURE]
-    card = reduced(full, settings.hidden_size, settings.layers)
-    return [(observe(card, settings, run), conditions(card, full, settings, run))]
+    model = base(inputs["model"]) if "model" in inputs else None
+    whole = model and model.as_card
+    card = full if whole else reduced(full, settings.hidden_size, settings.layers)
+    table = observe(card, settings, run, model.folder if model else None)
+    return [(table, conditions(card, full, settings, run, model))]

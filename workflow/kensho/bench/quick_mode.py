@@ -26,8 +26,9 @@ from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
 from kensho.files import write_json
-from kensho.models.loading import PRELOAD
-from kensho.models.ran import of_folder
+from kensho.models import reference
+from kensho.models.loading import PRELOAD, device, load
+from kensho.models.reference import Base
 
 if TYPE_CHECKING:
     from kensho.bench.settings import QuickMode as Settings
@@ -80,7 +81,7 @@ def score_plain(model, shared, items) -> list[list[float]]:
     for choices in items:
         row = []
         for context, choice in choices:
-            ids = torch.tensor([shared + context + choice])
+            ids = torch.tensor([shared + context + choice], device=model.device)
             logits = log_softmax(model(ids).logits[0].float(), dim=-1)
             start = len(shared) + len(context)
             row.append(float(sum(logits[start + k - 1, token] for k, token in enumerate(choice))))
@@ -94,25 +95,27 @@ def score_quick(model, shared, items) -> list[list[float]]:
     flat = [context + choice for choices in items for context, choice in choices]
     begins = [len(context) for choices in items for context, _ in choices]
     longest, count = max(map(len, flat)), len(flat)
-    ids = torch.zeros(count, longest, dtype=torch.long)
-    seen = torch.zeros(count, len(shared) + longest, dtype=torch.long)
+    ids = torch.zeros(count, longest, dtype=torch.long, device=model.device)
+    seen = torch.zeros(count, len(shared) + longest, dtype=torch.long, device=model.device)
     seen[:, : len(shared)] = 1
     for row, sequence in enumerate(flat):
         ids[row, : len(sequence)] = torch.tensor(sequence)
         seen[row, len(shared) : len(shared) + len(sequence)] = 1
-    cache = model(torch.tensor([shared]), use_cache=True, logits_to_keep=1).past_key_values
+    begun = torch.tensor([shared], device=model.device)
+    cache = model(begun, use_cache=True, logits_to_keep=1).past_key_values
     cache.batch_repeat_interleave(count)
     first = min(begins) - 1  # no logits before the earliest choice
     logits = model(
         ids,
         attention_mask=seen,
         past_key_values=cache,
-        logits_to_keep=torch.arange(first, longest),
+        logits_to_keep=torch.arange(first, longest, device=model.device),
     ).logits.float()
     scores = []
     for row, (sequence, begin) in enumerate(zip(flat, begins, strict=True)):
         steps = log_softmax(logits[row, begin - 1 - first : len(sequence) - 1 - first], dim=-1)
-        scores.append(float(steps.gather(1, torch.tensor(sequence[begin:])[:, None]).sum()))
+        chosen = torch.tensor(sequence[begin:], device=model.device)
+        scores.append(float(steps.gather(1, chosen[:, None]).sum()))
     return np.array(scores).reshape(len(items), -1).tolist()
 
 
@@ -147,11 +150,8 @@ def timed_forms(experiment: str, runs: Mapping[str, Work], blocks: int, run: Run
 
 def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
     """One process: load, one short unrecorded pass, then the timed work."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     torch.set_num_threads(threads)
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+    loaded, tokenizer = load(model, torch.float32)
     shared, items = encode(tokenizer, json.loads(work.read_text(encoding="utf-8")))
     began = time.perf_counter()
     score_plain(loaded, shared[:8], [[(items[0][0][0], items[0][0][1][:2])]])
@@ -161,11 +161,11 @@ def run_form(form: str, model: Path, work: Path, threads: int) -> dict:
     return {**seconds, "scores": scores}
 
 
-def conditions(model: Path, work: dict, blocks: int, run: Run) -> dict:
+def conditions(model: Base, work: dict, blocks: int, run: Run) -> dict:
     """What was run; the original's conditions are unknown."""
     return {
-        "ran": {"models": [of_folder(model)]},
-        "device": "cpu",
+        "ran": {"models": [model.ran()]},
+        "device": device(),
         "dtype": "float32",
         "batch": {"plain": 1, "quick": CHOICES * len(work["items"])},
         "items": len(work["items"]),
@@ -175,7 +175,7 @@ def conditions(model: Path, work: dict, blocks: int, run: Run) -> dict:
         "fallbacks": [],
         "deviations": [
             "the source does not say what its quick mode ran, on which length, batch, precision "
-            "and devices; here it is the scoring of multiple-choice items by a 135M model"
+            f"and devices; here it is the scoring of multiple-choice items by {model.name}"
         ],
     }
 
@@ -186,5 +186,6 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     work = make_items(train, test, items=settings.items, shots=settings.shots, seed=run.seed)
     path = run.folder / "work.json"
     write_json(path, work)
-    table = observe(inputs["model"], path, settings.blocks, run)
-    return [(table, conditions(inputs["model"], work, settings.blocks, run))]
+    model = reference.base(inputs["model"])
+    table = observe(model.folder, path, settings.blocks, run)
+    return [(table, conditions(model, work, settings.blocks, run))]

@@ -40,12 +40,14 @@ class LoraParameters(Section):
 
 
 class QuickMode(Section):
+    model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
     blocks: Blocks = Field(10, description="pairs of fresh processes (R-8)")
     items: Count = Field(2, description="multiple-choice items scored by each process")
     shots: Count = Field(4, description="worked examples in the shared prompt")
 
 
 class AnalysisMode(Section):
+    model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
     blocks: Blocks = Field(10, description="pairs of fresh processes (R-8)")
     items: Count = Field(8, description="held-out sentences scored by each process")
 
@@ -94,6 +96,11 @@ class Attention(Section):
 
 
 class MixtureSpeed(Section):
+    model: Name | None = Field(
+        None,
+        description="a published mixture beside dense models of its dimensions; null for random "
+        "weights of the size that follows",
+    )
     hidden_size: Annotated[int, Field(ge=512, le=16_384, multiple_of=512)] = Field(
         512, description="of the mixture, a multiple of 512; 4096 in the original (R-3.speed)"
     )
@@ -124,6 +131,7 @@ class Gemm(Section):
 
 
 class Medical(Section):
+    model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
     subjects: list[Name] = Field(
         [
             "jmmlu-anatomy",
@@ -187,8 +195,19 @@ class TokenCounts(Section):
     )
 
 
+class Published(Section):
+    expanded: Name
+    base: Name
+    second_base: Name | None = None
+
+
 class Vocabulary(Section):
+    model: Name | None = Field(None, description="that is expanded; null for train.base")
     pieces: Count = Field(4_000, description="Japanese tokens added (R-2; Swallow adds 11,176)")
+    published: Published | None = Field(
+        None,
+        description="a pair that others made, timed instead: expanded, base and second_base",
+    )
     blocks: Blocks = Field(10, description="pairs of fresh processes")
     new_tokens: Count = Field(24, description="greedy decoding steps timed in each process")
     scored: Count = Field(16, description="held-out sentences scored as one text")
@@ -219,6 +238,7 @@ InferenceArm = Literal[
 
 
 class Inference(Section):
+    model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
     arms: list[InferenceArm] = Field(
         ["fp32", "fp32-lookup", "fp32-prefix", "int8", "nf4"],
         description="add bf16 where the processor computes it, the gguf arms with llama-cpp-python",

@@ -12,6 +12,7 @@ import pandas as pd
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
+from kensho.models import reference
 from kensho.models.tokenizers import TextTokenizer, load
 from kensho.observations import Row, table
 
@@ -75,7 +76,8 @@ def conditions(*, sentences: int, left_out: Mapping[str, str]) -> dict:
 
 def experiment(inputs: Inputs, settings: object, run: Run) -> Observed:
     """All tokenizers. Raises ValueError for one that could not be fetched after all."""
-    files = {folder.name: folder / "tokenizer.json" for folder in inputs["models"]}
+    models = map(reference.base, inputs["models"])
+    files = {model.name: model.folder / "tokenizer.json" for model in models}
     for record in inputs["records"]:
         path, source = fetched(record)
         if path is None:

@@ -21,16 +21,24 @@ from torch.nn.functional import cross_entropy
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
-from kensho.files import read_json, write_json
+from kensho.files import write_json
+from kensho.models import reference
+from kensho.models.encoding import start
 from kensho.models.loading import PRELOAD, compute_dtype, load
-from kensho.models.ran import of_folder
+from kensho.models.reference import Base
 from kensho.models.vocabulary import expand_model
 
 if TYPE_CHECKING:
     from kensho.bench.settings import Vocabulary as Settings
 
 EXPERIMENT = "vocabulary"
+ARMS = ("base", "expanded", "second-base")
 WARMUP_TOKENS = 4
+OURS = (  # how an expansion of ours differs
+    "pieces are merges learnt on unsegmented sentences; Swallow learnt 11,176 pieces with "
+    "SentencePiece on segmented web text",
+    "a base whose vocabulary spends more tokens on Japanese to begin with has more to gain",
+)
 UNITS = {
     "tokens_per_second": "tokens/s",
     "tokens_per_second_scoring": "tokens/s",
@@ -76,7 +84,7 @@ def run_arm(
     per_token = characters_per_token(tokenizer, texts)
     text = "".join(texts[: settings.scored])
     # behind the start token every character of the text is scored
-    tokens = [tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]
+    tokens = [start(tokenizer), *tokenizer(text, add_special_tokens=False)["input_ids"]]
     ids = torch.tensor([tokens], device=model.device)
     began = _now()
     decode(model, ids[:, :2], WARMUP_TOKENS)
@@ -133,23 +141,22 @@ def _now() -> float:
 
 
 def conditions(
-    folders: Mapping[str, Path], record: Mapping, dtype: torch.dtype, settings: Settings, run: Run
+    models: Mapping[str, Base], dtype: torch.dtype, settings: Settings, run: Run
 ) -> dict:
-    """What was run; a small model and few pieces stand for Llama-2 and Swallow."""
+    """What was run: a pair that others published, or a model that we expanded for the sources'."""
+    made = models["expanded"].made
     return {
-        "ran": {"models": list(map(of_folder, folders.values()))},
+        "ran": {"models": [model.ran() for model in models.values()]},
         "dtype": str(dtype).removeprefix("torch."),
         "batch": 1,
-        "own": {"new_tokens": settings.new_tokens, "scored": settings.scored, **record},
+        "own": {"new_tokens": settings.new_tokens, "scored": settings.scored, **made},
+        "models": {model.name: model.model_dump() for model in models.values()},
         **run.timing(settings.blocks),
         "warmup": f"{WARMUP_TOKENS} decoded and scored tokens per process, recorded apart; "
         "loading is not timed",
         "fallbacks": [],
         "deviations": [
-            "SmolLM2-135M stands for Llama-2-7b; its vocabulary spends more tokens on Japanese to "
-            "begin with, so there is more to gain",
-            "pieces are merges learnt on unsegmented sentences; Swallow learnt 11,176 pieces with "
-            "SentencePiece on segmented web text",
+            *([f"{models['base'].name} stands for Llama-2-7b", *OURS] if made else []),
             "characters_per_second of decoding is a product: an untrained model's own output is "
             "no Japanese whose characters could be counted",
         ],
@@ -157,17 +164,28 @@ def conditions(
 
 
 def prepared(inputs: Inputs, settings: Settings, run: Run, outputs: Mapping[str, Path]) -> None:
-    """The model with an expanded vocabulary, and a record of it."""
-    texts = read_table(inputs["train"])["ja"]
-    record = expand_model(inputs["model"], texts, settings.pieces, outputs["model"])
-    write_json(outputs["record"], record)
+    """The model with an expanded vocabulary."""
+    texts, base = read_table(inputs["train"])["ja"], reference.base(inputs["model"])
+    folder = outputs["weights"]
+    made = expand_model(base.folder, texts, settings.pieces, folder)
+    expanded = {
+        "name": f"{base.name}-expanded",
+        "path": str(folder),
+        "weights": "twin" if base.weights == "twin" else "other",
+        "files": reference.weights(folder),
+        "parameters": reference.parameters(folder),
+        "made": {**made, "from": base.ran()},
+    }
+    reference.write(outputs["model"], Base.model_validate(expanded))
 
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
-    """Both arms, on held-out sentences."""
+    """All arms, on held-out sentences."""
     dtype = compute_dtype("auto")
     sentences = run.folder / "sentences.json"
     write_json(sentences, read_table(inputs["test"])["ja"].tolist())
-    folders = {arm: inputs[arm] for arm in ("base", "expanded")}
+    files = {arm: inputs[arm.replace("-", "_")] for arm in ARMS if arm.replace("-", "_") in inputs}
+    models = {arm: reference.base(file) for arm, file in files.items()}
+    folders = {arm: model.folder for arm, model in models.items()}
     table = observe(folders, sentences, dtype, settings, run)
-    return [(table, conditions(folders, read_json(inputs["record"]), dtype, settings, run))]
+    return [(table, conditions(models, dtype, settings, run))]

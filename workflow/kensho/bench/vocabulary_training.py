@@ -22,9 +22,8 @@ from kensho.bench.run import Inputs, Observed, Run
 from kensho.data import corpus
 from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
-from kensho.files import read_json
+from kensho.models import reference
 from kensho.models.loading import PRELOAD, compute_dtype, load
-from kensho.models.ran import of_folder
 from kensho.models.reference import Reference
 from kensho.train.methods import full
 from kensho.train.run import Training
@@ -65,8 +64,8 @@ def observe(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) ->
 def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
     """One process: score held-out pairs, train, score them again."""
     torch.set_num_threads(run.threads)
-    folder, pairs = inputs[arm], read_table(inputs["test"]).head(settings.items)
-    before = nll_per_character(folder, dtype, pairs)
+    base, pairs = reference.base(inputs[arm]), read_table(inputs["test"]).head(settings.items)
+    before = nll_per_character(base.folder, dtype, pairs)
     scratch = run.folder / "training"  # one run at a time; what a killed one left goes first
     shutil.rmtree(scratch, ignore_errors=True)
     training = Training(
@@ -82,7 +81,7 @@ def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, ru
     )
     output, checkpoints = scratch / "model", scratch / "checkpoints"
     samples = read_table(inputs["train"])
-    table, _ = stage(Reference.of(folder), samples, output, checkpoints, training)
+    table, _ = stage(Reference.of_base(base), samples, output, checkpoints, training)
     after = nll_per_character(output, dtype, pairs)
     shutil.rmtree(scratch)
     return {
@@ -113,10 +112,11 @@ def nll_per_character(folder: Path, dtype: torch.dtype, pairs: pd.DataFrame) -> 
 
 def conditions(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
     """What was run; a few steps of a small model stand for continual pre-training."""
+    models = {arm: reference.base(inputs[arm]) for arm in ARMS}
     used = {"train": settings.steps * settings.batch_size, "test": settings.items}
     return {
         "ran": {
-            "models": [of_folder(inputs[arm]) for arm in ("base", "expanded")],
+            "models": [model.ran() for model in models.values()],
             "data": [corpus.ran(inputs[name], items) for name, items in used.items()],
         },
         "dtype": str(dtype).removeprefix("torch."),
@@ -125,7 +125,7 @@ def conditions(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run)
             "batch_size": settings.batch_size,
             "max_length": settings.max_length,
             "learning_rate": settings.learning_rate,
-            **read_json(inputs["record"]),
+            **models["expanded"].made,
         },
         "items": settings.items,
         "seeds": list(settings.seeds),
@@ -133,8 +133,9 @@ def conditions(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run)
         "warmup": "none: likelihoods do not depend on time; training_seconds holds every step",
         "fallbacks": [],
         "deviations": [
-            "SmolLM2-135M stands for Llama-2-7b, translation pairs for 100 billion tokens of web "
-            "text; equal steps see equal samples, of which the expanded model makes fewer tokens",
+            f"{models['base'].name} stands for Llama-2-7b, translation pairs for 100 billion "
+            "tokens of web text; equal steps see equal samples, of which the expanded model makes "
+            "fewer tokens",
         ],
     }
 

@@ -25,6 +25,7 @@ class Tier(StrEnum):
     PUBLISHED = "published"
     REDUCED = "reduced"
     ANALYTIC = "analytic"
+    REHEARSAL = "rehearsal"  # of twins on a few rows: no evidence
 
     def rank(self) -> int:
         """Place in the order of strength, 0 for the strongest; `Tier.rank("reduced")` works too."""
@@ -110,6 +111,13 @@ class Claim(Record):
     arithmetic: list[Arithmetic] = Field([])
     test: Test | None
     not_tested: Text | None
+
+    @field_validator("required_tier")
+    @classmethod
+    def _tier_is_evidence(cls, tier: Tier) -> Tier:
+        if tier == Tier.REHEARSAL:
+            raise ValueError("a rehearsal is no evidence; name another tier")
+        return tier
 
     @field_validator("id")
     @classmethod

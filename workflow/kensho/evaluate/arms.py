@@ -6,10 +6,8 @@ from pathlib import Path
 import torch
 
 from kensho.fallback import lowered
-from kensho.files import read_json
 from kensho.models import reference
 from kensho.models.loading import load_reference
-from kensho.models.ran import of_record
 from kensho.models.reference import Reference
 from kensho.train import record
 
@@ -20,9 +18,11 @@ def replicates(
     """Training seed, model and tokenizer of each replicate, one after the other.
 
     ``references`` are the files of the trained models in the order of ``seeds``; without any, the
-    ``model`` itself is the one replicate.
+    model of the file ``model`` is the one replicate.
     """
-    trained = [reference.read(path) for path in references] or [Reference.of(model)]
+    trained = [reference.read(path) for path in references] or [
+        Reference.of_base(reference.base(model))
+    ]
     for seed, one in zip(seeds, trained, strict=True):
         yield seed, *load_reference(one, dtype)
 
@@ -38,26 +38,25 @@ def conditions(
 ) -> dict:
     """Models, data and settings behind an arm's observations.
 
-    ``model`` and ``records`` are the records of the base model and of the arm's trainings;
+    ``model`` is the file of the base model, ``records`` those of the arm's trainings;
     ``asked`` says what of which table it was evaluated on (kensho.observations.ran.Data).
     """
-    base, trainings = read_json(model), [record.read(path) for path in records]
+    base, trainings = reference.base(model), [record.read(path) for path in records]
     taken = [f"training: {line}" for training in trainings for line in training.fallbacks]
     by_stage = {one.number: one.data.model_dump() for one in trainings if one.data}
     made = {
-        "ran": {"models": [of_record(base)], "data": [*by_stage.values(), *asked]},
+        "ran": {"models": [base.ran()], "data": [*by_stage.values(), *asked]},
         "dtype": str(dtype).removeprefix("torch."),
         "threads": threads,
         "seeds": [training.seed for training in trainings],
-        "models": {base["source"]["name"]: base},
+        "models": {base.name: base.model_dump()},
         "trainings": [training.model_dump() for training in trainings],
         "warmup": "none: answers do not depend on time",
         "fallbacks": [],
         "not_tested": list(not_tested),
         "adapters": "added to the weights of their base in float32, applied beside them otherwise",
         "deviations": [
-            f"{base['source']['name']}, of {base['parameters'] / 1e6:.0f}M parameters, on short "
-            "sentences"
+            f"{base.name}, of {base.parameters / 1e6:.0f}M parameters, on short sentences"
         ],
     }
     return lowered(made, list(dict.fromkeys(taken)), "reference")

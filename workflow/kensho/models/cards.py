@@ -89,6 +89,18 @@ def parameter_count(card: Card) -> int:
     return sum(parameter.numel() for parameter in build_on_meta(card).parameters())
 
 
+def matches(card: Card, folder: Path, parameters: int) -> bool:
+    """Whether the model of a folder has the card's dimensions and number of parameters."""
+    from transformers import AutoConfig
+
+    there = AutoConfig.from_pretrained(folder)
+    if there.model_type != card.model_type:
+        return False
+    ours = AutoConfig.for_model(card.model_type, **card.config)
+    same = all(getattr(there, key, None) == getattr(ours, key) for key in card.config)
+    return same and parameters == parameter_count(card)
+
+
 def cache_elements_per_token_layer(card: Card) -> int:
     """Elements that one layer must cache for one token.
 

@@ -109,6 +109,17 @@ def obstacle(model: Model, accepted: Collection[str]) -> tuple[str, str] | None:
     return None
 
 
+def files(name: str, models: Mapping[str, Model]) -> dict[str, str]:
+    """What a job reads of a model: its file, and its weights too where the workflow makes them."""
+    made = {"weights": f"results/models/{name}"} if name in models and models[name].files else {}
+    return {"model": f"results/models/{name}.json", **made}
+
+
+def twins(models: Mapping[str, Model]) -> dict[str, Model]:
+    """The models as a rehearsal has them: each a twin that the workflow makes."""
+    return {name: one.model_copy(update={"files": {"twin": name}}) for name, one in models.items()}
+
+
 def names(model: Model) -> list[str]:
     """The names under which a claim's scope may speak of a model."""
     return [name for name in (model.hub, *model.also) if name]

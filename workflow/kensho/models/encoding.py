@@ -18,6 +18,12 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     return tokenizer.encode(text, add_special_tokens=not begun)
 
 
+def start(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token behind which all of a text is scored; the end's where there is none to begin."""
+    begin = tokenizer.bos_token_id
+    return int(tokenizer.eos_token_id if begin is None else begin)
+
+
 def render(
     tokenizer: PreTrainedTokenizerBase,
     messages: Sequence[Message],

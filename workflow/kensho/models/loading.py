@@ -86,15 +86,15 @@ def tokenizer_of(folder: Path | str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def weights(folder: Path | str, dtype: torch.dtype, *, quantised: bool = False):
+def weights(folder: Path | str, dtype: torch.dtype, *, quantised: bool = False, **settings):
     """The model of a folder on the device, its linear layers in NF4 if ``quantised``.
 
-    Safetensors in one file or in shards. Raises ValueError where tensors of the architecture are
-    missing: they would be random numbers.
+    Safetensors in one file or in shards; ``settings`` are transformers'. Raises ValueError where
+    tensors of the architecture are missing: they would be random numbers.
     """
-    more = {"quantization_config": nf4(dtype), "device_map": device()} if quantised else {}
+    held = {"quantization_config": nf4(dtype), "device_map": device()} if quantised else {}
     read: Any = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **more
+        folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **held, **settings
     )
     model, loaded = read
     if absent := sorted(loaded["missing_keys"]):

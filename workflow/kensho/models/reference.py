@@ -1,19 +1,65 @@
-"""A model as a file: the weights it begins with and the adapters over them.
+"""Models as files that rules pass on; the weights stay where they were fetched or made.
 
-``model.json`` is what rules pass on; the weights stay where they were made.
+``results/models/<name>.json`` is a :class:`Base`, a model as it begins; ``model.json`` of a stage
+of training is a :class:`Reference`, a base with what was trained.
 """
 
 from __future__ import annotations
 
+import json
+from math import prod
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field
 
 from kensho.files import read_json, sha256, write_json
 from kensho.validation import Section
 
-WEIGHTS = "model.safetensors"
+WEIGHTS = "*.safetensors"
 ADAPTER = "adapter_model.safetensors"
+
+
+class Base(Section):
+    """A model that can be loaded from the folder ``path``.
+
+    ``weights``, ``hub``, ``revision``, ``files``, ``parameters`` and ``as_card`` as in
+    :class:`kensho.observations.ran.Model`.
+    """
+
+    name: str
+    path: str
+    weights: Literal["own", "other", "twin"]
+    hub: str | None = None
+    revision: str | None = None
+    files: dict[str, str]
+    parameters: int
+    as_card: bool = False
+    chat: bool = Field(False, description="whether a prompt is a turn of its chat template")
+    licence: str | None = None
+    made: dict[str, Any] = Field({}, description="how, where the weights are not as published")
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.path).expanduser()
+
+    def ran(self) -> dict[str, Any]:
+        """What conditions say of it: a :class:`kensho.observations.ran.Model`."""
+        return self.model_dump(exclude={"path", "chat", "licence", "made"})
+
+
+def base(path: Path | str) -> Base:
+    """A model from its file, or (by hand) from a folder, of whose origin nothing is known."""
+    path = Path(path)
+    if not path.is_dir():
+        return Base.model_validate(read_json(path))
+    return Base(
+        name=path.name,
+        path=str(path),
+        weights="other",
+        files=weights(path),
+        parameters=parameters(path),
+    )
 
 
 class Adapter(Section):
@@ -31,7 +77,7 @@ class Reference(Section):
     """
 
     base: str
-    sha256: str
+    files: dict[str, str]
     adapters: list[Adapter] = Field([])
     weights: str = "as computed"
     compute: str | None = None
@@ -39,7 +85,11 @@ class Reference(Section):
     @classmethod
     def of(cls, folder: Path | str) -> Reference:
         """The model of a folder, as it is."""
-        return cls(base=str(folder), sha256=sha256(Path(folder) / WEIGHTS))
+        return cls(base=str(folder), files=weights(Path(folder)))
+
+    @classmethod
+    def of_base(cls, model: Base) -> Reference:
+        return cls(base=str(model.folder), files=model.files)
 
     def trained(self, folder: Path, method: str | None, *, weights: str, compute: str) -> Reference:
         """What a training of this model saved: adapters of ``method``, or (None) a whole model."""
@@ -55,5 +105,23 @@ def read(path: Path | str) -> Reference:
     return Reference.model_validate(read_json(path))
 
 
-def write(path: Path | str, reference: Reference) -> None:
-    write_json(path, reference.model_dump())
+def write(path: Path | str, model: Base | Reference) -> None:
+    write_json(path, model.model_dump())
+
+
+def weights(folder: Path) -> dict[str, str]:
+    """sha256 of a model's weights by file. Raises ValueError for a folder without any."""
+    files = {path.name: sha256(path) for path in sorted(folder.glob(WEIGHTS))}
+    if not files:
+        raise ValueError(f"{folder}: no safetensors weights in it; delete it to make it again")
+    return files
+
+
+def parameters(folder: Path) -> int:
+    """Elements of all tensors of a model's weights, by the headers of their files."""
+    count = 0
+    for path in folder.glob(WEIGHTS):
+        with open(path, "rb") as file:  # the format of safetensors: size, header, tensors
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        count += sum(prod(one["shape"]) for name, one in header.items() if name != "__metadata__")
+    return count

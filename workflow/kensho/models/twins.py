@@ -68,12 +68,13 @@ def make(
     tokenizer: Path | None = None,
     shard_bytes: int = 200_000,
     changes: Mapping[str, Any] | None = None,
+    chat_template: str | None = None,
 ) -> Path:
     """Write the twin of an architecture: sharded safetensors with their index, tokenizer, config.
 
-    The ``tokenizer`` is that of a folder, else one of single bytes; ``changes`` lie over the
-    configuration of :data:`CONFIGS`. The folder appears only when complete. Raises ValueError for
-    an architecture that has no twin.
+    The ``tokenizer`` is that of a folder, else one of single bytes with ``chat_template``;
+    ``changes`` lie over the configuration of :data:`CONFIGS`. The folder appears only when
+    complete. Raises ValueError for an architecture that has no twin.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -84,7 +85,9 @@ def make(
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     if tokenizer is None:
-        byte_tokenizer().save_pretrained(temporary)
+        bytewise = byte_tokenizer()
+        bytewise.chat_template = chat_template
+        bytewise.save_pretrained(temporary)
     else:
         for path in (path for files in TOKENIZER_FILES for path in tokenizer.glob(files)):
             shutil.copy(path, temporary)

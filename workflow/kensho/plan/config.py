@@ -6,28 +6,23 @@ raw mapping into a :class:`Config` or into the list of all its problems.
 
 import json
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field
 
 from kensho.augment import catalogue as augment
 from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench import catalogue as bench
 from kensho.bench.catalogue import EXPERIMENTS
 from kensho.data.licences import LicenceClass
-from kensho.data.sources import Source
 from kensho.jlce.catalogue import PUBLIC, tasks
 from kensho.paths import Paths
 from kensho.provenance.settings import Provenance
 from kensho.run.budget import Budget
 from kensho.train.catalogue import METHODS, STAGES, choice
-from kensho.train.plan import ADAPTABLE, PLANNABLE
-from kensho.validation import TAGS, Count, Name, Section, Seed, Share, problems, suggestion
+from kensho.validation import TAGS, Count, Name, Section, Seed, Share
 
 if TYPE_CHECKING:  # the catalogues make these
     Augmentation: TypeAlias = Any
@@ -52,6 +47,7 @@ class Data(Section):
 
 class Arm(Section):
     name: Name
+    base: Name | None = Field(None, description="model of config/models.yaml; null for train.base")
     stages: list[Stage] = Field(min_length=1)
 
 
@@ -223,161 +219,6 @@ class Config(Section):
     provenance: Provenance = Field(
         Provenance(), description="who stands behind an export, and what it may hold"
     )
-
-
-# How many of the held-out sentences an experiment takes.
-HELD_OUT = (
-    *("evaluate.nll_items", "evaluate.translation_items"),
-    *("bench.quick_mode.items", "bench.analysis_mode.items", "bench.vocabulary.scored"),
-    *("bench.vocabulary_training.items", "bench.inference.items"),
-)
-
-
-def evaluation_tasks() -> list[str]:
-    """Choices that lm-evaluation-harness is asked beside what the corpus gives."""
-    files = (Path(__file__).parents[1] / "evaluate/tasks").glob("*.yaml")
-    return sorted(path.stem for path in files if not path.stem.startswith("tatoeba"))
-
-
-def check(
-    raw: Mapping, sources: Mapping[str, Source], architectures: Mapping, where: str = "config"
-) -> tuple[Config, list[str]]:
-    """Validate a raw configuration.
-
-    Returns the configuration, in which every faulty value is replaced by its default so that
-    the rest can still be checked, and all problems, one line each. Only use the configuration if
-    there are no problems.
-    """
-    faults: list[str] = []
-    while True:
-        try:
-            config = Config.model_validate(raw)
-            break
-        except ValidationError as error:
-            faults = faults or problems(error, where, Config)
-            for item in error.errors():  # where a key is missing, its whole section goes
-                fault = item["loc"][: -1 if item["type"] == "missing" else None]
-                less = _without(raw, fault)
-                raw = less if less != raw else _without(raw, fault[:1])
-    return config, faults + list(_unknown_names(config, sources, architectures, where))
-
-
-def _without(raw: Mapping, fault: Sequence) -> dict:
-    """The raw mapping without the value at a location; a fault in a list takes the whole list."""
-    if not fault:  # it is no mapping at all
-        return {}
-    first, *rest = fault
-    if rest and isinstance(raw.get(first), Mapping):
-        return {**raw, first: _without(raw[first], rest)}
-    # the location of a key that is no text is its repr
-    return {key: value for key, value in raw.items() if first not in (key, repr(key))}
-
-
-def _unknown_names(config: Config, sources: Mapping, architectures: Mapping, where: str):
-    """Problems that only show beside the source registry and between sections."""
-    named = [
-        ("data.source", config.data.source, "dataset"),
-        ("train.base", config.train.base, "model"),
-    ]
-    named += [("evaluate.references", name, "model") for name in config.evaluate.references]
-    named += [("evaluate.choice_tasks", name, "dataset") for name in config.evaluate.choice_tasks]
-    named += [("jlce.sources", name, "dataset") for name in config.jlce.sources]
-    if medical := getattr(config.bench, "medical", None):
-        named += [("bench.medical.subjects", name, "dataset") for name in medical.subjects]
-    for key, name, kind in named:
-        of_kind = [known for known, source in sources.items() if source.kind == kind]
-        if name not in of_kind:
-            known = suggestion(name, of_kind)
-            yield f"{where}: {key}: no {kind} '{name}' in config/sources.yaml, {known}"
-        elif sources[name].licence_class not in config.licences and not sources[name].optional:
-            yield (
-                f"{where}: {key}: '{name}' is under licence class {sources[name].licence_class}; "
-                "add it to licences if you accept it"
-            )
-    cards_named = [
-        ("training_memory.adapted", config.bench.training_memory.adapted, ADAPTABLE),
-        ("training_memory.full", config.bench.training_memory.full, PLANNABLE),
-        *(
-            ("training_memory.ladder", name, ADAPTABLE)
-            for name in config.bench.training_memory.ladder
-        ),
-        *(("gemm.models", name, ADAPTABLE) for name in config.bench.gemm.models),
-    ]
-    for key, name, types in cards_named:
-        if name not in architectures:
-            yield (
-                f"{where}: bench.{key}: no architecture '{name}' in "
-                f"resources/architectures.yaml, {suggestion(name, architectures)}"
-            )
-        elif architectures[name].model_type not in types:
-            yield (
-                f"{where}: bench.{key}: '{name}' is of type {architectures[name].model_type}; "
-                f"take one of type {', '.join(types)}"
-            )
-    chain = ["rocm", "cuda", "none"]
-    allowed = chain[chain.index(config.accelerator) + 1 :]
-    if config.accelerator_fallback != [n for n in allowed if n in config.accelerator_fallback]:
-        yield (
-            f"{where}: accelerator_fallback: after {config.accelerator} may come, in this order: "
-            f"{', '.join(allowed) or 'nothing'}"
-        )
-    for key in HELD_OUT:
-        if key.startswith("bench.") and key.split(".")[1] not in EXPERIMENTS:
-            continue
-        if (items := attrgetter(key)(config)) > (held := config.data.test):
-            yield f"{where}: {key}: {items} of only {held} (data.test); lower it, or raise that"
-    of_kind = [name for name, known in sources.items() if known.kind in ("tokenizer", "model")]
-    for name in config.bench.token_counts.tokenizers:
-        if name not in of_kind:
-            known = suggestion(name, of_kind)
-            yield (
-                f"{where}: bench.token_counts.tokenizers: no tokenizer or model '{name}' in "
-                f"config/sources.yaml, {known}"
-            )
-    counts = Counter(arm.name for arm in config.train.arms)
-    for name, times in counts.items():
-        if times > 1 or name in ("base", *config.evaluate.references):
-            yield f"{where}: train.arms: the name '{name}' is used twice; rename one arm"
-    evaluated = ["base", *counts, *config.evaluate.references]
-    judged = config.jlce.judge.pairs if config.jlce.judge else []
-    arm_names = [("arms", name) for name in config.jlce.arms or []]
-    arm_names += [("judge.pairs", name) for pair in judged for name in pair]
-    for key, name in arm_names:
-        if name not in evaluated:
-            yield f"{where}: jlce.{key}: no arm '{name}', {suggestion(name, evaluated)}"
-    if any(one == other for one, other in judged):
-        yield f"{where}: jlce.judge.pairs: an arm against itself; name two arms"
-    if len({"-".join(pair) for pair in judged}) < len(judged):
-        yield f"{where}: jlce.judge.pairs: two pairs have one name; rename one of their arms"
-    for name in config.evaluate.choice_tasks:
-        if name in sources and name not in (choices := evaluation_tasks()):
-            yield f"{where}: evaluate.choice_tasks: no task '{name}', {suggestion(name, choices)}"
-    if 1 not in config.jlce.prompts:
-        yield f"{where}: jlce.prompts: without 1, the prompt that is ranked; add it"
-    if config.jlce.seeds > (there := len(config.train.seeds)):
-        yield (
-            f"{where}: jlce.seeds: {config.jlce.seeds} of only {there} (train.seeds); lower it, or "
-            "add some there"
-        )
-    for arm in config.train.arms:
-        for stage in arm.stages:
-            if (stage.samples or 0) > config.data.train:
-                yield (
-                    f"{where}: train.arms: '{arm.name}': {stage.samples} samples, but data.train "
-                    f"is {config.data.train}; raise that or lower samples"
-                )
-    if config.data.train + config.data.test > config.data.pool:
-        yield f"{where}: data.pool: smaller than data.train + data.test; raise it"
-    taught = config.bench.tokenisation.sentences + config.bench.tokenisation.dictionary
-    if taught >= config.data.train:
-        yield (
-            f"{where}: bench.tokenisation: sentences + dictionary leave none of data.train to be "
-            "timed; lower them"
-        )
-    if config.data.min_characters > config.data.max_characters:
-        yield f"{where}: data.min_characters: above data.max_characters; lower it"
-    if config.augmentation.target < config.data.train:
-        yield f"{where}: augmentation.target: smaller than data.train, its originals; raise it"
 
 
 def as_yaml(section: BaseModel, depth: int = 0) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kensho.files import sha256
+from kensho.observations.conditions import REHEARSAL
 from kensho.part import Catalogue, Part
 from kensho.plan.config import Config
 from kensho.plan.plan import ConfiguredJob
@@ -143,7 +144,12 @@ def environment(part: Part) -> str:
 
 
 def threads(part: Part) -> int:
-    return 64 if part.needs.cores == "all" else 1
+    return all_cores() if part.needs.cores == "all" else 1
+
+
+def all_cores() -> int:
+    """Of a job that takes all of them; in a rehearsal twins run side by side, on one each."""
+    return 1 if REHEARSAL in os.environ else 64
 
 
 def early(part: Part) -> int:

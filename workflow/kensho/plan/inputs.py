@@ -1,7 +1,9 @@
 """The files that rules read, by what their wildcards name."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from kensho.models.catalogue import Model, files
 from kensho.plan.config import Config
 from kensho.plan.directives import observation_files
 from kensho.plan.plan import Plan
@@ -11,9 +13,21 @@ from kensho.validation import suggestion
 class Inputs:
     """Of the rules of one run. Wildcards are Snakemake's, with the names that rules give them."""
 
-    def __init__(self, config: Config, plan: Plan):
-        self.config, self.plan = config, plan
+    def __init__(self, config: Config, plan: Plan, models: Mapping[str, Model]):
+        self.config, self.plan, self.models = config, plan, models
         self.arms = {arm.name: arm for arm in config.train.arms}
+
+    def base(self, arm: str) -> str:
+        """Name of the model that an arm begins with, or is."""
+        if arm in self.config.evaluate.references:
+            return arm
+        own = self.arms[arm].base if arm in self.arms else None
+        return own or self.config.train.base
+
+    def control(self, arm: str) -> str:
+        """The arm that an arm is compared with: its own base, else the common one."""
+        own = self.base(arm)
+        return "base" if own == self.config.train.base or arm not in self.arms else own
 
     def seeds(self, arm: str) -> list[int]:
         """Replicates of an evaluated arm; a model that is not trained has the one replicate 0."""
@@ -47,7 +61,7 @@ class Inputs:
     def begun_with(self, wildcards) -> dict[str, str]:
         """The model that a stage begins with: the base, or what the stage before it made."""
         self.stage(wildcards)
-        base, number = {"model": f"results/models/{self.config.train.base}"}, int(wildcards.number)
+        base, number = files(self.base(wildcards.arm), self.models), int(wildcards.number)
         if number == 1:
             return base
         before = self.plan.stages[wildcards.arm][number - 2]
@@ -61,12 +75,10 @@ class Inputs:
 
     def evaluated(self, arm: str, replicates: list[int]) -> dict[str, Any]:
         """What evaluating an arm reads: base or reference model, and what was trained."""
-        named = arm in self.config.evaluate.references
-        name = arm if named else self.config.train.base
-        files = {"model": f"results/models/{name}", "record": f"results/models/{name}.json"}
+        model = files(self.base(arm), self.models)
         if arm not in self.arms:
-            return files
-        return files | {
+            return model
+        return model | {
             "references": self.trained(arm, replicates, "model.json"),
             "trained": self.trained(arm, replicates, "model", last=False),
             "records": self.trained(arm, replicates, "record.json", last=False),

@@ -12,10 +12,13 @@ from kensho.claims.model import Claim
 from kensho.data import sources as source_registry
 from kensho.data.sources import Source
 from kensho.models import cards, catalogue, lock, rocm
+from kensho.models.cards import Card
 from kensho.models.catalogue import Model
 from kensho.models.lock import Lock
 from kensho.plan import plan as plans
-from kensho.plan.config import Config, check
+from kensho.plan import rehearsal
+from kensho.plan.check import check, named_models
+from kensho.plan.config import Config
 from kensho.plan.directives import observation_files
 from kensho.plan.plan import COMMAND, OWN, Folder, Plan
 from kensho.plan.verdicts import PAGES, Outdated, Verdicts, analysis, decide
@@ -35,6 +38,7 @@ class Run:
     claims: list[Claim]
     sources: Mapping[str, Source]
     models: Mapping[str, Model]
+    cards: Mapping[str, Card]
     lock: Lock
     variables: Mapping[str, Any]  # ROCm's
     cache: Path
@@ -89,23 +93,40 @@ class Run:
         """What the head of a run tells its jobs."""
         return self.plan.decided() | {"verdicts": asdict(self.verdicts)}
 
-    def locked(self, name: str) -> dict[str, Any]:
-        """A model of the hub with its lock. Raises ValueError where it may not or cannot be had."""
+    def model(self, name: str) -> dict[str, Any]:
+        """What is listed of a model, and its card: parameters of the rules that bring it here.
+
+        Raises ValueError for a model that is not listed.
+        """
         if name not in self.models:
             known = suggestion(name, self.models)
             raise ValueError(f"no model '{name}' in config/models.yaml, {known}")
+        model = self.models[name]
+        card = self.cards.get(model.card or "")
+        kept = model.model_dump(include={"hub", "chat", "licence", "role"})
+        return {"entry": kept, "card": card.model_dump() if card else None}
+
+    def locked(self, name: str) -> dict[str, Any]:
+        """The lock of a model of the hub. Raises ValueError where it may not or cannot be had."""
         model = self.models[name]
         if reasons := (
             catalogue.obstacle(model, self.config.licences) or lock.obstacle(model, self.lock)
         ):
             raise ValueError(f"{name}: {'; '.join(reasons)}")
-        return {"hub": model.hub, **self.lock[str(model.hub)].model_dump()}
+        return self.lock[str(model.hub)].model_dump()
+
+    @property
+    def used(self) -> list[str]:
+        """Models of the configuration."""
+        return [
+            *dict.fromkeys(name for _, name in named_models(self.config) if name in self.models)
+        ]
 
     @property
     def needed(self) -> list[str]:
-        """Sources without which nothing runs."""
-        config = self.config
-        return [config.data.source, config.train.base, *config.evaluate.references]
+        """Sources without which nothing runs: the corpus, and what packages hold of the models."""
+        packed = [self.models[name].files.get("gguf") for name in self.used]
+        return [self.config.data.source, *dict.fromkeys(filter(None, packed))]
 
 
 def load(
@@ -139,7 +160,9 @@ def load(
     sources, faults = source_registry.load("config/sources.yaml")
     models, unreadable = catalogue.load("config/models.yaml", sources, architectures)
     locked, misfit = lock.load()
-    config, more = check(raw, sources, architectures)
+    if rehearsed := rehearsal.asked(targets):
+        models = catalogue.twins(models)
+    config, more = check(raw, sources, models, architectures)
     problems += [*faults, *unreadable, *misfit, *more]
     problems += [line for path in files for line in misread(Path(path))]
     cache, mirror = paths.folders(config.paths)
@@ -151,13 +174,25 @@ def load(
         observed=lambda name, arms: all(map(os.path.exists, observation_files(name, arms))),
         spent_usd=budget.spent(past, prices),
         decided=head,
+        rehearsed=rehearsed,
     )
-    plan, faults = plans.make(config, claims, sources, folder)
+    plan, faults = plans.make(config, claims, sources, models, folder)
     problems += faults
     bringing = [claim.id for claim in claims if claim.test and claim.test.external]
     verdicts = Verdicts(**head["verdicts"]) if head else Verdicts(list(plan.tested))
     run = Run(
-        config, claims, sources, models, locked, variables, cache, mirror, plan, verdicts, bringing
+        config=config,
+        claims=claims,
+        sources=sources,
+        models=models,
+        cards=architectures,
+        lock=locked,
+        variables=variables,
+        cache=cache,
+        mirror=mirror,
+        plan=plan,
+        verdicts=verdicts,
+        bringing=bringing,
     )
     if targets is not None:
         problems += _absent(run, {*targets}, problems)

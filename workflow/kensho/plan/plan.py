@@ -13,6 +13,7 @@ from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Context, Job
 from kensho.claims.model import Claim
 from kensho.data.sources import Source
 from kensho.jlce import catalogue as jlce
+from kensho.models.catalogue import Model
 from kensho.plan.config import Config
 from kensho.run import budget
 from kensho.validation import suggestion
@@ -25,7 +26,7 @@ OWN = ("own", "results/own_report.html", "results/own_summary.json")
 JUDGED = {  # by a target that makes the report: of which targets the claims are judged
     **dict.fromkeys(("all", *REPORT), ("all",)),
     "jlce": ("all", "jlce"),
-    "benchmark": ("all", "jlce", "benchmark"),
+    **dict.fromkeys(("benchmark", "rehearsal"), ("all", "jlce", "benchmark")),
 }
 LEFT = {
     "all": "the main job has not judged it here yet",
@@ -46,6 +47,7 @@ class Folder:
     observed: Callable[[str, Iterable[str]], bool]
     spent_usd: float = 0.0
     decided: Mapping | None = None
+    rehearsed: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,11 @@ class Plan:
 
 
 def make(
-    config: Config, claims: Sequence[Claim], sources: Mapping[str, Source], folder: Folder
+    config: Config,
+    claims: Sequence[Claim],
+    sources: Mapping[str, Source],
+    models: Mapping[str, Model],
+    folder: Folder,
 ) -> tuple[Plan, list[str]]:
     """The plan and the problems, one line each, that show only here."""
     head, observed = folder.decided, folder.observed
@@ -137,11 +143,21 @@ def make(
     refused = _refused(config, sources, at_hand)
     kinds = {name: source.kind for name, source in sources.items()}
     accepted = frozenset(n for n, s in sources.items() if s.licence_class in config.licences)
-    context = Context(config.train.base, config.accelerator, kinds, accepted, refused)
+    context = Context(
+        base=config.train.base,
+        expanded=config.bench.vocabulary.model or config.train.base,
+        models=models,
+        accelerator=config.accelerator,
+        kinds=kinds,
+        accepted=accepted,
+        refused=refused,
+    )
     experiments = {}
     for name, part in EXPERIMENTS.items():
         own = getattr(config.bench, name, None)
         observed_arms = list(part.arms(own, context))
+        if folder.rehearsed and part.judged_on:  # twins stand for no accelerator
+            observed_arms = []
         experiments[name] = _configured(
             part, own, context, observed_arms, part.left_out(own, context)
         )
@@ -172,6 +188,9 @@ def make(
         if claim.test and claim.test.experiment not in arms
     ]
     reasons = {claim.id: reason for claim in claims if (reason := _untestable(claim, arms, config))}
+    if folder.rehearsed:
+        brought_along = {c.id for c in claims if c.test and c.test.external}
+        reasons |= dict.fromkeys(brought_along, "tables that are brought are not rehearsed")
     tested = {claim.id: claim for claim in claims if claim.id not in reasons}
     stage = head["stage"] if head else budget.stage(folder.spent_usd, config.budget.limit_usd)
     unpaid = (

@@ -15,6 +15,7 @@ decides, at 1 - alpha over the size of the family. Reason codes:
     UNITS          too few paired units
     CONSTANT       too little variation between units for a test: not tested
     UNDEFINED      the observations give no such quantity, a ratio to zero for one: not tested
+    REHEARSAL      twins ran on a few rows, which say nothing of any claim: not tested
     TIER           holds, at a weaker evidence tier than the claim needs
     TIER_EXCLUDED  excluded, at a weaker evidence tier than the claim needs
 """

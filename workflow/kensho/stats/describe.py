@@ -1,5 +1,7 @@
 """Intervals of the evaluation: each arm and seed, and its difference from the base model."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -9,17 +11,20 @@ BOUNDS = {"chrf": (0, 100), "accuracy": (0, 1)}
 UNITS = {"nll_per_character": "nats/character", "chrf": "points", "accuracy": "share"}
 
 
-def evaluation(tables: dict[str, pd.DataFrame], base: str, level: float = 0.95) -> pd.DataFrame:
-    """Estimates with intervals by arm, seed and metric, and paired differences from ``base``.
+def evaluation(
+    tables: Mapping[str, pd.DataFrame], bases: Mapping[str, str], level: float = 0.95
+) -> pd.DataFrame:
+    """Estimates with intervals by arm, seed and metric, and paired differences from its base.
 
-    ``tables`` holds observation tables by arm, blocks being items and replicates seeds. NLL per
+    ``tables`` holds observation tables by arm, blocks being items and replicates seeds; ``bases``
+    names what each arm is compared with, one that is its own base with nothing. NLL per
     character is a ratio of sums; its interval is that of the linearised item residuals (Cochran
     1977, section 6.4), t with n - 1 degrees of freedom over items, like that of the means.
     Differences are paired by item. Accuracy is kept apart by task, the part of a block's name
     before its last hyphen.
     """
     rows = []
-    reference = _items(tables[base])
+    untrained = {base: _items(tables[base]) for base in {*bases.values()}}
     for arm, table in tables.items():
         for (seed, metric), items in _items(table).items():
             estimate, residuals = _estimate(items)
@@ -27,8 +32,8 @@ def evaluation(tables: dict[str, pd.DataFrame], base: str, level: float = 0.95) 
             row |= {"estimate": estimate, **_interval(estimate, residuals, level, "")}
             lowest, highest = BOUNDS.get(metric.split(" ")[0], (-np.inf, np.inf))
             row |= {"low": max(row["low"], lowest), "high": min(row["high"], highest)}
-            if arm != base:
-                theirs, their_residuals = _estimate(reference[0, metric].loc[items.index])
+            if arm != (base := bases[arm]):
+                theirs, their_residuals = _estimate(untrained[base][0, metric].loc[items.index])
                 row["difference"] = estimate - theirs
                 row |= _interval(
                     estimate - theirs, residuals - their_residuals, level, "difference_"

@@ -13,7 +13,7 @@ import pandas as pd
 
 from kensho.claims.base import Contrast, Level, Reading
 from kensho.claims.designs import Deterministic, PairedRatio
-from kensho.claims.model import Claim, Tier
+from kensho.claims.model import Claim, Tier, Verdict
 from kensho.claims.registration import status
 from kensho.observations.tier import Arm, derive
 from kensho.stats import decision, frequentist, intervals, multiverse, power, units
@@ -31,6 +31,7 @@ _AUTOCORRELATED = (
 )
 MOST_SHOWN = 5000  # units that an analysis lists one by one
 Exact = tuple[str, Fraction, Fraction]  # label of a reading, its lowest and highest ratio
+REHEARSED = "A rehearsal: twins on a few rows say nothing of the claim."
 EXACT = 0.005  # coefficient of variation below which peak memory is compared, not tested
 
 
@@ -88,6 +89,8 @@ def judge(
         names_alone = any(of_arm.get("names_alone") for of_arm in of_arms.values())
         if test.paired and len(of_arms) > 1 and names_alone:
             answer["sentence"] += " The items are paired by their names alone."
+    if tier == Tier.REHEARSAL:
+        answer |= {"verdict": Verdict.NOT_TESTED, "reason": "REHEARSAL", "sentence": REHEARSED}
     return Judgement.model_validate(known | answer), idata
 
 

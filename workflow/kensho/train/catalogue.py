@@ -71,6 +71,8 @@ class Tuned(Section):
     corpus: Literal["original", "augmented"] = "original"
     samples: Count | None = Field(None, description="the first so many of the corpus; null for all")
     learning_rate: LearningRate = 1e-3
+    batch_size: Count | None = Field(None, description="samples at once; null for the common one")
+    accumulation: Count = Field(1, description="batches of one step")
     method: Method
 
 

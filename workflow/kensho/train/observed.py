@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kensho.fallback import lowered
-from kensho.models.ran import of_record
+from kensho.models.reference import Base
 from kensho.observations import table
 from kensho.train.record import TrainingRecord
 
@@ -39,19 +39,18 @@ def observations(arm: str, records: Sequence[TrainingRecord]) -> pd.DataFrame:
 def conditions(records: Sequence[TrainingRecord]) -> dict:
     """Those of the trainings; what differs between them is listed value by value."""
     stored = [record.model_dump() for record in records]
-    base = records[0].base
+    base = Base.model_validate(records[0].base)
     shared = ("dtype", "weights", "threads", "hardware", "software")
     merged = {
-        "ran": {"models": [of_record(base)]},
+        "ran": {"models": [base.ran()]},
         **{key: _shared([record[key] for record in stored]) for key in shared},
         "seeds": sorted({record.seed for record in records}),
-        "models": {base["source"]["name"]: base},
+        "models": {base.name: base.model_dump()},
         "trainings": stored,
         "warmup": "the first two training steps are left out of tokens per second",
         "fallbacks": [],
         "deviations": [
-            f"{base['source']['name']}, of {base['parameters'] / 1e6:.0f}M parameters, on short "
-            "sentences"
+            f"{base.name}, of {base.parameters / 1e6:.0f}M parameters, on short sentences"
         ],
     }
     taken = list(dict.fromkeys(line for record in records for line in record.fallbacks))

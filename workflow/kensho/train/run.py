@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 class Training:
     """One run of a stage: an arm, a seed, and what both are trained with.
 
-    ``rank`` and ``targets`` are None where the method has no adapters; with ``chat`` a prompt is a
-    user's turn of the model's chat template. ``code`` is a digest: what other code has begun is not
-    gone on with. ``settings`` are those of the stage as configured: what a stage takes of its own
-    is there, what its method takes goes to the method's `adapter`.
+    One step learns ``accumulation`` batches. ``rank`` and ``targets`` are None where the method has
+    no adapters; with ``chat`` a prompt is a user's turn of the model's chat template. ``code`` is a
+    digest: what other code has begun is not gone on with. ``settings`` are those of the stage as
+    configured: what a stage takes of its own is there, what its method takes goes to the method's
+    `adapter`.
     """
 
     name: str
@@ -35,9 +36,15 @@ class Training:
     seed: int
     rank: int | None = None
     targets: Sequence[str] | None = None
+    accumulation: int = 1
     chat: bool = False
     code: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        """Samples of all steps."""
+        return self.steps * self.batch_size * self.accumulation
 
     def adapter(self) -> PeftConfig | None:
         """PEFT's configuration, None where the weights themselves are trained.

@@ -54,7 +54,7 @@ def stage(
     the model was loaded) and what was measured. Raises ValueError if training left the logits
     unchanged, or before anything for targets that the architecture lacks.
     """
-    drawn = draw(samples, training.steps * training.batch_size, training.seed)
+    drawn = draw(samples, training.samples, training.seed)
     if "prompt" not in drawn:
         drawn = drawn.assign(prompt=drawn["en"].map(prompt), completion=drawn["ja"].map(completion))
     pairs = {side: drawn[side] for side in ("prompt", "completion")}
@@ -132,6 +132,7 @@ def _arguments(training: Training, checkpoints: Path) -> SFTConfig:
         output_dir=str(checkpoints),
         max_steps=training.steps,
         per_device_train_batch_size=training.batch_size,
+        gradient_accumulation_steps=training.accumulation,
         learning_rate=training.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=max(1, training.steps // 10),

@@ -1,32 +1,26 @@
 from pathlib import Path
 
 from kensho.data import hub
-from kensho.files import write_json
-from kensho.models import catalogue
-from kensho.paths import Paths, folders, models, without_home
+from kensho.models import bases, catalogue, reference
+from kensho.models.cards import Card
+from kensho.models.catalogue import Model
+from kensho.paths import Paths, folders, models
 from kensho.run.job import job
 
 with job(snakemake):
     hub.online()
-    name, locked = snakemake.wildcards.model, dict(snakemake.params.locked)
-    repository = locked.pop("hub")
-    locked = hub.Locked.model_validate(locked)
+    params, name = snakemake.params, snakemake.wildcards.model
+    model, locked = Model.model_validate(params.entry), hub.Locked.model_validate(params.locked)
     # Places are read here: params trigger reruns, and Snakemake records them.
     paths = Paths.model_validate(snakemake.config.get("paths") or {})
-    folder = catalogue.load("config/models.yaml", (), {})[0][name].folder
-    fetched = hub.fetch(
-        repository,
+    own = catalogue.load("config/models.yaml", (), {})[0][name].folder
+    folder = hub.fetch(
+        model.hub,
         locked,
         models(paths),
         hub.offline(),
-        folder=Path(folder).expanduser() if folder else None,
+        folder=Path(own).expanduser() if own else None,
         mirror=folders(paths)[1],
     )
-    record = {
-        "name": name,
-        "hub": repository,
-        "revision": locked.commit,
-        "path": without_home(fetched),
-        "files": {path: file.sha256 for path, file in locked.files.items()},
-    }
-    write_json(snakemake.output.record, record)
+    card = Card.model_validate(params.card) if params.card else None
+    reference.write(snakemake.output.model, bases.of_hub(name, model, card, locked, folder))

@@ -8,6 +8,7 @@ from kensho.evaluate.arms import conditions, replicates
 from kensho.evaluate.catalogue import LIKELIHOOD, TRANSLATION
 from kensho.evaluate.scores import rows
 from kensho.fallback import lowered
+from kensho.models import reference
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment, table, write
 from kensho.run.job import job
@@ -40,7 +41,12 @@ with job(snakemake) as fallbacks:
             asked.append({"name": source["name"], "items": len(used), "of": len(items)})
     samples = {
         seed: harness.run(
-            model, tokenizer, tasks, batch_size=settings["batch_size"], seed=snakemake.params.seed
+            model,
+            tokenizer,
+            tasks,
+            batch_size=settings["batch_size"],
+            seed=snakemake.params.seed,
+            chat=reference.base(files.model).chat,
         )
         for seed, model, tokenizer in replicates(
             files.model, files.get("references", []), snakemake.params.seeds, dtype
@@ -49,7 +55,7 @@ with job(snakemake) as fallbacks:
     harness.write_logs(snakemake.output.samples, samples)
     per_item, per_seed = rows(arm, samples)
     shared = conditions(
-        files.record,
+        files.model,
         files.get("records", []),
         dtype=dtype,
         threads=snakemake.threads,

@@ -6,6 +6,7 @@ from kensho.evaluate.arms import conditions, replicates
 from kensho.fallback import lowered
 from kensho.files import read_json, write_lines
 from kensho.jlce import run
+from kensho.models import reference
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment, write
 from kensho.run.job import job
@@ -17,12 +18,13 @@ with job(snakemake) as fallbacks:
     settings, arm = snakemake.params.settings, snakemake.wildcards.arm
     dtype = compute_dtype(snakemake.params.dtype)
     files = snakemake.input
+    base = reference.base(files.model)
     # An interrupted run goes on with the answers to this very code.
     journals = Path("results/jlce/journals", snakemake.params.code)
     samples = {
         seed: run.evaluate(
             *loaded,
-            run.Settings(**settings),
+            run.Settings(**settings, chat=base.chat),
             seed=snakemake.params.seed,
             folder=Path(files.documents[0]).parent,
             journal=journals / f"{arm}-seed{seed}.jsonl",
@@ -34,7 +36,7 @@ with job(snakemake) as fallbacks:
     write_lines(snakemake.output.answers, run.answers(samples))
     kinds = read_json(files.origins)["kinds"]
     observed = conditions(
-        files.record,
+        files.model,
         files.get("records", []),
         dtype=dtype,
         threads=snakemake.threads,
@@ -49,7 +51,7 @@ with job(snakemake) as fallbacks:
         **environment(),
         "registered": claims,
         "items": kinds,
-        "own": {**settings, "engine": run.engine(files.model)},
+        "own": {**settings, "chat": base.chat, "engine": run.engine(base.folder)},
         "thinking": harness.thinking(samples),
     }
     write(f"results/benchmark_data/{run.EXPERIMENT}", run.observations(arm, samples), observed)

@@ -24,7 +24,7 @@ with job(snakemake):
         Path(params.compiled): preflight.COMPILED_BYTES,
         cache: sum(2 * source.bytes for source in absent),  # the file and the package it is in
     }
-    if to_fetch := preflight.bytes_of_hub(catalogue, locked, params.needed, kept):
+    if to_fetch := preflight.bytes_of_hub(catalogue, locked, params.used, kept):
         needs[kept] = to_fetch
     partitions, instead = os.environ.get("KENSHO_PARTITIONS"), params.accelerator_fallback
     if partitions is not None:  # jobs run on the nodes of a cluster
@@ -52,7 +52,7 @@ with job(snakemake):
             cache=cache,
             mirror=Path(params.mirror) if params.mirror else None,
         ),
-        *preflight.models(catalogue, locked, params.licences, params.needed),
+        *preflight.models(catalogue, locked, params.licences, params.used),
         *preflight.packages(),
     ]
     if params.accelerator == "rocm":

@@ -7,4 +7,4 @@ from kensho.stats.describe import evaluation
 
 with job(snakemake):
     tables = {Path(p).stem: read(p)[0] for p in snakemake.input if p.endswith(".csv")}
-    write_table(snakemake.output[0], evaluation(tables, base="base"))
+    write_table(snakemake.output[0], evaluation(tables, snakemake.params.bases))

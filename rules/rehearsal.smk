@@ -1,0 +1,37 @@
+# A rehearsal of the configuration, before it costs anything. Included last: it runs every other rule.
+from kensho.bench.catalogue import EXPERIMENTS
+
+# In a rehearsal: what each rule lacks, and what would stop a real run.
+LACKING = {
+    name: part.judged_on
+    for name, part in EXPERIMENTS.items()
+    if REHEARSED and part.judged_on == CONFIG.accelerator
+}
+FAULTS = []
+if REHEARSED and workflow.is_main_process:
+    LISTED = load.catalogue.load("config/models.yaml", SOURCES, RUN.cards)[0]
+    FAULTS = [*rehearsal.faults(LISTED, RUN.lock, RUN.used, CONFIG.licences)]
+
+
+rule rehearsal:
+    """All targets on twins, a few rows and single steps, in the folder rehearsal/."""
+    input:
+        REPORT,
+        INPUTS.every_experiment(),
+        "results/jlce.html",
+        observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
+    log:
+        "logs/rehearsal.log",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        faults=FAULTS,
+    script:
+        "../workflow/scripts/rehearsal.py"
+
+
+def rehearsed():
+    """Print what ran and what failed."""
+    if REHEARSED:
+        past = events.of_last_run(events.read())
+        print(rehearsal.as_table(past, LACKING, FAULTS), file=sys.stderr)

@@ -1,0 +1,222 @@
+"""A raw configuration held against itself and the files beside it: all its problems at once."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from kensho.bench.catalogue import EXPERIMENTS
+from kensho.data.sources import Source
+from kensho.models.catalogue import Model
+from kensho.plan.config import Config
+from kensho.train import targets
+from kensho.train.plan import ADAPTABLE, PLANNABLE
+from kensho.validation import problems, suggestion
+
+# How many of the held-out sentences an experiment takes.
+HELD_OUT = (
+    *("evaluate.nll_items", "evaluate.translation_items"),
+    *("bench.quick_mode.items", "bench.analysis_mode.items", "bench.vocabulary.scored"),
+    *("bench.vocabulary_training.items", "bench.inference.items"),
+)
+
+
+def evaluation_tasks() -> list[str]:
+    """Choices that lm-evaluation-harness is asked beside what the corpus gives."""
+    files = (Path(__file__).parents[1] / "evaluate/tasks").glob("*.yaml")
+    return sorted(path.stem for path in files if not path.stem.startswith("tatoeba"))
+
+
+def check(
+    raw: Mapping,
+    sources: Mapping[str, Source],
+    models: Mapping[str, Model],
+    architectures: Mapping,
+    where: str = "config",
+) -> tuple[Config, list[str]]:
+    """Validate a raw configuration.
+
+    Returns the configuration, in which every faulty value is replaced by its default so that
+    the rest can still be checked, and all problems, one line each. Only use the configuration if
+    there are no problems.
+    """
+    faults: list[str] = []
+    while True:
+        try:
+            config = Config.model_validate(raw)
+            break
+        except ValidationError as error:
+            faults = faults or problems(error, where, Config)
+            for item in error.errors():  # where a key is missing, its whole section goes
+                fault = item["loc"][: -1 if item["type"] == "missing" else None]
+                less = _without(raw, fault)
+                raw = less if less != raw else _without(raw, fault[:1])
+    return config, faults + list(_unknown_names(config, sources, models, architectures, where))
+
+
+def _without(raw: Mapping, fault: Sequence) -> dict:
+    """The raw mapping without the value at a location; a fault in a list takes the whole list."""
+    if not fault:  # it is no mapping at all
+        return {}
+    first, *rest = fault
+    if rest and isinstance(raw.get(first), Mapping):
+        return {**raw, first: _without(raw[first], rest)}
+    # the location of a key that is no text is its repr
+    return {key: value for key, value in raw.items() if first not in (key, repr(key))}
+
+
+def named_models(config: Config) -> list[tuple[str, str]]:
+    """Models of the configuration, each with the key that names it."""
+    named = [("train.base", config.train.base)]
+    named += [(f"train.arms: '{arm.name}'", arm.base) for arm in config.train.arms if arm.base]
+    named += [("evaluate.references", name) for name in config.evaluate.references]
+    for section in type(config.bench).model_fields:
+        if name := getattr(getattr(config.bench, section), "model", None):
+            named.append((f"bench.{section}.model", name))
+    pair = config.bench.vocabulary.published
+    sides = pair.model_dump(exclude_none=True) if pair else {}
+    return named + [(f"bench.vocabulary.published.{side}", name) for side, name in sides.items()]
+
+
+def _unfit_models(
+    config: Config, models: Mapping[str, Model], sources: Mapping, cards: Mapping, where: str
+) -> Iterator[str]:
+    """Models that are not listed or not accepted, and arms that do not go with theirs."""
+    for key, name in named_models(config):
+        if name not in models:
+            yield (
+                f"{where}: {key}: no model '{name}' in config/models.yaml, "
+                f"{suggestion(name, models)}"
+            )
+            continue
+        model = models[name]
+        packed = [sources[file].licence_class for file in model.files.values() if file in sources]
+        for held in packed or [model.licence_class]:
+            if held not in (None, *config.licences):
+                yield (
+                    f"{where}: {key}: '{name}' is under licence class {held}; add it to licences "
+                    "if you accept it"
+                )
+    for arm in config.train.arms:
+        base = arm.base or config.train.base
+        if base not in (config.train.base, *config.evaluate.references):
+            yield (
+                f"{where}: train.arms: '{arm.name}': nothing says what its base was before; add "
+                f"{base} to evaluate.references"
+            )
+        card = cards.get((models[base].card if base in models else None) or "")
+        for stage in arm.stages:
+            modules = getattr(stage.method, "targets", None)
+            try:
+                if card and modules:
+                    targets.check(card.model_type, modules)
+            except ValueError as error:
+                yield f"{where}: train.arms: '{arm.name}': {error}; name some of these"
+
+
+def _unknown_names(
+    config: Config, sources: Mapping, models: Mapping, architectures: Mapping, where: str
+):
+    """Problems that only show beside other files and between sections."""
+    yield from _unfit_models(config, models, sources, architectures, where)
+    named = [("data.source", config.data.source, "dataset")]
+    named += [("evaluate.choice_tasks", name, "dataset") for name in config.evaluate.choice_tasks]
+    named += [("jlce.sources", name, "dataset") for name in config.jlce.sources]
+    if medical := getattr(config.bench, "medical", None):
+        named += [("bench.medical.subjects", name, "dataset") for name in medical.subjects]
+    for key, name, kind in named:
+        of_kind = [known for known, source in sources.items() if source.kind == kind]
+        if name not in of_kind:
+            known = suggestion(name, of_kind)
+            yield f"{where}: {key}: no {kind} '{name}' in config/sources.yaml, {known}"
+        elif sources[name].licence_class not in config.licences and not sources[name].optional:
+            yield (
+                f"{where}: {key}: '{name}' is under licence class {sources[name].licence_class}; "
+                "add it to licences if you accept it"
+            )
+    cards_named = [
+        ("training_memory.adapted", config.bench.training_memory.adapted, ADAPTABLE),
+        ("training_memory.full", config.bench.training_memory.full, PLANNABLE),
+        *(
+            ("training_memory.ladder", name, ADAPTABLE)
+            for name in config.bench.training_memory.ladder
+        ),
+        *(("gemm.models", name, ADAPTABLE) for name in config.bench.gemm.models),
+    ]
+    for key, name, types in cards_named:
+        if name not in architectures:
+            yield (
+                f"{where}: bench.{key}: no architecture '{name}' in "
+                f"resources/architectures.yaml, {suggestion(name, architectures)}"
+            )
+        elif architectures[name].model_type not in types:
+            yield (
+                f"{where}: bench.{key}: '{name}' is of type {architectures[name].model_type}; "
+                f"take one of type {', '.join(types)}"
+            )
+    chain = ["rocm", "cuda", "none"]
+    allowed = chain[chain.index(config.accelerator) + 1 :]
+    if config.accelerator_fallback != [n for n in allowed if n in config.accelerator_fallback]:
+        yield (
+            f"{where}: accelerator_fallback: after {config.accelerator} may come, in this order: "
+            f"{', '.join(allowed) or 'nothing'}"
+        )
+    for key in HELD_OUT:
+        if key.startswith("bench.") and key.split(".")[1] not in EXPERIMENTS:
+            continue
+        if (items := attrgetter(key)(config)) > (held := config.data.test):
+            yield f"{where}: {key}: {items} of only {held} (data.test); lower it, or raise that"
+    of_kind = [name for name, known in sources.items() if known.kind in ("tokenizer", "model")]
+    for name in config.bench.token_counts.tokenizers:
+        if name not in of_kind:
+            known = suggestion(name, of_kind)
+            yield (
+                f"{where}: bench.token_counts.tokenizers: no tokenizer or model '{name}' in "
+                f"config/sources.yaml, {known}"
+            )
+    counts = Counter(arm.name for arm in config.train.arms)
+    for name, times in counts.items():
+        if times > 1 or name in ("base", *config.evaluate.references):
+            yield f"{where}: train.arms: the name '{name}' is used twice; rename one arm"
+    evaluated = ["base", *counts, *config.evaluate.references]
+    judged = config.jlce.judge.pairs if config.jlce.judge else []
+    arm_names = [("arms", name) for name in config.jlce.arms or []]
+    arm_names += [("judge.pairs", name) for pair in judged for name in pair]
+    for key, name in arm_names:
+        if name not in evaluated:
+            yield f"{where}: jlce.{key}: no arm '{name}', {suggestion(name, evaluated)}"
+    if any(one == other for one, other in judged):
+        yield f"{where}: jlce.judge.pairs: an arm against itself; name two arms"
+    if len({"-".join(pair) for pair in judged}) < len(judged):
+        yield f"{where}: jlce.judge.pairs: two pairs have one name; rename one of their arms"
+    for name in config.evaluate.choice_tasks:
+        if name in sources and name not in (choices := evaluation_tasks()):
+            yield f"{where}: evaluate.choice_tasks: no task '{name}', {suggestion(name, choices)}"
+    if 1 not in config.jlce.prompts:
+        yield f"{where}: jlce.prompts: without 1, the prompt that is ranked; add it"
+    if config.jlce.seeds > (there := len(config.train.seeds)):
+        yield (
+            f"{where}: jlce.seeds: {config.jlce.seeds} of only {there} (train.seeds); lower it, or "
+            "add some there"
+        )
+    for arm in config.train.arms:
+        for stage in arm.stages:
+            if (stage.samples or 0) > config.data.train:
+                yield (
+                    f"{where}: train.arms: '{arm.name}': {stage.samples} samples, but data.train "
+                    f"is {config.data.train}; raise that or lower samples"
+                )
+    if config.data.train + config.data.test > config.data.pool:
+        yield f"{where}: data.pool: smaller than data.train + data.test; raise it"
+    taught = config.bench.tokenisation.sentences + config.bench.tokenisation.dictionary
+    if taught >= config.data.train:
+        yield (
+            f"{where}: bench.tokenisation: sentences + dictionary leave none of data.train to be "
+            "timed; lower them"
+        )
+    if config.data.min_characters > config.data.max_characters:
+        yield f"{where}: data.min_characters: above data.max_characters; lower it"
+    if config.augmentation.target < config.data.train:
+        yield f"{where}: augmentation.target: smaller than data.train, its originals; raise it"
