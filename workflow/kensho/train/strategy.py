@@ -21,7 +21,7 @@ class Row(Section):
     learning_rate: LearningRate
     rank: Rank
     memory_gb: Annotated[int, Field(gt=0)] | None = Field(description="as the source states it")
-    source: Annotated[str, Field(pattern="^([A-D]|own): .", description="document, or own with rule")]
+    source: Annotated[str, Field(pattern="^([A-D]|own): .", description="document, or own rule")]
 
 
 class Strategy(Section):
