@@ -23,6 +23,7 @@ QWEN = card("qwen2", **GQA, **HEADS, tie_word_embeddings=False)
 NEOX = card(
     "gpt_neox", **GQA, num_attention_heads=6, max_position_embeddings=64, tie_word_embeddings=False
 )
+SEQUENTIAL = card("gpt_neox", **NEOX.config, rotary_pct=1.0, use_parallel_residual=False)
 FULL = Step(full.METHOD, "float32", batch=2, length=12)
 LORA = Step(lora.METHOD, "float32", batch=2, length=12, rank=4, targets="qkvo")
 STEPS = [
@@ -41,6 +42,7 @@ CASES = [
     *((QWEN, step) for step in (FULL, LORA)),
     *((NEOX, replace(FULL, dtype=dtype)) for dtype in ("float32", "bfloat16")),
     (NEOX, replace(FULL, checkpointing=True)),
+    (SEQUENTIAL, replace(FULL, dtype="bfloat16")),
 ]
 TRACED = ("saved_bytes", "live_peak_bytes")
 

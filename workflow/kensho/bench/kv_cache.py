@@ -51,9 +51,10 @@ def variants(cards: Mapping[str, Card]) -> dict[str, tuple[Shapes, int]]:
     }
     for name in CACHED:
         card = cards[name]
-        heads = card.size("num_attention_heads")
-        kv_heads = int(card.config.get("num_key_value_heads") or heads)
-        width = int(card.config.get("head_dim") or card.size("hidden_size") // heads)
+        hidden, heads, kv_heads = map(
+            card.size, ("hidden_size", "num_attention_heads", "num_key_value_heads")
+        )
+        width = card.size("head_dim") if "head_dim" in card.config else hidden // heads
         shapes[name] = ([(kv_heads, width)] * 2, card.size("num_hidden_layers"))
     return shapes
 

@@ -25,7 +25,7 @@ class Card(Named):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
 
     model_type: str
-    config: dict[str, int | float | bool | str | None]
+    config: dict[str, int | float | bool | str | list[int] | list[str] | None]
     parameters: int | None = Field(description="published exact total, or null")
     source: str
     remark: str

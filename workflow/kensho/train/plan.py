@@ -219,6 +219,8 @@ def saved(card: Card, step: Step) -> dict[str, int]:
     else:
         final = 2 * t * shape.hidden * e + 2 * t * e
         layer = first = _neox_layer(shape, step)
+        if not card.config.get("use_parallel_residual", True):  # the second norm's own input
+            layer = first = layer + t * shape.hidden * e
     if step.checkpointing:  # a layer keeps its input; what it needs besides stays with its closure
         layer = first = t * shape.hidden * e
         rotary = 0
