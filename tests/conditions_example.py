@@ -34,8 +34,8 @@ RECORD = {
     "seed": 1,
     "samples_sha256": "ab" * 32,
     "base": {
-        **{"source": {"name": "tiny"}, "parameters": 1_000_000},
-        "safetensors_sha256": "ef" * 32,
+        **{"name": "tiny", "path": "results/models/tiny", "weights": "other"},
+        **{"files": {"model.safetensors": "ef" * 32}, "parameters": 1_000_000},
     },
     "threads": 2,
     "fallbacks": [],

@@ -80,6 +80,10 @@ MEANINGFUL = {
         [
             "paths.mirror",
             "paths.models",
+            *("train.arms.0.base", "train.arms.0.stages.0.batch_size"),
+            *(f"bench.{one}.model" for one in ("quick_mode", "analysis_mode", "mixture_speed")),
+            *(f"bench.{one}.model" for one in ("medical", "vocabulary", "inference")),
+            "bench.vocabulary.published",
             "train.arms.0.stages.0.samples",
             "bench.kv_cache.time_limit_s",
             "jlce.arms",

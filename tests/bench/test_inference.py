@@ -8,6 +8,7 @@ from conditions_example import tier
 from kensho.bench import inference, inference_gguf
 from kensho.bench.run import Run
 from kensho.bench.settings import Cell, Inference, InferenceArm
+from kensho.models.reference import base
 from transformers import AutoModelForCausalLM
 
 PROMPT = [2 + (7 * i) % 90 for i in range(24)]
@@ -119,6 +120,6 @@ def test_an_arm_that_cannot_run_says_what_to_do(tmp_path, monkeypatch):
 def test_settings_name_the_arms_and_conditions_those_left_out(tiny_model):
     assert set(get_args(InferenceArm)) == set(inference.ARMS)
     settings = Inference(beside=[Cell(batch=4, length=128)])
-    found = inference.conditions(tiny_model, settings, Run(Path(), threads=2, seed=1))
+    found = inference.conditions(base(tiny_model), settings, Run(Path(), threads=2, seed=1))
     assert tier(found) == "reduced" and "gguf-q4_k_m" in found["fallbacks"][0]
     assert found["own"]["cells_beside"] == ["B4-L128"] and found["seeds"] == [1]

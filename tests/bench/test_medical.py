@@ -5,6 +5,7 @@ from kensho.bench import medical
 from kensho.bench.run import Run
 from kensho.bench.settings import Medical
 from kensho.evaluate import harness
+from kensho.models import reference
 from kensho.models.reference import Reference
 from kensho.train.methods import lora
 from kensho.train.run import Training
@@ -120,7 +121,7 @@ def test_every_arm_answers_the_same_items(block_model, tmp_path, files):
     )
     run = Run(tmp_path, threads=1, seed=0, left_out={"nutrition": "absent"})
     observed, described = medical.split_and_observe(
-        block_model, files, torch.float32, settings, run
+        reference.base(block_model), files, torch.float32, settings, run
     )
     answers = observed[observed["metric"] == "accuracy"]
     assert answers["value"].isin([0, 1]).all()

@@ -20,6 +20,7 @@ CASES = {  # overlay, US dollars spent of 80, whether the medical questions are 
     "embedded-questions": (None, 0, True),
     "standard": ("standard", 0, False),
     "one-gpu": ("one-gpu", 0, False),
+    "one-gpu-24gb": ("one-gpu-24gb", 0, False),
     "full": ("full", 0, True),
     "embedded-spent-half": (None, 40, False),
     "embedded-spent-nine-tenths": (None, 73, False),
