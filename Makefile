@@ -3,6 +3,7 @@
 # make own: claims on tables that you bring, results/own_report.html
 # make jlce: sixteen Japanese tasks, results/jlce.html; their claims on the same page
 # make archive: results/report.zip, what was made as `snakemake --report` shows it; runs no job
+# make rehearsal: a whole scale on twins, in rehearsal/ (SCALE=full); says what would fail
 # make why:    what would run now, and because of what (TARGET=benchmark for another target)
 # make test:   the default tests
 # make test-all: the suites of .ci/suites, all others and the calibration
@@ -12,7 +13,7 @@ PYTHON ?= python3.11
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
 
-.PHONY: report benchmark own jlce archive why verify test test-all lint lock config clean
+.PHONY: report benchmark own jlce archive rehearsal why verify test test-all lint lock config clean
 
 report: .venv/installed
 	@$(SNAKEMAKE) --quiet rules
@@ -36,6 +37,9 @@ archive: .venv/installed
 
 why: .venv/installed
 	@.venv/bin/python -m kensho.run.why $(TARGET)
+
+rehearsal: .venv/installed
+	@$(SNAKEMAKE) $(if $(SCALE),--configfile config/scales/$(SCALE).yaml) --quiet all -- rehearsal
 
 verify: .venv/installed
 	@$(SNAKEMAKE) verify --quiet rules
@@ -76,4 +80,4 @@ lock: .venv/installed
 		--custom-compile-command "make lock, see docs/extending.md" requirements.lock -o requirements.lock
 
 clean:
-	rm -rf results logs .snakemake
+	rm -rf results logs rehearsal .snakemake

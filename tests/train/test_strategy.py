@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from kensho.models import cards
+from kensho.models import cards, catalogue
 from kensho.train.strategy import load, row_for
 
 FILE = Path("config/strategy.yaml")
@@ -47,8 +47,32 @@ def test_every_row_sees_sixteen_samples_a_step():
 def test_a_bound_belongs_to_its_row_and_nothing_is_extrapolated():
     assert row_for(ROWS, 2_000_000_000) is ROWS[0]
     assert row_for(ROWS, 2_000_000_001) is ROWS[1]
-    with pytest.raises(ValueError, match="no strategy for 40,000,000,001 parameters: add a row"):
-        row_for(ROWS, 40_000_000_001)
+    with pytest.raises(ValueError, match="no strategy for 50,000,000,001 parameters: add a row"):
+        row_for(ROWS, 50_000_000_001)
+
+
+def shipped(scale):
+    """Arms of a shipped scale that adapt a base of their own, with the card of the base."""
+    raw = yaml.safe_load(Path(f"config/scales/{scale}.yaml").read_text(encoding="utf-8"))
+    models, _ = catalogue.load("config/models.yaml", (), CARDS)
+    for arm in raw["train"]["arms"]:
+        for stage in arm["stages"]:
+            if stage["method"]["name"] == "lora":
+                yield arm, stage, CARDS[models[arm.get("base", raw["train"]["base"])].card]
+
+
+@pytest.mark.parametrize("scale", ["full", "one-gpu-24gb"])
+def test_shipped_scales_train_as_the_strategy_says(scale):
+    for arm, stage, card in shipped(scale):
+        expected = row_for(ROWS, cards.parameter_count(card))
+        assert stage["learning_rate"] == expected.learning_rate, arm["name"]
+        samples = stage["batch_size"] * stage["accumulation"]
+        assert samples == expected.batch * expected.accumulation, arm["name"]
+        if (
+            scale == "full" and "base" in arm
+        ):  # elsewhere ranks are those of R-5, or memory is short
+            assert stage["method"]["rank"] == expected.rank, arm["name"]
+            assert stage["batch_size"] == expected.batch, arm["name"]
 
 
 WRONG = {
