@@ -85,7 +85,7 @@ rule summarise:
     params:
         claims=[claim.model_dump(mode="json") for claim in CLAIMS],
         beside=lambda w: RUN.beside(w.summary),
-        scale=CONFIG.scale,
+        scale=RUN.scale,
         alpha=CONFIG.stats.alpha,
         code=code("stats/summarise.py", "stats"),
     script:

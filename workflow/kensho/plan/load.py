@@ -25,6 +25,7 @@ from kensho.plan.verdicts import PAGES, Outdated, Verdicts, analysis, decide
 from kensho.run import budget, events
 from kensho.validation import misread, suggestion
 
+REHEARSED = "rehearsal of "
 OBSERVED = Path("results/benchmark_data")
 # Targets that need no model: preflight lists what is missing beside what else it finds.
 LIGHT = ("preflight", "lock", "own", "verify", "provenance", "archive", "pooled")
@@ -46,6 +47,12 @@ class Run:
     plan: Plan
     verdicts: Verdicts
     bringing: list[str]  # claims on tables that the user brings
+    rehearsed: bool
+
+    @property
+    def scale(self) -> str:
+        """As pages name it."""
+        return f"{REHEARSED if self.rehearsed else ''}{self.config.scale}"
 
     @property
     def accepted(self) -> list[str]:
@@ -193,6 +200,7 @@ def load(
         plan=plan,
         verdicts=verdicts,
         bringing=bringing,
+        rehearsed=rehearsed,
     )
     if targets is not None:
         problems += _absent(run, {*targets}, problems)

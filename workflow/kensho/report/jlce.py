@@ -120,6 +120,7 @@ def _page(
     default = scores[scores["main"] & (scores["template"] == 1)]
     return render(
         "jlce.html.j2",
+        rehearsal=any(arm["tier"] == "rehearsal" for arm in arms),
         ranking=ranking,
         prompts=scores["template"].nunique(),
         plot=_intervals(ranking),

@@ -63,6 +63,7 @@ def build(
     drops, augmentation = tables.drops, tables.augmentation
     return render(
         "template.html.j2",
+        rehearsal=summary["scale"].startswith("rehearsal"),
         summary={**dict.fromkeys(OPTIONAL), **summary},
         judged=judged,
         stale=groups["STALE"],
