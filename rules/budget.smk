@@ -1,4 +1,4 @@
-# What a run would cost, before it starts. Included last: it asks the other rules what they take.
+# What a run would cost, before it starts.
 from kensho.models import cards, hardware
 from kensho.plan import forecast, rates
 
