@@ -10,7 +10,7 @@ from kensho import report
 from kensho.claims import registry
 from kensho.report import inputs
 from kensho.run import budget
-from kensho.run.budget import Budget, Prices
+from kensho.run.budget import Budget, Foreseen, Prices
 from kensho.run.events import Event, Held
 from kensho.stats.summary import Judged, summarise
 from scripts.budget.job_counts import dry_run, job_stats
@@ -218,7 +218,7 @@ def test_planned_jobs_cost_what_finished_ones_did():
         line("started", 9e9, attempt="d"),
         hours(1, attempt="e", job="judge R-1", held=Held(2)),
     ]
-    rows = budget.estimate({"judge": 10, "medical": 1, "train": 9}, lines, PRICES)
+    rows = budget.estimate({"judge": 10, "medical": 1, "train": 9}, lines, PRICES, {})
     assert [row[:4] for row in rows] == [
         ("train", 9, 5400.0, 1.0), ("judge", 10, 3600.0, 0.0), ("medical", 1, None, None)
     ]  # fmt: skip
@@ -229,6 +229,20 @@ def test_planned_jobs_cost_what_finished_ones_did():
     assert "exceeds" not in table
     assert "exceeds what is left: raise budget.limit_usd" in budget.as_table(rows, 54.5)
     assert budget.as_table([], 80.0) == "nothing to run"
+
+
+def test_a_rule_without_a_past_is_taken_as_foreseen():
+    foreseen = {
+        "train": Foreseen(9e9, 8, 9e9, False),
+        "evaluate": Foreseen(1800.0, 2, 4.0, False),
+        "gemm": Foreseen(3600.0, 1, 4.0, True),
+    }
+    jobs = {"train": 1, "evaluate": 3, "gemm": 1, "report": 1}
+    table = budget.as_table(budget.estimate(jobs, [hours(1)], PRICES, foreseen), 80.0)
+    assert re.search(r"^train +1 +3600\.0 +1\.0 +4\.00$", table, re.M)  # what was seen counts
+    assert re.search(r"^evaluate +3 +1800\.0 +2\.0 +12\.00  foreseen$", table, re.M)
+    assert re.search(r"^gemm +1 +3600\.0 +1\.0 +4\.00  foreseen, at most$", table, re.M)
+    assert "20.00 USD, without 1 job(s) of unknown cost" in table
 
 
 STATS = """Job stats:

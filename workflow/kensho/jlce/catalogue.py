@@ -175,6 +175,12 @@ def scorer(name: str) -> str:
     return _code(_definition(_file(name))["process_results"])
 
 
+@cache
+def longest(name: str) -> int:
+    """Tokens that an answer of a task may have, 0 where its choices are scored."""
+    return _definition(_file(name)).get("generation_kwargs", {}).get("max_gen_toks", 0)
+
+
 def kinds() -> list[str]:
     """Kinds of items that the tasks ask, each once."""
     return list(dict.fromkeys(task.kind for task in tasks().values()))

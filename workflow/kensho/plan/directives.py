@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from kensho.files import sha256
 from kensho.observations.conditions import REHEARSAL
 from kensho.part import Catalogue, Part
 from kensho.plan.config import Config
+from kensho.plan.forecast import Asked
 from kensho.plan.plan import ConfiguredJob
 from kensho.run.digest import LIBRARY, code_digest
 
@@ -114,6 +116,23 @@ def fingerprint(setting: object) -> str:
 def any_of(names: Iterable[str]) -> str:
     """Pattern of a wildcard that is one of these names."""
     return "|".join(map(re.escape, names)) or "none"
+
+
+def asked(rules: Iterable[Any], most_cores: int) -> dict[str, Asked]:
+    """What Snakemake's rules ask for a job's first attempt, where that depends on no wildcard."""
+
+    asks = {"attempt": 1, "input": [], "threads": 1, "rulename": "", "async_run": None}
+
+    def one(rule: Any, key: str) -> int | None:
+        resource = rule.resources.get(key)
+        return resource and resource.evaluate(None, **asks).value
+
+    limits = {}
+    for rule in rules:
+        with suppress(AttributeError):  # of a part: its catalogue knows
+            cores = min(one(rule, "_cores") or 1, most_cores)
+            limits[rule.name] = Asked(one(rule, "runtime"), one(rule, "mem_mb"), cores)
+    return limits
 
 
 def steps(rules: Iterable[Any], folder: str) -> list[tuple[str, str, str, str | None]]:

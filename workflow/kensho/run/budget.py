@@ -178,27 +178,50 @@ def admit(held: Held, budget: Budget, past: Iterable[Event], at: Stage) -> None:
 # --- what a run would cost
 
 
+class Foreseen(NamedTuple):
+    """What one job of a rule is foreseen to take, on average; with ``limit`` at most."""
+
+    seconds: float
+    devices: float
+    usd: float
+    limit: bool
+
+
 class Estimate(NamedTuple):
-    """Jobs of one rule; seconds, devices (means of finished jobs) and cost, None without a past."""
+    """Jobs of one rule; seconds, devices (means of its jobs) and cost of all, None if unknown.
+
+    ``foreseen`` says so where none has finished here.
+    """
 
     rule: str
     jobs: int
     seconds: float | None
     devices: float | None
     usd: float | None
+    foreseen: str = ""
 
 
-def estimate(jobs: Mapping[str, int], past: Sequence[Event], prices: Prices) -> list[Estimate]:
+def estimate(
+    jobs: Mapping[str, int],
+    past: Sequence[Event],
+    prices: Prices,
+    foreseen: Mapping[str, Foreseen],
+) -> list[Estimate]:
     """What planned jobs (a number for each rule) cost if they take what earlier ones took.
 
-    The dearest rules come first, those without a past last. The mean is over all finished jobs of
-    a rule in this folder, so a change of scale shows only once jobs of that scale have finished.
+    The dearest rules come first, those of which nothing is known last. The mean is over all
+    finished jobs of a rule in this folder, so a change of scale shows only once jobs of that scale
+    have finished. A rule that has none is taken as ``foreseen``.
     """
     rows = []
     for rule, count in jobs.items():
         finished = [event for event in past if event.event == "finished" and event.rule == rule]
         if not finished:
-            rows.append(Estimate(rule, count, None, None, None))
+            if one := foreseen.get(rule):
+                how = "foreseen, at most" if one.limit else "foreseen"
+                rows.append(Estimate(rule, count, one.seconds, one.devices, one.usd * count, how))
+            else:
+                rows.append(Estimate(rule, count, None, None, None))
             continue
         columns = [(each.took, each.held.devices, usd(each, prices)) for each in finished]
         seconds, devices, cost = (sum(c) / len(finished) for c in zip(*columns, strict=True))
@@ -215,7 +238,7 @@ def as_table(rows: Sequence[Estimate], left_usd: float) -> str:
     for row in rows:
         cost = "  unknown: no job of this rule has finished here"
         if row.usd is not None:
-            cost = f" {row.seconds:9.1f} {row.devices:8.1f} {row.usd:9.2f}"
+            cost = f" {row.seconds:9.1f} {row.devices:8.1f} {row.usd:9.2f}  {row.foreseen}".rstrip()
         text.append(f"{row.rule:{width}} {row.jobs:6}{cost}")
     total = sum(row.usd or 0.0 for row in rows)
     unknown = sum(row.jobs for row in rows if row.usd is None)

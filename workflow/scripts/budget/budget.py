@@ -12,7 +12,9 @@ with job(snakemake):
     for target in params.targets:
         jobs = job_counts(params.command, target)
         rules = {rule: count for rule, count in jobs.items() if rule not in params.targets}
-        table = budget.as_table(budget.estimate(rules, past, settings.prices), left_usd)
-        print(f"{target}\n{table}\n", file=sys.stderr)
+        rows = budget.estimate(rules, past, settings.prices, params.foreseen["rules"])
+        print(f"{target}\n{budget.as_table(rows, left_usd)}\n", file=sys.stderr)
+    for line in params.foreseen["unknown"]:
+        print(f"not foreseen: {line}", file=sys.stderr)
     if not settings.prices.any():
         print("no price is set, so nothing is counted: see budget.prices", file=sys.stderr)

@@ -1,0 +1,202 @@
+"""What jobs are foreseen to take, with the shipped configurations, models and cards."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from kensho.bench.catalogue import EXPERIMENTS
+from kensho.claims import registry
+from kensho.data import sources as source_registry
+from kensho.data.hub import Locked
+from kensho.models import cards, catalogue, hardware
+from kensho.plan import forecast, memory, rates, work
+from kensho.plan import plan as plans
+from kensho.plan.config import Config
+from kensho.plan.forecast import Asked, Known
+from kensho.plan.rates import Machine
+from snakemake.utils import update_config
+
+ROOT = Path(__file__).parents[2]
+SOURCES = source_registry.load(ROOT / "config/sources.yaml")[0]
+CARDS = cards.load(ROOT / "resources/architectures.yaml")
+HARDWARE = hardware.load(ROOT / "resources/hardware.yaml")
+MODELS = catalogue.load(ROOT / "config/models.yaml", SOURCES, CARDS)[0]
+FOLDER = plans.Folder(at_hand=lambda name: True, observed=lambda name, arms: False)
+PROCESSOR = Machine(flops_per_second=150e9, bytes_per_second=10e9)
+
+
+def configured(scale=None, **train):
+    """A shipped configuration with other settings of training."""
+    raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    if scale:
+        overlay = (ROOT / f"config/scales/{scale}.yaml").read_text(encoding="utf-8")
+        update_config(raw, yaml.safe_load(overlay))
+    raw["train"] |= train
+    return Config.model_validate(raw)
+
+
+def rows(config, machine=None, **known):
+    plan, _ = plans.make(config, registry.load(ROOT / "config/claims"), SOURCES, FOLDER)
+    machine = machine or rates.machine(config, HARDWARE)
+    return forecast.forecast(config, plan, Known(MODELS, {}, CARDS, machine, **known))
+
+
+def one(all_rows, rule, part=""):
+    [row] = [row for row in all_rows if row.rule == rule and row.part.startswith(part)]
+    return row
+
+
+def trained(config, arm, **known):
+    return one(rows(config, **known), "train_stage", f"{arm}/")
+
+
+@pytest.mark.parametrize("scale", [None, "standard", "one-gpu", "full"])
+def test_every_planned_rule_has_a_row_with_a_figure_or_a_reason(scale):
+    config = configured(scale)
+    planned = {"prepare_corpus": 1, "report": 1, "judge_deterministic": 7, "evaluate": 1}
+    planned |= dict.fromkeys(["train_stage", *EXPERIMENTS], 1)
+    asked = {"prepare_corpus": Asked(15, 4000), "evaluate": Asked(60, 8000)}
+    shown = rows(config, asked=asked, jobs=planned)
+    assert {row.rule for row in shown} == {*planned}
+    assert all(row.seconds or row.why for row in shown)
+    arms = {arm.name for arm in config.train.arms}
+    assert {row.part for row in shown if row.rule == "evaluate"} > arms
+    corpus, report = one(shown, "prepare_corpus"), one(shown, "report")
+    assert (corpus.seconds, corpus.memory_bytes, corpus.limit) == (900, 4e9, True)
+    assert (report.seconds, report.usd, report.why) == (None, None, "its rule asks for no limit")
+    assert one(shown, "judge_deterministic").jobs == 7
+
+
+def test_full_is_foreseen_from_the_card_of_its_accelerator():
+    config = configured("full")
+    shown = rows(config)
+    for rule in ("train_stage", "evaluate", "jlce_arm"):
+        own = [row for row in shown if row.rule == rule]
+        assert own and all(row.seconds and not row.limit and row.devices == 1 for row in own)
+    assert {row.jobs for row in shown if row.rule == "train_stage"} == {len(config.train.seeds)}
+    assert one(shown, "gemm").limit and one(shown, "gemm").devices == 1
+
+
+def test_a_processor_has_no_figure_until_its_rates_are_handed_in():
+    config = configured()
+    unknown, known = trained(config, "full"), trained(config, "full", machine=PROCESSOR)
+    assert unknown.limit and "no rates of this processor" in unknown.why
+    assert not known.limit and known.devices == 0
+    # SmolLM2-135M, 10 steps of 8 x 96 tokens, as measured on two cores: 50 to 63 s
+    assert 25 < known.seconds < 125
+    experiment = one(rows(configured("full"), processor=PROCESSOR), "quick_mode")
+    assert experiment.devices == 0 and not experiment.limit
+
+
+def test_operations_double_with_the_steps_and_frozen_weights_save_a_third():
+    def seconds(arm, steps):
+        row = trained(configured(steps=steps), arm, machine=PROCESSOR)
+        return row.seconds - rates.START_S
+
+    assert seconds("full", 40) == pytest.approx(2 * seconds("full", 20))
+    assert seconds("lora-r8", 20) == pytest.approx(seconds("full", 20) * 4 / 6)
+    tokens = 20 * 8 * 96
+    operations = 6 * CARDS["smollm2-135m"].parameters * tokens
+    assert seconds("full", 20) == pytest.approx(operations / PROCESSOR.flops_per_second)
+
+
+def test_small_models_on_fast_devices_wait_for_launches():
+    small = trained(configured("full"), "lora-r8")
+    steps, layers = 5000, CARDS["smollm2-135m"].size("num_hidden_layers")
+    passes = small.seconds - rates.START_S
+    assert passes == pytest.approx(2 * steps * layers * rates.LAYER_S)
+
+
+def test_devices_follow_from_memory():
+    seven, large = (configured("full", base=name) for name in ("llama-2-7b", "r1-distill-qwen-32b"))
+    adapter, whole = trained(seven, "lora-r8"), trained(seven, "full")
+    assert adapter.memory_bytes < whole.memory_bytes / 4 and adapter.disk_bytes < whole.disk_bytes
+    assert whole.memory_bytes > 16 * CARDS["llama-2-7b"].parameters  # four times in float32
+    assert (adapter.devices, whole.devices) == (1, 1)
+    assert trained(large, "lora-r8").devices == 1
+    several = trained(large, "full")
+    assert several.devices in (2, 4, 8)
+    holds = forecast.FILLED * HARDWARE["mi300x"].memory_bytes
+    assert (several.devices - 1) * holds < several.memory_bytes <= several.devices * holds
+
+
+def test_a_batch_that_no_node_holds_is_named_and_costs_nothing():
+    config = configured("full", base="r1-distill-qwen-32b", batch_size=4096)
+    row = trained(config, "lora-r8")
+    assert (row.seconds, row.devices, row.usd, row.limit) == (None, None, None, False)
+    assert "lora-r8" in row.why and "4096 x 96 tokens of r1-distill-qwen-32b needs" in row.why
+    assert row.why.endswith("8 device(s) hold 1382 GB; lower batch or length")
+    assert row.why in forecast.as_table([row])
+    assert "train_stage" not in forecast.by_rule([row, trained(config, "lora-r8-qv")])
+
+
+def test_what_is_not_known_of_a_model_is_said():
+    for base, reason in (("rakutenai-7b", "no card"), ("nobody", "not in config/models.yaml")):
+        models = {name: m.model_copy(update={"card": None}) for name, m in MODELS.items()}
+        config = configured("full", base=base)
+        plan, _ = plans.make(config, [], SOURCES, FOLDER)
+        known = Known(models, {}, CARDS, rates.machine(config, HARDWARE))
+        row = one(forecast.forecast(config, plan, known), "train_stage", "full/")
+        assert row.why.startswith(f"{base}: {reason}") and row.limit
+
+
+def test_fetching_takes_the_bytes_of_the_lock():
+    file = {"sha256": "0" * 64, "bytes": 10**9}
+    locked = Locked.model_validate(
+        {
+            **{"endpoint": "https://huggingface.co", "commit": "0" * 40, "resolved": "2026-11-26"},
+            **{"answered": "meta-llama/Llama-2-7b-hf", "gated": True},
+            "files": {"1.safetensors": file, "2.safetensors": file},
+        }
+    )
+    config = configured("full", base="llama-2-7b")
+    plan, _ = plans.make(config, [], SOURCES, FOLDER)
+    known = Known(MODELS, {locked.answered: locked}, CARDS, Machine(), network=1e8)
+    row = one(forecast.forecast(config, plan, known), "fetch_model")
+    assert (row.disk_bytes, row.seconds, row.devices) == (2e9, 20, 0)
+    unlocked = one(forecast.forecast(config, plan, replace(known, lock={})), "fetch_model")
+    assert unlocked.disk_bytes is None and "snakemake --profile local lock" in unlocked.why
+
+
+def test_dollars_are_those_of_devices_or_cores():
+    config = configured("full")
+    config.budget.prices.rocm, config.budget.prices.core = 4.0, 0.05
+    shown = rows(config, cores=16)
+    training, corpus = one(shown, "train_stage", "full/"), one(shown, "token_counts")
+    assert training.usd == pytest.approx(training.jobs * training.seconds / 3600 * 4.0)
+    assert corpus.usd == pytest.approx(corpus.seconds / 3600 * 0.05)
+    table = forecast.as_table(shown)
+    known = sum(row.usd for row in shown if row.seconds and not row.limit)
+    assert f"{known:.2f} USD" in table and table.count("device hours") == 2
+
+
+def test_cards_are_found_as_clusters_name_their_accelerators():
+    config = configured("full")
+    for model, found in (("mi300x", True), ("mi250x", True), ("h100", True), ("v100", False)):
+        config.cluster.gpu_model = model
+        machine = rates.machine(config, HARDWARE)
+        assert bool(machine.flops_per_second) is found
+    assert "'v100' names no hardware card" in machine.why
+    config.cluster.gpu_model = "mi250x"  # two devices share a module
+    assert rates.machine(config, HARDWARE).memory_bytes == HARDWARE["mi250x"].memory_bytes // 2
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, card in CARDS.items() if card.model_type != "deepseek_v3"]
+)
+def test_parameters_are_those_of_the_built_model(name):
+    size = memory.size_of(CARDS[name].model_copy(update={"parameters": None}))
+    assert size.parameters == cards.parameter_count(CARDS[name])
+    mixture = CARDS[name].model_type == "mixtral"
+    assert (size.active < size.parameters) is mixture
+
+
+def test_a_token_meets_the_experts_that_are_chosen():
+    assert memory.size_of(
+        CARDS["deepseek-r1"].model_copy(update={"parameters": 671_026_419_200})
+    ).active == pytest.approx(37e9, rel=0.03)  # as published
+
+
+def test_each_foreseen_experiment_is_one_of_the_catalogue():
+    assert {*work.EXPERIMENTS} < {*EXPERIMENTS}

@@ -1,0 +1,91 @@
+"""Memory of jobs that run or train a model, from its card.
+
+Training takes what :mod:`kensho.train.plan` says where that knows architecture and adapters. Else:
+weights, gradients and AdamW's moments in float32, 34 bytes (in 16 bit) of activations per hidden
+unit, token and layer (Korthikanti et al. 2022, arXiv 2205.05198, section 4.1, without the attention
+matrix), and logits; a targeted matrix counts as hidden x intermediate. Running takes weights and
+cache, and logits where whole texts are scored.
+"""
+
+from typing import Literal, NamedTuple
+
+from kensho.models import cards
+from kensho.models.cards import Card
+from kensho.part import resolve
+from kensho.plan.work import Training, Work
+from kensho.train.catalogue import METHODS
+from kensho.train.plan import BYTES, PLANNABLE, TARGETS, Step, plan, sizes
+
+NF4 = (
+    4.127 / 8
+)  # bytes of a weight with its scales (Dettmers et al. 2023, arXiv 2305.14314, sec. 3)
+Dtype = Literal["float32", "bfloat16"]
+
+
+class Size(NamedTuple):
+    """Sizes of a card; ``active`` are the parameters that one token meets."""
+
+    card: Card
+    parameters: int
+    active: int
+    layers: int
+    hidden: int
+    inner: int
+    vocabulary: int
+
+
+def size_of(card: Card) -> Size:
+    """Where nobody published the parameters they are counted."""
+    config = card.config
+
+    def one(*names: str) -> int:
+        return next(card.size(name) for name in names if name in config)
+
+    layers, hidden = one("num_hidden_layers", "n_layer"), one("hidden_size", "n_embd")
+    inner, vocabulary = one("intermediate_size", "n_inner"), one("vocab_size")
+    parameters, idle = card.parameters or _counted(card), 0
+    if experts := config.get("num_local_experts") or config.get("n_routed_experts"):
+        wide = config.get("moe_intermediate_size") or inner
+        mixed = layers - int(config.get("first_k_dense_replace") or 0)
+        idle = mixed * (int(experts) - one("num_experts_per_tok")) * 3 * hidden * int(wide)
+    return Size(card, parameters, parameters - idle, layers, hidden, inner, vocabulary)
+
+
+def _counted(card: Card) -> int:
+    """Without torch, which takes seconds, where shapes are known."""
+    if card.model_type not in PLANNABLE:
+        return cards.parameter_count(card)
+    shape = sizes(card)
+    layer = sum(a * b for a, b in shape.matrices.values()) + sum(shape.layer_vectors)
+    tables = (1 if shape.tied else 2) * shape.vocabulary * shape.hidden
+    return shape.layers * layer + tables + sum(shape.final_vectors)
+
+
+def peak(size: Size, work: Work, dtype: Dtype) -> float:
+    """Bytes that a job holds at most."""
+    width, tokens = BYTES[dtype], work.batch * work.length
+    cache = cards.cache_elements_per_token_layer(size.card) * size.layers * tokens * width
+    logits = tokens * size.vocabulary * (width + 4) if work.logits else 0
+    running = size.parameters * width + cache + logits
+    return max(running, trained(size, work.training, dtype)[0]) if work.training else running
+
+
+def trained(size: Size, training: Training, dtype: Dtype) -> tuple[float, float]:
+    """Peak bytes of a training step, and bytes of the weights that it leaves."""
+    method = resolve(METHODS[training.method].code)
+    dtype = "float32" if method.weights == "float32" else dtype
+    containing = (key for key, names in TARGETS.items() if {*training.targets} <= {*names})
+    targets = None if method.whole else next(containing, None)
+    step = Step(method, dtype, training.batch, training.length, training.rank, targets)
+    try:
+        planned = plan(size.card, step)
+        return planned["peak"], planned["weights" if method.whole else "adapters"]
+    except ValueError:
+        width, tokens = BYTES[dtype], training.batch * training.length
+    matrix = (training.rank or 0) * (size.hidden + size.inner)
+    weights = size.parameters if method.whole else matrix * len(training.targets) * size.layers
+    held = size.parameters * (NF4 if method.weights == "nf4" else width)
+    held += 0 if method.whole else 4 * weights
+    kept = 17 * width * tokens * size.hidden * size.layers
+    logits = tokens * size.vocabulary * (4 + max(width + 4, 8))
+    return held + 12 * weights + kept + logits, 4 * weights

@@ -1,0 +1,160 @@
+"""What jobs compute: tokens through a model, in how many passes, as a configuration has them.
+
+Tokens are the most that it allows: pairs of `train.max_length`, answers up to their limits.
+"""
+
+from collections.abc import Callable, Sequence
+from math import ceil
+from typing import Any, NamedTuple
+
+from kensho.jlce import catalogue as jlce
+from kensho.part import resolve
+from kensho.plan.config import Config
+from kensho.train.catalogue import METHODS
+from kensho.train.plan import TARGETS
+
+TOKENS = 1 / 0.893  # of a Japanese character by Llama-2's tokenizer; Qwen's, Llama-3's make fewer
+QUESTION = 90 * TOKENS  # JCommonsenseQA's and JNLI's items have 73 and 88 characters with prompts
+CHOICES = 5  # at most, each read with its question
+LETTERS = 25  # characters of the prompt of JMMLU's items besides question and choices
+EXAMPLES = 610 * TOKENS  # of a JLCE prompt with four worked examples, mean of resources/jlce
+
+# --- what a configuration says of models
+
+
+def base(config: Config, arm: str) -> str:
+    """Model that an arm adapts, or that is evaluated as it is."""
+    return arm if arm in config.evaluate.references else config.train.base
+
+
+def batches(config: Config, stage: Any) -> tuple[int, int]:
+    """Samples of a pass, passes of an optimiser step."""
+    return config.train.batch_size, 1
+
+
+def run_by(config: Config, experiment: str) -> str:
+    """Model that an experiment runs."""
+    return config.train.base
+
+
+# --- work
+
+
+class Passes(NamedTuple):
+    """``tokens`` through a model in so many ``passes``, ``flops`` for each and each parameter."""
+
+    tokens: float
+    passes: int
+    flops: int = 2
+
+
+class Training(NamedTuple):
+    """What trains batches of ``batch`` samples of ``length`` tokens; adapters have the rest."""
+
+    method: str
+    batch: int
+    length: int
+    rank: int | None = None
+    targets: Sequence[str] = ()
+
+    def passes(self, count: int) -> Passes:
+        whole = resolve(METHODS[self.method].code).whole
+        return Passes(count * self.batch * self.length, count, 6 if whole else 4)
+
+
+class Work(NamedTuple):
+    """All passes of a job; sequences and tokens of its largest batch, and whether all of these
+    tokens get logits at once; what it trains."""
+
+    passes: Sequence[Passes]
+    batch: int
+    length: float
+    logits: bool = False
+    training: Training | None = None
+
+
+def stage(config: Config, of: Any) -> Work:
+    """A stage of an arm, as its section of the configuration has it."""
+    (batch, accumulation), method = batches(config, of), of.method.model_dump()
+    adapters = method.get("rank"), method.get("targets", ())
+    training = Training(method["name"], batch, config.train.max_length, *adapters)
+    passes = [training.passes(config.train.steps * accumulation)]
+    return Work(passes, batch, config.train.max_length, training=training)
+
+
+def _answers(items: int, batch: int, read: float, written: int = 0) -> list[Passes]:
+    """Items answered ``batch`` at a time: prompts read at once, answers token by token."""
+    rounds = ceil(items / batch)
+    return [Passes(items * read, rounds), Passes(items * written, rounds * written)]
+
+
+def evaluation(config: Config, seeds: int) -> Work:
+    own, length = config.evaluate, config.train.max_length
+    choices = len(own.choice_tasks) * own.choice_items * CHOICES
+    passes = [
+        *_answers(own.nll_items, own.batch_size, length),
+        *_answers(own.translation_items, own.batch_size, length, own.max_new_tokens),
+        *_answers(choices, own.batch_size, QUESTION),
+    ]
+    longest = max(length + own.max_new_tokens, QUESTION)
+    return Work(passes * seeds, own.batch_size, longest, logits=True)
+
+
+def sixteen_tasks(config: Config, seeds: int) -> Work:
+    """JLCE; items of a task are asked with each prompt."""
+    own = config.jlce
+    limits = [own.max_new_tokens or n if (n := jlce.longest(name)) else 0 for name in own.tasks]
+    passes = [one for n in limits for one in _answers(own.items, own.batch_size, EXAMPLES, n)]
+    return Work(passes * seeds * len(own.prompts), own.batch_size, EXAMPLES + max(limits))
+
+
+def _analysis_mode(own: Any, length: int) -> Work:
+    return Work([Passes(own.items * length, own.items)] * 2 * own.blocks, 1, length, logits=True)
+
+
+def _quick_mode(own: Any, length: int) -> Work:
+    scored = own.items * 4
+    plain = Passes(scored * (own.shots + 1) * length, scored)
+    quick = Passes((own.shots + scored) * length, 2)
+    return Work([plain, quick] * own.blocks, 1, quick.tokens, logits=True)
+
+
+def _medical(own: Any, length: int) -> Work:
+    question = min(own.max_length, ceil((own.max_characters + LETTERS) * TOKENS))
+    training = Training("qlora", own.batch_size, question, own.rank, TARGETS["qkvo"])
+    asked = _answers(own.items * 4, own.evaluated_at_once, question)
+    passes = [*asked * (2 + len(own.seeds)), training.passes(own.steps * len(own.seeds))]
+    return Work(passes, own.evaluated_at_once, question, True, training)
+
+
+def _vocabulary(own: Any, length: int) -> Work:
+    text = own.scored * length
+    passes = [Passes(text, 1), Passes(own.new_tokens, own.new_tokens)] * 2 * own.blocks
+    return Work(passes, 1, text, logits=True)
+
+
+def _vocabulary_training(own: Any, length: int) -> Work:
+    training = Training("full", own.batch_size, own.max_length)
+    scored = Passes(own.items * length, own.items)
+    passes = [scored, training.passes(own.steps), scored] * 2 * len(own.seeds)
+    return Work(passes, 1, length, True, training)
+
+
+def _inference(own: Any, length: int) -> Work:
+    cells = [(1, 128, own.blocks), *((c.batch, c.length, own.blocks_beside) for c in own.beside)]
+    passes = [Passes(2 * own.items * length, 2 * own.items)]
+    for batch, prompt, blocks in cells:
+        passes += _answers(batch, batch, prompt, own.new_tokens) * blocks
+    batch, prompt, _ = max(cells, key=lambda cell: cell[0] * cell[1])
+    return Work(passes * len(own.arms), batch, prompt + own.new_tokens)
+
+
+# Experiments that run a model of the configuration: of their settings and `train.max_length`.
+EXPERIMENTS: dict[str, Callable[[Any, int], Work]] = {
+    "analysis_mode": _analysis_mode,
+    "inference": _inference,
+    "medical": _medical,
+    "quick_mode": _quick_mode,
+    "vocabulary": _vocabulary,
+    "vocabulary_training": _vocabulary_training,
+}
