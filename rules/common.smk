@@ -56,6 +56,8 @@ try:  # catalogues are read at import
     elif budget.VARIABLE in os.environ:
         HEAD = budget.inherited(os.environ)
     if REHEARSED := rehearsal.asked(TARGETS):
+        if workflow.is_main_process:  # what it is a rehearsal of
+            REAL = load.load(config, workflow.configfiles, head=None, targets=None, outdated=None)
         workflow.workdir(rehearsal.begin(config, workflow.configfiles))
     RUN = load.load(
         config,

@@ -90,10 +90,10 @@ rule make_twin:
     output:
         weights=directory("results/models/{model}"),
         model="results/models/{model}.json",
-    wildcard_constraints:
-        model=any_of(name for name, model in RUN.models.items() if "twin" in model.files),
     log:
         "logs/make_twin/{model}.log",
+    wildcard_constraints:
+        model=any_of(name for name, model in RUN.models.items() if "twin" in model.files),
     conda:
         "../envs/models.yaml"
     params:

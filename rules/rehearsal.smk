@@ -7,10 +7,10 @@ LACKING = {
     for name, part in EXPERIMENTS.items()
     if REHEARSED and part.judged_on == CONFIG.accelerator
 }
-FAULTS = []
+FORESEEN, FAULTS = [], []
 if REHEARSED and workflow.is_main_process:
-    LISTED = load.catalogue.load("config/models.yaml", SOURCES, RUN.cards)[0]
-    FAULTS = [*rehearsal.faults(LISTED, RUN.lock, RUN.used, CONFIG.licences)]
+    FORESEEN = forecast_of(REAL)
+    FAULTS = [*rehearsal.faults(REAL), *(row.why for row in FORESEEN if row.unfit)]
 
 
 rule rehearsal:
@@ -35,3 +35,4 @@ def rehearsed():
     if REHEARSED:
         past = events.of_last_run(events.read())
         print(rehearsal.as_table(past, LACKING, FAULTS), file=sys.stderr)
+        print(f"\nthe real run\n{forecast.as_table(FORESEEN)}", file=sys.stderr)

@@ -78,6 +78,7 @@ class Job:
     disk_bytes: float | None = 0
     usd: float | None = None
     limit: bool = False
+    unfit: bool = False  # no number of devices holds it
     why: str = ""
 
     @property
@@ -184,6 +185,7 @@ class _Jobs:
             batch = work.training or work
             return replace(
                 row,
+                unfit=True,
                 why=f"{row.rule} {row.part}: a batch of {batch.batch} x {batch.length:.0f} tokens "
                 f"of {row.model} needs {need / 1e9:.0f} GB, {counts[-1]} device(s) hold "
                 f"{counts[-1] * holds / 1e9:.0f} GB; lower batch or length",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kensho.models.catalogue import Model, files
+from kensho.plan import work
 from kensho.plan.config import Config
 from kensho.plan.directives import observation_files
 from kensho.plan.plan import Plan
@@ -19,10 +20,7 @@ class Inputs:
 
     def base(self, arm: str) -> str:
         """Name of the model that an arm begins with, or is."""
-        if arm in self.config.evaluate.references:
-            return arm
-        own = self.arms[arm].base if arm in self.arms else None
-        return own or self.config.train.base
+        return work.base(self.config, arm)
 
     def control(self, arm: str) -> str:
         """The arm that an arm is compared with: its own base, else the common one."""

@@ -44,10 +44,11 @@ def size_of(card: Card) -> Size:
     layers, hidden = one("num_hidden_layers", "n_layer"), one("hidden_size", "n_embd")
     inner, vocabulary = one("intermediate_size", "n_inner"), one("vocab_size")
     parameters, idle = card.parameters or _counted(card), 0
-    if experts := config.get("num_local_experts") or config.get("n_routed_experts"):
-        wide = config.get("moe_intermediate_size") or inner
-        mixed = layers - int(config.get("first_k_dense_replace") or 0)
-        idle = mixed * (int(experts) - one("num_experts_per_tok")) * 3 * hidden * int(wide)
+    if "num_experts_per_tok" in config:
+        idle_experts = one("num_local_experts", "n_routed_experts") - one("num_experts_per_tok")
+        wide = one("moe_intermediate_size", "intermediate_size")
+        dense = one("first_k_dense_replace") if "first_k_dense_replace" in config else 0
+        idle = (layers - dense) * idle_experts * 3 * hidden * wide
     return Size(card, parameters, parameters - idle, layers, hidden, inner, vocabulary)
 
 

@@ -6,15 +6,17 @@ It works in a folder of its own, whose observations no verdict can rest on; see 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kensho.data import hub
-from kensho.models import catalogue, lock
-from kensho.models.catalogue import Model
+from kensho.models import catalogue
 from kensho.observations.conditions import REHEARSAL
 from kensho.run import budget
 from kensho.run.events import Event
 from kensho.validation import read_yaml
+
+if TYPE_CHECKING:
+    from kensho.plan.load import Run
 
 FOLDER = Path("rehearsal")
 SIZES = "config/rehearsal.yaml"
@@ -76,18 +78,16 @@ def _copy(value: Any) -> Any:
     return [_copy(inner) for inner in value] if isinstance(value, list) else value
 
 
-def faults(
-    models: Mapping[str, Model], locked: lock.Lock, used: Sequence[str], accepted: Collection[str]
-) -> Iterator[str]:
+def faults(run: "Run") -> Iterator[str]:
     """What would keep a real run from having its models, which twins hide."""
-    for name in used:
-        model = models[name]
+    for name in run.used:
+        model = run.models[name]
         if model.files:
             continue
-        if reasons := catalogue.obstacle(model, accepted):
+        if reasons := catalogue.obstacle(model, run.config.licences):
             yield f"{name}: {'; '.join(reasons)}"
-        known = locked.get(model.hub or "")
-        if (model.gated or (known and known.gated)) and not hub.has_token():
+        locked = run.lock.get(model.hub or "")
+        if (model.gated or (locked and locked.gated)) and not hub.has_token():
             yield f"{name} is gated, and there is no token: accept its terms and set HF_TOKEN"
 
 

@@ -24,17 +24,23 @@ EXAMPLES = 610 * TOKENS  # of a JLCE prompt with four worked examples, mean of r
 
 def base(config: Config, arm: str) -> str:
     """Model that an arm adapts, or that is evaluated as it is."""
-    return arm if arm in config.evaluate.references else config.train.base
+    if arm in config.evaluate.references:
+        return arm
+    own = next((one.base for one in config.train.arms if one.name == arm), None)
+    return own or config.train.base
 
 
 def batches(config: Config, stage: Any) -> tuple[int, int]:
     """Samples of a pass, passes of an optimiser step."""
-    return config.train.batch_size, 1
+    return stage.batch_size or config.train.batch_size, stage.accumulation
 
 
 def run_by(config: Config, experiment: str) -> str:
     """Model that an experiment runs."""
-    return config.train.base
+    own = getattr(config.bench, experiment)
+    if published := getattr(own, "published", None):
+        return published.expanded
+    return getattr(own, "model", None) or config.train.base
 
 
 # --- work
