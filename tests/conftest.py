@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 # Seconds of a test; 300 without such a mark.
-LIMITS = {"slow": 1200, "slurm": 1200, "crate": 900, "whole": 3000}
+LIMITS = {"slow": 1200, "slurm": 1200, "crate": 900, "whole": 3000, "rehearsal": 3600}
 ALLOWED = pytest.StashKey[tuple[str, list[str]]]()  # file of allowed skips, its patterns
 
 

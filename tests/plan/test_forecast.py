@@ -112,7 +112,9 @@ def test_small_models_on_fast_devices_wait_for_launches():
 
 
 def test_devices_follow_from_memory():
-    seven, large = (configured("mi300x", base=name) for name in ("llama-2-7b", "r1-distill-qwen-32b"))
+    seven, large = (
+        configured("mi300x", base=name) for name in ("llama-2-7b", "r1-distill-qwen-32b")
+    )
     adapter, whole = trained(seven, "lora-r8"), trained(seven, "full")
     assert adapter.memory_bytes < whole.memory_bytes / 4 and adapter.disk_bytes < whole.disk_bytes
     assert whole.memory_bytes > 16 * CARDS["llama-2-7b"].parameters  # four times in float32

@@ -60,6 +60,8 @@ def smallest(raw: Mapping[str, Any], sizes: Mapping[str, Any]) -> Raw:
     for arm in small["train"].get("arms", []):
         for stage in arm["stages"]:
             stage["samples"] = min(stage.get("samples") or rows, rows)
+            stage["batch_size"] = None  # the common one
+            stage["accumulation"] = min(stage.get("accumulation", 1), 2)
     for key, place in (small.get("paths") or {}).items():
         if place and not str(place).startswith(("~", "/")):
             small["paths"][key] = str(Path(place).absolute())
