@@ -77,12 +77,9 @@ def _local(name: str, model: Model, folder: Path, made: dict[str, Any]) -> Base:
 
 def _described(base: Base, model: Model, card: Card | None) -> Base:
     """With how it is asked, and how far it is the model that it is named after."""
-    same = card is not None and cards.matches(card, base.folder, base.parameters)
-    more: dict[str, Any] = {
-        "as_card": same,
-        "chat": model.chat == "template",
-        "licence": model.licence,
-    }
+    more: dict[str, Any] = {"chat": model.chat == "template", "licence": model.licence}
     if twins.is_twin(base.folder):
         more["weights"] = "twin"
+    elif card is not None:
+        more["as_card"] = cards.matches(card, base.folder, base.parameters)
     return base.model_copy(update=more)
