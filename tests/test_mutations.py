@@ -59,7 +59,7 @@ MEANINGFUL = {
     ),
     "an amount of money": ([0, 0.5, 10**9], PRICES),
     "a limit of money": ([0.5, 10**9], ["budget.limit_usd"]),
-    "bytes": ([10**9], ["bench.training_memory.limit_bytes"]),
+    "bytes": ([10**9], ["bench.training_memory.limit_bytes", "bench.device.copied_bytes"]),
     "a share": (
         [0.5],
         ["data.near_duplicate", "augmentation.synonyms.probability"]

@@ -27,6 +27,7 @@ from traced import traced, tracing, undeclared  # noqa: E402
 ELSEWHERE = {
     "gemm": "needs an accelerator",
     "rocm_variables": "needs ROCm",
+    "device": "needs an accelerator",
     "selftest": "times the machine: tests/bench/test_selftest.py",
     "budget": "tests/test_budget.py, tests/workflow/test_spent_budget.py",
     "preflight": "tests/test_preflight.py",

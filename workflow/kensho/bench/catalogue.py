@@ -323,6 +323,18 @@ EXPERIMENTS = Catalogue(
             judged_on="rocm",
         ),
         Experiment(
+            name="device",
+            title="F-9: the accelerator's memory, matrix cores, and copies within and between",
+            code="kensho.bench.device:experiment",
+            settings=settings.Device,
+            seeded=False,
+            needs=Needs(accelerator=True),
+            inputs=lambda own, context: {"hardware": "resources/hardware.yaml"},
+            # on CUDA a reference for the harness, which no claim reads
+            arms=lambda own, context: [] if context.accelerator == "none" else ["device", "copies"],
+            judged_on="rocm",
+        ),
+        Experiment(
             name="medical",
             title="R-6: medical questions asked of a base, of it in NF4, and of adapters over that",
             code="kensho.bench.medical:experiment",

@@ -130,6 +130,11 @@ class Gemm(Section):
     )
 
 
+class Device(Section):
+    copied_bytes: Bytes = Field(4 * 2**30, description="of each tensor that is copied (F-9)")
+    blocks: Blocks = Field(10, description="fresh processes")
+
+
 class Medical(Section):
     model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
     subjects: list[Name] = Field(

@@ -42,6 +42,7 @@ class Hardware(_Record, cards.Named):
     devices: Annotated[list[str], Field(min_length=1)]
     devices_per_module: Count
     compute_units: Count = Field(description="of one device")
+    matrix_cores_per_unit: Count | None = Field(description="null where the source has none")
     memory_bytes: Count
     bandwidth_bytes_per_s: Count
     matrix_tflops: Peaks

@@ -76,6 +76,7 @@ class Conditions(Record):
     adapters: str | None = None
     thinking: dict[str, int] = Field({})
     not_tested: list[str] = Field([], description="why a task of the settings is missing")
+    absent: dict[str, str] = Field({}, description="metrics that could not be had, and why")
     not_measured: list[str] = Field([], description="blocks that are computed")
     note: str | None = None
     asked_sha256: str | None = Field(None, description="of what claims ask of brought tables")

@@ -75,6 +75,9 @@ def judge(
     }
     idata = None
     try:
+        for side in test.sides:
+            if why := of_arms[side.arm].get("absent", {}).get(side.metric):
+                raise Undefined(why)
         if isinstance(test, Deterministic) or (
             isinstance(test, PairedRatio) and _steady(test, tables)
         ):
