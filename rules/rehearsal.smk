@@ -11,6 +11,7 @@ FORESEEN, FAULTS = [], []
 if REHEARSED and workflow.is_main_process:
     FORESEEN = forecast_of(REAL)
     FAULTS = [*rehearsal.faults(REAL), *(row.why for row in FORESEEN if row.unfit)]
+    print(*map(messages.plain, FAULTS), sep="\n", end="\n" * bool(FAULTS), file=sys.stderr)
 
 
 rule rehearsal:

@@ -17,6 +17,9 @@ EARLIER = running.refusal(slurm.queued(Path(), MINE)) if workflow.is_main_proces
 def begin():
     """Hold the folder as its only head; refuse while jobs of an earlier one still work in it."""
     submits = workflow.executor_plugin.name == "slurm"
+    fetched = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch_model"]
+    if lacking := [*filter(None, (RUN.obstacle(job.wildcards.model) for job in fetched))]:
+        raise WorkflowError("\n".join(["models are missing, nothing was run:", *lacking]))
     try:
         workflow.globals["HELD"] = running.hold()  # as long as this process lives
         reason = EARLIER or running.refusal(slurm.queued(Path(), MINE, strict=submits))

@@ -113,14 +113,16 @@ class Run:
         kept = model.model_dump(include={"hub", "chat", "licence", "role"})
         return {"entry": kept, "card": card.model_dump() if card else None}
 
-    def locked(self, name: str) -> dict[str, Any]:
-        """The lock of a model of the hub. Raises ValueError where it may not or cannot be had."""
+    def obstacle(self, name: str) -> str | None:
+        """Why a model may not or cannot be fetched, with the mend."""
         model = self.models[name]
-        if reasons := (
-            catalogue.obstacle(model, self.config.licences) or lock.obstacle(model, self.lock)
-        ):
-            raise ValueError(f"{name}: {'; '.join(reasons)}")
-        return self.lock[str(model.hub)].model_dump()
+        reasons = catalogue.obstacle(model, self.config.licences) or lock.obstacle(model, self.lock)
+        return f"{name}: {'; '.join(reasons)}" if reasons else None
+
+    def locked(self, name: str) -> dict[str, Any] | None:
+        """The lock of a model of the hub, None where there is an obstacle."""
+        obstacle = self.obstacle(name)
+        return None if obstacle else self.lock[str(self.models[name].hub)].model_dump()
 
     @property
     def used(self) -> list[str]:
@@ -167,7 +169,7 @@ def load(
     sources, faults = source_registry.load("config/sources.yaml")
     models, unreadable = catalogue.load("config/models.yaml", sources, architectures)
     locked, misfit = lock.load()
-    if rehearsed := rehearsal.asked(targets):
+    if rehearsed := rehearsal.asked(None):  # as `begin` has set it
         models = catalogue.twins(models)
     config, more = check(raw, sources, models, architectures)
     problems += [*faults, *unreadable, *misfit, *more]

@@ -27,7 +27,10 @@ Raw = dict[str, Any]
 
 def asked(targets: Collection[str] | None) -> bool:
     """Whether this is a rehearsal: its head is told by the target, its jobs by the environment."""
-    return "rehearsal" in (targets or ()) or REHEARSAL in os.environ
+    if targets is None:
+        return REHEARSAL in os.environ
+    os.environ.pop(REHEARSAL, None)  # whatever the user's says
+    return "rehearsal" in targets
 
 
 def begin(config: Raw, files: list[Path | str]) -> str:
