@@ -1,6 +1,11 @@
 # JLCE: sixteen Japanese tasks on several models, and their Bayesian ranking.
+from functools import cache
+
 JLCE = CONFIG.jlce
 JLCE_KINDS = tasks.kinds()
+# Read for the jobs that there are, and once for all of them.
+PACK_CODE = cache(lambda: tasks.functions(JLCE.tasks, JLCE.prompts))
+PACK_FILES = cache(lambda: tasks.digests(JLCE.tasks, JLCE.prompts))
 JLCE_ITEMS = expand("results/jlce/items/{kind}.jsonl", kind=JLCE_KINDS)
 
 
@@ -81,10 +86,10 @@ rule jlce_arm:
         settings=JLCE.model_dump(include={"tasks", "prompts", "batch_size", "max_new_tokens"}),
         dtype=CONFIG.train.dtype,
         seed=CONFIG.seed,
-        pack=tasks.digests(JLCE.tasks, JLCE.prompts),
+        pack=lambda w: PACK_FILES(),
         device=CONFIG.accelerator,
         fallback=CONFIG.accelerator_fallback,
-        code=lambda w: digest_of_part("jlce/jlce.py", *tasks.functions(JLCE.tasks, JLCE.prompts)),
+        code=lambda w: digest_of_part("jlce/jlce.py", *PACK_CODE()),
     script:
         "../workflow/scripts/jlce/jlce.py"
 
