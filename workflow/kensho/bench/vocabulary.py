@@ -141,16 +141,16 @@ def _now() -> float:
 
 
 def conditions(
-    models: Mapping[str, Base], dtype: torch.dtype, settings: Settings, run: Run
+    arm: str, models: Mapping[str, Base], dtype: torch.dtype, settings: Settings, run: Run
 ) -> dict:
-    """What was run: a pair that others published, or a model that we expanded for the sources'."""
+    """What was run of an arm: of a pair that others published, or of a model that we expanded."""
     made = models["expanded"].made
     return {
-        "ran": {"models": [model.ran() for model in models.values()]},
+        "ran": {"models": [models[arm].ran()]},
         "dtype": str(dtype).removeprefix("torch."),
         "batch": 1,
         "own": {"new_tokens": settings.new_tokens, "scored": settings.scored, **made},
-        "models": {model.name: model.model_dump() for model in models.values()},
+        "models": {models[arm].name: models[arm].model_dump()},
         **run.timing(settings.blocks),
         "warmup": f"{WARMUP_TOKENS} decoded and scored tokens per process, recorded apart; "
         "loading is not timed",
@@ -188,4 +188,5 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     models = {arm: reference.base(file) for arm, file in files.items()}
     folders = {arm: model.folder for arm, model in models.items()}
     table = observe(folders, sentences, dtype, settings, run)
-    return [(table, conditions(models, dtype, settings, run))]
+    by_arm = {arm: table[table["arm"] == arm] for arm in models}
+    return [(rows, conditions(arm, models, dtype, settings, run)) for arm, rows in by_arm.items()]
