@@ -19,6 +19,7 @@ rule preflight:
         models={name: model.model_dump(exclude={"folder"}) for name, model in RUN.models.items()},
         needed=RUN.needed,
         used=RUN.used,
+        unfit=lambda w: forecast.unfit(forecast_of(RUN)),
         cache=str(RUN.cache),
         compiled=str(COMPILED),
         mirror=str(RUN.mirror) if RUN.mirror else None,

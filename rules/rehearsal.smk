@@ -10,7 +10,7 @@ LACKING = {
 FORESEEN, FAULTS = [], []
 if REHEARSED and workflow.is_main_process:
     FORESEEN = forecast_of(REAL)
-    FAULTS = [*rehearsal.faults(REAL), *(row.why for row in FORESEEN if row.unfit)]
+    FAULTS = [*rehearsal.faults(REAL), *forecast.unfit(FORESEEN)]
     print(*map(messages.plain, FAULTS), sep="\n", end="\n" * bool(FAULTS), file=sys.stderr)
 
 

@@ -126,6 +126,12 @@ def test_devices_follow_from_memory():
     assert (several.devices - 1) * holds < several.memory_bytes <= several.devices * holds
 
 
+def test_what_needs_more_than_one_device_is_named_and_what_ships_is_not():
+    large = rows(configured("mi300x", base="r1-distill-qwen-32b"))
+    assert any("train_stage full/1-sft: r1-distill-qwen-32b" in s for s in forecast.unfit(large))
+    assert not forecast.unfit(rows(configured("full")))
+
+
 def test_a_batch_that_no_node_holds_is_named_and_costs_nothing():
     config = configured("mi300x", base="r1-distill-qwen-32b", batch_size=4096)
     row = trained(config, "lora-r8")

@@ -246,6 +246,20 @@ def by_rule(rows: Sequence[Job]) -> dict[str, Foreseen]:
     return means
 
 
+def unfit(rows: Sequence[Job]) -> list[str]:
+    """Why jobs cannot run as they are configured; each has one device."""
+    lines = []
+    for row in rows:
+        if row.unfit:
+            lines.append(row.why)
+        elif (row.devices or 0) > 1:
+            lines.append(
+                f"{row.rule} {row.part}: {row.model} needs {(row.memory_bytes or 0) / 1e9:.0f} GB, "
+                "more than the one device of a job has; lower batch or length"
+            )
+    return lines
+
+
 def as_table(rows: Sequence[Job]) -> str:
     """The rows as text, with their sums, and below them what is not foreseen, and why."""
     wide = max((len(f"{row.rule} {row.part}") for row in rows), default=0)
