@@ -80,4 +80,7 @@ def _stand_in(folder, name):
         path.mkdir(parents=True, exist_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.match("results/analysis/*.json"):  # a later head looks what it rests on
+        path.write_text('{"observations": []}\n')
+        return
     path.write_text(f"{name}\n" * (160_000 if name == LARGE else 1))

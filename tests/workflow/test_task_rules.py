@@ -18,7 +18,7 @@ params = {name: dict(workflow.get_rule(name).params.items()) for name in ("jlce_
 json.dump(
     {
         "items": params["jlce_items"]["tasks"],
-        "files": params["jlce_arm"]["pack"],
+        "files": params["jlce_arm"]["pack"](None),
         "code": params["jlce_arm"]["code"](None),
     },
     open("rules.json", "w"),
