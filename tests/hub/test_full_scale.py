@@ -143,8 +143,27 @@ def weak(tier):
     return TIERS.index(tier) >= TIERS.index("reduced")
 
 
+@pytest.fixture
+def run_through(started, repositories, hub_server, locked):
+    """Makes the analyses of claims, and more, while one repository moves and another breaks off.
+
+    Nothing that it leaves counts for more than the twins that it ran on.
+    """
+
+    def run(claims, more, models, timeout):
+        repositories[MOVED].commit({"config.json": b"{}"})
+        repositories[CUT].cut = 1
+        targets = [f"results/analysis/{claim}.json" for claim in claims]
+        done = started(*targets, *more, timeout=timeout)
+        assert done.returncode == 0, done.stdout[-6000:]
+        assert any(HUBS[CUT] in path and begin for _, path, begin in hub_server.seen)  # resumed
+        looked_through(started.folder, locked, models, claims)
+
+    run.folder = started.folder
+    return run
+
+
 def looked_through(folder, locked, models, claims):
-    """Nothing that a run left counts for more than the twins that it ran on."""
     records = {path.stem: read_json(path) for path in folder.glob(fetched("*"))}
     assert {*records} == {*models}
     for name, record in records.items():
@@ -169,37 +188,27 @@ def test_the_scale_uses_the_models_of_the_claims_and_has_cards_of_all():
 
 
 @pytest.mark.hub
-@pytest.mark.timeout(1500)
-def test_models_of_the_hub_are_locked_fetched_trained_evaluated_and_judged(
-    started, repositories, hub_server, locked
-):
-    repositories[MOVED].commit({"config.json": b"{}"})
-    repositories[CUT].cut = 1
-    claims = ["R-2.speed", "R-5.memory", "R-5.retention"]
+@pytest.mark.timeout(2400)
+def test_models_of_the_hub_are_locked_fetched_trained_evaluated_and_judged(run_through):
     arm = FIRST["lfm2-350m"]
-    targets = [f"results/analysis/{claim}.json" for claim in claims] + [f"{EVALUATED}/{arm}.csv"]
-    done = started(*targets, timeout=1400)
-    assert done.returncode == 0, done.stdout[-6000:]
-    assert any(HUBS[CUT] in path and begin for _, path, begin in hub_server.seen)  # it resumed
     models = {GATED, MOVED, CUT, "open-calm-1b", "lfm2-350m"}
-    looked_through(started.folder, locked, models, claims)
+    run_through(
+        ["R-2.speed", "R-5.memory", "R-5.retention"], [f"{EVALUATED}/{arm}.csv"], models, 2300
+    )
 
 
 @pytest.mark.hub
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_every_model_of_the_scale_is_trained_evaluated_and_judged(started, locked, tmp_path):
-    with_questions(started.folder, tmp_path / "mirror")
-    claims = ["R-2.speed", "R-5.memory", "R-5.retention", "R-6", "R-8.quick", "R-8.analysis"]
-    evaluated = ["base", *FIRST.values(), *CONFIG.evaluate.references]
-    targets = [
-        *(f"results/analysis/{claim}.json" for claim in claims),
-        *(f"{EVALUATED}/{arm}.csv" for arm in evaluated),
+def test_every_model_of_the_scale_is_trained_evaluated_and_judged(run_through, tmp_path):
+    with_questions(run_through.folder, tmp_path / "mirror")
+    more = [
+        *(f"results/benchmark_data/training/{arm}.csv" for arm in FIRST.values()),
+        *(f"{EVALUATED}/{arm}.csv" for arm in ["base", *CONFIG.evaluate.references]),
         f"results/benchmark_data/jlce/{FIRST['r1-distill-qwen-1.5b']}.csv",
     ]
-    done = started(*targets, timeout=3500)
-    assert done.returncode == 0, done.stdout[-6000:]
-    looked_through(started.folder, locked, HUBS, claims)
+    claims = ["R-2.speed", "R-5.memory", "R-5.retention", "R-6", "R-8.quick", "R-8.analysis"]
+    run_through(claims, more, HUBS, 3500)
 
 
 def with_questions(folder, mirror):
@@ -207,7 +216,10 @@ def with_questions(folder, mirror):
     path = mirror / "questions.csv"
     path.parent.mkdir()
     bones = ["大腿骨", "上腕骨", "頭蓋骨", "鎖骨", "尺骨", "脛骨", "肋骨", "仙骨", "腓骨", "橈骨"]
-    rows = [f"{bone}はどこか,頭,腕,脚,胴,{'ABCD'[i % 4]}\n" for i, bone in enumerate(bones)]
+    rows = [
+        f"{bone}がある所はどこか,頭{i},腕{i},脚{i},胴{i},{'ABCD'[i % 4]}\n"
+        for i, bone in enumerate(bones)
+    ]
     path.write_text("".join(rows), encoding="utf-8")
     listed = folder / "config/sources.yaml"
     entries = yaml.safe_load(listed.read_text(encoding="utf-8"))
