@@ -119,6 +119,7 @@ def started(hub_server, repositories, tmp_path):
             timeout=timeout,
             HF_ENDPOINT=hub_server.url,
             HF_HOME=str(tmp_path / "home"),
+            **dict.fromkeys(["KENSHO_MIRROR", "KENSHO_MODELS"], ""),  # the overlay's count
             **({"HF_TOKEN": token} if token else {}),
         )
 
@@ -187,6 +188,20 @@ def test_the_scale_uses_the_models_of_the_claims_and_has_cards_of_all():
     assert {GATED, MOVED, CUT} <= {*HUBS}
 
 
+def words(value):
+    """Strings of nested lists and mappings, keys left out."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return {word for one in inner for word in words(one)}
+    return {value} if isinstance(value, str) else set()
+
+
+def test_the_overlay_names_neither_model_nor_arm():
+    sizes = overlay(Path("folder"))
+    assert "arms" not in sizes["train"] and "none" in words(sizes)
+    assert not words(sizes) & {*MODELS, *ARMS, *HUBS.values()}
+
+
 @pytest.mark.hub
 @pytest.mark.timeout(2400)
 def test_models_of_the_hub_are_locked_fetched_trained_evaluated_and_judged(run_through):
@@ -232,12 +247,13 @@ def with_questions(folder, mirror):
 
 
 # Faults of five repositories, met by one run: what each is told.
+LACKING, LYING = "qwen2.5-7b", "rakutenai-7b"
 TOLD = {
     GATED: ["is gated", "set HF_TOKEN"],
     MOVED: ["has no such commit", "run `snakemake lock`"],
     CUT: ["cannot be reached or broke off", "run again"],
-    "qwen2.5-7b": ["lacks a file that the tree", "lock it anew"],
-    "rakutenai-7b": ["with another sha256 than the lock's; removed", "lock it anew"],
+    LACKING: ["lacks a file that the tree", "lock it anew"],
+    LYING: ["with another sha256 than the lock's; removed", "lock it anew"],
 }
 
 
@@ -248,10 +264,13 @@ def test_each_fault_is_one_line_with_its_mend_and_leaves_nothing_half_written(
 ):
     repositories[MOVED].commits = {"0" * 40: {}}
     repositories[CUT].cut = 10**6
-    for name, faults in (("qwen2.5-7b", "lost"), ("rakutenai-7b", "lies")):
-        shard = next(path for path in served_files[name] if path.endswith(".safetensors"))
-        body = bytes(reversed(served_files[name][shard]))
-        getattr(repositories[name], faults).update({shard: body})
+    shards = {
+        name: next(path for path in served_files[name] if path.endswith(".safetensors"))
+        for name in (LACKING, LYING)
+    }
+    repositories[LACKING].lost.add(shards[LACKING])
+    body = served_files[LYING][shards[LYING]]
+    repositories[LYING].lies[shards[LYING]] = bytes(reversed(body))
     done = started(*map(fetched, [*TOLD, "lfm2-350m"]), token=None, timeout=500)
     assert done.returncode == 1, done.stdout
     for name, parts in TOLD.items():
