@@ -12,10 +12,14 @@ LARGE = (".safetensors", ".bin", ".model")  # kept as LFS does: the tree has the
 
 
 class Repository:
-    """Files by path at each commit; the last commit is main."""
+    """Files by path at each commit; the last commit is main.
+
+    ``cut``: large bodies that break in the middle; ``lies``: bodies other than the tree says;
+    ``lost``: paths that the tree names and nothing answers for.
+    """
 
     def __init__(self, files):
-        self.commits, self.gated = {}, False
+        self.commits, self.gated, self.cut, self.lies, self.lost = {}, False, 0, {}, set()
         self.commit(files)
 
     def commit(self, files):
@@ -26,15 +30,13 @@ class Repository:
 
 
 class Server(ThreadingHTTPServer):
-    """``cut``: large bodies that break in the middle; ``lies``: bodies other than the tree says;
-    ``lost``: paths that the tree names and nothing answers for; ``renamed``: old name to new."""
+    """``renamed``: old name to new; ``seen``: method, path and range of what was asked."""
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.repositories, self.renamed, self.lies, self.lost = {}, {}, {}, set()
-        self.cut, self.seen = 0, []
+        self.repositories, self.renamed, self.seen = {}, {}, []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -84,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
         if files is None:
             return self.refuse(404, "RevisionNotFound")
         if what == "resolve":
-            return self.file(name, repository, commit, file)
+            return self.file(repository, commit, file)
         if what == "tree":
             return self.say([in_tree(path, content) for path, content in files.items()])
         gated = "manual" if repository.gated else False
@@ -92,22 +94,22 @@ class Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def file(self, name, repository, commit, path):
+    def file(self, repository, commit, path):
         if repository.gated and not self.headers.get("Authorization"):
             return self.refuse(401, "GatedRepo")
         content = repository.commits[commit].get(path)
-        if content is None or path in self.server.lost:
+        if content is None or path in repository.lost:
             return self.refuse(404, "EntryNotFound")
         entry = in_tree(path, content)
         tag = entry["lfs"]["oid"] if "lfs" in entry else entry["oid"]
         headers = {"ETag": f'"{tag}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
-        body = self.server.lies.get(path, content)
-        begin = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if begin:
-            first = int(begin[1])
-            headers["Content-Range"] = f"bytes {first}-{len(body) - 1}/{len(body)}"
-            return self.answer(206, body[first:], headers)
-        return self.answer(200, body, headers)
+        body, status = repository.lies.get(path, content), 200
+        if begin := re.match(r"bytes=(\d+)-", self.headers.get("Range", "")):
+            headers["Content-Range"] = f"bytes {begin[1]}-{len(body) - 1}/{len(body)}"
+            body, status = body[int(begin[1]) :], 206
+        cut = repository.cut and self.command == "GET" and len(body) > 100_000
+        repository.cut -= bool(cut)
+        self.answer(status, body, headers, sent=len(body) // 2 if cut else None)
 
     def say(self, value):
         self.answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
@@ -115,15 +117,13 @@ class Handler(BaseHTTPRequestHandler):
     def refuse(self, status, code):
         self.answer(status, b"{}", {"X-Error-Code": code, "Content-Type": "application/json"})
 
-    def answer(self, status, body=b"", headers=()):
+    def answer(self, status, body=b"", headers=(), sent=None):
+        """``sent``: bytes after which the connection breaks."""
         self.send_response(status)
         for header in dict(headers).items():
             self.send_header(*header)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command == "HEAD":
-            return
-        if self.server.cut and status in (200, 206) and len(body) > 100_000:
-            self.server.cut -= 1
-            body, self.close_connection = body[: len(body) // 2], True
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.close_connection |= sent is not None
+            self.wfile.write(body[:sent])

@@ -146,42 +146,40 @@ def test_a_connection_cut_in_the_middle_is_resumed(hub_server, repository, cache
     large = DRAW.randbytes(24_000_000)  # huggingface_hub writes 10 MiB at a time
     repository.commit({**WHOLE, FIRST: large})
     locked = resolve(cache)
-    hub_server.cut = 2
+    repository.cut = 2
     assert read(hub.fetch(NAME, locked, cache)) == {**WHOLE, FIRST: large}
     assert any(begin for _, _, begin in hub_server.seen)
 
 
-def test_a_connection_that_is_always_cut_leaves_no_half_a_file(
-    hub_server, repository, cache, monkeypatch
-):
+def test_a_connection_that_is_always_cut_leaves_no_half_a_file(repository, cache, monkeypatch):
     locked = resolve(cache)
-    hub_server.cut = 10**6
+    repository.cut = 10**6
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # between huggingface_hub's attempts
     with pytest.raises(ConnectionError) as error:
         hub.fetch(NAME, locked, cache)
     says(error, "broke off", "run again")
     assert half_written(cache) == []
-    hub_server.cut = 0
+    repository.cut = 0
     assert read(hub.fetch(NAME, locked, cache)) == WHOLE
 
 
-def test_a_file_that_the_hub_lacks(hub_server, repository, cache):
+def test_a_file_that_the_hub_lacks(repository, cache):
     locked = resolve(cache)
-    hub_server.lost.add(SECOND)
+    repository.lost.add(SECOND)
     with pytest.raises(ValueError) as error:
         hub.fetch(NAME, locked, cache)
     says(error, "lacks a file", "snakemake lock")
     assert half_written(cache) == []
 
 
-def test_a_file_with_another_sha256_is_removed_and_named(hub_server, repository, cache):
+def test_a_file_with_another_sha256_is_removed_and_named(repository, cache):
     locked, shard = resolve(cache), FIRST
-    hub_server.lies[shard] = bytes(reversed(SHARDS[shard]))
+    repository.lies[shard] = bytes(reversed(SHARDS[shard]))
     with pytest.raises(ValueError) as error:
         hub.fetch(NAME, locked, cache)
     says(error, shard, "another sha256", "removed")
     assert half_written(cache) == [] and not (hub.snapshot_of(locked, cache) / shard).exists()
-    hub_server.lies.clear()
+    repository.lies.clear()
     assert read(hub.fetch(NAME, locked, cache)) == WHOLE
 
 
@@ -193,12 +191,12 @@ def test_a_spoilt_cache_is_mended(repository, cache, capsys):
     assert f"{shard.name} not as locked, fetched again" in capsys.readouterr().err
 
 
-def test_a_small_file_other_than_the_tree_says_is_not_locked(hub_server, repository, cache):
-    hub_server.lies["tokenizer.json"] = b"[]"
+def test_a_small_file_other_than_the_tree_says_is_not_locked(repository, cache):
+    repository.lies["tokenizer.json"] = b"[]"
     with pytest.raises(ValueError) as error:
         resolve(cache)
     says(error, "tokenizer.json is not what its tree says")
-    hub_server.lies.clear()
+    repository.lies.clear()
     assert resolve(cache).files
 
 
