@@ -12,6 +12,7 @@ sys.path.insert(0, f"{workflow.basedir}/workflow")
 from kensho import messages, place
 
 place.in_utf8()
+place.step_out(Path(workflow.basedir))
 logger.addFilter(messages.Plain())
 if refused := place.refusal(Path(workflow.basedir)):
     raise WorkflowError(refused)

@@ -1,7 +1,10 @@
 """Names of folders in which a run may be, and in which it may not."""
 
+from pathlib import Path
+
 import pytest
 from kensho import place
+from kensho.observations.conditions import REHEARSAL
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,17 @@ def test_other_names_are_names(tmp_path, monkeypatch, name):
     folder.mkdir()
     monkeypatch.chdir(folder)
     assert place.refusal(folder, "/usr/bin/python3") is None
+
+
+def test_a_step_of_a_rehearsal_goes_to_the_repository_and_no_other_does(tmp_path, monkeypatch):
+    inside = tmp_path / "rehearsal"
+    inside.mkdir()
+    for variable, ends in ((None, inside), ("1", tmp_path)):
+        monkeypatch.chdir(inside)
+        monkeypatch.delenv(REHEARSAL, raising=False)
+        if variable:
+            monkeypatch.setenv(REHEARSAL, variable)
+        place.step_out(tmp_path)
+        assert Path.cwd() == ends
+    place.step_out(tmp_path)
+    assert Path.cwd() == tmp_path

@@ -20,6 +20,16 @@ def refusal(folder: Path, python: str = sys.executable) -> str | None:
     return _name(folder, python) or _closed(folder) or _elsewhere(folder)
 
 
+def step_out(folder: Path) -> None:
+    """Go to the repository where a job of a rehearsal begins in the rehearsal's own folder.
+
+    So do steps of SLURM's jobs. The variable is `kensho.observations.conditions.REHEARSAL`; this
+    module is read before anything is installed.
+    """
+    if "KENSHO_REHEARSAL" in os.environ and Path.cwd() == folder / "rehearsal":
+        os.chdir(folder)
+
+
 def in_utf8() -> None:
     """Begin this command anew in UTF-8 where the locale has another encoding.
 
