@@ -203,12 +203,12 @@ def test_the_overlay_names_neither_model_nor_arm():
 
 
 @pytest.mark.hub
-@pytest.mark.timeout(2400)
+@pytest.mark.timeout(900)
 def test_models_of_the_hub_are_locked_fetched_trained_evaluated_and_judged(run_through):
     arm = FIRST["lfm2-350m"]
     models = {GATED, MOVED, CUT, "open-calm-1b", "lfm2-350m"}
     run_through(
-        ["R-2.speed", "R-5.memory", "R-5.retention"], [f"{EVALUATED}/{arm}.csv"], models, 2300
+        ["R-2.speed", "R-5.memory", "R-5.retention"], [f"{EVALUATED}/{arm}.csv"], models, 850
     )
 
 
