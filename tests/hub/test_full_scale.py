@@ -203,6 +203,7 @@ def test_the_overlay_names_neither_model_nor_arm():
 
 
 @pytest.mark.hub
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_models_of_the_hub_are_locked_fetched_trained_evaluated_and_judged(run_through):
     arm = FIRST["lfm2-350m"]
