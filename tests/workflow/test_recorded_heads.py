@@ -69,7 +69,9 @@ def test_heads_say_how_they_ended_and_a_killed_one_does_not(copy):
     assert first.head.plan == {"fetch": 1} and first.head.config["seed"] == 3
     assert first.head.command[-2:] == ["--", record.format("here")]
     assert first.head.targets == [record.format("here")]
-    assert {"profiles/local/config.yaml", "config/config.yaml"} <= {file.path for file in first.head.files}
+    assert {"profiles/local/config.yaml", "config/config.yaml"} <= {
+        file.path for file in first.head.files
+    }
     assert len([each for each in past if each.event == "installed"]) == 1
     assert first.host == past[-1].host and first.head.commit is None  # a copy that git knows not
     again = snakemake(copy, "-n", "--config", "seed=3", "--", record.format("here"), **given)
