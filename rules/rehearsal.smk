@@ -29,11 +29,3 @@ rule rehearsal:
         faults=FAULTS,
     script:
         "../workflow/scripts/rehearsal.py"
-
-
-def rehearsed():
-    """Print what ran and what failed."""
-    if REHEARSED:
-        past = events.of_last_run(events.read())
-        print(rehearsal.as_table(past, LACKING, FAULTS), file=sys.stderr)
-        print(f"\nthe real run\n{forecast.as_table(FORESEEN)}", file=sys.stderr)

@@ -2,6 +2,8 @@
 from collections import Counter
 from contextlib import suppress
 
+from kensho.models import hardware
+from kensho.plan import forecast, rates
 from snakemake.jobs import GroupJob
 from snakemake.persistence import PersistenceBase
 from snakemake.scheduling.job_scheduler import JobScheduler
@@ -64,6 +66,37 @@ def last_failure():
     """What failed, as the last lines of a run."""
     advice = "What is done is kept; mend the cause and give the same command again."
     return "\n".join([*events.failures(events.of_last_run(events.read())), advice])
+
+
+def forecast_of(run, jobs=None):
+    """What the jobs of a configuration will take."""
+    resources = workflow.resource_settings
+    most = resources.max_threads or resources.cores or 64
+    known = forecast.Known(
+        run.models,
+        run.lock,
+        run.cards,
+        rates.machine(run.config, hardware.load(Path("resources/hardware.yaml"))),
+        cores=most,
+        asked=directives.asked(workflow.rules, most),
+        jobs=jobs,
+    )
+    return forecast.forecast(run.config, run.plan, known)
+
+
+def foreseen():
+    """What jobs of each rule will take, and why some cannot be foreseen."""
+    rows = forecast_of(RUN, {rule.name: 1 for rule in workflow.rules})
+    unknown = dict.fromkeys(row.why for row in rows if row.model and row.seconds is None)
+    return {"rules": forecast.by_rule(rows), "unknown": [*unknown]}
+
+
+def rehearsed():
+    """Print what ran and what failed."""
+    if REHEARSED:
+        past = events.of_last_run(events.read())
+        print(rehearsal.as_table(past, LACKING, FAULTS), file=sys.stderr)
+        print(f"\nthe real run\n{forecast.as_table(FORESEEN)}", file=sys.stderr)
 
 
 if workflow.is_main_process:
