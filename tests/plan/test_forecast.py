@@ -211,3 +211,8 @@ def test_a_token_meets_the_experts_that_are_chosen():
 
 def test_each_foreseen_experiment_is_one_of_the_catalogue():
     assert {*work.EXPERIMENTS} < {*EXPERIMENTS}
+
+
+def test_what_has_no_price_is_not_free():
+    row = trained(configured("mi300x"), "lora-r8")
+    assert row.usd is None and "? USD" in forecast.as_table([row])

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from kensho.data.hub import Locked
 from kensho.observations import Row, table
 from kensho.observations.conditions import REHEARSAL
 from kensho.plan import load, rehearsal
+from kensho.plan.inputs import Inputs
 from kensho.run import events
 from kensho.stats.analysis import Settings
 from kensho.stats.derive import derive
@@ -61,6 +63,8 @@ def test_every_model_is_a_twin_whatever_is_in_packages(monkeypatch):
     run = run_of(rehearsal.smallest(raw("full"), SIZES))
     assert all({*model.files} == {"twin"} for model in run.models.values())
     assert run.needed == [run.config.data.source]
+    assert "gguf" not in run.plan.experiments["inference"].inputs
+    assert "twin" not in run.plan.experiments["inference"].inputs
     for name in run.used:
         assert run.model(name)["card"], f"{name} has no card to make a twin of"
 
@@ -133,3 +137,11 @@ def test_its_table_has_every_rule_and_every_cause(tmp_path, monkeypatch):
     assert all(any(event.cause in line for line in lines) for event in failed)
     assert any(line.split() == ["gemm", "needs", "rocm"] for line in lines)
     assert lines[-1].strip() == "x is gated"
+
+
+def test_an_arm_whose_base_a_spent_budget_leaves_out_is_compared_with_nothing():
+    run = run_of(raw("full"))
+    whole = Inputs(run.config, run.plan, run.models)
+    assert (whole.control("full"), whole.control("lora-r8")) == ("open-calm-1b", "base")
+    left = replace(run.plan, evaluated=["base", "full", "lora-r8"])
+    assert Inputs(run.config, left, run.models).control("full") == "full"

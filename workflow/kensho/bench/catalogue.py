@@ -108,8 +108,8 @@ def _medical_inputs(own, context) -> Inputs:
 
 def _inference_inputs(own, context) -> Inputs:
     name = own.model or context.base
-    packed = context.models[name].files if name in context.models else {}
-    return {**_model("test")(own, context), **{form: _record(x) for form, x in packed.items()}}
+    packed = context.models[name].files.get("gguf") if name in context.models else None
+    return {**_model("test")(own, context), **({"gguf": _record(packed)} if packed else {})}
 
 
 def _tokenizer_inputs(own, context) -> Inputs:

@@ -210,8 +210,9 @@ class _Jobs:
 
     def paid(self, row: Job, cores: int) -> Job:
         held = Held(cores, row.devices or 0, self.config.accelerator)
+        price = self.config.budget.prices.per_hour(held)
         hours = (row.seconds or 0.0) * row.jobs / 3600
-        return replace(row, usd=self.config.budget.prices.per_hour(held) * hours)
+        return replace(row, usd=price * hours if price else None)  # what has no price is not free
 
     def size(self, name: str) -> Size:
         """Raises ValueError where a model, or its card, is not known."""
@@ -278,7 +279,7 @@ def as_table(rows: Sequence[Job]) -> str:
         hours = sum(row.on_one_device for row in some if row.devices) / 3600
         text.append(
             f"{title}: {sum(row.on_one_device for row in some):.0f} s on one device or processor, "
-            f"{hours:.1f} device hours, {sum(row.usd or 0 for row in some):.2f} USD"
+            f"{hours:.1f} device hours, {_number(_priced(some))} USD"
         )
     peak = max((row.memory_bytes or 0 for row in rows), default=0)
     disk = sum(row.jobs * (row.disk_bytes or 0) for row in rows)
@@ -288,6 +289,12 @@ def as_table(rows: Sequence[Job]) -> str:
         f"{unknown} job(s) of unknown time"
     )
     return "\n".join([*text, *dict.fromkeys(row.why for row in rows if row.why)])
+
+
+def _priced(rows: Sequence[Job]) -> float | None:
+    """Dollars of the rows that have a price; None where none has one."""
+    prices = [row.usd for row in rows if row.usd is not None]
+    return sum(prices) if prices else None
 
 
 def _number(value: float | None, unit: float = 1.0, digits: int = 2) -> str:

@@ -23,9 +23,13 @@ class Inputs:
         return work.base(self.config, arm)
 
     def control(self, arm: str) -> str:
-        """The arm that an arm is compared with: its own base, else the common one."""
+        """The arm that an arm is compared with: its own base, else the common one.
+
+        Itself, and so nothing, where a spent budget leaves that one out.
+        """
         own = self.base(arm)
-        return "base" if own == self.config.train.base or arm not in self.arms else own
+        other = "base" if own == self.config.train.base or arm not in self.arms else own
+        return other if other in self.plan.evaluated else arm
 
     def seeds(self, arm: str) -> list[int]:
         """Replicates of an evaluated arm; a model that is not trained has the one replicate 0."""
