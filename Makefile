@@ -45,7 +45,7 @@ verify: .venv/installed
 	@$(SNAKEMAKE) verify --quiet rules
 
 test: .venv/installed
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n logical --maxprocesses 8 --dist worksteal
 
 test-all: report
 	.ci/suite all

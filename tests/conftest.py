@@ -1,10 +1,16 @@
 """Which skips may pass, how long a test may take, and a real but tiny causal language model."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 import yaml
+
+# A controller that is down holds up each Snakemake by 20 s; tests/slurm asks for its own.
+os.environ.setdefault("SLURM_CONF", "/dev/null")
+if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several processes wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Seconds of a test; 300 without such a mark.
 LIMITS = {"slow": 1200, "slurm": 1200, "crate": 900, "whole": 3000, "rehearsal": 3600}

@@ -495,7 +495,8 @@ def test_no_text_is_an_unread_reply(server):
     assert reply.text == "" and verdict(reply) is None
 
 
-def test_an_endpoint_out_of_reach_is_named(run, server):
+def test_an_endpoint_out_of_reach_is_named(run, server, monkeypatch):
+    monkeypatch.setattr(chat, "FIRST_WAIT", 0.01)
     with pytest.raises(ConnectionError, match=r"^jlce.judge.url: cannot reach http://127.0.0.1:9 "):
         run(url="http://127.0.0.1:9/v1")
     server.judge = lambda a, b: time.sleep(1)
