@@ -1,4 +1,5 @@
 # make report: set up, run the main job, write results/validation_report.html
+#              (TORCH=cuda or rocm: with that build of torch)
 # make benchmark: every experiment, judged on the same page
 # make own: claims on tables that you bring, results/own_report.html
 # make jlce: sixteen Japanese tasks, results/jlce.html; their claims on the same page
@@ -11,6 +12,10 @@
 SHELL := /bin/bash
 PYTHON ?= python3.11
 PIP := .venv/bin/python -m pip --disable-pip-version-check
+# Whose build of torch is installed: cpu, cuda or rocm. Another one than before is installed anew.
+INSTALLED := $(shell cat .venv/installed 2>/dev/null)
+TORCH ?= $(or $(INSTALLED),cpu)
+INDEX = $(shell grep -so 'https://.*/whl/.*' envs/models.$(TORCH).yaml)
 SNAKEMAKE := .venv/bin/snakemake --profile local
 
 .PHONY: report benchmark own jlce archive rehearsal why verify test test-all lint lock config clean
@@ -56,23 +61,32 @@ lint: .venv/installed
 	.venv/bin/snakefmt --check Snakefile rules
 	.venv/bin/mypy
 	.venv/bin/snakemake --lint
+	.venv/bin/hadolint envs/rocm.Dockerfile
 
 config: .venv/installed
 	PYTHONPATH=workflow .venv/bin/python -m kensho.plan.config
 
+ifneq ($(TORCH),$(INSTALLED))
+.PHONY: .venv/installed
+endif
+
 .venv/installed: requirements.lock pyproject.toml
 	command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it or give PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) workflow/kensho/place.py
+	@test -f envs/models.$(TORCH).yaml || { echo "TORCH=$(TORCH): give cpu, cuda or rocm" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	sed '/^torch==/,/[^\\]$$/d' requirements.lock | $(PIP) install --quiet --no-deps --require-hashes --requirement /dev/stdin
 	@# in hash mode pip would pass over a build that lies in a folder (find-links)
 	rm -rf .venv/torch
-	$(PIP) download --quiet --no-deps --dest .venv/torch "$$(grep -o '^torch==[^ ]*' requirements.lock)"
-	@grep -q "$$(sha256sum .venv/torch/*.whl | head -c 64)" requirements.lock || { echo "$$(ls .venv/torch): no hash of this build in requirements.lock; add it under torch if you trust it" >&2; exit 1; }
-	$(PIP) install --quiet .venv/torch/*.whl
+	@# where PyTorch's own index is out of reach, the default one's build is taken if it is of that kind
+	$(PIP) download --quiet --no-deps --retries 1 --dest .venv/torch --extra-index-url $(INDEX) "$$(grep -o '^torch==[^ ]*' requirements.lock)"
+	@case "$(TORCH) $$(ls .venv/torch)" in cpu*|cuda*+cu*|cuda*torch-[0-9.]*-cp*|rocm*+rocm*) ;; \
+		*) echo "$$(ls .venv/torch): no build for $(TORCH); can $(INDEX) be reached?" >&2; exit 1;; esac
+	@grep -q "$$(sha256sum .venv/torch/*.whl | head -c 64)" requirements.lock || { echo "$$(ls .venv/torch): no hash of this build in requirements.lock; add it under torch if you trust it: --hash=sha256:$$(sha256sum .venv/torch/*.whl | head -c 64)" >&2; exit 1; }
+	$(PIP) install --quiet --extra-index-url $(INDEX) .venv/torch/*.whl
 	rm -rf .venv/torch
 	$(PIP) install --quiet --no-deps --editable .
-	touch $@
+	echo $(TORCH) > $@
 
 lock: .venv/installed
 	$(PIP) install --quiet uv

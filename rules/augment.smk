@@ -17,7 +17,7 @@ rule augment_technique:
         technique="|".join(TECHNIQUES),
     priority: 10  # one thread each: together, before the jobs that take all cores
     conda:
-        lambda w: environment(TECHNIQUES[w.technique])
+        lambda w: environment(TECHNIQUES[w.technique].needs.environment)
     threads: lambda w: threads(TECHNIQUES[w.technique])
     resources:
         **DIRECTIVES.resources_of(TECHNIQUES, "technique"),

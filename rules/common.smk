@@ -46,7 +46,7 @@ from kensho.train.catalogue import METHODS, STAGES
 HEAD, TARGETS = None, None
 try:  # catalogues are read at import
     from kensho.plan import annotations, directives, inputs, load, rehearsal
-    from kensho.plan.directives import any_of, code, digest_of, digest_of_part, early, environment
+    from kensho.plan.directives import any_of, code, digest_of, digest_of_part, early
     from kensho.plan.directives import fingerprint, observation_files, source_records, threads
     from kensho.plan.plan import REPORT
 
@@ -90,4 +90,5 @@ if CONFIG.accelerator == "rocm":  # jobs inherit them; what the user has set sta
 
 DIRECTIVES = directives.Directives(CONFIG)
 GPU, memory, minutes = DIRECTIVES.gpu, DIRECTIVES.memory, DIRECTIVES.minutes
+environment, MODELS = DIRECTIVES.environment, DIRECTIVES.environment("models")
 INPUTS = inputs.Inputs(CONFIG, PLAN, RUN.models)

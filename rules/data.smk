@@ -25,7 +25,7 @@ rule lock:
     log:
         "logs/lock.log",
     conda:
-        "../envs/models.yaml"
+        MODELS
     container:
         None  # what it asks and writes lies outside what an image sees
     params:
@@ -45,7 +45,7 @@ rule fetch_model:
         model=any_of(name for name, model in RUN.models.items() if not model.files),
     retries: 2
     conda:
-        "../envs/models.yaml"
+        MODELS
     container:
         None  # what it fetches from and keeps lies outside what an image sees
     params:
@@ -73,7 +73,7 @@ rule convert_model:
         model=any_of(name for name, model in RUN.models.items() if "gguf" in model.files),
     priority: 10  # one thread each: together, before the jobs that take all cores
     conda:
-        "../envs/models.yaml"
+        MODELS
     resources:
         mem_mb=memory(6000),
         runtime=minutes(20),
@@ -95,7 +95,7 @@ rule make_twin:
     wildcard_constraints:
         model=any_of(name for name, model in RUN.models.items() if "twin" in model.files),
     conda:
-        "../envs/models.yaml"
+        MODELS
     params:
         entry=lambda w: RUN.model(w.model)["entry"],
         card=lambda w: RUN.model(w.model)["card"],

@@ -21,7 +21,7 @@ rule evaluate:
     wildcard_constraints:
         arm=any_of(PLAN.arms["evaluation"]),
     conda:
-        "../envs/models.yaml"
+        MODELS
     threads: directives.all_cores()
     resources:
         **GPU,

@@ -18,7 +18,7 @@ for NAME, JOB in PLAN.preparations.items():
             f"logs/benchmarks/{NAME}.tsv"
         priority: early(JOB.part)
         conda:
-            environment(JOB.part)
+            environment(JOB.part.needs.environment)
         threads: threads(JOB.part)
         resources:
             **DIRECTIVES.resources(JOB.part),
@@ -43,7 +43,7 @@ for NAME, JOB in PLAN.experiments.items():
             f"logs/benchmarks/{NAME}.tsv"
         priority: early(JOB.part)
         conda:
-            environment(JOB.part)
+            environment(JOB.part.needs.environment)
         threads: threads(JOB.part)
         resources:
             **DIRECTIVES.resources(JOB.part),

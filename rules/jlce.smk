@@ -26,7 +26,7 @@ rule jlce_items:
     log:
         "logs/jlce_items.log",
     conda:
-        "../envs/models.yaml"
+        MODELS
     params:
         tasks=tasks.scored(JLCE.tasks),
         wanted=JLCE.items,
@@ -51,7 +51,7 @@ rule jlce_contamination:
     log:
         "logs/jlce_contamination.log",
     conda:
-        "../envs/models.yaml"
+        MODELS
     params:
         code=code("jlce/jlce_contamination.py", "models"),
     script:
@@ -75,7 +75,7 @@ rule jlce_arm:
     wildcard_constraints:
         arm=any_of(PLAN.arms["evaluation"]),
     conda:
-        "../envs/models.yaml"
+        MODELS
     threads: directives.all_cores()
     resources:
         **GPU,
@@ -152,7 +152,7 @@ rule jlce_preference:
     wildcard_constraints:
         arm=any_of(PLAN.arms["jlce_preference"]),
     conda:
-        "../envs/models.yaml"
+        MODELS
     resources:
         mem_mb=memory(4000),
         runtime=minutes(240),

@@ -8,7 +8,7 @@ rule preflight:
     log:
         "logs/preflight.log",
     conda:
-        "../envs/models.yaml"  # the torch and the packages that the jobs would have
+        MODELS  # the torch and the packages that the jobs would have
     params:
         scale=CONFIG.scale,
         accelerator=CONFIG.accelerator,
@@ -38,7 +38,7 @@ rule selftest:
     benchmark:
         "logs/benchmarks/selftest.tsv"
     conda:
-        "../envs/models.yaml"
+        MODELS
     threads: 64
     resources:
         mem_mb=memory(2000),

@@ -22,7 +22,7 @@ rule train_stage:
         stage=any_of(STAGES),
         seed=any_of(map(str, CONFIG.train.seeds)),
     conda:
-        lambda w: environment(STAGES[w.stage])
+        lambda w: environment(STAGES[w.stage].needs.environment)
     threads: lambda w: threads(STAGES[w.stage])
     resources:
         **DIRECTIVES.resources_of(STAGES, "stage"),

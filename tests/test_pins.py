@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
@@ -20,9 +21,15 @@ ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 RULES = [path.read_text() for path in (ROOT / "rules").glob("*.smk")]
 # Environment and script of each rule with a script, and what stands between them.
 SCRIPTED = re.compile(
-    r'conda:\s+"\.\./envs/(\w+)\.yaml"(.*?)script:\s+"\.\./workflow/scripts/([\w/]+\.py)"', re.S
+    r'conda:\s+(?:"\.\./envs/(\w+)\.yaml"|MODELS\b)(.*?)'
+    r'script:\s+"\.\./workflow/scripts/([\w/]+\.py)"',
+    re.S,
 )
-SCRIPTS = [found for text in RULES for found in SCRIPTED.findall(text)]
+SCRIPTS = [
+    (environment or "models", between, script)
+    for text in RULES
+    for environment, between, script in SCRIPTED.findall(text)
+]
 # Scripts that run parts, in the environment that a part names.
 OF_PARTS = {
     "technique.py": TECHNIQUES,
@@ -38,11 +45,17 @@ PARTS = [
 # Imported only inside functions that the rules of the other environments do not call (building a
 # model from its card, looking at the device), and what GGUF arms do without.
 TORCH = {"torch", "transformers"}
+BUILDS = ["cpu", "cuda", "rocm"]
 NOT_NEEDED = {"data": TORCH, "models": {"llama_cpp"}, "stats": TORCH, "tokenisation": TORCH}
 
 
+def named(path):
+    """Name of the environment that a file describes, whatever the build of torch."""
+    return path.name.split(".")[0]
+
+
 def requirements(lines):
-    kept = [line.split("#")[0].strip() for line in lines]
+    kept = [line.split("#")[0].strip() for line in lines if not line.startswith("--")]
     return [Requirement(line) for line in kept if line]
 
 
@@ -91,8 +104,37 @@ def test_there_is_an_environment_for_every_conda_line_of_the_rules():
         for line in rules.read_text().splitlines()
         if '"../envs/' in line and "{" not in line
     }
-    named |= {f"envs/{environment}.yaml" for environment, _, _ in PARTS}
+    named |= {f"envs/{environment}.yaml" for environment, _, _ in PARTS} - {"envs/models.yaml"}
+    named |= {f"envs/models.{build}.yaml" for build in BUILDS}
     assert named == {f"envs/{path.name}" for path in ENVIRONMENTS}
+
+
+def test_the_environments_of_models_differ_in_the_build_of_torch_alone():
+    """Pip takes the build of the index that is named, and no other in its place."""
+    found = {}
+    for build in BUILDS:
+        path = ROOT / f"envs/models.{build}.yaml"
+        *_, last = yaml.safe_load(path.read_text())["dependencies"]
+        (index,) = (line.split()[1] for line in last["pip"] if line.startswith("--"))
+        (torch,) = (line for line in last["pip"] if line.startswith("torch=="))
+        assert torch.endswith(f"+{index.removeprefix('https://download.pytorch.org/whl/')}")
+        found[build] = (
+            index,
+            [line for line in last["pip"] if line not in (torch, f"--extra-index-url {index}")],
+        )
+    assert len({index for index, _ in found.values()}) == len(BUILDS)
+    assert found["cpu"][1] == found["cuda"][1] == found["rocm"][1]
+
+
+@pytest.mark.parametrize("build", [*BUILDS, "tpu"])
+def test_make_installs_the_build_that_it_is_asked_for(build):
+    """Planned by make; the index is that of the environment's file."""
+    command = ["make", "-nB", ".venv/installed", f"TORCH={build}", f"PYTHON={sys.executable}"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+    path = ROOT / f"envs/models.{build}.yaml"
+    indexes = set(re.findall(r"--extra-index-url (\S+)", path.read_text() if path.exists() else ""))
+    assert set(re.findall(r"--extra-index-url (https\S+)", said)) == indexes
+    assert f'echo "TORCH={build}: give cpu, cuda or rocm"' in said
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
@@ -102,7 +144,8 @@ def test_environment_pins_are_those_of_the_lock(path, lock):
     assert pins
     for pin in pins:
         locked = lock.get(canonicalize_name(pin.name))
-        assert str(pin.specifier) == f"=={locked}", f"{path.name}: {pin}, lock has {locked}"
+        public = str(pin.specifier).split("+")[0]  # but for the build
+        assert public == f"=={locked}", f"{path.name}: {pin}, lock has {locked}"
 
 
 def imported(path):
@@ -140,21 +183,23 @@ def test_every_rule_digests_its_own_script_and_the_pins_of_its_environment():
         assert digested in ([(script, environment)], []), script  # none where there is no output
 
 
-@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [p for p in ENVIRONMENTS if p.stem not in ("models.cuda", "models.rocm")], ids=named
+)
 def test_environment_provides_what_its_scripts_import(path):
     *_, last = yaml.safe_load(path.read_text())["dependencies"]
     pins = {canonicalize_name(pin.name) for pin in requirements(last["pip"])}
-    scripts = {script for environment, _, script in SCRIPTS if environment == path.stem}
+    scripts = {script for environment, _, script in SCRIPTS if environment == named(path)}
     files = [ROOT / "workflow/scripts" / script for script in scripts]
     for environment, script, module in PARTS:
-        if environment == path.stem:
+        if environment == named(path):
             files += [ROOT / "workflow/scripts" / script, module.with_suffix(".py")]
     names = set.union(*map(third_party, files))
     providers = packages_distributions()
     missing = {
         name for name in names if pins.isdisjoint(map(canonicalize_name, providers.get(name, [])))
     }
-    assert missing <= NOT_NEEDED[path.stem], f"{path.name}: pin what its scripts import"
+    assert missing <= NOT_NEEDED[named(path)], f"{path.name}: pin what its scripts import"
 
 
 def test_everything_asked_for_is_locked_in_a_version_that_fits(lock):

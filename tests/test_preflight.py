@@ -113,7 +113,7 @@ def test_cuda_needs_a_gpu_and_a_torch_built_for_it(tmp_path, bare_path):
     missing = preflight.accelerator("cuda", CPU_BUILD)
     assert states(missing) == ["problem", "problem"]
     assert "torch 2.13.0+cpu is not built for cuda" in missing[1].seen
-    assert missing[1].mend == "install torch 2.13.0 from PyTorch's index for cuda"
+    assert missing[1].mend == "install torch 2.13.0 for it: make .venv/installed TORCH=cuda"
     program(bare_path, "nvidia-smi", "GPU 0: NVIDIA H200")
     (found,) = preflight.accelerator("cuda", CPU_BUILD | {"cuda": "13.0"})
     assert (found.state, "GPU 0: NVIDIA H200" in found.seen) == ("ok", True)

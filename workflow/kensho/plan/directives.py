@@ -31,6 +31,10 @@ class Directives:
             model = config.cluster.gpu_model
             self.gpu = {"gpu": 1, **({"gpu_model": model} if model else {})}
 
+    def environment(self, name: str) -> str:
+        """The conda environment of a rule, as a file of rules/ names it."""
+        return f"../envs/{_pins(name, self.config.accelerator).name}"
+
     def memory(self, megabytes: int) -> Resource:
         """Memory of a job at this scale; a retry asks for as much again."""
         first = max(1, round(megabytes * self.config.cluster.memory))
@@ -93,14 +97,20 @@ def code(script: str, environment: str) -> Callable[[Any], str]:
 
     Computed for the jobs that there are, not for every rule of every process.
     """
-    pins = WORKFLOW.parent / f"envs/{environment}.yaml"
-    return lambda wildcards: code_digest(WORKFLOW / "scripts" / script, pins)
+    return lambda wildcards: code_digest(WORKFLOW / "scripts" / script, _pins(environment))
 
 
 def digest_of_part(script: str, part: Part, *more: Part) -> str:
     """The same of a script that resolves a part, or several."""
-    pins = WORKFLOW.parent / f"envs/{part.needs.environment}.yaml"
+    pins = _pins(part.needs.environment)
     return code_digest(WORKFLOW / "scripts" / script, pins, part, *more)
+
+
+def _pins(environment: str, accelerator: str = "none") -> Path:
+    """File of envs/. That of models differs by torch's build alone, which is no rerun trigger."""
+    build = {"none": "cpu"}.get(accelerator, accelerator)
+    name = f"models.{build}" if environment == "models" else environment
+    return WORKFLOW.parent / f"envs/{name}.yaml"
 
 
 def digest_of(path: Path | str) -> str:
@@ -155,11 +165,6 @@ def steps(rules: Iterable[Any], folder: str) -> list[tuple[str, str, str, str | 
         for rule in rules
         if rule.script
     ]
-
-
-def environment(part: Part) -> str:
-    """The conda environment of a rule, as a file of rules/ names it."""
-    return f"../envs/{part.needs.environment}.yaml"
 
 
 def threads(part: Part) -> int:

@@ -168,7 +168,7 @@ def _torch(configured: str, build: Mapping[str, str | None] | None) -> list[tupl
         return [
             (
                 f"torch {build['version']} is not built for {configured}",
-                f"install torch {version} from PyTorch's index for {configured}",
+                f"install torch {version} for it: make .venv/installed TORCH={configured}",
             )
         ]
     return []
