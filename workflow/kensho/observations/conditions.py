@@ -31,6 +31,7 @@ ROCM_VARIABLES = (
     "HIP_LAUNCH_BLOCKING",
     "MIOPEN_DEBUG_DISABLE_FIND_DB",
 )
+ENGINE_VARIABLES = ("VLLM_ROCM_", "AITER_")  # their beginnings: kernels that vLLM takes or leaves
 PACKAGES = ["torch", "transformers", "peft", "trl", "lm-eval", "numpy", "pandas"]
 REHEARSAL = "KENSHO_REHEARSAL"  # set in the jobs of one
 EXPECTED = ("ran", "dtype", "warmup", "hardware", "software")  # of all but published results
@@ -138,7 +139,8 @@ def environment() -> dict:
             installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    variables = {name: os.environ[name] for name in ROCM_VARIABLES if name in os.environ}
+    chosen = (n for n in os.environ if n in ROCM_VARIABLES or n.startswith(ENGINE_VARIABLES))
+    variables = {name: os.environ[name] for name in sorted(chosen)}
     return ({"rocm_variables": variables} if variables else {}) | {
         "hardware": {
             "cpu": cpu,

@@ -160,6 +160,7 @@ def _attempt(history: History, attempt: Attempt) -> dict[str, Any]:
                 "peak memory of the device, bytes": event.device_peak_bytes,
                 "cost, USD": attempt.cost_usd,
                 "fallbacks": event.fallbacks,
+                "distance from the processor": event.device_probe,
                 "packages used": event.imported,
             }
         ),

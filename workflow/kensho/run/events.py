@@ -119,6 +119,7 @@ class Event:
     device_peak_bytes: Count | None = None  # reserved by torch, on its fullest device
     imported: dict[str, str] = field(default_factory=dict)  # versions of the packages used
     fallbacks: list[str] = field(default_factory=list)
+    device_probe: dict[str, float] = field(default_factory=dict)  # see kensho.models.probe
     exit: int | None = None
     cause: str = ""
     tail: list[str] = field(default_factory=list)  # last lines of the log, where the cause needs it

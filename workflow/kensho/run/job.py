@@ -43,6 +43,7 @@ def job(snakemake: Any) -> Iterator[list[str]]:
             _require_modules()
             fallbacks = _fallbacks(snakemake.params)
             start = replace(start, fallbacks=[plain(line) for line in fallbacks])
+            start = replace(start, device_probe=_probed(snakemake.params))
             yield fallbacks
             end = replace(start, event="finished", exit=0)
         except BaseException as error:
@@ -121,6 +122,15 @@ def _fallbacks(params: Any) -> list[str]:
     from kensho.models.hardware import detected
 
     return fallback.accelerator(configured, detected(), params.get("fallback"))
+
+
+def _probed(params: Any) -> dict[str, float]:
+    """How far the accelerator that the job uses, if any, is from the processor."""
+    if params.get("device") in (None, "none"):
+        return {}
+    from kensho.models import loading, probe
+
+    return probe.check(device) if (device := loading.device()) != "cpu" else {}
 
 
 def paths(files: Any) -> dict[str, Any]:
