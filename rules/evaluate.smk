@@ -24,7 +24,7 @@ rule evaluate:
         MODELS
     threads: directives.all_cores()
     resources:
-        **GPU,
+        **DIRECTIVES.shared("evaluate", lambda w: w.arm),
         mem_mb=memory(8000),
         runtime=minutes(60),
     params:

@@ -78,7 +78,7 @@ rule jlce_arm:
         MODELS
     threads: directives.all_cores()
     resources:
-        **GPU,
+        **DIRECTIVES.shared("jlce_arm", lambda w: w.arm),
         mem_mb=memory(8000),
         runtime=minutes(120),
     params:

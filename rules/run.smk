@@ -84,6 +84,17 @@ def forecast_of(run, jobs=None):
     return forecast.forecast(run.config, run.plan, known)
 
 
+def planned_devices():
+    """Accelerators of jobs that take several, as the head's plan says; jobs inherit it."""
+    if workflow.is_main_process and not hasattr(DIRECTIVES, "planned"):
+        DIRECTIVES.planned = forecast.devices(forecast_of(REAL if REHEARSED else RUN))
+        os.environ.update(KENSHO_DEVICES=json.dumps(DIRECTIVES.planned))
+    return json.loads(os.environ["KENSHO_DEVICES"])
+
+
+DIRECTIVES.devices = planned_devices
+
+
 def foreseen():
     """What jobs of each rule will take, and why some cannot be foreseen."""
     rows = forecast_of(RUN, {rule.name: 1 for rule in workflow.rules})

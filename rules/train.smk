@@ -25,7 +25,10 @@ rule train_stage:
         lambda w: environment(STAGES[w.stage].needs.environment)
     threads: lambda w: threads(STAGES[w.stage])
     resources:
-        **DIRECTIVES.resources_of(STAGES, "stage"),
+        **(
+            DIRECTIVES.resources_of(STAGES, "stage")
+            | DIRECTIVES.shared("train_stage", lambda w: f"{w.arm}/{w.number}-{w.stage}")
+        ),
     params:
         stage=lambda w: INPUTS.stage(w).model_dump(),
         code_of=lambda w: STAGES[w.stage].code,

@@ -52,6 +52,7 @@ MEANINGFUL = {
         ["x", "../x", "1", "今日は", "a" * 100],
         ["provenance.title", "provenance.description"],
     ),
+    "a switch": ([True], ["train.arms.0.stages.0.checkpointing"]),
     "a name": (["x", "1", "a" * 100], ["train.arms.0.name", "cluster.gpu_model"]),
     "a seed of 32 bits": (
         [0, 10**9],

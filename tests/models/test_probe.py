@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from kensho.models import loading, probe
+from kensho.models import probe
 from kensho.run.job import job
 from scripted import snakemake
 
@@ -60,7 +60,6 @@ def test_the_probe_leaves_the_seed_as_it_was():
 
 def test_a_wrong_device_stops_the_job_by_name(tmp_path, monkeypatch, capfd, wrong):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(loading, "device", lambda: "cuda")
     monkeypatch.setattr("kensho.models.hardware.detected", lambda: "rocm")
     ran = []
     with pytest.raises(SystemExit), job(snakemake("experiment", params={"device": "rocm"})):

@@ -132,13 +132,13 @@ import os, signal, sys
 sys.path[:0] = {paths!r}
 from pathlib import Path
 import test_sft
-from kensho.train import sft
-on_log = sft.Observer.on_log
-def die_at_step_5(self, args, state, control, **logs):
-    on_log(self, args, state, control, **logs)
-    if state.global_step == 5:
+from kensho.train import loop
+note = loop.Seen.note
+def die_at_step_5(self, **row):
+    note(self, **row)
+    if row["step"] == 5:
         os.kill(os.getpid(), signal.SIGKILL)
-sft.Observer.on_log = die_at_step_5
+loop.Seen.note = die_at_step_5
 test_sft.torch.set_num_threads(1)
 test_sft.run(Path({model!r}), Path({folder!r}), **test_sft.{arm})
 """
@@ -156,9 +156,9 @@ def test_killed_and_resumed_equals_undisturbed(tiny_model, tmp_path, name, arm):
     assert not (tmp_path / "killed" / "model").exists()
     seen = (tmp_path / "killed" / "checkpoints" / "steps.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in seen] == [1, 2, 3, 4, 5]
-    torn = tmp_path / "killed" / "checkpoints" / "checkpoint-5"  # killed while writing it
+    torn = tmp_path / "killed/checkpoints/.checkpoint.partial"  # killed while writing it
     torn.mkdir()
-    (torn / "trainer_state.json").write_text('{"global_st')
+    (torn / ".metadata").write_text("half")
     resumed, _ = run(tiny_model, tmp_path / "killed", **arm)
     assert list(resumed["step"]) == list(whole["step"])
     assert list(resumed["loss"]) == list(whole["loss"])

@@ -127,3 +127,27 @@ def test_the_full_scale_asks_for_more_memory_and_time(copy):
         assert most(resource, *full) == 8 * most(resource)
     (copy / "short.yaml").write_text("cluster: {longest: 300}")
     assert most("runtime", *full, "short.yaml") == 300
+
+
+def test_jobs_ask_for_the_devices_and_nodes_that_the_plan_foresees(copy):
+    """Full fine-tuning of larger and larger models on MI300X of 192 GB."""
+    method = {"stage": "sft", "learning_rate": 1e-5, "method": {"name": "full"}}
+    bases = [f"r1-distill-qwen-{size}" for size in ("7b", "14b", "32b")] + ["rakutenai-2.0-8x7b"]
+    arms = [{"name": f"full-{base}", "base": base, "stages": [method]} for base in bases]
+    overlay = {
+        **{"accelerator": "rocm", "licences": ["permissive", "by", "by-sa", "public-domain"]},
+        "train": {"base": "r1-distill-qwen-1.5b", "seeds": [1], "arms": arms},
+        "evaluate": {"references": bases},
+        "cluster": {"gpu_model": "mi300x", "devices_per_node": 4, "nodes": 2},
+    }
+    (copy / "large.yaml").write_text(yaml.safe_dump(overlay))
+    targets = [f"results/train/{arm['name']}/1-sft/seed1/model.json" for arm in arms]
+    for rehearsed in ([], ["rehearsal"]):
+        said = snakemake(copy, "-n", "--configfile", "large.yaml", "--", *(rehearsed or targets))
+        jobs = re.findall(r"arm=(full-\S+), .*?gpu=(\d+).*?nodes=(\d+)", said.stdout, re.S)
+        assert {name: (int(gpu), int(nodes)) for name, gpu, nodes in jobs} == {
+            "full-r1-distill-qwen-7b": (1, 1),
+            "full-r1-distill-qwen-14b": (2, 1),
+            "full-r1-distill-qwen-32b": (4, 1),
+            "full-rakutenai-2.0-8x7b": (8, 2),
+        }, said.stdout

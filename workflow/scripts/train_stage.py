@@ -10,7 +10,7 @@ from kensho.observations import environment
 from kensho.part import resolve
 from kensho.run.job import job
 from kensho.run.registration import registered
-from kensho.train import record
+from kensho.train import launch, record
 from kensho.train.run import Training
 
 with job(snakemake) as fallbacks:
@@ -39,11 +39,14 @@ with job(snakemake) as fallbacks:
         code=params.code,
         settings=settings,
         accumulation=settings["accumulation"],
+        checkpointing=settings["checkpointing"],
         chat=model.chat,
         **schedule,
     )
     samples = read_table(inputs.samples).head(settings["samples"])  # in random order already
-    steps, measured = resolve(params.code_of)(base, samples, output, checkpoints, training)
+    call = (base, samples, output, checkpoints, training)
+    number = launch.count(snakemake.resources.get("gpu", 0))
+    steps, measured = launch.run(params.code_of, call, checkpoints, number)
     write_table(snakemake.output.steps, steps.assign(arm=wildcards.arm, seed=seed))
     adapter = None if method.whole else method.name
     trained = base.trained(output, adapter, weights=measured.weights, compute=measured.dtype)

@@ -28,6 +28,7 @@ PRELOAD = [
     "transformers.generation.utils",
     "sentencepiece",
 ]
+HELD = 0.8  # of an accelerator's memory: the rest is for what is computed
 LAUNCHED = (  # a deviation of short steps that are timed one by one
     "operations are launched one by one, without a graph: on an accelerator the gaps between them "
     "are part of the time, and pull ratios towards 1"
@@ -86,13 +87,26 @@ def tokenizer_of(folder: Path | str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def weights(folder: Path | str, dtype: torch.dtype, *, quantised: bool = False, **settings):
-    """The model of a folder on the device, its linear layers in NF4 if ``quantised``.
+def weights(
+    folder: Path | str,
+    dtype: torch.dtype,
+    *,
+    quantised: bool = False,
+    on: str | None = None,
+    **settings,
+):
+    """The model of a folder, its linear layers in NF4 if ``quantised``.
 
+    It is put ``on`` a device, by default the one there is; weights that one accelerator does not
+    hold are spread over all that the job has, layer by layer.
     Safetensors in one file or in shards; ``settings`` are transformers'. Raises ValueError where
     tensors of the architecture are missing: they would be random numbers.
     """
-    held = {"quantization_config": nf4(dtype), "device_map": device()} if quantised else {}
+    held: dict[str, Any] = {}
+    if quantised:
+        held = {"quantization_config": nf4(dtype), "device_map": device()}
+    elif on is None and _spread(Path(folder), dtype):
+        held = {"device_map": "auto"}
     read: Any = AutoModelForCausalLM.from_pretrained(
         folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **held, **settings
     )
@@ -101,7 +115,16 @@ def weights(folder: Path | str, dtype: torch.dtype, *, quantised: bool = False, 
         raise ValueError(
             f"{folder}: {len(absent)} tensors are missing ({absent[0]}, ...); fetch the model again"
         )
-    return model if quantised else model.to(device())
+    return model if held else model.to(on or device())
+
+
+def _spread(folder: Path, dtype: torch.dtype) -> bool:
+    """Whether weights in this dtype are more than one accelerator of several holds."""
+    if not torch.cuda.is_available() or torch.cuda.device_count() == 1:
+        return False
+    stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    need = stored * (2 if dtype is torch.float32 else 1)  # published in 16 bit
+    return need > HELD * torch.cuda.get_device_properties(0).total_memory
 
 
 def decode_plainly(model) -> None:
@@ -143,7 +166,7 @@ def load(folder: Path | str, dtype: torch.dtype, *adapters: Path | str, quantise
     return model, tokenizer
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def probe_logits(model, tokenizer) -> torch.Tensor:
     """Logits of the last position of the probe sentence, shape (vocabulary,)."""
     ids = tokenizer(PROBE, return_tensors="pt")["input_ids"].to(model.device)

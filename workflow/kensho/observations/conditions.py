@@ -32,7 +32,7 @@ ROCM_VARIABLES = (
     "MIOPEN_DEBUG_DISABLE_FIND_DB",
 )
 ENGINE_VARIABLES = ("VLLM_ROCM_", "AITER_")  # their beginnings: kernels that vLLM takes or leaves
-PACKAGES = ["torch", "transformers", "peft", "trl", "lm-eval", "numpy", "pandas"]
+PACKAGES = ["torch", "transformers", "peft", "lm-eval", "numpy", "pandas"]
 REHEARSAL = "KENSHO_REHEARSAL"  # set in the jobs of one
 EXPECTED = ("ran", "dtype", "warmup", "hardware", "software")  # of all but published results
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ class Directives:
 
     def __init__(self, config: Config):
         self.config, self.largest_mb = config, 0
+        self.devices: Callable[[], Mapping[str, int]] = dict  # of jobs that take several
         self.gpu: dict[str, Any] = {}  # what a job that uses the accelerator asks of a cluster
         if config.accelerator != "none":
             model = config.cluster.gpu_model
@@ -34,6 +35,19 @@ class Directives:
     def environment(self, name: str) -> str:
         """The conda environment of a rule, as a file of rules/ names it."""
         return f"../envs/{_pins(name, self.config.accelerator).name}"
+
+    def shared(self, rule: str, part: Callable[[Any], str]) -> dict[str, Any]:
+        """What the jobs of a rule that may have several accelerators ask: those of the plan."""
+        if not self.gpu:
+            return {}
+
+        def devices(wildcards) -> int:
+            return self.devices().get(f"{rule} {part(wildcards)}", 1)
+
+        def nodes(wildcards) -> int:
+            return -(-devices(wildcards) // self.config.cluster.devices_per_node)
+
+        return {**self.gpu, "gpu": devices, "nodes": nodes}
 
     def memory(self, megabytes: int) -> Resource:
         """Memory of a job at this scale; a retry asks for as much again."""

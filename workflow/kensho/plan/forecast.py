@@ -14,7 +14,7 @@ from kensho.bench.catalogue import PREPARATIONS
 from kensho.models.cards import Card
 from kensho.models.catalogue import Model
 from kensho.models.lock import MEND, Lock
-from kensho.part import Part
+from kensho.part import Part, resolve
 from kensho.plan import memory
 from kensho.plan import work as works
 from kensho.plan.config import Config
@@ -24,11 +24,10 @@ from kensho.plan.rates import Machine, dtype_of
 from kensho.plan.work import Work
 from kensho.run.budget import Foreseen
 from kensho.run.events import Held
-from kensho.train.catalogue import STAGES
+from kensho.train.catalogue import METHODS, STAGES
 from kensho.train.plan import BYTES
 
 FILLED = 0.9  # of a device's memory: the rest is the allocator's and the libraries'
-DEVICES = (1, 2, 4, 8)  # of a node
 
 
 class Asked(NamedTuple):
@@ -172,29 +171,43 @@ class _Jobs:
         try:
             size = self.size(row.model)
             need = memory.peak(size, work, self.dtype)
+            most = self.most_devices(row.rule) if accelerated else 1
         except ValueError as error:
             row = replace(row, disk_bytes=None, why=str(error))
             return self.limited(row, asked, device)
         row = replace(row, memory_bytes=need)
         if work.training and row.rule == "train_stage":
             row = replace(row, disk_bytes=memory.trained(size, work.training, self.dtype)[1])
-        counts = DEVICES if accelerated else (1,)
+        counts = [2**power for power in range(most.bit_length())]
         holds = FILLED * (on.memory_bytes or 0)
-        fitting = [count for count in counts if need <= count * holds]
+        if row.rule == "train_stage" and work.training:
+            rows = work.training.batch * work.training.accumulation
+            counts = [count for count in counts if rows % count == 0]  # a step's rows are shared
+            if resolve(METHODS[work.training.method].code).weights == "nf4":
+                counts = [1]  # and weights in 4 bits are not
+        parts = {count: memory.peak(size, work, self.dtype, count) for count in counts}
+        fitting = [count for count in counts if parts[count] <= holds]
         if on.memory_bytes and not fitting:
             batch = work.training or work
             return replace(
                 row,
                 unfit=True,
                 why=f"{row.rule} {row.part}: a batch of {batch.batch} x {batch.length:.0f} tokens "
-                f"of {row.model} needs {need / 1e9:.0f} GB, {counts[-1]} device(s) hold "
-                f"{counts[-1] * holds / 1e9:.0f} GB; lower batch or length",
+                f"of {row.model} needs {parts[counts[-1]] / 1e9:.0f} GB on each of "
+                f"{counts[-1]} device(s), which hold {holds / 1e9:.0f} GB; lower batch or length",
             )
         row = replace(row, devices=next(iter(fitting), None) if accelerated else 0)
         seconds = on.seconds(work, size, self.dtype, row.devices or 1)
         if seconds is None:
             return self.limited(replace(row, why=on.why), asked, device)
         return self.paid(replace(row, seconds=seconds), self.known.cores)
+
+    def most_devices(self, rule: str) -> int:
+        """Of one job: trainings share their weights, what evaluates spreads its layers."""
+        cluster = self.config.cluster
+        if rule == "train_stage":
+            return cluster.devices_per_node * cluster.nodes
+        return cluster.devices_per_node if rule in ("evaluate", "jlce_arm") else 1
 
     def limited(self, row: Job, asked: Asked | None, device: bool = False) -> Job:
         """A job of which no more is known than what its rule asks for."""
@@ -248,17 +261,14 @@ def by_rule(rows: Sequence[Job]) -> dict[str, Foreseen]:
 
 
 def unfit(rows: Sequence[Job]) -> list[str]:
-    """Why jobs cannot run as they are configured; each has one device."""
-    lines = []
-    for row in rows:
-        if row.unfit:
-            lines.append(row.why)
-        elif (row.devices or 0) > 1:
-            lines.append(
-                f"{row.rule} {row.part}: {row.model} needs {(row.memory_bytes or 0) / 1e9:.0f} GB, "
-                "more than the one device of a job has; lower batch or length"
-            )
-    return lines
+    """Why jobs cannot run as they are configured."""
+    return [row.why for row in rows if row.unfit]
+
+
+def devices(rows: Sequence[Job]) -> dict[str, int]:
+    """Accelerators of each job that takes more than one, by rule and part."""
+    several = ((f"{row.rule} {row.part}", row.devices or 0) for row in rows)
+    return {job: number for job, number in several if number > 1}
 
 
 def as_table(rows: Sequence[Job]) -> str:

@@ -54,6 +54,20 @@ def size_of(card: Card) -> Size:
 
 def _counted(card: Card) -> int:
     """Without torch, which takes seconds, where shapes are known."""
+    if card.model_type == "gpt2":
+        hidden, inner = card.size("n_embd"), card.size("n_inner")
+        layer = 4 * hidden**2 + 2 * hidden * inner + inner + 9 * hidden  # biases and two norms
+        tables = card.size("vocab_size") + card.size("n_positions")
+        return card.size("n_layer") * layer + hidden * (tables + 2)
+    if card.model_type in ("mistral", "mixtral"):
+        hidden, heads = card.size("hidden_size"), card.size("num_attention_heads")
+        cached = 2 * hidden * card.size("num_key_value_heads") // heads  # width of keys and values
+        experts = card.size("num_local_experts") if card.model_type == "mixtral" else 1
+        router = experts if experts > 1 else 0
+        feed = 3 * card.size("intermediate_size") * experts
+        layer = hidden * (2 * hidden + cached + feed + router + 2)
+        tables = 2 * card.size("vocab_size") + 1  # with the last norm
+        return card.size("num_hidden_layers") * layer + hidden * tables
     if card.model_type not in PLANNABLE:
         return cards.parameter_count(card)
     shape = sizes(card)
@@ -62,31 +76,53 @@ def _counted(card: Card) -> int:
     return shape.layers * layer + tables + sum(shape.final_vectors)
 
 
-def peak(size: Size, work: Work, dtype: Dtype) -> float:
-    """Bytes that a job holds at most."""
+def peak(size: Size, work: Work, dtype: Dtype, devices: int = 1) -> float:
+    """Bytes that a job holds at most on the fullest of its devices."""
     width, tokens = BYTES[dtype], work.batch * work.length
     cache = cards.cache_elements_per_token_layer(size.card) * size.layers * tokens * width
     logits = tokens * size.vocabulary * (width + 4) if work.logits else 0
-    running = size.parameters * width + cache + logits
-    return max(running, trained(size, work.training, dtype)[0]) if work.training else running
+    running = (size.parameters * width + cache) / devices + logits  # layer by layer
+    if not work.training:
+        return running
+    return max(running, trained(size, work.training, dtype, devices)[0])
 
 
-def trained(size: Size, training: Training, dtype: Dtype) -> tuple[float, float]:
-    """Peak bytes of a training step, and bytes of the weights that it leaves."""
+def trained(size: Size, training: Training, dtype: Dtype, devices: int = 1) -> tuple[float, float]:
+    """Peak bytes of a training step on one device, and bytes of the weights that it leaves.
+
+    Several devices share weights, gradients and moments (FSDP2) and the rows of a step; each holds
+    besides its share the weights of two layers, the one at work and the next.
+    """
     method = resolve(METHODS[training.method].code)
     dtype = "float32" if method.weights == "float32" else dtype
     containing = (key for key, names in TARGETS.items() if {*training.targets} <= {*names})
     targets = None if method.whole else next(containing, None)
-    step = Step(method, dtype, training.batch, training.length, training.rank, targets)
+    rows = max(1, min(training.batch, training.batch * training.accumulation // devices))
+    step = Step(
+        *(method, dtype, rows, training.length, training.rank, targets),
+        checkpointing=training.checkpointing,
+    )
     try:
         planned = plan(size.card, step)
-        return planned["peak"], planned["weights" if method.whole else "adapters"]
+        fixed = sum(planned[key] for key in ("weights", "adapters", "gradients", "optimizer"))
+        left = planned["weights" if method.whole else "adapters"]
+        return _shared(planned["peak"], fixed, planned["weights"], size, devices), left
     except ValueError:
-        width, tokens = BYTES[dtype], training.batch * training.length
+        width, tokens = BYTES[dtype], rows * training.length
     matrix = (training.rank or 0) * (size.hidden + size.inner)
     weights = size.parameters if method.whole else matrix * len(training.targets) * size.layers
-    held = size.parameters * (NF4 if method.weights == "nf4" else width)
+    held: float = size.parameters * (NF4 if method.weights == "nf4" else width)
     held += 0 if method.whole else 4 * weights
-    kept = 17 * width * tokens * size.hidden * size.layers
+    layer: float = 17 * width * tokens * size.hidden
+    kept: float = layer * size.layers
+    if training.checkpointing:  # the input of every layer, and all of one
+        kept = layer + width * tokens * size.hidden * size.layers
     logits = tokens * size.vocabulary * (4 + max(width + 4, 8))
-    return held + 12 * weights + kept + logits, 4 * weights
+    static = held + 12 * weights
+    return _shared(static + kept + logits, static, held, size, devices), 4 * weights
+
+
+def _shared(whole: float, static: float, weights: float, size: Size, devices: int) -> float:
+    if devices == 1:
+        return whole
+    return whole - static + static / devices + 2 * weights / size.layers

@@ -55,17 +55,23 @@ class Passes(NamedTuple):
 
 
 class Training(NamedTuple):
-    """What trains batches of ``batch`` samples of ``length`` tokens; adapters have the rest."""
+    """What trains batches of ``batch`` samples of ``length`` tokens; adapters have the rest.
+
+    A step has ``accumulation`` batches; with ``checkpointing`` activations are computed twice.
+    """
 
     method: str
     batch: int
     length: int
     rank: int | None = None
     targets: Sequence[str] = ()
+    accumulation: int = 1
+    checkpointing: bool = False
 
     def passes(self, count: int) -> Passes:
         whole = resolve(METHODS[self.method].code).whole
-        return Passes(count * self.batch * self.length, count, 6 if whole else 4)
+        flops = (6 if whole else 4) + (2 if self.checkpointing else 0)
+        return Passes(count * self.batch * self.length, count, flops)
 
 
 class Work(NamedTuple):
@@ -83,7 +89,8 @@ def stage(config: Config, of: Any) -> Work:
     """A stage of an arm, as its section of the configuration has it."""
     (batch, accumulation), method = batches(config, of), of.method.model_dump()
     adapters = method.get("rank"), method.get("targets", ())
-    training = Training(method["name"], batch, config.train.max_length, *adapters)
+    kept = accumulation, of.checkpointing
+    training = Training(method["name"], batch, config.train.max_length, *adapters, *kept)
     passes = [training.passes(config.train.steps * accumulation)]
     return Work(passes, batch, config.train.max_length, training=training)
 

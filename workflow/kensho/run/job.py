@@ -128,9 +128,9 @@ def _probed(params: Any) -> dict[str, float]:
     """How far the accelerator that the job uses, if any, is from the processor."""
     if params.get("device") in (None, "none"):
         return {}
-    from kensho.models import loading, probe
+    from kensho.models import hardware, probe
 
-    return probe.check(device) if (device := loading.device()) != "cpu" else {}
+    return {} if hardware.detected() == "none" else probe.check("cuda")
 
 
 def paths(files: Any) -> dict[str, Any]:

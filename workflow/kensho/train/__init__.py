@@ -1,1 +1,1 @@
-"""Supervised fine-tuning with TRL and PEFT."""
+"""Training: methods, stages, the loop, and what a step holds in memory."""

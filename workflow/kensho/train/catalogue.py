@@ -73,6 +73,9 @@ class Tuned(Section):
     learning_rate: LearningRate = 1e-3
     batch_size: Count | None = Field(None, description="samples at once; null for the common one")
     accumulation: Count = Field(1, description="batches of one step")
+    checkpointing: bool = Field(
+        False, description="compute activations again for the gradient instead of keeping them"
+    )
     method: Method
 
 

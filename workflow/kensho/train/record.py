@@ -25,6 +25,7 @@ class Measured(Record):
     samples_in_order_sha256: str
     weights: str
     dtype: str
+    processes: int = Field(1, description="that shared weights and rows (FSDP2)")
 
 
 class TrainingRecord(Measured):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Training:
     """One run of a stage: an arm, a seed, and what both are trained with.
 
-    One step learns ``accumulation`` batches. ``rank`` and ``targets`` are None where the method has
+    One step learns ``accumulation`` batches; with ``checkpointing`` what layers compute is computed
+    again for the gradient instead of kept. ``rank`` and ``targets`` are None where the method has
     no adapters; with ``chat`` a prompt is a user's turn of the model's chat template. ``code`` is a
     digest: what other code has begun is not gone on with. ``settings`` are those of the stage as
     configured: what a stage takes of its own is there, what its method takes goes to the method's
@@ -37,6 +38,7 @@ class Training:
     rank: int | None = None
     targets: Sequence[str] | None = None
     accumulation: int = 1
+    checkpointing: bool = False
     chat: bool = False
     code: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -2,10 +2,8 @@
 
 import fcntl
 import hashlib
-import json
 import shutil
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,17 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from datasets import Dataset
-from peft import PeftModel
-from transformers import AutoConfig, PrinterCallback, TrainerCallback, set_seed
-from transformers.trainer_utils import get_last_checkpoint
-from trl import SFTConfig, SFTTrainer
+from peft import PeftModel, get_peft_model
+from transformers import AutoConfig, set_seed
 
 from kensho.data.prompt import completion, prompt
 from kensho.files import lock, read_json, write_json
-from kensho.models.loading import device, probe_logits, tokenizer_of, weights
+from kensho.models.loading import probe_logits, tokenizer_of, weights
 from kensho.models.reference import Reference
-from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
+from kensho.train import processes
+from kensho.train.loop import train
+from kensho.train.memory import resident_bytes
 from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.samples import encoded
@@ -64,145 +61,76 @@ def stage(
     texts_sha256 = _digest(pairs)
     settings = asdict(training) | {
         **{"samples": texts_sha256, "base": base.model_dump()},
-        **{"method": method.name, "dtype": str(training.dtype)},
+        **{"method": method.name, "dtype": str(training.dtype), "processes": processes.size()},
     }
     dtype = torch.float32 if method.weights == "float32" else training.dtype
     with _exclusive(checkpoints):
-        _discard_foreign(checkpoints, settings)
+        if processes.first():
+            _discard_foreign(checkpoints, settings)
+        processes.wait()
         baseline = 0 if torch.cuda.is_available() else resident_bytes()
         set_seed(training.seed)  # before the adapter is made: its initialisation is of the seed
         tokenizer = tokenizer_of(base.base)
-        model = weights(base.base, dtype, quantised=method.weights == "nf4")
+        on = "cpu" if processes.size() > 1 else None  # sharing moves it, layer by layer
+        model: Any = weights(base.base, dtype, quantised=method.weights == "nf4", on=on)
         for adapter in base.adapters:
             model = PeftModel.from_pretrained(model, adapter.path).merge_and_unload()
             model.requires_grad_(True)  # PEFT froze what it adapted
         for layer in model.modules():  # bitsandbytes' product for bf16 processors has no gradient
             if hasattr(layer, "support_avx512bf16_for_cpu"):
                 layer.support_avx512bf16_for_cpu = False
+        if (adapted := training.adapter()) is not None:
+            model = get_peft_model(model, adapted)
+        if method.weights == "nf4":  # adapters in 16 bit (QLoRA, section 3)
+            for parameter in model.parameters():
+                if parameter.requires_grad:
+                    parameter.data = parameter.data.to(torch.bfloat16)
+        model = processes.shard(model)
         untrained = probe_logits(model, tokenizer)
-        observer = Observer(checkpoints / "steps.jsonl", name, training.steps, baseline)
-        trainer = SFTTrainer(
-            model=model,
-            processing_class=tokenizer,
-            train_dataset=Dataset.from_list(
-                [
-                    encoded(tokenizer, *pair, chat=training.chat)
-                    for pair in zip(*pairs.values(), strict=True)
-                ]
-            ),
-            peft_config=training.adapter(),
-            callbacks=[observer],
-            args=_arguments(training, checkpoints),
-        )
-        trainer.remove_callback(PrinterCallback)  # the observer reports progress, with time left
-        for path in checkpoints.glob("checkpoint-*"):
-            if not _complete(path):  # the state is written last: a kill came before it
-                shutil.rmtree(path)
-        last = get_last_checkpoint(str(checkpoints))
-        observer.keep(int(last.rsplit("-", 1)[1]) if last else 0)
-        trainer.train(resume_from_checkpoint=last)
-        trained: Any = trainer.model
-        trained.eval()
-        if torch.equal(untrained, probe_logits(trained, tokenizer)):
+        encodings = [
+            encoded(tokenizer, *pair, chat=training.chat)
+            for pair in zip(*pairs.values(), strict=True)
+        ]
+        if training.checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        pad = tokenizer.pad_token_id
+        rows = train(model, encodings, pad, checkpoints, training, baseline)
+        model.eval()
+        if torch.equal(untrained, probe_logits(model, tokenizer)):
             raise ValueError(f"{name}: training did not change the logits of the probe")
-        temporary = output.with_name(f".{output.name}.partial")
-        shutil.rmtree(temporary, ignore_errors=True)
-        trained.save_pretrained(temporary)
-        if method.whole:
-            tokenizer.save_pretrained(temporary)
-        shutil.rmtree(output, ignore_errors=True)
-        temporary.rename(output)
-    table = pd.DataFrame(observer.rows)
+        whole = processes.gathered(model) if processes.size() > 1 else None
+        if processes.first():
+            temporary = output.with_name(f".{output.name}.partial")
+            shutil.rmtree(temporary, ignore_errors=True)
+            model.save_pretrained(temporary, state_dict=whole)
+            if method.whole:
+                tokenizer.save_pretrained(temporary)
+            shutil.rmtree(output, ignore_errors=True)
+            temporary.rename(output)
+    table = pd.DataFrame(rows)
     steady = table[table["step"] > WARMUP_STEPS]
     seconds = float(steady["seconds"].sum())
     speed = int(steady["tokens"].sum()) / seconds if len(steady) else None
     return table, Measured(
-        trainable_parameters=sum(p.numel() for p in trained.parameters() if p.requires_grad),
+        trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         peak_memory_bytes=int(table["peak_bytes"].max()),
         tokens_per_second=speed,
         samples_in_order_sha256=texts_sha256,
         weights="nf4" if method.weights == "nf4" else str(dtype).removeprefix("torch."),
         dtype=str(training.dtype).removeprefix("torch."),
+        processes=processes.size(),
     )
-
-
-def _arguments(training: Training, checkpoints: Path) -> SFTConfig:
-    whole = training.method.whole
-    return SFTConfig(
-        output_dir=str(checkpoints),
-        max_steps=training.steps,
-        per_device_train_batch_size=training.batch_size,
-        gradient_accumulation_steps=training.accumulation,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=max(1, training.steps // 10),
-        max_length=training.max_length,
-        train_sampling_strategy="sequential",
-        gradient_checkpointing=False,
-        bf16=whole and training.dtype is torch.bfloat16,
-        use_cpu=device() == "cpu",
-        dataloader_pin_memory=device() != "cpu",
-        save_steps=training.checkpoint_every,
-        save_total_limit=1,
-        logging_steps=1,
-        disable_tqdm=True,
-        report_to="none",
-        seed=training.seed,
-    )
-
-
-class Observer(TrainerCallback):
-    """Writes one line per step as it happens, so that a resumed run keeps what it had seen."""
-
-    def __init__(self, path: Path, name: str, steps: int, baseline: int):
-        self.path, self.name, self.steps, self.baseline = path, name, steps, baseline
-        self.rows: list[dict] = []
-        self.counted = 0
-
-    def keep(self, step: int) -> None:
-        """Take over the steps up to the checkpoint from an interrupted run, drop later ones."""
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        rows = [json.loads(line) for line in lines if line.endswith("}")]
-        self.rows = [row for row in rows if row["step"] <= step]
-        kept = "".join(json.dumps(row) + "\n" for row in self.rows)
-        self.path.write_text(kept, encoding="utf-8")
-
-    def on_train_begin(self, args, state, control, **_):
-        reset_peak()
-
-    def on_step_begin(self, args, state, control, **_):
-        self.began = time.perf_counter()
-
-    def on_step_end(self, args, state, control, **_):
-        self.seconds = time.perf_counter() - self.began
-
-    def on_log(self, args, state, control, logs, **_):
-        if "loss" not in logs:
-            return
-        tokens = int(logs["num_tokens"]) - self.counted  # TRL counts from the start of the process
-        self.counted += tokens
-        row = {
-            "step": state.global_step,
-            "loss": float(logs["loss"]),
-            "tokens": tokens,
-            "seconds": self.seconds,
-            "peak_bytes": peak_bytes() - self.baseline,
-        }
-        self.rows.append(row)
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        left = (self.steps - row["step"]) * np.mean([r["seconds"] for r in self.rows])
-        print(
-            f"{self.name}: step {row['step']}/{self.steps}, loss {row['loss']:.3f}, "
-            f"{row['tokens'] / row['seconds']:.0f} tokens/s, {left:.0f} s left",
-            file=sys.stderr,
-            flush=True,
-        )
 
 
 @contextmanager
 def _exclusive(folder: Path):
-    """Hold the folder's lock; a run that survived its killed parent is waited for."""
+    """Hold the folder's lock; a run that survived its killed parent is waited for.
+
+    Of several processes the first holds it for all.
+    """
+    if not processes.first():
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w", encoding="utf-8") as file:
         if not lock(file):
@@ -217,13 +145,6 @@ def _discard_foreign(folder: Path, settings: dict) -> None:
     if not note.is_file() or read_json(note) != settings:
         _empty(folder)
         write_json(note, settings)
-
-
-def _complete(checkpoint: Path) -> bool:
-    try:
-        return "global_step" in read_json(checkpoint / "trainer_state.json")
-    except ValueError:
-        return False
 
 
 def _empty(folder: Path) -> None:

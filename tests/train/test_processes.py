@@ -1,0 +1,124 @@
+"""Two processes train what one trains; one that dies stops all, and the same call goes on."""
+
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import torch
+from kensho.models.reference import Reference
+from kensho.train import launch, processes
+from kensho.train.run import Training
+from safetensors.torch import load_file
+from test_sft import FULL, LORA, PAIRS, SCHEDULE
+
+CODE = "kensho.train.sft:stage"
+LONG = {**SCHEDULE, "steps": 20, "learning_rate": 3e-3, "checkpoint_every": 8}
+
+
+@pytest.fixture(autouse=True)
+def library(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(p for p in sys.path if p))
+
+
+def trained(model, folder, number, **arm):
+    """Steps, what was measured and the weights, of one run in so many processes."""
+    training = Training(name="test", seed=1, **{**LONG, **LORA, **arm})
+    call = (Reference.of(model), PAIRS, folder / "model", folder / "checkpoints", training)
+    steps, measured = launch.run(CODE, call, folder / "checkpoints", number)
+    (path,) = (folder / "model").glob("*.safetensors")
+    return steps, measured, load_file(path)
+
+
+def assert_alike(one, other):
+    (steps, measured, weights), (others, of_others, other_weights) = one, other
+    pd.testing.assert_series_equal(steps["loss"], others["loss"], rtol=1e-4)
+    assert list(steps["tokens"]) == list(others["tokens"])
+    assert measured.trainable_parameters == of_others.trainable_parameters
+    assert weights.keys() == other_weights.keys()
+    for name, weight in weights.items():
+        assert weight.shape == other_weights[name].shape
+        assert (weight - other_weights[name]).norm() <= 1e-3 * weight.norm(), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arm", [LORA, FULL, {**FULL, "accumulation": 2, "checkpointing": True}])
+def test_two_processes_that_share_the_weights_train_what_one_trains(tiny_model, tmp_path, arm):
+    one = trained(tiny_model, tmp_path / "one", 1, **arm)
+    two = trained(tiny_model, tmp_path / "two", 2, **arm)
+    assert_alike(one, two)
+    config = (tmp_path / "two/model").glob("config.json")
+    assert all('"LlamaForCausalLM"' in path.read_text() for path in config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arm", [LORA, FULL])
+def test_a_rank_that_is_killed_stops_all_and_the_same_call_goes_on(
+    tiny_model, tmp_path, monkeypatch, arm
+):
+    whole = trained(tiny_model, tmp_path / "whole", 2, **arm)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal\n"
+        "if os.environ.get('RANK') == '1':\n"
+        "    from kensho.train import loop\n"
+        "    note = loop.Seen.note\n"
+        "    def die(self, **row):\n"
+        "        note(self, **row)\n"
+        "        if row['step'] == 13:\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    loop.Seen.note = die\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}")
+    with pytest.raises(subprocess.CalledProcessError):
+        trained(tiny_model, tmp_path / "killed", 2, **arm)
+    assert not (tmp_path / "killed/model").exists()
+    assert [p.name for p in (tmp_path / "killed/checkpoints").glob("checkpoint-*")] == [
+        "checkpoint-8"
+    ]
+    monkeypatch.setenv("PYTHONPATH", os.environ["PYTHONPATH"].split(os.pathsep, 1)[1])
+    resumed = trained(tiny_model, tmp_path / "killed", 2, **arm)
+    assert list(resumed[0]["loss"]) == list(whole[0]["loss"])
+    assert all(torch.equal(whole[2][name], weight) for name, weight in resumed[2].items())
+
+
+@pytest.mark.slow
+def test_the_cause_that_a_process_names_is_that_of_the_job(tiny_model, tmp_path):
+    with pytest.raises(ValueError, match=r"^3 rows of a step cannot be shared by 2 processes; "):
+        trained(tiny_model, tmp_path, 2, batch_size=3)
+
+
+def test_a_weight_that_was_not_shared_is_named(monkeypatch):
+    monkeypatch.setattr(processes, "size", lambda: 2)
+    monkeypatch.setattr(processes, "init_device_mesh", lambda *shape: None)
+    monkeypatch.setattr(processes, "fully_shard", lambda module, **settings: module)
+    model = torch.nn.Linear(2, 2)
+    model.config = type("Config", (), {"get_text_config": lambda: model.config})
+    model.config.num_hidden_layers = 1
+    with pytest.raises(ValueError, match=r"^weight is not shared between 2 processes"):
+        processes.shard(model)
+
+
+def test_one_node_starts_its_own_processes():
+    command = launch.launcher(8, {"SLURM_JOB_NUM_NODES": "1"})
+    assert command[1:] == [
+        *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "8")
+    ]
+
+
+def test_nodes_meet_at_the_first_one(tmp_path, monkeypatch):
+    listing = tmp_path / "scontrol"
+    listing.write_text("#!/bin/sh\necho node7\necho node9\n")
+    listing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    slurm = {
+        **{"SLURM_JOB_NUM_NODES": "2", "SLURM_JOB_NODELIST": "node[7,9]", "SLURM_JOB_ID": "31"}
+    }
+    command = launch.launcher(16, slurm)
+    assert command[:4] == ["srun", "--nodes=2", "--ntasks=2", "--ntasks-per-node=1"]
+    assert "--nproc-per-node=8" in command and "--nnodes=2" in command
+    (endpoint,) = (part for part in command if part.startswith("--rdzv-endpoint=node7:"))
+    assert 20_000 <= int(endpoint.rsplit(":", 1)[1]) < 40_000
+    assert launch.launcher(16, slurm | {"SLURM_JOB_ID": "32"}) != command
+    with pytest.raises(ValueError, match="15 processes cannot be shared by 2 nodes"):
+        launch.launcher(15, slurm)
