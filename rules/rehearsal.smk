@@ -9,7 +9,7 @@ LACKING = {
 }
 FORESEEN, FAULTS = [], []
 if REHEARSED and workflow.is_main_process:
-    FORESEEN = forecast_of(REAL)
+    FORESEEN = forecast_of(REAL, timed=True)
     FAULTS = [*rehearsal.faults(REAL), *forecast.unfit(FORESEEN)]
     print(*map(messages.plain, FAULTS), sep="\n", end="\n" * bool(FAULTS), file=sys.stderr)
 

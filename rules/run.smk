@@ -68,18 +68,23 @@ def last_failure():
     return "\n".join([*events.failures(events.of_last_run(events.read())), advice])
 
 
-def forecast_of(run, jobs=None):
-    """What the jobs of a configuration will take."""
+def forecast_of(run, jobs=None, timed=False):
+    """What the jobs of a configuration will take; their time on processors only where `timed`."""
     resources = workflow.resource_settings
     most = resources.max_threads or resources.cores or 64
+    device = rates.machine(run.config, hardware.load(Path("resources/hardware.yaml")))
+    processor = rates.processor() if timed else rates.Machine()
     known = forecast.Known(
         run.models,
         run.lock,
         run.cards,
-        rates.machine(run.config, hardware.load(Path("resources/hardware.yaml"))),
+        processor if run.config.accelerator == "none" else device,
+        processor,
         cores=most,
         asked=directives.asked(workflow.rules, most),
         jobs=jobs,
+        network=run.config.cluster.network * 1e6,
+        durations=rates.durations(Path("resources/durations.yaml"), processor) if timed else {},
     )
     return forecast.forecast(run.config, run.plan, known)
 
@@ -97,7 +102,7 @@ DIRECTIVES.devices = planned_devices
 
 def foreseen():
     """What jobs of each rule will take, and why some cannot be foreseen."""
-    rows = forecast_of(RUN, {rule.name: 1 for rule in workflow.rules})
+    rows = forecast_of(RUN, {rule.name: 1 for rule in workflow.rules}, timed=True)
     unknown = dict.fromkeys(row.why for row in rows if row.model and row.seconds is None)
     return {"rules": forecast.by_rule(rows), "unknown": [*unknown]}
 

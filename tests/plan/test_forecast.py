@@ -1,11 +1,12 @@
 """What jobs are foreseen to take, with the shipped configurations, models and cards."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
-from kensho.bench.catalogue import EXPERIMENTS
+from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS
 from kensho.claims import registry
 from kensho.data import sources as source_registry
 from kensho.data.hub import Locked
@@ -67,7 +68,7 @@ def test_every_planned_rule_has_a_row_with_a_figure_or_a_reason(scale):
     assert {row.part for row in shown if row.rule == "evaluate"} > arms
     corpus, report = one(shown, "prepare_corpus"), one(shown, "report")
     assert (corpus.seconds, corpus.memory_bytes, corpus.limit) == (900, 4e9, True)
-    assert (report.seconds, report.usd, report.why) == (None, None, "its rule asks for no limit")
+    assert (report.seconds, report.usd, report.limit) == (3600, None, True)
     assert one(shown, "judge_deterministic").jobs == 7
 
 
@@ -99,7 +100,7 @@ def test_operations_double_with_the_steps_and_frozen_weights_save_a_third():
 
     assert seconds("full", 40) == pytest.approx(2 * seconds("full", 20))
     assert seconds("lora-r8", 20) == pytest.approx(seconds("full", 20) * 4 / 6)
-    tokens = 20 * 8 * 96
+    tokens = 20 * 8 * work.PAIR
     operations = 6 * CARDS["smollm2-135m"].parameters * tokens
     assert seconds("full", 20) == pytest.approx(operations / PROCESSOR.flops_per_second)
 
@@ -203,7 +204,36 @@ def test_fetching_takes_the_bytes_of_the_lock():
     row = one(forecast.forecast(config, plan, known), "fetch_model")
     assert (row.disk_bytes, row.seconds, row.devices) == (2e9, 20, 0)
     unlocked = one(forecast.forecast(config, plan, replace(known, lock={})), "fetch_model")
-    assert unlocked.disk_bytes is None and "snakemake --profile local lock" in unlocked.why
+    assert unlocked.disk_bytes == 2 * CARDS["llama-2-7b"].parameters  # in 16 bit
+    assert "snakemake --profile local lock" in unlocked.why
+    assert unlocked.seconds == pytest.approx(unlocked.disk_bytes / 1e8)
+
+
+def test_jobs_without_a_model_take_what_they_took_elsewhere_in_proportion(tmp_path):
+    (tmp_path / "durations.yaml").write_text("gflops: 50\nseconds: {fetch: 4, report: 0.1}")
+    half = Machine(25e9 * rates.PROCESSOR, 1e9)
+    assert rates.durations(tmp_path / "durations.yaml", half) == {"fetch": 8, "report": 0.5}
+
+
+def test_every_rule_has_a_figure_at_every_scale():
+    """With the rates of a processor no line of `budget` is unknown."""
+    path = ROOT / "resources/durations.yaml"
+    rules = {
+        name
+        for file in (ROOT / "rules").glob("*.smk")
+        for name in re.findall(r"^rule (\w+):", file.read_text(encoding="utf-8"), re.M)
+    }
+    for scale in (None, "standard", "one-gpu", "one-gpu-24gb", "full"):
+        config = configured(scale)
+        card = rates.machine(config, HARDWARE)
+        machine = PROCESSOR if config.accelerator == "none" else card
+        shown = rows(
+            config, machine, processor=PROCESSOR, network=1e8, jobs=dict.fromkeys(rules, 1),
+            durations=rates.durations(path, PROCESSOR),
+        )  # fmt: skip
+        assert all(row.seconds or row.unfit for row in shown), scale
+        assert {row.rule for row in shown} == rules
+    assert {*yaml.safe_load(path.read_text())["seconds"]} <= {*rules, *PREPARATIONS, *EXPERIMENTS}
 
 
 def test_dollars_are_those_of_devices_or_cores():

@@ -38,6 +38,9 @@ class Asked(NamedTuple):
     cores: int = 1
 
 
+WITHOUT = 60  # minutes of a job that asks for no limit, as partitions often give
+
+
 @dataclass(frozen=True)
 class Known:
     """What a forecast rests on beside configuration and plan.
@@ -56,6 +59,7 @@ class Known:
     asked: Mapping[str, Asked] = field(default_factory=dict)
     jobs: Mapping[str, int] | None = None
     network: float | None = None  # bytes per second
+    durations: Mapping[str, float] = field(default_factory=dict)  # seconds of jobs without a model
 
 
 @dataclass(frozen=True)
@@ -158,9 +162,13 @@ class _Jobs:
             return self.limited(row, self.known.asked.get("convert_model"))
         row = Job("fetch_model", name, name, 1, devices=0, disk_bytes=None)
         locked = self.known.lock.get(model.hub or "") if model else None
-        if locked is None:
-            return replace(row, why=f"{name}: not locked; {MEND}")
-        size = sum(file.bytes for file in locked.files.values())
+        if locked:
+            size = sum(file.bytes for file in locked.files.values())
+        elif model and model.card:  # published in 16 bit
+            size = BYTES["bfloat16"] * self.size(name).parameters
+            row = replace(row, why=f"{name}: not locked, its bytes follow from its card; {MEND}")
+        else:
+            return self.limited(replace(row, why=f"{name}: not locked; {MEND}"), None)
         row = replace(row, disk_bytes=size, seconds=network and size / network)
         return self.paid(row, 1) if network else replace(row, why="no rate of the network is known")
 
@@ -210,15 +218,19 @@ class _Jobs:
         return cluster.devices_per_node if rule in ("evaluate", "jlce_arm") else 1
 
     def limited(self, row: Job, asked: Asked | None, device: bool = False) -> Job:
-        """A job of which no more is known than what its rule asks for."""
-        if asked is None or asked.minutes is None:
-            return replace(row, why=row.why or "its rule asks for no limit")
+        """A job that runs no model: what such jobs took, else what its rule asks for."""
+        if taken := self.known.durations.get(row.rule):
+            megabytes = asked.memory_mb if asked and asked.memory_mb else None
+            row = replace(row, seconds=taken, memory_bytes=megabytes and megabytes * 10**6)
+            return self.paid(replace(row, devices=0), asked.cores if asked else 1)
+        asked = asked or Asked(None, None)
         memory_bytes, devices = row.memory_bytes, row.devices
         if memory_bytes is None and asked.memory_mb:
             memory_bytes = asked.memory_mb * 10**6
         if devices is None:
             devices = int(device and self.config.accelerator != "none")
-        row = replace(row, seconds=60 * asked.minutes, memory_bytes=memory_bytes, devices=devices)
+        seconds = 60 * (asked.minutes or WITHOUT)
+        row = replace(row, seconds=seconds, memory_bytes=memory_bytes, devices=devices)
         return self.paid(replace(row, limit=True), asked.cores)
 
     def paid(self, row: Job, cores: int) -> Job:

@@ -8,8 +8,14 @@ the weights once. It lasts as long as the slowest of three: operations, bytes, a
 kernels, layer by layer; several devices share the first two evenly.
 """
 
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
 
 from kensho.models.hardware import Hardware
 from kensho.plan.config import Config
@@ -25,6 +31,9 @@ COMPUTE = 0.302
 # and, held up by launches, .27 of an H100's: 17 ms a token, .6 ms for each of 28 layers (Chen 2026,
 # arXiv 2605.30571).
 BANDWIDTH, LAYER_S = 0.81, 6e-4
+# Share of a processor's product of large matrices that steps of small models reach: measured on
+# SmolLM2-135M in float32 and bfloat16, batches of 8, 2 cores (benchmarks/foreseen.py).
+PROCESSOR = 0.5
 START_S = 10.0  # a processor's time to import torch, transformers, peft, trl and lm_eval: 9.5 s
 
 
@@ -49,6 +58,35 @@ class Machine:
             read = forward * weights / self.bytes_per_second / devices
             total += max(operations, read, forward * size.layers * self.layer_seconds)
         return total
+
+
+def processor() -> Machine:
+    """What all cores of this processor reach, in about a second.
+
+    Products of float32 matrices of 1,024 rows, and the bytes that a product with a vector reads, as
+    decoding does. What else works here meanwhile slows them, as it will the jobs.
+    """
+    matrix = np.ones((1024, 1024), np.float32)
+    products = _per_second(lambda: matrix @ matrix, 0.5) * 2 * 1024**3
+    weights, vector = np.ones((8192, 4096), np.float32), np.ones(4096, np.float32)
+    read = _per_second(lambda: weights @ vector, 0.25) * weights.nbytes
+    return Machine(products * PROCESSOR, read, why="")
+
+
+def _per_second(call: Callable[[], object], seconds: float) -> float:
+    call()  # starts threads
+    began, count = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        call()
+        count += 1
+    return count / (time.perf_counter() - began)
+
+
+def durations(path: Path, here: Machine) -> dict[str, float]:
+    """Seconds of jobs without a model on this processor, by rule, from those of another."""
+    known = yaml.safe_load(path.read_text(encoding="utf-8"))
+    slower = known["gflops"] * 1e9 * PROCESSOR / (here.flops_per_second or math.inf)
+    return {rule: max(0.5, seconds * slower) for rule, seconds in known["seconds"].items()}
 
 
 def dtype_of(config: Config) -> Dtype:

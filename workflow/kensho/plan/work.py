@@ -1,6 +1,6 @@
 """What jobs compute: tokens through a model, in how many passes, as a configuration has them.
 
-Tokens are the most that it allows: pairs of `train.max_length`, answers up to their limits.
+Batches are as large as it allows, pairs as long as they are on average; answers reach their limits.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from kensho.train.catalogue import METHODS
 from kensho.train.plan import TARGETS
 
 TOKENS = 1 / 0.893  # of a Japanese character by Llama-2's tokenizer; Qwen's, Llama-3's make fewer
+PAIR = 46  # tokens of a Tatoeba pair with its prompt, mean of trainings by SmolLM2's tokenizer
 QUESTION = 90 * TOKENS  # JCommonsenseQA's and JNLI's items have 73 and 88 characters with prompts
 CHOICES = 5  # at most, each read with its question
 LETTERS = 25  # characters of the prompt of JMMLU's items besides question and choices
@@ -91,7 +92,8 @@ def stage(config: Config, of: Any) -> Work:
     adapters = method.get("rank"), method.get("targets", ())
     kept = accumulation, of.checkpointing
     training = Training(method["name"], batch, config.train.max_length, *adapters, *kept)
-    passes = [training.passes(config.train.steps * accumulation)]
+    mean = training._replace(length=_pair(config))
+    passes = [mean.passes(config.train.steps * accumulation)]
     return Work(passes, batch, config.train.max_length, training=training)
 
 
@@ -101,12 +103,16 @@ def _answers(items: int, batch: int, read: float, written: int = 0) -> list[Pass
     return [Passes(items * read, rounds), Passes(items * written, rounds * written)]
 
 
+def _pair(config: Config) -> int:
+    return min(PAIR, config.train.max_length)
+
+
 def evaluation(config: Config, seeds: int) -> Work:
     own, length = config.evaluate, config.train.max_length
     choices = len(own.choice_tasks) * own.choice_items * CHOICES
     passes = [
-        *_answers(own.nll_items, own.batch_size, length),
-        *_answers(own.translation_items, own.batch_size, length, own.max_new_tokens),
+        *_answers(own.nll_items, own.batch_size, _pair(config)),
+        *_answers(own.translation_items, own.batch_size, _pair(config), own.max_new_tokens),
         *_answers(choices, own.batch_size, QUESTION),
     ]
     longest = max(length + own.max_new_tokens, QUESTION)
