@@ -50,7 +50,9 @@ def test_each_test_is_a_default_one_or_of_a_suite_of_test_all():
 
 def test_every_suite_has_its_limit_and_its_reason():
     for name, who, limit, command, reason in SUITES:
-        assert name and {*who.split()} <= {"ci", "all"} and int(limit) and command and reason
+        assert (
+            name and {*who.split()} <= {"ci", "all", "beside"} and int(limit) and command and reason
+        )
 
 
 @pytest.fixture
@@ -89,6 +91,21 @@ def test_all_suites_run_and_those_that_fail_are_named(ci):
     assert "it is d" in done.stdout and "== c" not in done.stdout
     fine = ci("suite", "ci", suites=[rows[2]])
     assert (fine.returncode, fine.stdout.splitlines()[-1]) == (0, "passed: c")
+
+
+def test_a_suite_beside_the_others_begins_first_and_counts_like_them(ci):
+    def meets(own, other):
+        return f"touch {own}; for _ in $(seq 50); do test -e {other} && exit; sleep .1; done; false"
+
+    rows = f"b | ci all | 9 | {meets('x', 'y')} | x", f"a | ci beside | 9 | {meets('y', 'x')} | x"
+    done = ci("suite", "ci", suites=rows)  # each waits for the other
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "passed: a b")
+    rows = "b | ci | 9 | true | x", "a | ci beside | 9 | echo why; false | x"
+    done = ci("suite", "ci", suites=rows)
+    assert done.returncode == 1 and "why" in done.stdout
+    assert done.stderr == "failed, or not done in time: a\n"
+    slow = ci("suite", "ci", suites=["a | ci beside | 1 | sleep 5 | x"])
+    assert slow.returncode == 1 and "not done in time: a" in slow.stderr
 
 
 def test_no_suite_is_a_failure(ci):
