@@ -23,7 +23,8 @@ rule preflight:
         cache=str(RUN.cache),
         compiled=str(COMPILED),
         mirror=str(RUN.mirror) if RUN.mirror else None,
-        largest_mb=DIRECTIVES.largest_mb,
+        largest_mb=lambda w: DIRECTIVES.largest_mb
+        + max(mb for _, mb in [*places().values(), (1, 0)]),
     script:
         "../workflow/scripts/preflight/preflight.py"
 

@@ -1,4 +1,5 @@
 # One head at a time: it holds the folder, says what failed, and its jobs record what they made.
+import functools
 from collections import Counter
 from contextlib import suppress
 
@@ -89,15 +90,18 @@ def forecast_of(run, jobs=None, timed=False):
     return forecast.forecast(run.config, run.plan, known)
 
 
-def planned_devices():
-    """Accelerators of jobs that take several, as the head's plan says; jobs inherit it."""
-    if workflow.is_main_process and not hasattr(DIRECTIVES, "planned"):
-        DIRECTIVES.planned = forecast.devices(forecast_of(REAL if REHEARSED else RUN))
-        os.environ.update(KENSHO_DEVICES=json.dumps(DIRECTIVES.planned))
-    return json.loads(os.environ["KENSHO_DEVICES"])
+@functools.cache
+def places():
+    """Accelerators and memory of jobs that run a model, as the head's plan says; jobs inherit it."""
+    if workflow.is_main_process:
+        found = forecast.places(forecast_of(REAL if REHEARSED else RUN))
+        if REHEARSED:  # twins weigh nothing
+            found = {job: (devices, 0) for job, (devices, _) in found.items()}
+        os.environ.update(KENSHO_PLACES=json.dumps(found))
+    return json.loads(os.environ["KENSHO_PLACES"])
 
 
-DIRECTIVES.devices = planned_devices
+DIRECTIVES.places = places
 
 
 def foreseen():

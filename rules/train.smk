@@ -27,7 +27,7 @@ rule train_stage:
     resources:
         **(
             DIRECTIVES.resources_of(STAGES, "stage")
-            | DIRECTIVES.shared("train_stage", lambda w: f"{w.arm}/{w.number}-{w.stage}")
+            | DIRECTIVES.placed("train_stage", lambda w: f"{w.arm}/{w.number}-{w.stage}", 8000)
         ),
     params:
         stage=lambda w: INPUTS.stage(w).model_dump(),

@@ -137,7 +137,12 @@ def test_larger_models_take_more_devices_and_then_nodes():
     config.cluster.nodes = 2
     shown = rows(config)
     assert one(shown, "train_stage", "full/").devices == 8
-    assert forecast.devices(shown) == {"train_stage full/1-sft": 8}
+    devices, megabytes = forecast.places(shown)["train_stage full/1-sft"]
+    assert devices == 8
+    assert megabytes == pytest.approx(
+        8 * 4 * memory.size_of(CARDS[config.train.base]).parameters / 1e6
+    )
+    assert forecast.places(shown)["evaluate base"][1] == pytest.approx(megabytes / 16, rel=1e-4)
 
 
 def test_rows_that_cannot_be_shared_evenly_and_weights_in_4_bits_stay_on_one_device():

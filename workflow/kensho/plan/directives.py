@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ class Directives:
 
     def __init__(self, config: Config):
         self.config, self.largest_mb = config, 0
-        self.devices: Callable[[], Mapping[str, int]] = dict  # of jobs that take several
+        self.places: Callable[[], Mapping[str, Sequence[int]]] = dict  # see forecast
         self.gpu: dict[str, Any] = {}  # what a job that uses the accelerator asks of a cluster
         if config.accelerator != "none":
             model = config.cluster.gpu_model
@@ -36,18 +36,38 @@ class Directives:
         """The conda environment of a rule, as a file of rules/ names it."""
         return f"../envs/{_pins(name, self.config.accelerator).name}"
 
-    def shared(self, rule: str, part: Callable[[Any], str]) -> dict[str, Any]:
-        """What the jobs of a rule that may have several accelerators ask: those of the plan."""
+    def placed(self, rule: str, part: Callable[[Any], str], megabytes: int) -> dict[str, Any]:
+        """What jobs that run a model ask: the accelerators of the plan, and memory.
+
+        The weights come on top of ``megabytes``, since they are loaded on the host.
+        """
+        beside = self.memory(megabytes)
         if not self.gpu:
-            return {}
+            return {"mem_mb": beside}
+
+        def place(wildcards) -> Sequence[int]:
+            job = f"{rule} {part(wildcards)}"  # not without wildcards, see `asked`
+            return self.places().get(job, (1, 0))
+
+        def memory(wildcards, attempt) -> int:
+            return beside(wildcards, attempt) + place(wildcards)[1]
 
         def devices(wildcards) -> int:
-            return self.devices().get(f"{rule} {part(wildcards)}", 1)
+            return place(wildcards)[0]
 
         def nodes(wildcards) -> int:
             return -(-devices(wildcards) // self.config.cluster.devices_per_node)
 
-        return {**self.gpu, "gpu": devices, "nodes": nodes}
+        def where_several(one: Callable[[int], Any]) -> Callable[[Any], Any]:
+            return lambda wildcards: one(own) if (own := nodes(wildcards)) > 1 else None
+
+        return {
+            **self.gpu,
+            **{"gpu": devices, "nodes": nodes},
+            # One task for each node; the job itself calls srun, as `mpi` tells the plugin.
+            **{"mpi": where_several(lambda _: "srun"), "tasks": where_several(int)},
+            **{"tasks_per_gpu": where_several(lambda _: 0), "mem_mb": memory},
+        }
 
     def memory(self, megabytes: int) -> Resource:
         """Memory of a job at this scale; a retry asks for as much again."""
@@ -149,14 +169,16 @@ def asked(rules: Iterable[Any], most_cores: int) -> dict[str, Asked]:
 
     def one(rule: Any, key: str) -> int | None:
         resource = rule.resources.get(key)
-        return resource and resource.evaluate(None, **asks).value
+        with suppress(AttributeError):  # of a part its catalogue knows, of a model the forecast
+            return resource and resource.evaluate(None, **asks).value
+        return None
 
-    limits = {}
-    for rule in rules:
-        with suppress(AttributeError):  # of a part: its catalogue knows
-            cores = min(one(rule, "_cores") or 1, most_cores)
-            limits[rule.name] = Asked(one(rule, "runtime"), one(rule, "mem_mb"), cores)
-    return limits
+    return {
+        rule.name: Asked(
+            one(rule, "runtime"), one(rule, "mem_mb"), min(one(rule, "_cores") or 1, most_cores)
+        )
+        for rule in rules
+    }
 
 
 def steps(rules: Iterable[Any], folder: str) -> list[tuple[str, str, str, str | None]]:

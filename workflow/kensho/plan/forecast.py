@@ -25,6 +25,7 @@ from kensho.plan.work import Work
 from kensho.run.budget import Foreseen
 from kensho.run.events import Held
 from kensho.train.catalogue import METHODS, STAGES
+from kensho.train.methods import Method
 from kensho.train.plan import BYTES
 
 FILLED = 0.9  # of a device's memory: the rest is the allocator's and the libraries'
@@ -67,8 +68,9 @@ class Job:
     """Jobs of one rule that are alike. What is None cannot be foreseen: ``why`` says the reasons.
 
     ``seconds`` are of one job on its ``devices`` (0: on a processor), ``memory_bytes`` of these
-    together, ``disk_bytes`` of the weights that it fetches or leaves; ``usd`` of all ``jobs``. With
-    ``limit``, seconds and memory are what the rule asks for: at most that.
+    together, ``host_bytes`` of the weights that its processes load before, ``disk_bytes`` of those
+    that it fetches or leaves; ``usd`` of all ``jobs``. With ``limit``, seconds and memory are what
+    the rule asks for: at most that.
     """
 
     rule: str
@@ -78,6 +80,7 @@ class Job:
     seconds: float | None = None
     memory_bytes: float | None = None
     devices: int | None = None
+    host_bytes: float = 0
     disk_bytes: float | None = 0
     usd: float | None = None
     limit: bool = False
@@ -191,7 +194,7 @@ class _Jobs:
         if row.rule == "train_stage" and work.training:
             rows = work.training.batch * work.training.accumulation
             counts = [count for count in counts if rows % count == 0]  # a step's rows are shared
-            if resolve(METHODS[work.training.method].code).weights == "nf4":
+            if self.method(work.training).weights == "nf4":
                 counts = [1]  # and weights in 4 bits are not
         parts = {count: memory.peak(size, work, self.dtype, count) for count in counts}
         fitting = [count for count in counts if parts[count] <= holds]
@@ -205,10 +208,18 @@ class _Jobs:
                 f"{counts[-1]} device(s), which hold {holds / 1e9:.0f} GB; lower batch or length",
             )
         row = replace(row, devices=next(iter(fitting), None) if accelerated else 0)
+        processes = row.devices or 1 if row.rule == "train_stage" else 1
+        whole = work.training and self.method(work.training).whole
+        held = "float32" if whole else self.dtype
+        loaded = processes * size.parameters * BYTES[held]
+        row = replace(row, host_bytes=loaded if accelerated else need)
         seconds = on.seconds(work, size, self.dtype, row.devices or 1)
         if seconds is None:
             return self.limited(replace(row, why=on.why), asked, device)
         return self.paid(replace(row, seconds=seconds), self.known.cores)
+
+    def method(self, training: works.Training) -> Method:
+        return resolve(METHODS[training.method].code)
 
     def most_devices(self, rule: str) -> int:
         """Of one job: trainings share their weights, what evaluates spreads its layers."""
@@ -277,10 +288,13 @@ def unfit(rows: Sequence[Job]) -> list[str]:
     return [row.why for row in rows if row.unfit]
 
 
-def devices(rows: Sequence[Job]) -> dict[str, int]:
-    """Accelerators of each job that takes more than one, by rule and part."""
-    several = ((f"{row.rule} {row.part}", row.devices or 0) for row in rows)
-    return {job: number for job, number in several if number > 1}
+def places(rows: Sequence[Job]) -> dict[str, tuple[int, int]]:
+    """Accelerators, and megabytes of the weights on the host, by rule and part of each job."""
+    return {
+        f"{row.rule} {row.part}": (row.devices or 1, round(row.host_bytes / 1e6))
+        for row in rows
+        if row.host_bytes and not row.unfit
+    }
 
 
 def as_table(rows: Sequence[Job]) -> str:
