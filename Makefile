@@ -80,8 +80,8 @@ endif
 	rm -rf .venv/torch
 	@# where PyTorch's own index is out of reach, the default one's build is taken if it is of that kind
 	$(PIP) download --quiet --no-deps --retries 1 --dest .venv/torch --extra-index-url $(INDEX) "$$(grep -o '^torch==[^ ]*' requirements.lock)"
-	@case "$(TORCH) $$(ls .venv/torch)" in cpu*|cuda*+cu*|cuda*torch-[0-9.]*-cp*|rocm*+rocm*) ;; \
-		*) echo "$$(ls .venv/torch): no build for $(TORCH); can $(INDEX) be reached?" >&2; exit 1;; esac
+	@case "$(TORCH) $$(ls .venv/torch)" in cpu*|cuda*+cu[0-9]*|rocm*+rocm*) ;; *+*|rocm*) \
+		echo "$$(ls .venv/torch): no build for $(TORCH); can $(INDEX) be reached?" >&2; exit 1;; esac
 	@grep -q "$$(sha256sum .venv/torch/*.whl | head -c 64)" requirements.lock || { echo "$$(ls .venv/torch): no hash of this build in requirements.lock; add it under torch if you trust it: --hash=sha256:$$(sha256sum .venv/torch/*.whl | head -c 64)" >&2; exit 1; }
 	$(PIP) install --quiet --extra-index-url $(INDEX) .venv/torch/*.whl
 	rm -rf .venv/torch

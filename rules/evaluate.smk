@@ -24,7 +24,7 @@ rule evaluate:
         MODELS
     threads: directives.all_cores()
     resources:
-        **DIRECTIVES.placed("evaluate", lambda w: w.arm, 8000),
+        **DIRECTIVES.placed("evaluate", lambda w: w.arm, memory(8000)),
         runtime=minutes(60),
     params:
         seeds=lambda w: INPUTS.seeds(w.arm),

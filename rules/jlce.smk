@@ -78,7 +78,7 @@ rule jlce_arm:
         MODELS
     threads: directives.all_cores()
     resources:
-        **DIRECTIVES.placed("jlce_arm", lambda w: w.arm, 8000),
+        **DIRECTIVES.placed("jlce_arm", lambda w: w.arm, memory(8000)),
         runtime=minutes(120),
     params:
         seeds=lambda w: INPUTS.jlce_seeds(w.arm),

@@ -1,5 +1,6 @@
 # One job per arm, stage and seed, in a process of its own (the unit of replication).
 TRAINED = "results/train/{arm}/{number}-{stage}/seed{seed}"
+TRAINING = DIRECTIVES.resources_of(STAGES, "stage")
 
 
 rule train_stage:
@@ -26,8 +27,10 @@ rule train_stage:
     threads: lambda w: threads(STAGES[w.stage])
     resources:
         **(
-            DIRECTIVES.resources_of(STAGES, "stage")
-            | DIRECTIVES.placed("train_stage", lambda w: f"{w.arm}/{w.number}-{w.stage}", 8000)
+            TRAINING
+            | DIRECTIVES.placed(
+                "train_stage", lambda w: f"{w.arm}/{w.number}-{w.stage}", TRAINING["mem_mb"]
+            )
         ),
     params:
         stage=lambda w: INPUTS.stage(w).model_dump(),

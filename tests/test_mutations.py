@@ -70,7 +70,7 @@ MEANINGFUL = {
         [0.5],
         ["train.arms.0.stages.0.learning_rate", "bench.medical.learning_rate"]
         + ["bench.vocabulary_training.learning_rate", "bench.tokenisation.cost"]
-        + ["cluster.memory", "cluster.network", "cluster.time"],
+        + ["cluster.memory", "cluster.time"],
     ),
     "seconds": (
         [0.5],

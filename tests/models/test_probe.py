@@ -23,7 +23,7 @@ def wrong(monkeypatch):
         return honest(model, "cpu", dtype)
 
     monkeypatch.setattr(probe, "outputs", outputs)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "AMD Instinct MI300X")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "AMD Instinct MI300X")
 
 
 def test_a_device_that_computes_alike_passes():

@@ -28,7 +28,7 @@ def submitted():
         cluster = SimpleNamespace(gpu_model="mi300x", devices_per_node=8, memory=1)
         own = Directives(SimpleNamespace(accelerator="rocm", cluster=cluster))
         own.places = lambda: {"train_stage x": (devices, 500)}
-        asked = own.placed("train_stage", lambda wildcards: "x", 8000)
+        asked = own.placed("train_stage", lambda wildcards: "x", own.memory(8000))
         values = {key: value(one) if callable(one) else one for key, one in asked.items()}
         # Snakemake leaves out what is None
         kept = Resources({k: v for k, v in values.items() if v is not None})

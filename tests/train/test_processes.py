@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
 import torch
 from kensho.models.reference import Reference
+from kensho.observations.conditions import REHEARSAL
 from kensho.train import launch, processes
+from kensho.train.launch import Processes
 from kensho.train.run import Training
 from safetensors.torch import load_file
 from test_sft import FULL, LORA, PAIRS, SCHEDULE
@@ -26,7 +29,7 @@ def trained(model, folder, number, **arm):
     """Steps, what was measured and the weights, of one run in so many processes."""
     training = Training(name="test", seed=1, **{**LONG, **LORA, **arm})
     call = (Reference.of(model), PAIRS, folder / "model", folder / "checkpoints", training)
-    steps, measured = launch.run(CODE, call, folder / "checkpoints", number)
+    steps, measured = launch.run(CODE, call, folder / "checkpoints", Processes(number))
     (path,) = (folder / "model").glob("*.safetensors")
     return steps, measured, load_file(path)
 
@@ -99,26 +102,81 @@ def test_a_weight_that_was_not_shared_is_named(monkeypatch):
         processes.shard(model)
 
 
+@pytest.mark.slow
+def test_any_other_cause_is_named_too_and_nothing_is_left(tiny_model, tmp_path, capfd):
+    with pytest.raises(RuntimeError, match=r"^can't multiply sequence by non-int"):
+        trained(tiny_model, tmp_path, 2, learning_rate="fast")
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoints"}
+
+
+@pytest.mark.slow
+def test_a_launcher_ends_with_the_job_that_started_it(tiny_model, tmp_path):
+    code = (
+        f"import sys; sys.path[:0] = {[os.path.dirname(__file__), *sys.path]!r}\n"
+        "from pathlib import Path; import test_processes\n"
+        f"test_processes.trained(Path({str(tiny_model)!r}), Path({str(tmp_path)!r}), 2, steps=9999)"
+    )
+    job = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    lines = iter(job.stderr.readline, b"")
+    assert any(b"step 3/9999" in line for line in lines)
+    job.kill()
+
+    def at_work():
+        listed = subprocess.run(["pgrep", "-f", f"launch {tmp_path}"], capture_output=True)
+        return bool(listed.stdout)
+
+    deadline = time.monotonic() + 60
+    while at_work() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert not at_work()
+
+
 def test_one_node_starts_its_own_processes():
-    command = launch.launcher(8, {"SLURM_JOB_NUM_NODES": "1"})
-    assert command[1:] == [
+    assert launch.launcher(Processes(8, 1, 16))[1:] == [
         *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "8")
     ]
 
 
-def test_nodes_meet_at_the_first_one(tmp_path, monkeypatch):
-    listing = tmp_path / "scontrol"
-    listing.write_text("#!/bin/sh\necho node7\necho node9\n")
-    listing.chmod(0o755)
+def test_nodes_meet_at_the_first_one_which_slurm_is_asked_for(tmp_path, monkeypatch):
+    """A job that calls srun itself has of SLURM's variables the number of the job alone."""
+    for name, said in (("squeue", "node[7,9]"), ("scontrol", "node7\nnode9")):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\necho "{said}"\n')
+        program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    slurm = {
-        **{"SLURM_JOB_NUM_NODES": "2", "SLURM_JOB_NODELIST": "node[7,9]", "SLURM_JOB_ID": "31"}
-    }
-    command = launch.launcher(16, slurm)
-    assert command[:4] == ["srun", "--nodes=2", "--ntasks=2", "--ntasks-per-node=1"]
+    monkeypatch.setenv("SLURM_JOB_ID", "31")
+    command = launch.launcher(Processes(16, 2, 96))
+    assert command[:5] == [
+        *("srun", "--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=96")
+    ]
     assert "--nproc-per-node=8" in command and "--nnodes=2" in command
+    asked = (tmp_path / "asked").read_text()
+    assert "--jobs 31" in asked and "show hostnames node[7,9]" in asked
     (endpoint,) = (part for part in command if part.startswith("--rdzv-endpoint=node7:"))
     assert 20_000 <= int(endpoint.rsplit(":", 1)[1]) < 40_000
-    assert launch.launcher(16, slurm | {"SLURM_JOB_ID": "32"}) != command
+    monkeypatch.setenv("SLURM_JOB_ID", "32")
+    assert launch.launcher(Processes(16, 2, 96)) != command
     with pytest.raises(ValueError, match="15 processes cannot be shared by 2 nodes"):
-        launch.launcher(15, slurm)
+        launch.launcher(Processes(15, 2, 96))
+
+
+@pytest.mark.parametrize(
+    ("asked", "nodes", "seen", "number"), [(0, 1, 0, 1), (8, 1, 0, 1), (8, 1, 8, 8), (16, 2, 8, 16)]
+)
+def test_there_is_a_process_for_each_accelerator(monkeypatch, asked, nodes, seen, number):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: seen > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
+    given = launch.given({"gpu": asked, "nodes": nodes}, 4)
+    assert given == Processes(number, nodes if seen else 1, 4)
+    if seen:
+        with pytest.raises(ValueError, match=f"has {asked + 1} accelerators on {nodes} node"):
+            launch.given({"gpu": asked + 1, "nodes": nodes}, 4)
+
+
+@pytest.mark.parametrize(("seen", "number"), [(0, 2), (1, 1), (8, 2)])
+def test_two_processes_stand_for_any_number_in_a_rehearsal(monkeypatch, seen, number):
+    monkeypatch.setenv(REHEARSAL, "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: seen > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
+    assert launch.given({"gpu": 16, "nodes": 2}, 4).number == number
+    assert launch.given({"gpu": 1}, 4).number == 1

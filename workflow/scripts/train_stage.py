@@ -45,8 +45,8 @@ with job(snakemake) as fallbacks:
     )
     samples = read_table(inputs.samples).head(settings["samples"])  # in random order already
     call = (base, samples, output, checkpoints, training)
-    number = launch.count(snakemake.resources.get("gpu", 0))
-    steps, measured = launch.run(params.code_of, call, checkpoints, number)
+    processes = launch.given(snakemake.resources, snakemake.threads)
+    steps, measured = launch.run(params.code_of, call, checkpoints, processes)
     write_table(snakemake.output.steps, steps.assign(arm=wildcards.arm, seed=seed))
     adapter = None if method.whole else method.name
     trained = base.trained(output, adapter, weights=measured.weights, compute=measured.dtype)

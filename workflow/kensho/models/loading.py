@@ -1,5 +1,6 @@
 """Loading a model with or without an adapter, in the dtype the processor is good at."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ PRELOAD = [
     "transformers.generation.utils",
     "sentencepiece",
 ]
-HELD = 0.8  # of an accelerator's memory: the rest is for what is computed
 LAUNCHED = (  # a deviation of short steps that are timed one by one
     "operations are launched one by one, without a graph: on an accelerator the gaps between them "
     "are part of the time, and pull ratios towards 1"
@@ -97,15 +97,15 @@ def weights(
 ):
     """The model of a folder, its linear layers in NF4 if ``quantised``.
 
-    It is put ``on`` a device, by default the one there is; weights that one accelerator does not
-    hold are spread over all that the job has, layer by layer.
+    It is put ``on`` a device, by default the one there is, or spread over all accelerators of a job
+    that was given several, layer by layer.
     Safetensors in one file or in shards; ``settings`` are transformers'. Raises ValueError where
     tensors of the architecture are missing: they would be random numbers.
     """
     held: dict[str, Any] = {}
     if quantised:
         held = {"quantization_config": nf4(dtype), "device_map": device()}
-    elif on is None and _spread(Path(folder), dtype):
+    elif on is None and int(os.environ.get("KENSHO_DEVICES", 1)) > 1 < torch.cuda.device_count():
         held = {"device_map": "auto"}
     read: Any = AutoModelForCausalLM.from_pretrained(
         folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **held, **settings
@@ -116,15 +116,6 @@ def weights(
             f"{folder}: {len(absent)} tensors are missing ({absent[0]}, ...); fetch the model again"
         )
     return model if held else model.to(on or device())
-
-
-def _spread(folder: Path, dtype: torch.dtype) -> bool:
-    """Whether weights in this dtype are more than one accelerator of several holds."""
-    if not torch.cuda.is_available() or torch.cuda.device_count() == 1:
-        return False
-    stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    need = stored * (2 if dtype is torch.float32 else 1)  # published in 16 bit
-    return need > HELD * torch.cuda.get_device_properties(0).total_memory
 
 
 def decode_plainly(model) -> None:

@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 # ||a - b|| / ||b|| at most. Rounding in other orders: about 1e-6 in float32; 2e-2 between bfloat16
 # and float32 on processors, so that two devices in bfloat16 differ by less than thrice that.
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 6e-2}
-ROWS, LENGTH, PADDED = 4, 64, 16  # the first row is padded on the left
+ROWS, LENGTH, PADDED = 4, 64, 16  # the first row ends in padding
 
 
 def small_model() -> LlamaForCausalLM:
@@ -37,7 +37,7 @@ def outputs(model: LlamaForCausalLM, on: str, dtype: torch.dtype) -> dict[str, t
     torch.nn.Module.to(model, on, dtype)  # in place
     ids = torch.arange(ROWS * LENGTH, device=on).mul(37).remainder(512).view(ROWS, LENGTH)
     mask = torch.ones_like(ids)
-    mask[0, :PADDED] = 0
+    mask[0, -PADDED:] = 0
     result = model(ids, attention_mask=mask, labels=ids.masked_fill(mask == 0, -100))
     result.loss.backward()
     gradient = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
@@ -70,7 +70,7 @@ def check(on: str) -> dict[str, float]:
             if distance > most:
                 faults.append(f"{part} in {kind} by {distance:.2g} (at most {most:g})")
     if faults:
-        name = torch.cuda.get_device_name() if on == "cuda" else on
+        name = torch.cuda.get_device_name(on) if on.startswith("cuda") else on
         raise ValueError(
             f"{name} does not compute what the processor computes: {'; '.join(faults)}; nothing "
             "was observed; mend driver, torch build or ROCm variables, or take another node"

@@ -184,7 +184,7 @@ class Cluster(Section):
     memory: Factor = Field(1, description="memory of every job, times this")
     time: Factor = Field(1, description="time limit of every job, times this")
     longest: Count = Field(1440, description="minutes; no job asks for more than partitions give")
-    network: Factor = Field(100, description="megabytes per second of what is fetched")
+    network: Count = Field(100, description="megabytes per second of what is fetched")
     devices_per_node: Count = Field(8, description="accelerators of a node")
     nodes: Count = Field(
         1, description="nodes that one job may have where its weights fit on no fewer"

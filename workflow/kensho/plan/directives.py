@@ -36,12 +36,11 @@ class Directives:
         """The conda environment of a rule, as a file of rules/ names it."""
         return f"../envs/{_pins(name, self.config.accelerator).name}"
 
-    def placed(self, rule: str, part: Callable[[Any], str], megabytes: int) -> dict[str, Any]:
-        """What jobs that run a model ask: the accelerators of the plan, and memory.
+    def placed(self, rule: str, part: Callable[[Any], str], beside: Resource) -> dict[str, Any]:
+        """What jobs that run a model ask: the accelerators of the plan, and memory of a node.
 
-        The weights come on top of ``megabytes``, since they are loaded on the host.
+        The weights come on top of the memory ``beside`` them, since they are loaded on the host.
         """
-        beside = self.memory(megabytes)
         if not self.gpu:
             return {"mem_mb": beside}
 

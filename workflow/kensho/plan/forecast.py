@@ -68,9 +68,9 @@ class Job:
     """Jobs of one rule that are alike. What is None cannot be foreseen: ``why`` says the reasons.
 
     ``seconds`` are of one job on its ``devices`` (0: on a processor), ``memory_bytes`` of these
-    together, ``host_bytes`` of the weights that its processes load before, ``disk_bytes`` of those
-    that it fetches or leaves; ``usd`` of all ``jobs``. With ``limit``, seconds and memory are what
-    the rule asks for: at most that.
+    together, ``host_bytes`` of the weights that the processes of a node load before, ``disk_bytes``
+    of those that it fetches or leaves; ``usd`` of all ``jobs``. With ``limit``, seconds and memory
+    are what the rule asks for: at most that.
     """
 
     rule: str
@@ -190,6 +190,8 @@ class _Jobs:
         if work.training and row.rule == "train_stage":
             row = replace(row, disk_bytes=memory.trained(size, work.training, self.dtype)[1])
         counts = [2**power for power in range(most.bit_length())]
+        node = self.config.cluster.devices_per_node
+        counts = [count for count in counts if count <= node or count % node == 0]
         holds = FILLED * (on.memory_bytes or 0)
         if row.rule == "train_stage" and work.training:
             rows = work.training.batch * work.training.accumulation
@@ -208,12 +210,14 @@ class _Jobs:
                 f"{counts[-1]} device(s), which hold {holds / 1e9:.0f} GB; lower batch or length",
             )
         row = replace(row, devices=next(iter(fitting), None) if accelerated else 0)
-        processes = row.devices or 1 if row.rule == "train_stage" else 1
+        processes = min(node, row.devices or 1) if row.rule == "train_stage" else 1
         whole = work.training and self.method(work.training).whole
         held = "float32" if whole else self.dtype
         loaded = processes * size.parameters * BYTES[held]
         row = replace(row, host_bytes=loaded if accelerated else need)
-        seconds = on.seconds(work, size, self.dtype, row.devices or 1)
+        # Trainings share their rows; of layers that are spread one device works at a time.
+        sharing = row.devices or 1 if row.rule == "train_stage" else 1
+        seconds = on.seconds(work, size, self.dtype, sharing)
         if seconds is None:
             return self.limited(replace(row, why=on.why), asked, device)
         return self.paid(replace(row, seconds=seconds), self.known.cores)
@@ -230,7 +234,8 @@ class _Jobs:
 
     def limited(self, row: Job, asked: Asked | None, device: bool = False) -> Job:
         """A job that runs no model: what such jobs took, else what its rule asks for."""
-        if taken := self.known.durations.get(row.rule):
+        taken = self.known.durations.get(row.rule)
+        if taken and self.config.scale == "embedded":  # more data take longer
             megabytes = asked.memory_mb if asked and asked.memory_mb else None
             row = replace(row, seconds=taken, memory_bytes=megabytes and megabytes * 10**6)
             return self.paid(replace(row, devices=0), asked.cores if asked else 1)

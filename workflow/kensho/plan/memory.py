@@ -91,9 +91,11 @@ def trained(size: Size, training: Training, dtype: Dtype, devices: int = 1) -> t
     """Peak bytes of a training step on one device, and bytes of the weights that it leaves.
 
     Several devices share weights, gradients and moments (FSDP2) and the rows of a step; each holds
-    besides its share the weights of two layers, the one at work and the next.
+    besides its share the weights of two layers, the one at work and the next, and the embeddings
+    with their gradient. Whole weights that are computed in 16 bit have a copy in it (autocast).
     """
     method = resolve(METHODS[training.method].code)
+    copies = 2 * size.parameters if method.whole and dtype == "bfloat16" and devices == 1 else 0
     dtype = "float32" if method.weights == "float32" else dtype
     containing = (key for key, names in TARGETS.items() if {*training.targets} <= {*names})
     targets = None if method.whole else next(containing, None)
@@ -106,7 +108,7 @@ def trained(size: Size, training: Training, dtype: Dtype, devices: int = 1) -> t
         planned = plan(size.card, step)
         fixed = sum(planned[key] for key in ("weights", "adapters", "gradients", "optimizer"))
         left = planned["weights" if method.whole else "adapters"]
-        return _shared(planned["peak"], fixed, planned["weights"], size, devices), left
+        return copies + _shared(planned["peak"], fixed, planned["weights"], size, devices), left
     except ValueError:
         width, tokens = BYTES[dtype], rows * training.length
     matrix = (training.rank or 0) * (size.hidden + size.inner)
@@ -119,10 +121,12 @@ def trained(size: Size, training: Training, dtype: Dtype, devices: int = 1) -> t
         kept = layer + width * tokens * size.hidden * size.layers
     logits = tokens * size.vocabulary * (4 + max(width + 4, 8))
     static = held + 12 * weights
-    return _shared(static + kept + logits, static, held, size, devices), 4 * weights
+    peak = _shared(static + kept + logits, static, held, size, devices)
+    return copies + peak, 4 * weights
 
 
 def _shared(whole: float, static: float, weights: float, size: Size, devices: int) -> float:
     if devices == 1:
         return whole
-    return whole - static + static / devices + 2 * weights / size.layers
+    embedded = 2 * weights * size.vocabulary * size.hidden / size.parameters  # both, if not tied
+    return whole - static + static / devices + 2 * weights / size.layers + 2 * embedded

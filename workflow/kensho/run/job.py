@@ -43,7 +43,8 @@ def job(snakemake: Any) -> Iterator[list[str]]:
             _require_modules()
             fallbacks = _fallbacks(snakemake.params)
             start = replace(start, fallbacks=[plain(line) for line in fallbacks])
-            start = replace(start, device_probe=_probed(snakemake.params))
+            os.environ["KENSHO_DEVICES"] = str(snakemake.resources.get("gpu", 0))
+            start = replace(start, device_probe=_probed(snakemake))
             yield fallbacks
             end = replace(start, event="finished", exit=0)
         except BaseException as error:
@@ -124,13 +125,20 @@ def _fallbacks(params: Any) -> list[str]:
     return fallback.accelerator(configured, detected(), params.get("fallback"))
 
 
-def _probed(params: Any) -> dict[str, float]:
-    """How far the accelerator that the job uses, if any, is from the processor."""
-    if params.get("device") in (None, "none"):
+def _probed(snakemake: Any) -> dict[str, float]:
+    """How far the accelerators that the job uses, if any, are from the processor.
+
+    Of a training in several processes each asks its own (:mod:`kensho.train.launch`).
+    """
+    several = snakemake.resources.get("gpu", 0)
+    if snakemake.params.get("device") in (None, "none"):
         return {}
     from kensho.models import hardware, probe
 
-    return {} if hardware.detected() == "none" else probe.check("cuda")
+    if hardware.detected() == "none" or (several > 1 and snakemake.rule == "train_stage"):
+        return {}
+    measured = [probe.check(f"cuda:{place}") for place in range(max(1, several))]
+    return {name: max(one[name] for one in measured) for name in measured[0]}
 
 
 def paths(files: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A stage in several processes, started by torchrun; on several nodes by SLURM's srun."""
 
+import ctypes
 import hashlib
 import os
 import pickle
@@ -7,102 +8,141 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
 
+from kensho.models import probe
 from kensho.observations.conditions import REHEARSAL
 from kensho.part import resolve
 
-CALL, RESULT, CAUSE = "call.pickle", "result.pickle", "cause.txt"
+CALL, RESULT, CAUSE = "call.pickle", "result.pickle", "cause-{rank}.pickle"
+GONE = ("Connection closed by peer", "Connection reset by peer", "NCCL", "gloo")
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
-def count(asked: int) -> int:
-    """Processes of a job that was given so many accelerators, one for each.
+class Processes(NamedTuple):
+    """So many in all, on so many nodes; ``threads`` are the cores of a node's share."""
 
-    Without any, a rehearsal takes two in place of several. Raises ValueError where torch sees
-    fewer than were given.
+    number: int
+    nodes: int = 1
+    threads: int = 1
+
+
+def given(resources: Any, threads: int) -> Processes:
+    """A process for each accelerator that a job was given.
+
+    In a rehearsal, which may have fewer or none, two stand for any number. Raises ValueError where
+    torch sees fewer than were given.
     """
-    if not torch.cuda.is_available():
-        return min(asked, 2) if os.environ.get(REHEARSAL) and asked > 1 else 1
-    seen = torch.cuda.device_count() * int(os.environ.get("SLURM_JOB_NUM_NODES", 1))
-    if asked > seen:
+    asked, nodes = resources.get("gpu", 0), resources.get("nodes", 1)
+    seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if os.environ.get(REHEARSAL):
+        return Processes(max(1, min(asked, seen or 2, 2)), 1, threads)
+    if seen and asked > seen * nodes:
         raise ValueError(
-            f"the job has {asked} accelerators, torch sees {seen}; mend HIP_VISIBLE_DEVICES or "
-            "CUDA_VISIBLE_DEVICES"
+            f"the job has {asked} accelerators on {nodes} node(s), torch sees {seen} on this one; "
+            "mend HIP_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES"
         )
-    return max(1, asked)
+    return Processes(max(1, asked) if seen else 1, nodes if seen else 1, threads)
 
 
-def run(code: str, call: tuple, checkpoints: Path, processes: int) -> Any:
+def run(code: str, call: tuple, checkpoints: Path, processes: Processes) -> Any:
     """What the function ``module:name`` returns for ``call``; the first process returns it.
 
-    Raises ValueError with the cause that one of several processes names, and CalledProcessError
-    where they were killed: the same call then goes on from the last checkpoint.
+    Raises ValueError or RuntimeError with the cause that one of several processes names, and
+    CalledProcessError where they were killed: the same call then goes on from the last checkpoint.
     """
-    if processes == 1:
+    if processes.number == 1:
         return resolve(code)(*call)
-    folder = checkpoints.with_name(f".{checkpoints.name}.partial")  # seen from every node
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    (folder / CALL).write_bytes(pickle.dumps((code, call)))
-    command = [*launcher(processes, os.environ), "-m", "kensho.train.launch", str(folder)]
+    checkpoints.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the checkpoints, which every node sees.
+    folder = Path(tempfile.mkdtemp(prefix=f".{checkpoints.name}.", dir=checkpoints.parent))
     try:
-        done = subprocess.run(command, check=False)
-        if (folder / CAUSE).is_file():
-            raise ValueError((folder / CAUSE).read_text(encoding="utf-8"))
-        if done.returncode:
+        (folder / CALL).write_bytes(pickle.dumps((code, call)))
+        command = [*launcher(processes), "-m", "kensho.train.launch", str(folder)]
+        with subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            preexec_fn=_die_with_us,
+        ) as child:
+            for line in child.stderr or ():
+                sys.stderr.write(line)
+        causes = sorted(folder.glob(CAUSE.format(rank="*")), key=lambda path: path.stat().st_mtime)
+        if causes:  # those of the others follow from the first
+            kind, cause = pickle.loads(causes[0].read_bytes())
+            raise (ValueError if kind == "ValueError" else RuntimeError)(cause)
+        if child.returncode:
             raise subprocess.CalledProcessError(-signal.SIGKILL, command[:1])  # it may yet pass
         return pickle.loads((folder / RESULT).read_bytes())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def launcher(processes: int, environ: Mapping[str, str]) -> list[str]:
-    """The command that starts ``processes`` in all, those of a node by one torchrun.
+def _die_with_us() -> None:
+    """Linux: a launcher ends with the job that started it, and ends its processes."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def launcher(processes: Processes) -> list[str]:
+    """The command that starts the processes, those of a node by one torchrun.
 
     Raises ValueError where they cannot be shared evenly by the nodes of the job.
     """
-    nodes = int(environ.get("SLURM_JOB_NUM_NODES", 1))
+    number, nodes, threads = processes
     torchrun = [sys.executable, "-m", "torch.distributed.run"]
     if nodes == 1:
-        return [*torchrun, "--standalone", "--nproc-per-node", str(processes)]
-    if processes % nodes:
-        raise ValueError(f"{processes} processes cannot be shared by {nodes} nodes; mend nodes")
-    # The name of the first node stands for the head's: SLURM_LAUNCH_NODE_IPADDR is a login node's.
-    listed = ["scontrol", "show", "hostnames", environ["SLURM_JOB_NODELIST"]]
-    first = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()[0]
-    job = environ["SLURM_JOB_ID"]
+        return [*torchrun, "--standalone", "--nproc-per-node", str(number)]
+    if number % nodes:
+        raise ValueError(f"{number} processes cannot be shared by {nodes} nodes; mend nodes")
+    # Of SLURM's variables a job that calls srun itself has this one alone.
+    job = os.environ["SLURM_JOB_ID"]
+    listed = _said("squeue", "--noheader", "--jobs", job, "--format=%N")
+    first = _said("scontrol", "show", "hostnames", listed).split()[0]
     port = 20_000 + int(hashlib.sha256(job.encode()).hexdigest(), 16) % 20_000
     return [
-        *("srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", *torchrun),
-        *(f"--nnodes={nodes}", f"--nproc-per-node={processes // nodes}", f"--rdzv-id={job}"),
+        *("srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"),
+        *(f"--cpus-per-task={threads}", *torchrun),
+        *(f"--nnodes={nodes}", f"--nproc-per-node={number // nodes}", f"--rdzv-id={job}"),
         *("--rdzv-backend=c10d", f"--rdzv-endpoint={first}:{port}"),
     ]
 
 
-def main(folder: Path) -> None:
+def _said(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    return done.stdout.strip()
+
+
+def main(arguments: Sequence[str]) -> None:
     """One process: joins the others, calls the function and leaves what the first one returns."""
-    local = int(os.environ["LOCAL_RANK"])
-    if torch.cuda.is_available():
-        torch.cuda.set_device(local)
-    else:
-        shared = int(os.environ["LOCAL_WORLD_SIZE"])
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // shared))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    code, call = pickle.loads((folder / CALL).read_bytes())
+    folder, rank = Path(arguments[0]), int(os.environ["RANK"])
     try:
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+            probe.check("cuda")
+        else:
+            shared = int(os.environ["LOCAL_WORLD_SIZE"])
+            torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // shared))
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        code, call = pickle.loads((folder / CALL).read_bytes())
         result = resolve(code)(*call)
-    except ValueError as error:
-        (folder / CAUSE).write_text(str(error), encoding="utf-8")
+    except Exception as error:
+        if any(mark in str(error) for mark in GONE):
+            raise  # another process has gone; what it says counts, and nothing where it was killed
+        partial = folder / f"{rank}.partial"
+        partial.write_bytes(pickle.dumps((type(error).__name__, str(error))))
+        partial.rename(folder / CAUSE.format(rank=rank))
         raise
-    if dist.get_rank() == 0:
+    if rank == 0:
         (folder / RESULT).write_bytes(pickle.dumps(result))
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1:])

@@ -21,6 +21,7 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from kensho.files import replacing
 from kensho.models.loading import device
 from kensho.train import processes
 from kensho.train.memory import peak_bytes, reset_peak
@@ -52,8 +53,9 @@ def train(
     optimizer = torch.optim.AdamW(
         (p for p in model.parameters() if p.requires_grad), lr=0.0, weight_decay=0.0, fused=True
     )
+    (group,) = optimizer.param_groups
     seen = Seen(folder / "steps.jsonl", training)
-    begun = _restore(model, optimizer, folder)
+    begun = _restore(model, optimizer, folder, seen.known())
     seen.keep(begun)
     share = processes.share(training.batch_size * training.accumulation)
     cut = training.max_length
@@ -81,8 +83,7 @@ def train(
             raise ValueError(
                 f"{training.name}: the loss of step {step + 1} is {total}; lower learning_rate"
             )
-        for group in optimizer.param_groups:
-            group["lr"] = training.learning_rate * _rate(step, training.steps)
+        group["lr"] = training.learning_rate * _rate(step, training.steps)
         nn.utils.clip_grad_norm_(group["params"], LARGEST_NORM)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -134,9 +135,14 @@ def _head_at(model: Any, places: Tensor):
         hook.remove()
 
 
+def mixed(training: Training) -> bool:
+    """Whether whole weights are kept in float32 and computed in 16 bit."""
+    return training.method.whole and training.dtype is not torch.float32
+
+
 def _autocast(training: Training):
-    """Whole weights are kept in float32 and computed in 16 bit where that is the dtype."""
-    if training.method.whole and training.dtype is not torch.float32:
+    """In several processes weights are gathered in 16 bit, without a copy that autocast keeps."""
+    if mixed(training) and processes.size() == 1:
         return torch.autocast(device(), training.dtype)
     return nullcontext()
 
@@ -154,14 +160,21 @@ class Seen:
         self.path, self.name, self.steps = path, training.name, training.steps
         self.rows: list[dict[str, Any]] = []
 
-    def keep(self, step: int) -> None:
-        """Take over the steps up to a checkpoint from an interrupted run, drop later ones."""
+    def known(self) -> int:
+        """Steps of an interrupted run of which no line is missing."""
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
         rows = [json.loads(line) for line in lines if line.endswith("}")]
-        self.rows = [row for row in rows if row["step"] <= step]
-        kept = "".join(json.dumps(row) + "\n" for row in self.rows)
+        self.rows = [row for place, row in enumerate(rows, 1) if row["step"] == place]
+        return len(self.rows)
+
+    def keep(self, step: int) -> None:
+        """Take over the steps up to a checkpoint, drop later ones."""
+        self.rows = self.rows[:step]
+        processes.wait()  # until all have read it
         if processes.first():
-            self.path.write_text(kept, encoding="utf-8")
+            kept = "".join(json.dumps(row) + "\n" for row in self.rows)
+            with replacing(self.path) as path:
+                path.write_text(kept, encoding="utf-8")
 
     def note(self, *, step: int, loss: float, tokens: int, seconds: float, peak: int) -> None:
         row = {"step": step, "loss": loss, "tokens": tokens, "seconds": seconds}
@@ -201,7 +214,8 @@ def _save(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, step
     state = {"cpu": torch.get_rng_state()}
     if device() == "cuda":
         state["cuda"] = torch.cuda.get_rng_state()
-    torch.save(state, partial / RNG.format(rank=processes.rank()))
+    with replacing(partial / RNG.format(rank=processes.rank())) as path:
+        torch.save(state, path)
     dcp.save(_changing(model, optimizer), checkpoint_id=partial, no_dist=processes.size() == 1)
     processes.wait()
     if processes.first():
@@ -211,9 +225,13 @@ def _save(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, step
             shutil.rmtree(path)
 
 
-def _restore(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> int:
-    """Take over the last checkpoint, in place; returns its step, 0 where there is none."""
-    found = {int(path.name.rsplit("-", 1)[1]): path for path in folder.glob("checkpoint-*")}
+def _restore(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, known: int) -> int:
+    """Take over the last checkpoint whose steps are all ``known``, in place.
+
+    Returns its step, 0 where there is none.
+    """
+    there = {int(path.name.rsplit("-", 1)[1]): path for path in folder.glob("checkpoint-*")}
+    found = {step: path for step, path in there.items() if step <= known}
     processes.wait()
     if not found:
         return 0

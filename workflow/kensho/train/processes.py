@@ -5,7 +5,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
 from kensho.models.loading import device
@@ -57,10 +57,12 @@ def share(rows: int) -> slice:
     return slice(rank() * own, (rank() + 1) * own)
 
 
-def shard(model: Any) -> Any:
+def shard(model: Any, computed: torch.dtype | None = None) -> Any:
     """Share weights, gradients and moments between the processes, layer by layer (FSDP2).
 
-    Raises ValueError where a weight that learns was not shared.
+    Whole weights that are kept in float32 are gathered in the dtype in which they are ``computed``,
+    if one is given, and gradients summed in float32. Raises ValueError where a weight that learns
+    was not shared.
     """
     if size() == 1:
         return model
@@ -69,14 +71,15 @@ def shard(model: Any) -> Any:
             f"weights in 4 bits are not shared by {size()} processes; take another method"
         )
     mesh = init_device_mesh(device(), (size(),))
+    policy = MixedPrecisionPolicy(computed, torch.float32) if computed else MixedPrecisionPolicy()
     layers = model.config.get_text_config().num_hidden_layers
     for part in model.modules():
         if isinstance(part, torch.nn.ModuleList) and len(part) == layers:
             for layer in part:
-                fully_shard(layer, mesh=mesh)
+                fully_shard(layer, mesh=mesh, mp_policy=policy)
             break
     # After a pass as well, else what the optimizer is given could be whole for the moment.
-    fully_shard(model, mesh=mesh, reshard_after_forward=True)
+    fully_shard(model, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
     require_shared(model)
     return model
 

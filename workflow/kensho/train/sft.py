@@ -20,7 +20,7 @@ from kensho.files import lock, read_json, write_json
 from kensho.models.loading import probe_logits, tokenizer_of, weights
 from kensho.models.reference import Reference
 from kensho.train import processes
-from kensho.train.loop import train
+from kensho.train.loop import mixed, train
 from kensho.train.memory import resident_bytes
 from kensho.train.record import Measured
 from kensho.train.run import Training
@@ -85,7 +85,7 @@ def stage(
             for parameter in model.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.to(torch.bfloat16)
-        model = processes.shard(model)
+        model = processes.shard(model, training.dtype if mixed(training) else None)
         untrained = probe_logits(model, tokenizer)
         encodings = [
             encoded(tokenizer, *pair, chat=training.chat)
@@ -148,7 +148,8 @@ def _discard_foreign(folder: Path, settings: dict) -> None:
 
 
 def _empty(folder: Path) -> None:
-    """Remove everything but the lock, which this process holds."""
+    """Remove everything but the lock, which this process holds; the note of settings first."""
+    (folder / "settings.json").unlink(missing_ok=True)
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
