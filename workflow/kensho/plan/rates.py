@@ -31,8 +31,8 @@ COMPUTE = 0.302
 # and, held up by launches, .27 of an H100's: 17 ms a token, .6 ms for each of 28 layers (Chen 2026,
 # arXiv 2605.30571).
 BANDWIDTH, LAYER_S = 0.81, 6e-4
-# Share of a processor's product of large matrices that steps of small models reach: measured on
-# SmolLM2-135M in float32 and bfloat16, batches of 8, 2 cores (benchmarks/foreseen.py).
+# Share of a processor's product of large matrices that steps of small models are taken to reach: an
+# assumption, not a measurement (benchmarks/foreseen.py shows how far it is off).
 PROCESSOR = 0.5
 START_S = 10.0  # a processor's time to import torch, transformers, peft, trl and lm_eval: 9.5 s
 
