@@ -97,8 +97,8 @@ def places():
         found = forecast.places(forecast_of(REAL if REHEARSED else RUN))
         if REHEARSED:  # twins weigh nothing
             found = {job: (devices, 0) for job, (devices, _) in found.items()}
-        os.environ.update(KENSHO_PLACES=json.dumps(found))
-    return json.loads(os.environ["KENSHO_PLACES"])
+        os.environ[forecast.PLACES] = json.dumps(found)
+    return json.loads(os.environ[forecast.PLACES])
 
 
 DIRECTIVES.places = places

@@ -28,6 +28,7 @@ from kensho.train.catalogue import METHODS, STAGES
 from kensho.train.methods import Method
 from kensho.train.plan import BYTES
 
+PLACES = "KENSHO_PLACES"  # variable by which jobs inherit what the head planned for each
 FILLED = 0.9  # of a device's memory: the rest is the allocator's and the libraries'
 
 
