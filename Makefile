@@ -5,6 +5,7 @@
 # make jlce: sixteen Japanese tasks, results/jlce.html; their claims on the same page
 # make archive: results/report.zip, what was made as `snakemake --report` shows it; runs no job
 # make rehearsal: a whole scale on twins, in rehearsal/ (SCALE=full); says what would fail
+# make vllm:   vLLM in an environment of its own, .venv-vllm (TORCH as above; rocm: Python 3.12)
 # make why:    what would run now, and because of what (TARGET=benchmark for another target)
 # make test:   the default tests
 # make test-all: the suites of .ci/suites, all others and the calibration
@@ -16,9 +17,13 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 INSTALLED := $(shell cat .venv/installed 2>/dev/null)
 TORCH ?= $(or $(INSTALLED),cpu)
 INDEX = $(shell grep -so 'https://.*/whl/.*' envs/models.$(TORCH).yaml)
+VLLM_PYTHON ?= $(if $(filter rocm,$(TORCH)),python3.12,$(PYTHON))
+VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check
+VLLM_INDEX = $(shell grep -so -- '--extra-index-url https.*' envs/vllm.$(TORCH).yaml)
+VLLM_PACKAGES = $(shell grep -soi '[a-z-]*==.*' envs/vllm.$(TORCH).yaml)
 SNAKEMAKE := .venv/bin/snakemake --profile local
 
-.PHONY: report benchmark own jlce archive rehearsal why verify test test-all lint lock config clean
+.PHONY: report benchmark own jlce archive rehearsal vllm why verify test test-all lint lock config clean
 
 report: .venv/installed
 	@$(SNAKEMAKE) --quiet rules
@@ -87,6 +92,17 @@ endif
 	rm -rf .venv/torch
 	$(PIP) install --quiet --no-deps --editable .
 	echo $(TORCH) > $@
+
+vllm: .venv-vllm/installed
+
+# As envs/vllm.*.yaml name it. Of what is optional for text, builds come that need CUDA.
+.venv-vllm/installed: envs/vllm.$(TORCH).yaml
+	command -v $(VLLM_PYTHON) >/dev/null || { echo "$(VLLM_PYTHON) is needed: install it or give VLLM_PYTHON=..." >&2; exit 1; }
+	rm -rf .venv-vllm
+	$(VLLM_PYTHON) -m venv .venv-vllm
+	$(VLLM_PIP) install --quiet $(VLLM_INDEX) $(VLLM_PACKAGES)
+	$(VLLM_PIP) uninstall --quiet --yes torchvision torchaudio torchcodec
+	echo $(TORCH) $(VLLM_PACKAGES) > $@
 
 lock: .venv/installed
 	$(PIP) install --quiet uv

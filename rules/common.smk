@@ -90,5 +90,6 @@ if CONFIG.accelerator == "rocm":  # jobs inherit them; what the user has set sta
 
 DIRECTIVES = directives.Directives(CONFIG)
 GPU, memory, minutes = DIRECTIVES.gpu, DIRECTIVES.memory, DIRECTIVES.minutes
-environment, MODELS = DIRECTIVES.environment, DIRECTIVES.environment("models")
+environment = DIRECTIVES.environment
+MODELS, VLLM = environment("models"), environment("vllm")
 INPUTS = inputs.Inputs(CONFIG, PLAN, RUN.models)

@@ -1,7 +1,50 @@
 # lm-evaluation-harness on every arm, all seeds of an arm in one process.
 from kensho.evaluate import catalogue as evaluation
+from kensho.models import engine
 
 CHOICE_TASKS = [name for name in CONFIG.evaluate.choice_tasks if name in ACCEPTED_SOURCES]
+
+
+rule noise:
+    """What changes where a model is asked one by one or many at once."""
+    input:
+        unpack(lambda w: INPUTS.evaluated("base", [0])),
+        test="results/data/test.csv",
+    output:
+        "results/evaluation/noise.json",
+    log:
+        "logs/noise.log",
+    conda:
+        MODELS
+    threads: directives.all_cores()
+    resources:
+        **DIRECTIVES.placed("evaluate", lambda w: "base", memory(8000)),
+        runtime=minutes(30),
+    params:
+        dtype=CONFIG.train.dtype,
+        seed=CONFIG.seed,
+        device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
+        code=code("evaluate/noise.py", "models"),
+    script:
+        "../workflow/scripts/evaluate/noise.py"
+
+
+rule engine:
+    """Where vLLM is, or what takes its place."""
+    output:
+        engine.FILE,
+    log:
+        "logs/engine.log",
+    conda:
+        VLLM
+    params:
+        engine=CONFIG.engine,
+        instead=CONFIG.engine_fallback,
+        installed=engine.installed(),
+        code=code("evaluate/engine.py", "vllm"),
+    script:
+        "../workflow/scripts/evaluate/engine.py"
 
 
 rule evaluate:

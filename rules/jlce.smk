@@ -119,6 +119,7 @@ rule jlce_scores:
 rule jlce_page:
     """Ranking, heat map, intervals, sources and contamination on one page."""
     input:
+        **INPUTS.noise(),
         scores="results/jlce/scores.csv",
         ranking="results/jlce/ranking.json",
         origins="results/jlce/items.json",

@@ -95,7 +95,8 @@ MEANINGFUL = {
     ),
     "none of what a run can do without": (
         [[]],
-        ["accelerator_fallback", "evaluate.references", "evaluate.choice_tasks", "bench.main"]
+        ["accelerator_fallback", "engine_fallback", "bench.main"]
+        + ["evaluate.references", "evaluate.choice_tasks"]
         + ["bench.training_memory.ladder", "bench.training_memory.largest"]
         + ["bench.inference.beside", "jlce.sources", "cluster.modules"]
         + ["provenance.authors", "provenance.texts", "pooled.crates"],

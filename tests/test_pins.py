@@ -17,18 +17,19 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
+EVERY = sorted((ROOT / "envs").glob("*.yaml"))
+ENVIRONMENTS = [path for path in EVERY if not path.name.startswith("vllm.")]  # it has its own
 RULES = [path.read_text() for path in (ROOT / "rules").glob("*.smk")]
 # Environment and script of each rule with a script, and what stands between them.
 SCRIPTED = re.compile(
-    r'conda:\s+(?:"\.\./envs/(\w+)\.yaml"|MODELS\b)(.*?)'
+    r'conda:\s+(?:"\.\./envs/(\w+)\.yaml"|MODELS\b|(VLLM)\b)(.*?)'
     r'script:\s+"\.\./workflow/scripts/([\w/]+\.py)"',
     re.S,
 )
 SCRIPTS = [
-    (environment or "models", between, script)
+    (environment or served.lower() or "models", between, script)
     for text in RULES
-    for environment, between, script in SCRIPTED.findall(text)
+    for environment, served, between, script in SCRIPTED.findall(text)
 ]
 # Scripts that run parts, in the environment that a part names.
 OF_PARTS = {
@@ -46,7 +47,8 @@ PARTS = [
 # model from its card, looking at the device), and what GGUF arms do without.
 TORCH = {"torch", "transformers"}
 BUILDS = ["cpu", "cuda", "rocm"]
-NOT_NEEDED = {"data": TORCH, "models": {"llama_cpp"}, "stats": TORCH, "tokenisation": TORCH}
+NOT_NEEDED = {"data": TORCH, "models": {"llama_cpp", "vllm"}}
+NOT_NEEDED |= dict.fromkeys(("stats", "tokenisation", "vllm"), TORCH)
 
 
 def named(path):
@@ -105,8 +107,8 @@ def test_there_is_an_environment_for_every_conda_line_of_the_rules():
         if '"../envs/' in line and "{" not in line
     }
     named |= {f"envs/{environment}.yaml" for environment, _, _ in PARTS} - {"envs/models.yaml"}
-    named |= {f"envs/models.{build}.yaml" for build in BUILDS}
-    assert named == {f"envs/{path.name}" for path in ENVIRONMENTS}
+    named |= {f"envs/{kind}.{build}.yaml" for build in BUILDS for kind in ("models", "vllm")}
+    assert named == {f"envs/{path.name}" for path in EVERY}
 
 
 def test_the_environments_of_models_differ_in_the_build_of_torch_alone():
@@ -184,7 +186,7 @@ def test_every_rule_digests_its_own_script_and_the_pins_of_its_environment():
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in ENVIRONMENTS if p.stem not in ("models.cuda", "models.rocm")], ids=named
+    "path", [p for p in EVERY if not p.stem.endswith((".cuda", ".rocm"))], ids=named
 )
 def test_environment_provides_what_its_scripts_import(path):
     *_, last = yaml.safe_load(path.read_text())["dependencies"]

@@ -5,6 +5,7 @@ from kensho.bench import medical
 from kensho.bench.run import Run
 from kensho.bench.settings import Medical
 from kensho.evaluate import harness
+from kensho.evaluate.lm import Backend
 from kensho.models import reference
 from kensho.models.reference import Reference
 from kensho.train.methods import lora
@@ -145,9 +146,8 @@ def test_the_answer_is_the_letter_with_the_highest_likelihood(tiny_model, files)
 
     items, _ = medical.read_items(files, 80)
     model, tokenizer = load(tiny_model, torch.float32)
-    logs = harness.run(
-        model, tokenizer, [harness.task("jmmlu", items.head(3))], batch_size=2, seed=0
-    )
+    asked = Backend(pretrained=model, tokenizer=tokenizer, batch_size=2)
+    logs = harness.run(asked, [harness.task("jmmlu", items.head(3))], seed=0)
     for log in logs["jmmlu"]:
         prompt = tokenizer(log["doc"]["prompt"])["input_ids"]
         space, *letters = (tokenizer(text)["input_ids"][0] for text in (" ", *"ABCD"))

@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 from kensho.bench import vocabulary
+from kensho.bench.blocks import observed
 from kensho.bench.run import Run
 from kensho.bench.settings import Vocabulary
 from kensho.models.vocabulary import expand_model
@@ -65,13 +66,14 @@ def test_characters_per_token(tiny_model, expanded):
 def test_observe_gives_both_parts_of_the_product(tiny_model, expanded, tmp_path):
     sentences = tmp_path / "sentences.json"
     sentences.write_text(json.dumps(TEXTS))
-    table = vocabulary.observe(
+    results = vocabulary.timed(
         {"base": tiny_model, "expanded": expanded},
         sentences,
         torch.float32,
         Vocabulary(new_tokens=3, scored=2, blocks=2),
         Run(tmp_path, threads=1, seed=1),
     )
+    table = observed(vocabulary.EXPERIMENT, results, vocabulary.UNITS)
     cells = table.pivot(index=["block", "arm"], columns="metric", values="value")
     assert len(cells) == 4 and set(cells.columns) == {*vocabulary.UNITS, "position"}
     product = cells["tokens_per_second"] * cells["characters_per_token"]

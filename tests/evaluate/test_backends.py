@@ -123,12 +123,13 @@ def test_the_workflow_asks_and_cuts_thinking_as_the_template_wants(kind):
     name, model, tokenizer = kind
     pairs = pd.DataFrame({"en": ["I am a cat.", "Tom runs."], "ja": ["私は猫です。", "走る。"]})
     tasks = [harness.task("tatoeba_nll", pairs), harness.task("tatoeba_en_ja", pairs)]
+    ours = Backend(pretrained=model, tokenizer=tokenizer, batch_size=2)
     if not tokenizer.chat_template:
         with pytest.raises(ValueError, match="no chat template"):
-            harness.run(model, tokenizer, tasks[:1], batch_size=2, seed=1, chat=True)
+            harness.run(ours, tasks[:1], seed=1, chat=True)
         return
     tasks[1]["generation_kwargs"]["max_gen_toks"] = MOST
-    logs = harness.run(model, tokenizer, tasks, batch_size=2, seed=1, chat=True)
+    logs = harness.run(ours, tasks, seed=1, chat=True)
     for log, english in zip(logs["tatoeba_en_ja"], pairs["en"], strict=True):
         asked = log["arguments"][0][0]
         assert english in asked and asked.startswith("<s>")
@@ -147,8 +148,10 @@ def test_jlce_scores_are_those_of_hf(kind):
     _, model, tokenizer = kind
     chat = tokenizer.chat_template is not None
     tasks = ["nli", "style"]
-    settings = run.Settings(tasks, batch_size=2, limit=2, max_new_tokens=MOST, chat=chat)
-    ours = run.evaluate(model, tokenizer, settings, seed=1)
+    settings = run.Settings(tasks, limit=2, max_new_tokens=MOST, chat=chat)
+    ours = run.evaluate(
+        KenshoLM(pretrained=model, tokenizer=tokenizer, batch_size=2), settings, seed=1
+    )
     theirs = harness.logs(
         HFLM(pretrained=model, tokenizer=tokenizer, batch_size=2),
         [run.task_name(task) for task in tasks],

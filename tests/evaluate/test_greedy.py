@@ -17,7 +17,7 @@ def test_each_answer_is_its_contexts_own(tmp_path, model_type, batch):
     model, tokenizer = load(folder, torch.float32)
 
     def ended(tokens):
-        return tokens[-1] % 5 == 0
+        return tokens[-1] % 4 == 0
 
     decoding = Decoding(MOST, ended, batch=batch, nodes=0)
     answers = generate(model, CONTEXTS, decoding, padding=tokenizer.pad_token_id)

@@ -6,6 +6,7 @@ import sacrebleu
 import torch
 from kensho.data.prompt import completion, prompt
 from kensho.evaluate import harness, scores
+from kensho.evaluate.lm import Backend
 from kensho.models.loading import load
 from transformers import AutoModelForCausalLM
 
@@ -25,7 +26,8 @@ def samples(tiny_model):
         harness.task("jcommonsenseqa", choices),
         harness.task("jnli", pairs.assign(label="entailment")),
     ]
-    return harness.run(model, tokenizer, tasks, batch_size=2, seed=1)
+    asked = Backend(pretrained=model, tokenizer=tokenizer, batch_size=2)
+    return harness.run(asked, tasks, seed=1)
 
 
 def test_nll_equals_the_model_asked_directly(samples, tiny_model):

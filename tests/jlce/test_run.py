@@ -36,12 +36,17 @@ def test_every_task_has_a_metric_and_items():
         assert task.main in [metric["metric"] for metric in definition["metric_list"]]
 
 
-SETTINGS = run.Settings(["nli", "logic", "mathematics", "style"], batch_size=2, limit=3)
+SETTINGS = run.Settings(["nli", "logic", "mathematics", "style"], limit=3)
+
+
+def evaluated(model, tokenizer, journal=None):
+    wrapped = KenshoLM(pretrained=model, tokenizer=tokenizer, batch_size=2, journal=journal)
+    return run.evaluate(wrapped, SETTINGS, seed=1)
 
 
 @pytest.fixture(scope="module")
 def samples(tiny):
-    return run.evaluate(*tiny, SETTINGS, seed=1)
+    return evaluated(*tiny)
 
 
 def test_scores_are_those_of_the_harness_itself(tiny, samples):
@@ -69,11 +74,11 @@ def test_an_interrupted_run_goes_on_and_ends_alike(tiny, samples, tmp_path, monk
 
     monkeypatch.setattr(KenshoLM, "generate_until", killed)
     with pytest.raises(KeyboardInterrupt):
-        run.evaluate(*tiny, SETTINGS, seed=1, journal=journal)
+        evaluated(*tiny, journal)
     kept = journal.read_bytes()
     assert kept
     monkeypatch.setattr(KenshoLM, "generate_until", asked)
-    resumed = run.evaluate(*tiny, SETTINGS, seed=1, journal=journal)
+    resumed = evaluated(*tiny, journal)
     assert journal.read_bytes().startswith(kept) and len(journal.read_bytes()) > len(kept)
     assert list(run.answers({0: resumed})) == list(run.answers({0: samples}))
 
@@ -100,8 +105,8 @@ def test_a_journal_of_another_model_is_not_taken_for_ours(tiny, samples, tiny_mo
     with torch.no_grad():
         other.model.norm.weight.mul_(-1)
     journal = tmp_path / "journal.jsonl"
-    first = run.evaluate(other, tokenizer, SETTINGS, seed=1, journal=journal)
-    second = run.evaluate(*tiny, SETTINGS, seed=1, journal=journal)
+    first = evaluated(other, tokenizer, journal)
+    second = evaluated(*tiny, journal)
     assert list(run.answers({0: second})) == list(run.answers({0: samples}))
     assert list(run.answers({0: second})) != list(run.answers({0: first}))
 

@@ -32,6 +32,7 @@ ELSEWHERE = {
     "budget": "tests/test_budget.py, tests/workflow/test_spent_budget.py",
     "preflight": "tests/test_preflight.py",
     **dict.fromkeys(("rehearsal", "make_twin"), "tests/whole/test_full_rehearsal.py"),
+    "engine": "needs vLLM: tests/vllm/test_vllm.py",
     **dict.fromkeys(("lock", "fetch_model"), "need a hub: tests/hub/test_hub_runs.py"),
     "provenance": "reads whatever there is: tests/provenance/test_profile.py",
     "pooled": "needs crates of several sites: tests/workflow/test_pooled_crates.py",

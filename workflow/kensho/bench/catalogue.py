@@ -13,6 +13,7 @@ from pydantic import Field, create_model
 
 from kensho.bench import memory_arms, settings
 from kensho.bench.kv_arms import CACHED
+from kensho.models import engine
 from kensho.models.catalogue import Model, files
 from kensho.part import Catalogue, Needs, NoSettings, Part
 from kensho.train.plan import TARGETS
@@ -29,6 +30,7 @@ class Context(NamedTuple):
     kinds: Mapping[str, str]  # of each source
     accepted: frozenset[str]  # sources whose licence class is accepted
     refused: Mapping[str, str]  # sources that are not used, with the reason
+    engine: Mapping[str, str] = {}  # where jobs find vLLM, if they are to look for it
 
 
 Inputs = Mapping[str, str | list[str]]
@@ -109,7 +111,12 @@ def _medical_inputs(own, context) -> Inputs:
 def _inference_inputs(own, context) -> Inputs:
     name = own.model or context.base
     packed = context.models[name].files.get("gguf") if name in context.models else None
-    return {**_model("test")(own, context), **({"gguf": _record(packed)} if packed else {})}
+    served = any(arm.startswith("vllm") for arm in own.arms)
+    return {
+        **_model("test")(own, context),
+        **({"gguf": _record(packed)} if packed else {}),
+        **({"engine": engine.FILE} if served else {}),
+    }
 
 
 def _tokenizer_inputs(own, context) -> Inputs:
@@ -142,9 +149,9 @@ def _several(names: Mapping[str, str], context: Context) -> dict[str, str]:
 
 def _timed_vocabularies(own, context) -> Inputs:
     if own.published is None:
-        return _vocabularies("test")(own, context)
+        return {**_vocabularies("test")(own, context), **context.engine}
     named = own.published.model_dump(exclude_none=True)
-    return {**_several(named, context), "test": "results/data/test.csv"}
+    return {**_several(named, context), **context.engine, "test": "results/data/test.csv"}
 
 
 PREPARATIONS = Catalogue(

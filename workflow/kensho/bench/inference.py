@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +25,7 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from kensho.bench import inference_gguf
+from kensho.bench import inference_gguf, vllm_arms
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.inference_gguf import Answer
 from kensho.bench.run import Cell, Inputs, Observed, Run
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "inference"
 WEIGHTS = ("fp32", "bf16", "int8", "nf4")  # arms that differ in the format of their weights
 SAME = ("fp32", "fp32-lookup", "fp32-prefix")  # arms that must give the same answers
-ARMS = (*WEIGHTS, *SAME[1:], *inference_gguf.FORMATS)
+ARMS = (*WEIGHTS, *SAME[1:], *inference_gguf.FORMATS, *vllm_arms.DTYPES)
 UNJUDGED = ["nf4"]  # arms whose speed no claim reads: timed in the blocks of the cells beside
 JUDGED = Cell(1, 128)  # (I-1 to I-3)
 OWN_TOKENS = 16  # of a prompt, behind the prefix that requests share
@@ -65,7 +65,12 @@ PRELOAD = [
 
 
 def observe(
-    model: Path, gguf: Path | None, test: pd.DataFrame, settings: Settings, run: Run
+    model: Path,
+    gguf: Path | None,
+    test: pd.DataFrame,
+    settings: Settings,
+    run: Run,
+    engine: Path | None = None,
 ) -> pd.DataFrame:
     """Observation table of the arms, whose prompts are the beginning of ``test`` (en).
 
@@ -86,7 +91,9 @@ def observe(
 
     def timed(arms: Sequence[str], blocks: int, cells: Mapping, first: int = 0) -> list[dict]:
         rest = text, cells, settings.new_tokens, run.threads
-        runs = {arm: partial(run_arm, arm, folders[arm], *rest) for arm in arms}
+        runs = {
+            arm: _bound(arm, (vllm_arms.run_arm, run_arm), folders, engine, rest) for arm in arms
+        }
         return interleaved(runs, blocks, run, first=first, preload=PRELOAD) if runs else []
 
     results = timed([arm for arm in arms if arm not in UNJUDGED], settings.blocks, judged)
@@ -102,11 +109,8 @@ def observe(
         ]
         for language in ("en", "ja")
     }
-    runs = {
-        arm: partial(score_arm, arm, folders[arm], sentences, run.threads)
-        for arm in arms
-        if arm not in SAME[1:]
-    }
+    scorers, rest = (vllm_arms.score_arm, score_arm), (sentences, run.threads)
+    runs = {arm: _bound(arm, scorers, folders, engine, rest) for arm in arms if arm not in SAME[1:]}
     rows = []
     for result in interleaved(runs, 1, run, preload=PRELOAD):
         for language in sentences:
@@ -119,6 +123,20 @@ def observe(
                     Row(EXPERIMENT, result["arm"], block, 0, metric, value, "nat/character")
                 )
     return pd.concat([observed(EXPERIMENT, results, UNITS), table(rows)], ignore_index=True)
+
+
+def _bound(
+    arm: str,
+    works: tuple[Callable, Callable],
+    folders: Mapping[str, Path],
+    engine: Path | None,
+    rest: tuple,
+) -> Callable[[], dict]:
+    """The first of the works for an arm of vLLM, else the second."""
+    if arm not in vllm_arms.DTYPES:
+        return partial(works[1], arm, folders[arm], *rest)
+    python = vllm_arms.python(engine, arm, folders[arm], rest[-1])
+    return partial(works[0], python, folders[arm], vllm_arms.DTYPES[arm], *rest)
 
 
 def _beside(settings: Settings) -> list[Cell]:
@@ -287,6 +305,7 @@ def conditions(model: Base, settings: Settings, run: Run) -> dict:
     """What was run; a small model stands for those that the sources serve."""
     left_out = [arm for arm in ARMS if arm not in settings.arms]
     absent = "" if find_spec("llama_cpp") else " (gguf arms need llama-cpp-python, not installed)"
+    served = [arm for arm in settings.arms if arm in vllm_arms.DTYPES]
     accelerated = torch.cuda.is_available()
     return {
         "ran": {"models": [model.ran()]},
@@ -317,6 +336,7 @@ def conditions(model: Base, settings: Settings, run: Run) -> dict:
             ),
             "tokens are drafted from the prompt: no smaller model shares the vocabulary",
             "concurrent requests are one batch that starts and ends together",
+            *([vllm_arms.HELD] if served else []),
             *([LAUNCHED] if accelerated else []),
         ],
     }
@@ -329,5 +349,5 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         file = fetched(inputs["gguf"])[0] if "gguf" in inputs else None
     gguf = file if file and file.suffix == ".gguf" else None
     test, model = read_table(inputs["test"]), reference.base(inputs["model"])
-    table = observe(model.folder, gguf, test, settings, run)
+    table = observe(model.folder, gguf, test, settings, run, inputs.get("engine"))
     return [(table, conditions(model, settings, run))]

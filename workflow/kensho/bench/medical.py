@@ -21,6 +21,7 @@ from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.duplicates import near_pairs
 from kensho.data.sources import fetched
 from kensho.evaluate import harness
+from kensho.evaluate.lm import Backend
 from kensho.models import reference
 from kensho.models.loading import compute_dtype, load, weights
 from kensho.models.reference import Base, Reference
@@ -150,7 +151,8 @@ def observe(
         at_once = settings.evaluated_at_once
         for arm, seed, folder, adapted in models:
             model, tokenizer = load(folder, dtype, *adapted)
-            logs = harness.run(model, tokenizer, tasks, batch_size=at_once, seed=run.seed)
+            asked = Backend(pretrained=model, tokenizer=tokenizer, batch_size=at_once)
+            logs = harness.run(asked, tasks, seed=run.seed)
             for log in logs["jmmlu"]:
                 block, correct = log["doc"]["id"], float(log["acc"])
                 rows.append(Row(EXPERIMENT, arm, block, seed, "accuracy", correct, "share"))

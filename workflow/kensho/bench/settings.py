@@ -239,6 +239,8 @@ InferenceArm = Literal[
     "gguf-f16",
     "gguf-q8_0",
     "gguf-q4_k_m",
+    "vllm-fp32",
+    "vllm-bf16",
 ]
 
 
@@ -246,7 +248,8 @@ class Inference(Section):
     model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
     arms: list[InferenceArm] = Field(
         ["fp32", "fp32-lookup", "fp32-prefix", "int8", "nf4"],
-        description="add bf16 where the processor computes it, the gguf arms with llama-cpp-python",
+        description="add bf16 where the processor computes it, the gguf arms with "
+        "llama-cpp-python, the vllm arms with vLLM (`make vllm`)",
         min_length=1,
     )
     beside: list[Cell] = Field(

@@ -12,20 +12,24 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
 
+from kensho.bench import vllm_arms
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.corpus import read_table
+from kensho.fallback import lowered
 from kensho.files import write_json
+from kensho.models import engine as engines
 from kensho.models import reference
 from kensho.models.encoding import start
-from kensho.models.loading import PRELOAD, compute_dtype, load
-from kensho.models.reference import Base
+from kensho.models.loading import PRELOAD, compute_dtype, load, tokenizer_of
+from kensho.models.reference import Base, Reference
+from kensho.models.vllm import Vllm
+from kensho.models.vllm_check import unserved
 from kensho.models.vocabulary import expand_model
 
 if TYPE_CHECKING:
@@ -51,60 +55,95 @@ UNITS = {
 }
 
 
-def observe(
+def timed(
     folders: Mapping[str, Path],
     sentences: Path,
     dtype: torch.dtype,
     settings: Settings,
     run: Run,
-) -> pd.DataFrame:
-    """Observation table of the models by arm on held-out Japanese sentences (a JSON list).
+    python: str | None = None,
+) -> list[dict]:
+    """Metrics of the models by arm on held-out Japanese sentences (a JSON list), and their engine.
 
     Metrics, once for each block: decoding ``new_tokens`` gives ``tokens_per_second``; a forward
     pass over the first ``scored`` sentences as one text gives ``tokens_per_second_scoring``,
     ``characters_per_second_scoring`` and ``nll_per_character``; all sentences give
     ``characters_per_token``. ``characters_per_second`` is the product of decoding speed and
-    characters per token. Raises ValueError if a tokenizer does not give its text back.
+    characters per token. With vLLM's ``python`` that serves the models. Raises ValueError if a
+    tokenizer does not give its text back.
     """
     runs = {
-        arm: partial(run_arm, folder, sentences, dtype, settings, run.threads)
+        arm: partial(run_arm, folder, sentences, dtype, settings, run.threads, python)
         for arm, folder in folders.items()
     }
-    results = interleaved(runs, settings.blocks, run, preload=[*PRELOAD, __name__])
-    return observed(EXPERIMENT, results, UNITS)
+    return interleaved(runs, settings.blocks, run, preload=[*PRELOAD, __name__])
+
+
+class Timed(NamedTuple):
+    """Seconds of a warm-up, tokens/s of decoding, seconds and likelihood (nat) of scoring."""
+
+    warmup: float
+    decoding: float
+    scoring: float
+    nll: float
 
 
 def run_arm(
-    folder: Path, sentences: Path, dtype: torch.dtype, settings: Settings, threads: int
+    folder: Path,
+    sentences: Path,
+    dtype: torch.dtype,
+    settings: Settings,
+    threads: int,
+    python: str | None = None,
 ) -> dict:
     """One process: load, warm up, decode, score."""
     torch.set_num_threads(threads)
     texts = json.loads(sentences.read_text(encoding="utf-8"))
-    model, tokenizer = load(folder, dtype)
+    tokenizer = tokenizer_of(folder)
     per_token = characters_per_token(tokenizer, texts)
     text = "".join(texts[: settings.scored])
     # behind the start token every character of the text is scored
     tokens = [start(tokenizer), *tokenizer(text, add_special_tokens=False)["input_ids"]]
+    prompt = tokens[: len(texts[0])]  # as many tokens in every arm
+    if python:
+        with vllm_arms.load(python, folder, dtype, threads) as served:
+            timed, engine = _by_vllm(served, prompt, tokens, settings.new_tokens), served.about
+    else:
+        model, _ = load(folder, dtype)
+        timed, engine = _by_transformers(model, prompt, tokens, settings.new_tokens), None
+    return {
+        "tokens_per_second": timed.decoding,
+        "tokens_per_second_scoring": (len(tokens) - 1) / timed.scoring,
+        "characters_per_token": per_token,
+        "characters_per_second": timed.decoding * per_token,
+        "characters_per_second_scoring": len(text) / timed.scoring,
+        "nll_per_character": timed.nll / len(text),
+        "vocabulary": len(tokenizer),
+        "warmup_seconds": timed.warmup,
+        "engine": engine,
+    }
+
+
+def _by_transformers(model, prompt: list[int], tokens: list[int], count: int) -> Timed:
     ids = torch.tensor([tokens], device=model.device)
     began = _now()
     decode(model, ids[:, :2], WARMUP_TOKENS)
     nll(model, ids[:, : WARMUP_TOKENS + 1])
     warmup = _now() - began
-    # the prompt has as many tokens in every arm
-    seconds = decode(model, ids[:, : len(texts[0])], settings.new_tokens)
+    seconds = decode(model, ids[:, : len(prompt)], count)
     began = _now()
     total = nll(model, ids)
-    scoring = _now() - began
-    return {
-        "tokens_per_second": settings.new_tokens / seconds,
-        "tokens_per_second_scoring": (ids.shape[1] - 1) / scoring,
-        "characters_per_token": per_token,
-        "characters_per_second": settings.new_tokens / seconds * per_token,
-        "characters_per_second_scoring": len(text) / scoring,
-        "nll_per_character": total / len(text),
-        "vocabulary": len(tokenizer),
-        "warmup_seconds": warmup,
-    }
+    return Timed(warmup, count / seconds, _now() - began, total)
+
+
+def _by_vllm(served: Vllm, prompt: list[int], tokens: list[int], count: int) -> Timed:
+    began = _now()
+    vllm_arms.answer(served, [tokens[:2]], WARMUP_TOKENS)
+    served.timed_scoring(tokens[: WARMUP_TOKENS + 1])
+    warmup = _now() - began
+    decoding = vllm_arms.answer(served, [prompt], count).tokens_per_second
+    seconds, likelihood = served.timed_scoring(tokens)
+    return Timed(warmup, decoding, seconds, -likelihood)
 
 
 def characters_per_token(tokenizer, texts: list[str]) -> float:
@@ -141,15 +180,29 @@ def _now() -> float:
 
 
 def conditions(
-    arm: str, models: Mapping[str, Base], dtype: torch.dtype, settings: Settings, run: Run
+    arm: str,
+    models: Mapping[str, Base],
+    engine: Mapping | None,
+    dtype: torch.dtype,
+    settings: Settings,
+    run: Run,
 ) -> dict:
-    """What was run of an arm: of a pair that others published, or of a model that we expanded."""
+    """What was run of an arm: of a pair that others published, or of a model that we expanded.
+
+    ``engine`` is what vLLM says of itself, None for transformers.
+    """
     made = models["expanded"].made
+    by = {"name": "vllm", **engine} if engine else {"name": "transformers"}
     return {
         "ran": {"models": [models[arm].ran()]},
         "dtype": str(dtype).removeprefix("torch."),
         "batch": 1,
-        "own": {"new_tokens": settings.new_tokens, "scored": settings.scored, **made},
+        "own": {
+            "new_tokens": settings.new_tokens,
+            "scored": settings.scored,
+            "engine": by,
+            **made,
+        },
         "models": {models[arm].name: models[arm].model_dump()},
         **run.timing(settings.blocks),
         "warmup": f"{WARMUP_TOKENS} decoded and scored tokens per process, recorded apart; "
@@ -159,6 +212,7 @@ def conditions(
             *([f"{models['base'].name} stands for Llama-2-7b", *OURS] if made else []),
             "characters_per_second of decoding is a product: an untrained model's own output is "
             "no Japanese whose characters could be counted",
+            *([vllm_arms.READ] if engine else []),
         ],
     }
 
@@ -187,6 +241,17 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     files = {arm: inputs[arm.replace("-", "_")] for arm in ARMS if arm.replace("-", "_") in inputs}
     models = {arm: reference.base(file) for arm, file in files.items()}
     folders = {arm: model.folder for arm, model in models.items()}
-    table = observe(folders, sentences, dtype, settings, run)
-    by_arm = {arm: table[table["arm"] == arm] for arm in models}
-    return [(rows, conditions(arm, models, dtype, settings, run)) for arm, rows in by_arm.items()]
+    engine, why = engines.read(inputs.get("engine")), None
+    if engine.python:
+        served = [Reference(base=str(folder), files={}) for folder in folders.values()]
+        reasons = [unserved(engine.python, one, run.threads) for one in served]
+        why = next(filter(None, reasons), None)
+    fallback, python = engine.instead(why), None if why else engine.python
+    results = timed(folders, sentences, dtype, settings, run, python)
+    table = observed(EXPERIMENT, results, UNITS)
+    by, taken = results[0]["engine"], [fallback] if fallback else []
+    tables = []
+    for arm in models:
+        made = conditions(arm, models, by, dtype, settings, run)
+        tables.append((table[table["arm"] == arm], lowered(made, taken, "reference")))
+    return tables

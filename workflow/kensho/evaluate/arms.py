@@ -1,21 +1,21 @@
-"""Evaluating one arm: its seeds one after the other, and the conditions of what they give."""
+"""Evaluating one arm: its seeds, and the conditions of what they give."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
 
+from kensho.evaluate.engines import Served
 from kensho.fallback import lowered
 from kensho.models import reference
-from kensho.models.loading import load_reference
 from kensho.models.reference import Reference
 from kensho.train import record
 
 
 def replicates(
-    model: Path | str, references: Sequence[str], seeds: Sequence[int], dtype: torch.dtype
-) -> Iterator[tuple]:
-    """Training seed, model and tokenizer of each replicate, one after the other.
+    model: Path | str, references: Sequence[str], seeds: Sequence[int]
+) -> Iterator[tuple[int, Reference]]:
+    """Training seed and model of each replicate.
 
     ``references`` are the files of the trained models in the order of ``seeds``; without any, the
     model of the file ``model`` is the one replicate.
@@ -23,8 +23,7 @@ def replicates(
     trained = [reference.read(path) for path in references] or [
         Reference.of_base(reference.base(model))
     ]
-    for seed, one in zip(seeds, trained, strict=True):
-        yield seed, *load_reference(one, dtype)
+    return zip(seeds, trained, strict=True)
 
 
 def conditions(
@@ -35,11 +34,13 @@ def conditions(
     threads: int,
     not_tested: Sequence[str],
     asked: Sequence[Mapping],
+    served: Sequence[Served],
 ) -> dict:
     """Models, data and settings behind an arm's observations.
 
     ``model`` is the file of the base model, ``records`` those of the arm's trainings;
-    ``asked`` says what of which table it was evaluated on (kensho.observations.ran.Data).
+    ``asked`` says what of which table it was evaluated on (kensho.observations.ran.Data), and
+    ``served`` by what engine, replicate by replicate.
     """
     base, trainings = reference.base(model), [record.read(path) for path in records]
     taken = [f"training: {line}" for training in trainings for line in training.fallbacks]
@@ -59,4 +60,6 @@ def conditions(
             f"{base.name}, of {base.parameters / 1e6:.0f}M parameters, on short sentences"
         ],
     }
+    taken += [one.fallback for one in served if one.fallback]
+    made["own"] = {"engine": served[0].engine}
     return lowered(made, list(dict.fromkeys(taken)), "reference")

@@ -12,7 +12,6 @@ from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
 from kensho.evaluate.catalogue import TASKS
-from kensho.evaluate.lm import Backend
 from kensho.evaluate.thinking import counted
 from kensho.files import write_lines
 
@@ -44,20 +43,17 @@ def task(name: str, items: pd.DataFrame, **overrides) -> dict:
     }
 
 
-def run(
-    model, tokenizer, tasks: list[dict], *, batch_size: int, seed: int, chat: bool = False
-) -> dict[str, list]:
+def run(model: LM, tasks: list[dict], *, seed: int, chat: bool = False) -> dict[str, list]:
     """Per-item logs of each task, as the harness writes them (doc, arguments, resps, metrics).
 
     With ``chat`` each prompt is a user's turn of the tokenizer's chat template.
     """
-    wrapped = Backend(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
     manager = TaskManager(include_defaults=False)
-    return logs(wrapped, tasks, manager, seed=seed, apply_chat_template=chat)
+    return logs(model, tasks, manager, seed=seed, apply_chat_template=chat)
 
 
 def logs(model: LM, tasks: list, manager: TaskManager, *, seed: int, **settings) -> dict[str, list]:
-    """The same of a wrapped model, in the order of the items.
+    """The same of any tasks, in the order of the items.
 
     The manager is given because a default one would read all of the harness's own tasks.
     """

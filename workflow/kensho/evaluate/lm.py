@@ -1,5 +1,7 @@
 """lm-evaluation-harness's transformers backend, for models that think or converse too."""
 
+from typing import Any
+
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import (
@@ -22,12 +24,26 @@ class Backend(HFLM):
     """
 
     nodes = 0
+    own = False  # whether likelihoods are read by _likelihoods, not by the harness
     always = False  # whether greedy answers are looked after without thinking too
 
     def __init__(self, *args, **settings) -> None:
         super().__init__(*args, **settings)
         if self.backend == "causal":
             decode_plainly(self.model)
+
+    @property
+    def engine(self) -> dict[str, Any]:
+        """What computes, as conditions say it."""
+        return {"name": "transformers"}
+
+    def ask_together(self, size: int) -> None:
+        """So many items in a batch from now on."""
+        self.batch_size_per_gpu = size
+
+    def release(self) -> None:
+        """Let go of the model: the next one needs its memory."""
+        self._model = None
 
     def tok_encode(self, string, add_special_tokens=None, left_truncate_len=None, **settings):
         if add_special_tokens is not None or self.add_bos_token is not None:
@@ -70,6 +86,28 @@ class Backend(HFLM):
                 texts = super().generate_until(chosen, disable_tqdm=disable_tqdm)
             answers |= dict(zip(places, texts, strict=True))
         return [answers[place] for place in range(len(requests))]
+
+    def _loglikelihood_tokens(
+        self,
+        requests: list[tuple[tuple[str, str] | None, list[int], list[int]]],
+        disable_tqdm: bool = False,
+        override_bs: int | None = None,
+    ) -> list[tuple[float, bool]]:
+        if not self.own:
+            return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
+        parts = []
+        for _, context, continuation in requests:
+            kept = (context + continuation)[-(self.max_length + 1) :]
+            parts.append((kept[: -len(continuation)], continuation))
+        scored = self._likelihoods(parts)
+        for (strings, _, _), answer in zip(requests, scored, strict=True):
+            if strings is not None:  # parts of a rolling likelihood are not stored
+                self.cache_hook.add_partial("loglikelihood", strings, answer)
+        return scored
+
+    def _likelihoods(self, parts: list[tuple[list[int], list[int]]]) -> list[tuple[float, bool]]:
+        """Of each (context, continuation): log-likelihood, and whether it is the greedy one."""
+        raise NotImplementedError
 
     def _plain(self, kwargs: dict) -> bool:
         """Whether answers are greedy ones of a causal model, without further settings."""

@@ -7,6 +7,7 @@ beginning, and ``journal``, a file from which an interrupted run goes on.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from lm_eval.api.registry import register_model
 
@@ -40,28 +41,18 @@ class KenshoLM(Backend):
             self.salt = digest(probe_logits(self.model, self.tokenizer).tolist())
         self.nodes = int(nodes or NODES.get(self.device.type, NODES["cuda"]))
         self.unfit = fast.unfit(self.model.config)
+        self.own = self.backend == "causal" and not self.unfit
         if self.unfit:
             print(f"{self.unfit}: answers are the same, and slower", file=sys.stderr)
 
-    def _loglikelihood_tokens(
-        self,
-        requests: list[tuple[tuple[str, str] | None, list[int], list[int]]],
-        disable_tqdm: bool = False,
-        override_bs: int | None = None,
-    ) -> list[tuple[float, bool]]:
-        if self.backend != "causal" or self.unfit:
-            return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
-        parts = []
-        for _, context, continuation in requests:
-            kept = (context + continuation)[-(self.max_length + 1) :]
-            parts.append((kept[: -len(continuation)], continuation))
-        scored = fast.loglikelihoods(
+    @property
+    def engine(self) -> dict[str, Any]:
+        return {**super().engine, "reads": self.unfit or "shared beginnings once"}
+
+    def _likelihoods(self, parts: list[tuple[list[int], list[int]]]) -> list[tuple[float, bool]]:
+        return fast.loglikelihoods(
             self.model, parts, nodes=self.nodes, journal=self.journal, salt=self.salt
         )
-        for (strings, _, _), answer in zip(requests, scored, strict=True):
-            if strings is not None:  # parts of a rolling likelihood are not stored
-                self.cache_hook.add_partial("loglikelihood", strings, answer)
-        return scored
 
     def _continue(
         self, contexts: list[list[int]], decoding: Decoding, salt: list

@@ -5,17 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
-from transformers import AutoConfig
 
 from kensho.evaluate import harness
 from kensho.jlce import (
-    fast,
     items,
     metrics,  # noqa: F401  (the task files name its functions: part of the code digest)
 )
 from kensho.jlce.catalogue import PACK
-from kensho.jlce.lm import KenshoLM
 from kensho.jlce.observed import EXPERIMENT as EXPERIMENT
 from kensho.jlce.observed import answers as answers
 from kensho.jlce.observed import observations as observations
@@ -26,7 +24,6 @@ class Settings:
     """What a model is asked, and how."""
 
     tasks: Sequence[str]
-    batch_size: int
     prompts: Sequence[int] = (1,)
     max_new_tokens: int | None = None  # of an answer; None for each task's own limit
     limit: int | None = None  # first items of each task; None for all
@@ -38,32 +35,18 @@ def task_name(task: str, template: int = 1) -> str:
     return f"jlce_{task}" if template == 1 else f"jlce_{task}_{template}"
 
 
-def engine(model: Path | str) -> str:
-    """How the model of a folder is read, for the conditions; scores and answers are the same."""
-    return fast.unfit(AutoConfig.from_pretrained(model)) or "shared beginnings are read once"
-
-
 def evaluate(
-    model,
-    tokenizer,
-    settings: Settings,
-    *,
-    seed: int,
-    folder: Path | None = None,
-    journal: Path | None = None,
+    model: LM, settings: Settings, *, seed: int, folder: Path | None = None
 ) -> dict[str, list]:
     """Per-item logs by the harness's task name.
 
-    Items are those of ``folder``, for kinds that it lacks ours. A run that was interrupted goes on
-    from its ``journal``.
+    Items are those of ``folder``, for kinds that it lacks ours.
     """
     most = settings.max_new_tokens
     if folder is not None:
         os.environ[items.FOLDER] = str(folder)  # the harness hands nothing else to its tasks
     return harness.logs(
-        KenshoLM(
-            pretrained=model, tokenizer=tokenizer, batch_size=settings.batch_size, journal=journal
-        ),
+        model,
         [task_name(task, prompt) for task in settings.tasks for prompt in settings.prompts],
         TaskManager(include_path=str(PACK), include_defaults=False),
         seed=seed,

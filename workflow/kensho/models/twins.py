@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 MARK = "kensho_twin"
-WIDTH, WINDOW, HEADS, GROUPS = 64, 24, 4, 2
+WIDTH, WINDOW, HEADS, GROUPS = 64, 24, 2, 1  # heads of 32, the least that engines have
 DECODER: dict[str, Any] = {
     **{"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH, "num_hidden_layers": 2},
     **{"num_attention_heads": HEADS, "num_key_value_heads": GROUPS},
@@ -29,6 +29,7 @@ LATENT = {
     **{"v_head_dim": 16, "num_key_value_heads": HEADS, "moe_intermediate_size": WIDTH // 2},
     **{"n_routed_experts": 4, "n_group": 2, "topk_group": 1, "num_experts_per_tok": 2},
     **{"first_k_dense_replace": 1, "num_mtp_layers": 0},
+    **{"topk_method": "noaux_tc", "scoring_func": "sigmoid"},  # as published; engines ask
 }
 ALTERNATING = ["sliding_attention", "full_attention"]
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -38,7 +39,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "mistral": {**DECODER, "sliding_window": WINDOW},
     "mixtral": {**DECODER, **EXPERTS},
     "deepseek_v3": {**DECODER, **LATENT},
-    "lfm2": {**DECODER, "layer_types": ["conv", "full_attention"], "block_multiple_of": 32},
+    "lfm2": {
+        **DECODER,
+        **{"layer_types": ["conv", "full_attention"], "block_multiple_of": 32},
+        **{
+            "conv_dim": WIDTH,
+            "conv_dim_out": WIDTH,
+            "block_dim": WIDTH,
+        },  # as published; engines ask
+    },
     "gpt_neox": {key: DECODER[key] for key in DECODER if key != "num_key_value_heads"},
     "gpt2": {
         **{"n_embd": WIDTH, "n_layer": 2, "n_head": HEADS, "n_positions": 2048},

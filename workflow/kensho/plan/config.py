@@ -204,6 +204,16 @@ class Config(Section):
         description="what a job may use where its node lacks the accelerator, named and at a lower "
         "tier; empty: it fails",
     )
+    engine: Literal["auto", "transformers", "vllm"] = Field(
+        "auto",
+        description="what runs the models of evaluate, jlce and bench.vocabulary; auto: vLLM on an "
+        "accelerator if `make vllm` was run, else transformers",
+    )
+    engine_fallback: list[Literal["transformers"]] = Field(
+        [],
+        description="what runs them where engine: vllm is not installed or cannot serve a model, "
+        "named and at a lower tier; empty: it fails",
+    )
     licences: list[LicenceClass] = Field(
         ["permissive", "public-domain", "by", "by-sa", "gemma-terms"],
         description="licence classes that the run may use",

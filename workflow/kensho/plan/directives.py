@@ -140,9 +140,9 @@ def digest_of_part(script: str, part: Part, *more: Part) -> str:
 
 
 def _pins(environment: str, accelerator: str = "none") -> Path:
-    """File of envs/. That of models differs by torch's build alone, which is no rerun trigger."""
+    """File of envs/. Those of models differ by torch's build alone, which is no rerun trigger."""
     build = {"none": "cpu"}.get(accelerator, accelerator)
-    name = f"models.{build}" if environment == "models" else environment
+    name = f"{environment}.{build}" if environment in ("models", "vllm") else environment
     return WORKFLOW.parent / f"envs/{name}.yaml"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kensho.models import engine
 from kensho.models.catalogue import Model, files
 from kensho.plan import work
 from kensho.plan.config import Config
@@ -75,9 +76,13 @@ class Inputs:
         augmented = self.stage(wildcards).corpus == "augmented"
         return "results/data/train_augmented.csv" if augmented else "results/data/train.csv"
 
+    def engine(self) -> dict[str, str]:
+        """Where jobs that ask models find vLLM, if they are to look for it."""
+        return engine.inputs(self.config.engine, self.config.accelerator)
+
     def evaluated(self, arm: str, replicates: list[int]) -> dict[str, Any]:
         """What evaluating an arm reads: base or reference model, and what was trained."""
-        model = files(self.base(arm), self.models)
+        model = files(self.base(arm), self.models) | self.engine()
         if arm not in self.arms:
             return model
         return model | {
@@ -117,4 +122,10 @@ class Inputs:
             "drops": "results/data/drops.csv",
             "augmentation": "results/data/augmentation.csv",
             "kv_grid": observation_files("kv_cache", self.plan.arms["kv_cache"]),
+            **(self.noise() if self.config.accelerator != "none" or self.engine() else {}),
         }
+
+    def noise(self) -> dict[str, str]:
+        """What batches change, where the base is evaluated. Plain processors only round."""
+        asked = "base" in self.plan.evaluated
+        return {"noise": "results/evaluation/noise.json"} if asked else {}

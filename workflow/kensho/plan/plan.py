@@ -13,6 +13,7 @@ from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Context, Job
 from kensho.claims.model import Claim
 from kensho.data.sources import Source
 from kensho.jlce import catalogue as jlce
+from kensho.models import engine
 from kensho.models.catalogue import Model
 from kensho.plan.config import Config
 from kensho.run import budget
@@ -151,6 +152,7 @@ def make(
         kinds=kinds,
         accepted=accepted,
         refused=refused,
+        engine=engine.inputs(config.engine, config.accelerator),
     )
     experiments = {}
     for name, part in EXPERIMENTS.items():

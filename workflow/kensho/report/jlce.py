@@ -82,6 +82,7 @@ def build(
     origins: dict,
     contamination: pd.DataFrame,
     arms: list[dict],
+    noise: dict | None = None,
 ) -> str:
     """The JLCE page as HTML: self-contained, byte-equal for equal inputs, nothing but layout.
 
@@ -92,6 +93,7 @@ def build(
             kind of item), tasks (kind, main by task), left_out (reasons).
         contamination: columns `CONTAMINATION`, share from 0 to 1.
         arms: conditions of each arm's observations, with the number of these as `rows`.
+        noise: what `kensho.evaluate.noise.measured` found, with the model's name and dtype.
 
     Raises:
         ValueError: a task is unknown, a score is given twice, an arm is not in every file, or a
@@ -99,7 +101,7 @@ def build(
     """
     _check(scores, ranking, arms)
     try:
-        return _page(scores, ranking, origins, contamination, arms)
+        return _page(scores, ranking, origins, contamination, arms, noise)
     except KeyError as error:
         raise ValueError(f"page jlce: the key {error} is missing; run the workflow again") from None
 
@@ -110,6 +112,7 @@ def _page(
     origins: dict,
     contamination: pd.DataFrame,
     arms: list[dict],
+    noise: dict | None = None,
 ) -> str:
     models, asked = ranking["models"], [one["kind"] for one in origins["tasks"].values()]
     kinds = {kind: origins["kinds"][kind] for kind in dict.fromkeys(asked)}
@@ -122,6 +125,7 @@ def _page(
         "jlce.html.j2",
         rehearsal=any(arm["tier"] == "rehearsal" for arm in arms),
         ranking=ranking,
+        noise=text.of_batches(noise) if noise else None,
         prompts=scores["template"].nunique(),
         plot=_intervals(ranking),
         differing=_differing(ranking["nemenyi"]),

@@ -6,7 +6,7 @@ from typing import TypeGuard
 
 import pandas as pd
 
-from kensho.report import claim_plots, plots
+from kensho.report import claim_plots, plots, text
 from kensho.report import tables as rows
 from kensho.report.tables import VERDICTS
 from kensho.report.templates import render
@@ -25,6 +25,7 @@ class Tables:
     drops: stage, reason, count.
     augmentation: technique, outcome, count.
     kv_grid: arm, length, batch, dtype, cache_bytes, closed_form_bytes, equal.
+    noise: of :func:`kensho.evaluate.noise.measured`, with the model's name and dtype.
     """
 
     evaluation: pd.DataFrame | None = None
@@ -32,6 +33,7 @@ class Tables:
     drops: pd.DataFrame | None = None
     augmentation: pd.DataFrame | None = None
     kv_grid: pd.DataFrame | None = None
+    noise: dict | None = None
 
 
 def build(
@@ -83,6 +85,7 @@ def build(
             {**group, "svg": plots.differences(evaluation, group["metric"])}
             for group in (rows.evaluation(evaluation) if _held(evaluation) else [])
         ],
+        noise=text.of_batches(tables.noise) if tables.noise else None,
         drops=drops.to_dict("records") if _held(drops) else [],
         augmentation=(
             rows.counts(augmentation, "technique", "outcome") if _held(augmentation) else None

@@ -170,3 +170,17 @@ def unit_suffix(unit: str | None) -> str:
     if absent(unit) or unit in ("ratio", "share"):
         return ""
     return " " + re.sub(r"\bpercent\b", "%", unit)
+
+
+def of_batches(noise: dict) -> str:
+    """What changed between batches (:func:`kensho.evaluate.noise.measured`), in one sentence."""
+    alone, together = noise["batches"]
+    engine = noise["engine"]
+    by = " ".join(str(engine[key]) for key in ("name", "version") if key in engine)
+    return (
+        f"Asked {together} at a time instead of {'one by one' if alone == 1 else alone}, "
+        f"{noise['model']} ({by}, {noise['dtype']}) wrote {noise['answers_changed']} of "
+        f"{noise['answers']} answers otherwise, and log-likelihoods of {noise['likelihoods']} "
+        f"sentences changed by {number(noise['largest_change'])} nat at most: differences of "
+        "scores that are smaller say nothing."
+    )

@@ -6,9 +6,12 @@ from kensho.data.sources import fetched
 from kensho.evaluate import harness
 from kensho.evaluate.arms import conditions, replicates
 from kensho.evaluate.catalogue import LIKELIHOOD, TRANSLATION
+from kensho.evaluate.engines import opened
+from kensho.evaluate.lm import Backend
 from kensho.evaluate.scores import rows
 from kensho.fallback import lowered
 from kensho.models import reference
+from kensho.models.engine import read as read_engine
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment, table, write
 from kensho.run.job import job
@@ -39,19 +42,14 @@ with job(snakemake) as fallbacks:
             used = items.head(settings["choice_items"])
             tasks.append(harness.task(source["name"], used))
             asked.append({"name": source["name"], "items": len(used), "of": len(items)})
-    samples = {
-        seed: harness.run(
-            model,
-            tokenizer,
-            tasks,
-            batch_size=settings["batch_size"],
-            seed=snakemake.params.seed,
-            chat=reference.base(files.model).chat,
-        )
-        for seed, model, tokenizer in replicates(
-            files.model, files.get("references", []), snakemake.params.seeds, dtype
-        )
-    }
+    samples, engines, engine = {}, [], read_engine(files.get("engine"))
+    for seed, model in replicates(files.model, files.get("references", []), snakemake.params.seeds):
+        size, threads = settings["batch_size"], snakemake.threads
+        with opened(model, dtype, engine, Backend, threads=threads, batch_size=size) as (lm, by):
+            engines.append(by)
+            samples[seed] = harness.run(
+                lm, tasks, seed=snakemake.params.seed, chat=reference.base(files.model).chat
+            )
     harness.write_logs(snakemake.output.samples, samples)
     per_item, per_seed = rows(arm, samples)
     shared = conditions(
@@ -61,6 +59,7 @@ with job(snakemake) as fallbacks:
         threads=snakemake.threads,
         not_tested=unavailable,
         asked=asked,
+        served=engines,
     )
     shared = lowered(shared, fallbacks, "reference")
     shared |= {"thinking": harness.thinking(samples)}

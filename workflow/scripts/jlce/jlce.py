@@ -3,10 +3,13 @@ from pathlib import Path
 import torch
 from kensho.evaluate import harness
 from kensho.evaluate.arms import conditions, replicates
+from kensho.evaluate.engines import opened
 from kensho.fallback import lowered
 from kensho.files import read_json, write_lines
 from kensho.jlce import run
+from kensho.jlce.lm import KenshoLM
 from kensho.models import reference
+from kensho.models.engine import read as read_engine
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment, write
 from kensho.run.job import job
@@ -21,18 +24,26 @@ with job(snakemake) as fallbacks:
     base = reference.base(files.model)
     # An interrupted run goes on with the answers to this very code.
     journals = Path("results/jlce/journals", snakemake.params.code)
-    samples = {
-        seed: run.evaluate(
-            *loaded,
-            run.Settings(**settings, chat=base.chat),
-            seed=snakemake.params.seed,
-            folder=Path(files.documents[0]).parent,
+    asked = {**settings, "chat": base.chat}
+    batch = asked.pop("batch_size")
+    samples, engines, engine = {}, [], read_engine(files.get("engine"))
+    for seed, model in replicates(files.model, files.get("references", []), snakemake.params.seeds):
+        with opened(
+            model,
+            dtype,
+            engine,
+            KenshoLM,
+            threads=snakemake.threads,
+            batch_size=batch,
             journal=journals / f"{arm}-seed{seed}.jsonl",
-        )
-        for seed, *loaded in replicates(
-            files.model, files.get("references", []), snakemake.params.seeds, dtype
-        )
-    }
+        ) as (lm, by):
+            engines.append(by)
+            samples[seed] = run.evaluate(
+                lm,
+                run.Settings(**asked),
+                seed=snakemake.params.seed,
+                folder=Path(files.documents[0]).parent,
+            )
     write_lines(snakemake.output.answers, run.answers(samples))
     kinds = read_json(files.origins)["kinds"]
     observed = conditions(
@@ -45,13 +56,14 @@ with job(snakemake) as fallbacks:
             {"name": f"{kind} ({one['source']})", "items": one["test"], "of": one["of"]}
             for kind, one in kinds.items()
         ],
+        served=engines,
     )
     observed = {
         **lowered(observed, fallbacks, "reference"),
         **environment(),
         "registered": claims,
         "items": kinds,
-        "own": {**settings, "chat": base.chat, "engine": run.engine(base.folder)},
+        "own": {**observed["own"], **asked, "batch_size": batch},
         "thinking": harness.thinking(samples),
     }
     write(f"results/benchmark_data/{run.EXPERIMENT}", run.observations(arm, samples), observed)

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pandas as pd
-from kensho.files import replacing
+from kensho.files import read_json, replacing
 from kensho.report import Tables, build
 from kensho.report.inputs import cost, execution, kv_grid, loss, summary
 from kensho.run import events
@@ -13,6 +13,7 @@ READERS = {
     "loss": loss,
     "drops": pd.read_csv,
     "augmentation": pd.read_csv,
+    "noise": read_json,
     "kv_grid": lambda paths: kv_grid([path for path in paths if path.endswith(".csv")]),
 }
 

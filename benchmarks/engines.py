@@ -1,0 +1,110 @@
+"""JLCE through lm-evaluation-harness's own model class, ours, and vLLM: same items, same answers.
+
+SmolLM2-135M (a folder written by the workflow) on 4-shot multiple choice and on 4-shot generation.
+Each engine runs each task in a fresh process, in turns; seconds of the evaluation without loading,
+and the peak of resident memory above what was resident before loading, of vLLM its process's. vLLM
+takes part where `make vllm` was run.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import machine
+import torch
+from kensho.bench.blocks import interleaved
+from kensho.bench.run import Run
+from kensho.evaluate.vllm import VllmLM
+from kensho.jlce.lm import KenshoLM
+from kensho.models import engine
+from kensho.models.reference import Reference
+from kensho.models.vllm import Vllm
+from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
+from lm_eval import simple_evaluate
+from lm_eval.models.huggingface import HFLM
+from lm_eval.tasks import TaskManager
+
+ROOT = Path(__file__).parents[1]
+MODEL = ROOT / "results" / "models" / "smollm2-135m-instruct"
+PACK = ROOT / "workflow" / "kensho" / "jlce" / "tasks" / "jlce"
+TASKS = {"jlce_commonsense": 8, "jlce_reading": 8, "jlce_style": 16}  # items
+ENGINES = ["hf", "ours", *(["vllm"] if engine.installed() else [])]
+BLOCKS, THREADS, BATCH = 2, 2, 8
+
+
+@contextmanager
+def opened(name: str) -> Iterator[tuple]:
+    """The harness's model of an engine, and its peak of memory so far."""
+    if name == "vllm":
+        found = engine.find("vllm", [])
+        with Vllm(found.python, Reference.of(MODEL), torch.float32, threads=THREADS) as served:
+            yield VllmLM(served, batch_size=BATCH), served.peak_bytes
+        return
+    before, backend = resident_bytes(), {"hf": HFLM, "ours": KenshoLM}[name]
+    model = backend(pretrained=str(MODEL), dtype="float32", device="cpu", batch_size=BATCH)
+    reset_peak()
+    yield model, lambda: peak_bytes() - before
+
+
+def evaluate(name: str, task: str) -> dict:
+    torch.set_num_threads(THREADS)
+    manager = TaskManager(include_path=str(PACK), include_defaults=False)
+    with opened(name) as (model, peak):
+        began = time.perf_counter()
+        found = simple_evaluate(
+            model, tasks=[task], limit=TASKS[task], task_manager=manager, bootstrap_iters=0
+        )
+        seconds, memory = time.perf_counter() - began, peak()
+    answers = [
+        [part[0] if isinstance(part, tuple | list) else part for part in sample["filtered_resps"]]
+        for sample in sorted(found["samples"][task], key=lambda sample: sample["doc_id"])
+    ]
+    return {"seconds": seconds, "memory": memory, "answers": answers}
+
+
+def equal(one: list, other: list) -> bool:
+    """The same choice with likelihoods within 1e-3, or the same text."""
+    if isinstance(one[0], str):
+        return one == other
+    values = [[float(value) for value in answer] for answer in (one, other)]
+    near = all(abs(a - b) <= 1e-3 * abs(a) for a, b in zip(*values, strict=True))
+    return near and values[0].index(max(values[0])) == values[1].index(max(values[1]))
+
+
+def main() -> None:
+    from engines import evaluate  # by its name, which fresh processes can import
+
+    print(machine.describe())
+    print(f"torch {torch.__version__}, lm_eval {version('lm_eval')}, {THREADS} threads, float32")
+    print(f"{engine.find('auto', []).version or 'without'} vLLM")
+    for task, items in TASKS.items():
+        results = interleaved(
+            {name: partial(evaluate, name, task) for name in ENGINES},
+            BLOCKS,
+            Run(ROOT, THREADS, seed=1),
+            preload=["lm_eval", "lm_eval.models.huggingface", "kensho.jlce.lm"],
+        )
+        by = {name: [r for r in results if r["arm"] == name] for name in ENGINES}
+        seconds, memory = (
+            {name: statistics.median(run[key] for run in runs) for name, runs in by.items()}
+            for key in ("seconds", "memory")
+        )
+        print(f"{task}, {items} items, 4 shots")
+        for name in ENGINES:
+            pairs = zip(by["hf"][0]["answers"], by[name][0]["answers"], strict=True)
+            different = [pair for pair in pairs if not equal(*pair)]
+            print(
+                f"  {name:5}{seconds[name]:7.1f} s, {items / seconds[name]:5.2f} items/s, "
+                f"{seconds['hf'] / seconds[name]:5.1f} times as fast as hf; "
+                f"{memory[name] / 1e9:.1f} GB; {items - len(different)} of {items} as hf"
+            )
+            for theirs, answer in different:
+                print(f"    hf {theirs} against {answer}")
+
+
+if __name__ == "__main__":
+    main()

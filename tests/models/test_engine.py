@@ -1,0 +1,77 @@
+"""Which engine runs a model, and what may take vLLM's place."""
+
+import json
+
+import pytest
+from kensho.models import engine
+from kensho.models.engine import Engine
+from kensho.models.reference import Adapter, Reference
+from kensho.models.vllm import unfit
+
+SERVED = Engine(python="python", version="1", asked=True)
+
+
+@pytest.fixture
+def bare(tmp_path, monkeypatch):
+    """A machine on which `make vllm` was not run."""
+    monkeypatch.setattr(engine, "HERE", tmp_path / ".venv-vllm")
+    return tmp_path / ".venv-vllm"
+
+
+def test_vllm_is_looked_for_where_it_is_asked_for_or_there_on_an_accelerator(bare):
+    asked = {("vllm", "none"), ("vllm", "rocm")}
+    every = [(name, on) for name in ("auto", "vllm", "transformers") for on in ("none", "rocm")]
+    assert {one for one in every if engine.inputs(*one)} == asked
+    bare.mkdir()
+    (bare / "installed").write_text("rocm vllm==1\n")
+    assert {one for one in every if engine.inputs(*one)} == asked | {("auto", "rocm")}
+
+
+def test_without_vllm_nothing_takes_its_place_that_was_not_declared(bare):
+    with pytest.raises(ValueError, match="not installed: run `make vllm`, or add transformers"):
+        engine.find("vllm", [])
+    found = engine.find("vllm", ["transformers"])
+    assert found.python is None
+    assert found.instead(None) == "engine: vllm -> transformers (vLLM is not installed)"
+
+
+def test_a_model_that_vllm_does_not_serve_is_a_fallback_only_where_vllm_was_asked_for():
+    with pytest.raises(ValueError, match="does not serve two adapters: add transformers to"):
+        SERVED.instead("two adapters")
+    declared = SERVED.model_copy(update={"replaceable": True})
+    assert declared.instead("two adapters") == "engine: vllm -> transformers (two adapters)"
+    assert declared.model_copy(update={"asked": False}).instead("two adapters") is None
+    assert declared.instead(None) is None
+
+
+def adapted(folder, held="as computed", **config):
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 8, **config}))
+    one = Adapter(path=str(folder), sha256="0", method="lora")
+    return Reference(base=str(folder), files={}, adapters=[one], weights=held)
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({}, None),
+        ({"use_dora": False, "bias": "none", "modules_to_save": None}, None),
+        ({"use_dora": True}, "use_dora"),
+        ({"use_rslora": True}, "use_rslora"),
+        ({"peft_type": "VERA"}, "peft_type"),
+        ({"bias": "all"}, "bias"),
+        ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
+        ({"rank_pattern": {"q_proj": 4}}, "rank_pattern"),
+        ({"r": 1024}, "rank 1024"),
+    ],
+)
+def test_an_adapter_goes_to_vllm_only_where_it_is_plain_lora(tmp_path, config, why):
+    said = unfit(adapted(tmp_path / "adapter", **config))
+    assert said is None if why is None else why in said
+
+
+def test_several_adapters_and_quantised_bases_stay_with_transformers(tmp_path):
+    one = adapted(tmp_path / "one")
+    two = one.model_copy(update={"adapters": one.adapters * 2})
+    assert unfit(two) == "2 adapters over each other"
+    assert unfit(adapted(tmp_path / "nf4", held="nf4")) == "an adapter over weights in NF4"
