@@ -69,8 +69,8 @@ def last_failure():
     return "\n".join([*events.failures(events.of_last_run(events.read())), advice])
 
 
-def forecast_of(run, jobs=None, timed=False):
-    """What the jobs of a configuration will take; their time on processors only where `timed`."""
+def forecast_of(run, jobs=None, timed=False, config=None):
+    """What the jobs of a run or another `config` will take; where `timed`, processors' too."""
     resources = workflow.resource_settings
     most = resources.max_threads or resources.cores or 64
     device = rates.machine(run.config, hardware.load(Path("resources/hardware.yaml")))
@@ -87,7 +87,7 @@ def forecast_of(run, jobs=None, timed=False):
         network=run.config.cluster.network * 1e6,
         durations=rates.durations(Path("resources/durations.yaml"), processor) if timed else {},
     )
-    return forecast.forecast(run.config, run.plan, known)
+    return forecast.forecast(config or run.config, run.plan, known)
 
 
 @functools.cache
@@ -106,7 +106,8 @@ DIRECTIVES.places = places
 
 def foreseen():
     """What jobs of each rule will take, and why some cannot be foreseen."""
-    rows = forecast_of(RUN, {rule.name: 1 for rule in workflow.rules}, timed=True)
+    every = {rule.name: 1 for rule in workflow.rules}
+    rows = forecast_of(RUN, every, timed=True, config=RUN.as_had())
     unknown = dict.fromkeys(row.why for row in rows if row.model and row.seconds is None)
     return {"rules": forecast.by_rule(rows), "unknown": [*unknown]}
 

@@ -102,6 +102,7 @@ def test_the_chain_goes_down(accelerator, chain, said):
 def test_a_fallback_of_the_training_is_named_by_its_evaluation(tmp_path):
     import torch
     from kensho.evaluate.arms import conditions
+    from kensho.evaluate.engines import Served
     from kensho.train import record
 
     line = "accelerator: rocm -> none (torch sees no ROCm device)"
@@ -110,8 +111,10 @@ def test_a_fallback_of_the_training_is_named_by_its_evaluation(tmp_path):
         record.write(tmp_path / f"{seed}.json", RECORD | {"seed": seed, "fallbacks": [line]})
     records = [tmp_path / "1.json", tmp_path / "2.json"]
     given = {"dtype": torch.float32, "threads": 1, "not_tested": [], "asked": []}
-    found = conditions(tmp_path / "base.json", records, **given)
-    assert found["fallbacks"] == [f"training: {line}"] and found["seeds"] == [1, 2]
+    by = Served({"name": "transformers"}, "engine: vllm -> transformers (an adapter)")
+    found = conditions(tmp_path / "base.json", records, **given, served=[by, by])
+    assert found["fallbacks"] == [f"training: {line}", by.fallback] and found["seeds"] == [1, 2]
+    assert found["own"]["engine"] == by.engine
 
 
 # Out of memory: the next smaller model

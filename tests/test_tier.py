@@ -211,6 +211,7 @@ def test_conditions_of_older_versions_are_read_and_never_rise(stored):
 def test_what_a_training_saw_of_its_samples_reaches_the_conditions_of_its_evaluation(tmp_path):
     import torch
     from kensho.evaluate.arms import conditions
+    from kensho.evaluate.engines import Served
     from kensho.train import record
 
     base, asked = tmp_path / "base.json", [{"name": "test", "items": 5, "of": 5}]
@@ -220,6 +221,7 @@ def test_what_a_training_saw_of_its_samples_reaches_the_conditions_of_its_evalua
     for path, (number, data) in zip(paths, stages.items()):
         record.write(path, RECORD | {"number": number, "data": data})
     given = {"dtype": torch.float32, "threads": 1, "not_tested": [], "asked": asked}
+    given["served"] = [Served({"name": "transformers"}, None)]
     facts = conditions(base, paths, **given)["ran"] | {"models": [OWN]}
     assert [data["name"] for data in facts["data"]] == ["cpt", "train", "test"]
     assert found([LLAMA], "any", [], facts) == ("reduced", "80 of the 500 items of train")

@@ -566,7 +566,9 @@ def test_unreachable_sources_are_all_told_and_nothing_is_downloaded(tmp_path, se
         "away": source({"https": "http://127.0.0.1:1/x"}),
         "not installed": source({"installed": "no-such-thing/x"}),
     }
-    lines = all_unreachable(given, cache=cache, mirror=tmp_path)
+    away = all_unreachable(given, cache=cache, mirror=tmp_path)
+    lines = [*away.values()]
+    assert [*away] == ["gone", "away", "not installed"]
     assert [line.split(": no place can be reached")[0] for line in lines] == [
         "source gone", "source away", "source not installed"
     ]  # fmt: skip

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from kensho.evaluate.journal import Journal
 from kensho.jlce import fast
-from kensho.jlce.journal import Journal
 from transformers import AutoModelForCausalLM, Gemma3TextConfig, LlamaConfig, MistralConfig
 
 SIZES = {

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from conditions_example import tier
 from kensho.claims.designs import WinRate
+from kensho.evaluate.journal import Journal
 from kensho.jlce import catalogue, chat, items, preference, readers
 from kensho.jlce.chat import Endpoint, Reply
-from kensho.jlce.journal import Journal
 from kensho.jlce.preference import EXPERIMENT, ORDERS, compare, pairs, read_answers, verdict
 from kensho.observations import read, write
 from kensho.stats.evidence import gather

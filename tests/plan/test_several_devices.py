@@ -13,7 +13,7 @@ PARAMETERS = ["run_uuid", "slurm_logfile", "comment_str", "account", "partition"
 
 def value(one):
     """What Snakemake makes of a resource at the second attempt."""
-    return one(*([None, 2][: len(inspect.signature(one).parameters)]))
+    return one(*([{}, 2][: len(inspect.signature(one).parameters)]))
 
 
 class Resources(dict):

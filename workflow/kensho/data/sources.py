@@ -169,11 +169,13 @@ def at_hand(source: Source, cache: Path, mirror: Path | None) -> bool:
     return any(path.is_file() for path in (cache / source.sha256, *mirrored))
 
 
-def all_unreachable(sources: Mapping[str, Source], *, cache: Path, mirror: Path | None):
-    """One line for each source that no place can provide now. Downloads nothing."""
+def all_unreachable(
+    sources: Mapping[str, Source], *, cache: Path, mirror: Path | None
+) -> dict[str, str]:
+    """One line for each source that no place can provide now, by name. Downloads nothing."""
     with ThreadPoolExecutor() as pool:
         lines = pool.map(lambda name: _unreachable(name, sources[name], cache, mirror), sources)
-    return [line for line in lines if line]
+    return {name: line for name, line in zip(sources, lines, strict=True) if line}
 
 
 def _unreachable(name: str, source: Source, cache: Path, mirror: Path | None) -> str | None:

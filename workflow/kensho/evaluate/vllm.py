@@ -8,8 +8,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
 from kensho.evaluate import greedy
+from kensho.evaluate.journal import Journal, digest
 from kensho.evaluate.lm import Backend
-from kensho.jlce.journal import Journal, digest
 from kensho.models.vllm import Vllm
 
 TOGETHER = 512  # requests that vLLM gets at once, and what a run that is killed loses at most

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from kensho.jlce.journal import digest
+from kensho.evaluate.journal import digest
 from kensho.messages import site
 
 ATTEMPTS = 5  # of a request that the endpoint puts off

@@ -13,8 +13,8 @@ from torch.nn.functional import pad
 from transformers import DynamicCache
 
 from kensho.evaluate.greedy import Decoding
+from kensho.evaluate.journal import digest
 from kensho.jlce.behind import behind
-from kensho.jlce.journal import digest
 from kensho.jlce.prefix_tree import Pack, Tokens, families, packs
 
 BATCHES = 4  # of answers, which are kept together when a run is killed

@@ -12,9 +12,9 @@ from typing import Any
 from lm_eval.api.registry import register_model
 
 from kensho.evaluate.greedy import Decoding
+from kensho.evaluate.journal import Journal, digest
 from kensho.evaluate.lm import Backend
 from kensho.jlce import fast
-from kensho.jlce.journal import Journal, digest
 from kensho.models.loading import probe_logits
 
 NODES = {"cpu": 512, "cuda": 4096}

@@ -17,11 +17,11 @@ from typing import Annotated, NamedTuple
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kensho.evaluate.journal import digest
 from kensho.evaluate.thinking import without_thinking
 from kensho.files import sha256
 from kensho.jlce import catalogue, chat
 from kensho.jlce.chat import Endpoint, Reply
-from kensho.jlce.journal import digest
 from kensho.jlce.scoring import normalised
 from kensho.observations import Row, environment, table
 from kensho.validation import problems

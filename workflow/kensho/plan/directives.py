@@ -45,8 +45,9 @@ class Directives:
             return {"mem_mb": beside}
 
         def place(wildcards) -> Sequence[int]:
-            job = f"{rule} {part(wildcards)}"  # not without wildcards, see `asked`
-            return self.places().get(job, (1, 0))
+            if wildcards is None:  # of no job: what places rest on, see `asked`
+                raise AttributeError("a place depends on its job")
+            return self.places().get(f"{rule} {part(wildcards)}", (1, 0))
 
         def memory(wildcards, attempt) -> int:
             return beside(wildcards, attempt) + place(wildcards)[1]

@@ -113,6 +113,18 @@ class Run:
         kept = model.model_dump(include={"hub", "chat", "licence", "role"})
         return {"entry": kept, "card": card.model_dump() if card else None}
 
+    def as_had(self) -> Config:
+        """The configuration without choice tasks whose data cannot be had now, as one would run.
+
+        It asks the network.
+        """
+        own = self.config.evaluate
+        named = {name: self.sources[name] for name in own.choice_tasks if name in self.accepted}
+        away = source_registry.all_unreachable(named, cache=self.cache, mirror=self.mirror)
+        tasks = [name for name in named if name not in away]
+        evaluate = own.model_copy(update={"choice_tasks": tasks})
+        return self.config.model_copy(update={"evaluate": evaluate})
+
     def obstacle(self, name: str) -> str | None:
         """Why a model may not or cannot be fetched, with the mend."""
         model = self.models[name]
@@ -224,5 +236,6 @@ def _absent(run: Run, targets: set[str], problems: list[str]) -> list[str]:
             for name in run.needed
             if name in run.sources and not Path(f"results/sources/{name}/record.json").exists()
         }
-        lines += source_registry.all_unreachable(missing, cache=run.cache, mirror=run.mirror)
+        away = source_registry.all_unreachable(missing, cache=run.cache, mirror=run.mirror)
+        lines += away.values()
     return lines

@@ -292,8 +292,8 @@ def sources(
                 return "cached", ""
             broken = f"{stored} is not what {name} should be; "
         # an empty cache: what lies there is known not to help
-        lines = all_unreachable({name: source}, cache=stored / "none", mirror=mirror)
-        return ("out of reach", broken + lines[0]) if lines else ("to be fetched", "")
+        away = all_unreachable({name: source}, cache=stored / "none", mirror=mirror)
+        return ("out of reach", broken + away[name]) if away else ("to be fetched", "")
 
     with ThreadPoolExecutor(max_workers=32) as pool:  # they mostly wait for the network
         looked = dict(zip(entries, pool.map(look, entries.items()), strict=True))

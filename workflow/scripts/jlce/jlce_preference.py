@@ -1,5 +1,5 @@
+from kensho.evaluate.journal import Journal
 from kensho.jlce.chat import Endpoint
-from kensho.jlce.journal import Journal
 from kensho.jlce.preference import EXPERIMENT, compare
 from kensho.observations import write
 from kensho.run.job import job
