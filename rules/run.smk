@@ -144,6 +144,7 @@ if workflow.is_main_process:
             return states if states is None else slurm.settled(GONE, states), seconds
 
         plugin.query_job_status = query_job_status
+        plugin.get_min_job_age = slurm.remembered(plugin.get_min_job_age)
 
     # A partial run is shown as far as it went; Snakemake would refuse it.
     if COMMAND.report:

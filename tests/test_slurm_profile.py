@@ -139,3 +139,10 @@ def test_a_job_that_stays_gone_is_taken_for_failed():
     *before, last = [slurm.settled(gone, states) for states in polls]
     assert before == polls[:3]
     assert last == {"1": "FAILED", "2": "FAILED", "3": "RUNNING"}
+
+
+def test_a_controller_that_does_not_answer_once_is_not_taken_for_one_that_forgets():
+    """Snakemake's plugin takes None for a reason to ask sacct, which not every cluster has."""
+    answers = iter([None, 300, None, 600, None])
+    ask = slurm.remembered(lambda: next(answers))
+    assert [ask() for _ in range(5)] == [None, 300, 300, 600, 600]

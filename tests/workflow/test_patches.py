@@ -13,8 +13,8 @@ def test_patched_code_is_that_of_the_versions_it_was_read_in():
     for package, known in re.findall(r'"([\w-]+)": "([\d.]+)"', read):
         assert version(package) == known, (
             f"{package} is {version(package)}: read again GroupJob.postprocess, JobScheduler, "
-            "PersistenceBase.finished, auto_report and the plugin's query_job_status; mend "
-            "rules/run.smk, then READ_AGAINST there"
+            "PersistenceBase.finished, auto_report and the plugin's query_job_status and "
+            "get_min_job_age; mend rules/run.smk, then READ_AGAINST there"
         )
 
 

@@ -3,7 +3,7 @@
 import getpass
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
@@ -47,6 +47,22 @@ def settled(gone: dict[str, int], states: Mapping[str, str]) -> dict[str, str]:
         lost = states.get(number, GONE[0]) in GONE
         gone[number] = gone.get(number, 0) + 1 if lost else 0
     return {**states, **{n: "FAILED" for n, checks in gone.items() if checks >= POLLS}}
+
+
+def remembered(ask: Callable[[], int | None]) -> Callable[[], int | None]:
+    """What was answered last, for a question that a busy controller leaves open now and then.
+
+    Of the seconds that it remembers ended jobs, without which Snakemake's plugin would ask sacct,
+    and wait for ever for jobs that ended meanwhile where there is no accounting.
+    """
+    known: list[int] = []
+
+    def answer() -> int | None:
+        if (told := ask()) is not None:
+            known[:] = [told]
+        return known[0] if known else None
+
+    return answer
 
 
 def preflight(
