@@ -7,8 +7,11 @@ import pandas as pd
 import torch
 from kensho import observations
 from kensho.evaluate import arms, harness
+from kensho.evaluate.engines import Served
 from kensho.files import write_json, write_table
 from kensho.jlce import catalogue, prepare, run
+from kensho.models import reference
+from kensho.models.reference import Base
 from kensho.report import jlce
 from kensho.stats import leaderboard
 from lm_eval.api.model import LM
@@ -44,9 +47,9 @@ def written(folder: Path) -> dict:
     )
     tasks = {name: {"kind": t.kind, "main": t.main} for name, t in catalogue.tasks().items()}
     origins = {"kinds": kinds, "tasks": tasks, "left_out": []}
-    base = folder / "toy"
-    toy = {"source": {"name": "toy"}, "safetensors_sha256": "0" * 64, "parameters": 1}
-    write_json(f"{base}.json", toy)
+    toy = Base(name="toy", path="toy", weights="other", files={"a": "0" * 64}, parameters=1)
+    reference.write(folder / "toy.json", toy)
+    served = [Served({"name": "transformers"}, None)]
     manager = TaskManager(include_path=str(run.PACK), include_defaults=False)
     answers = {"base": "答えは3です。", "tuned": "<think>7かも</think>答えは4です。"}
     files, observed = {}, {}
@@ -60,7 +63,13 @@ def written(folder: Path) -> dict:
             for kind, one in kinds.items()
         ]
         told = arms.conditions(
-            f"{base}.json", [], dtype=torch.float32, threads=1, not_tested=[], asked=read
+            folder / "toy.json",
+            [],
+            dtype=torch.float32,
+            threads=1,
+            not_tested=[],
+            asked=read,
+            served=served,
         )
         told |= {"items": kinds, "thinking": harness.thinking(samples)}
         told |= observations.environment()
