@@ -95,6 +95,10 @@ endif
 
 vllm: .venv-vllm/installed
 
+ifneq ($(TORCH),$(firstword $(shell cat .venv-vllm/installed 2>/dev/null)))
+.PHONY: .venv-vllm/installed
+endif
+
 # As envs/vllm.*.yaml name it. Of what is optional for text, builds come that need CUDA.
 .venv-vllm/installed: envs/vllm.$(TORCH).yaml
 	command -v $(VLLM_PYTHON) >/dev/null || { echo "$(VLLM_PYTHON) is needed: install it or give VLLM_PYTHON=..." >&2; exit 1; }

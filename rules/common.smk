@@ -27,12 +27,13 @@ for variable, value in {
 # With environment modules Snakemake runs scripts with the `python` of PATH's first folder, if any.
 os.environ.update(PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 # What conda environments do not name themselves comes in the lock's versions too; without its
-# hashes, of which pip asks for all or none.
+# hashes, of which pip asks for all or none, and without what vLLM wants in versions of its own.
 if DeploymentMethod.CONDA in DEPLOYED:
     LOCKED = (LIBRARY.parent / "requirements.lock").read_text(encoding="utf-8")
     VERSIONS = Path(".snakemake/versions.txt").absolute()
     VERSIONS.parent.mkdir(exist_ok=True)
-    VERSIONS.write_text("\n".join(re.findall(r"^\S+==\S+", LOCKED, re.M)), encoding="utf-8")
+    PINS = re.findall(r"^(?!numba=|numpy=|setuptools=|torch=|transformers=)\S+==\S+", LOCKED, re.M)
+    VERSIONS.write_text("\n".join(PINS), encoding="utf-8")
     os.environ.setdefault("PIP_CONSTRAINT", str(VERSIONS))
 
 from kensho import crates, external, paths

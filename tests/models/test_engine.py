@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from kensho.models import engine
 from kensho.models.engine import Engine
 from kensho.models.reference import Adapter, Reference
@@ -66,12 +67,13 @@ def adapted(folder, held="as computed", **config):
     ],
 )
 def test_an_adapter_goes_to_vllm_only_where_it_is_plain_lora(tmp_path, config, why):
-    said = unfit(adapted(tmp_path / "adapter", **config))
+    said = unfit(adapted(tmp_path / "adapter", **config), torch.float32)
     assert said is None if why is None else why in said
 
 
 def test_several_adapters_and_quantised_bases_stay_with_transformers(tmp_path):
     one = adapted(tmp_path / "one")
     two = one.model_copy(update={"adapters": one.adapters * 2})
-    assert unfit(two) == "2 adapters over each other"
-    assert unfit(adapted(tmp_path / "nf4", held="nf4")) == "an adapter over weights in NF4"
+    assert unfit(two, torch.bfloat16) == "2 adapters over each other"
+    quantised = adapted(tmp_path / "nf4", held="nf4")
+    assert unfit(quantised, torch.bfloat16) == "an adapter over weights in NF4"

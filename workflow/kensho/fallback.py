@@ -2,8 +2,7 @@
 
 Each is declared in the configuration, named in the conditions and lowers the evidence tier; where
 none is declared, the job fails. Bytes that follow from dimensions have a closed form to fall back
-on. Times have nothing: what was not timed is not tested. Models run in transformers alone, so no
-other engine (vLLM) can be missing.
+on. Times have nothing: what was not timed is not tested. Of engines: :mod:`kensho.models.engine`.
 """
 
 import signal

@@ -13,7 +13,7 @@ from kensho.bench.inference_gguf import Answer
 from kensho.bench.run import Cell
 from kensho.models import engine
 from kensho.models.reference import Reference
-from kensho.models.vllm import Vllm
+from kensho.models.vllm import Vllm, devices
 from kensho.models.vllm_check import unserved
 
 DTYPES = {"vllm-fp32": torch.float32, "vllm-bf16": torch.bfloat16}
@@ -26,14 +26,15 @@ def python(file: Path | None, arm: str, folder: Path, threads: int) -> str:
     found = engine.read(file).python
     if found is None:
         raise ValueError(f"arm {arm}: run `make vllm`, or leave the arm out")
-    if why := unserved(found, Reference(base=str(folder), files={}), threads):
+    if why := unserved(found, Reference(base=str(folder), files={}), DTYPES[arm], threads):
         raise ValueError(f"arm {arm}: vLLM does not serve {why}; leave the arm out")
     return found
 
 
 def load(python: str, folder: Path, dtype: torch.dtype, threads: int) -> Vllm:
     """The model of a folder."""
-    return Vllm(python, Reference(base=str(folder), files={}), dtype, threads=threads)
+    model = Reference(base=str(folder), files={})
+    return Vllm(python, model, dtype, threads=threads, devices=devices())
 
 
 def answer(served: Vllm, prompts: list[list[int]], new_tokens: int) -> Answer:

@@ -182,17 +182,16 @@ def _now() -> float:
 def conditions(
     arm: str,
     models: Mapping[str, Base],
-    engine: Mapping | None,
+    engine: Mapping,
     dtype: torch.dtype,
     settings: Settings,
     run: Run,
 ) -> dict:
     """What was run of an arm: of a pair that others published, or of a model that we expanded.
 
-    ``engine`` is what vLLM says of itself, None for transformers.
+    ``engine`` is what ran it, as conditions say it.
     """
     made = models["expanded"].made
-    by = {"name": "vllm", **engine} if engine else {"name": "transformers"}
     return {
         "ran": {"models": [models[arm].ran()]},
         "dtype": str(dtype).removeprefix("torch."),
@@ -200,7 +199,7 @@ def conditions(
         "own": {
             "new_tokens": settings.new_tokens,
             "scored": settings.scored,
-            "engine": by,
+            "engine": dict(engine),
             **made,
         },
         "models": {models[arm].name: models[arm].model_dump()},
@@ -212,7 +211,7 @@ def conditions(
             *([f"{models['base'].name} stands for Llama-2-7b", *OURS] if made else []),
             "characters_per_second of decoding is a product: an untrained model's own output is "
             "no Japanese whose characters could be counted",
-            *([vllm_arms.READ] if engine else []),
+            *([vllm_arms.READ] if engine["name"] == "vllm" else []),
         ],
     }
 
@@ -244,12 +243,14 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     engine, why = engines.read(inputs.get("engine")), None
     if engine.python:
         served = [Reference(base=str(folder), files={}) for folder in folders.values()]
-        reasons = [unserved(engine.python, one, run.threads) for one in served]
+        reasons = [unserved(engine.python, one, dtype, run.threads) for one in served]
         why = next(filter(None, reasons), None)
     fallback, python = engine.instead(why), None if why else engine.python
     results = timed(folders, sentences, dtype, settings, run, python)
     table = observed(EXPERIMENT, results, UNITS)
     by, taken = results[0]["engine"], [fallback] if fallback else []
+    by = {"name": "vllm", **by} if by else {"name": "transformers"}
+    by |= {"unserved_by_vllm": why} if why else {}
     tables = []
     for arm in models:
         made = conditions(arm, models, by, dtype, settings, run)

@@ -55,7 +55,9 @@ def conditions(
         "warmup": "none: answers do not depend on time",
         "fallbacks": [],
         "not_tested": list(not_tested),
-        "adapters": "added to the weights of their base in float32, applied beside them otherwise",
+        "adapters": "applied beside the weights of their base"
+        if served[0].engine["name"] == "vllm"
+        else "added to the weights of their base in float32, applied beside them otherwise",
         "deviations": [
             f"{base.name}, of {base.parameters / 1e6:.0f}M parameters, on short sentences"
         ],

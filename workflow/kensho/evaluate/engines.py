@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +15,7 @@ from kensho.evaluate.vllm import VllmLM
 from kensho.models.engine import Engine
 from kensho.models.loading import load_reference
 from kensho.models.reference import Reference
-from kensho.models.vllm import Vllm
+from kensho.models.vllm import Refused, Vllm, devices
 from kensho.models.vllm_check import unserved
 
 
@@ -35,13 +37,20 @@ def opened(
     **settings,
 ) -> Iterator[tuple[Backend, Served]]:
     """The model in vLLM, or in transformers behind ``backend``; ``settings`` are the backend's."""
-    why = unserved(engine.python, model, threads) if engine.python else None
+    why = unserved(engine.python, model, dtype, threads) if engine.python else None
     if engine.python and not why:
-        with Vllm(engine.python, model, dtype, threads=threads) as served:
-            by_vllm = VllmLM(served, **settings)
-            yield by_vllm, Served(by_vllm.engine, None)
-        return
+        try:
+            served = Vllm(engine.python, model, dtype, threads=threads, devices=devices())
+        except Refused as error:
+            why = f"{Path(model.base).name} ({error})"
+        else:
+            with served:
+                by_vllm = VllmLM(served, **settings)
+                yield by_vllm, Served(by_vllm.engine, None)
+            return
     fallback = engine.instead(why)
+    if why:
+        print(f"vLLM does not serve {why}: transformers runs it", file=sys.stderr)
     loaded, tokenizer = load_reference(model, dtype)
     lm = backend(pretrained=loaded, tokenizer=tokenizer, **settings)
     yield lm, Served({**lm.engine, **({"unserved_by_vllm": why} if why else {})}, fallback)

@@ -97,6 +97,12 @@ class Backend(HFLM):
             return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
         parts = []
         for _, context, continuation in requests:
+            if not 0 < len(continuation) <= self.max_length:
+                most = self.max_length
+                raise ValueError(
+                    f"a text of {len(continuation)} tokens to score, where 1 to {most} can be: "
+                    "change the item"
+                )
             kept = (context + continuation)[-(self.max_length + 1) :]
             parts.append((kept[: -len(continuation)], continuation))
         scored = self._likelihoods(parts)

@@ -28,7 +28,8 @@ class VllmLM(Backend):
         super().__init__(pretrained=hollow, tokenizer=served.tokenizer, batch_size=batch_size)
         self.served, self.together = served, TOGETHER
         self.journal: MutableMapping[str, list] = Journal(journal) if journal else {}
-        self.salt = digest(served.probe)  # a journal may have been begun with another model
+        # A journal may have been begun with another model or version.
+        self.salt = digest([served.probe, served.about["version"], served.about["torch"]])
 
     @property
     def engine(self) -> dict[str, Any]:
@@ -66,7 +67,7 @@ class VllmLM(Backend):
                 ]
             return answers
 
-        return self._in_parts(contexts, answered, [decoding.most, *salt])
+        return self._in_parts(contexts, answered, [decoding.most, ends, *salt])
 
     def _in_parts(self, requests: Sequence, ask: Callable[[Sequence], list], salt: list) -> list:
         """Answers in the order of the requests, of which those that begin alike go together."""

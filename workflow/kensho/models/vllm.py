@@ -32,6 +32,8 @@ RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # of adapters that vLLM has kern
 # Of an adapter's configuration: what vLLM would ignore or refuse if it held anything else.
 PLAIN = {"peft_type": "LORA", "use_dora": False, "bias": "none", "use_rslora": False}
 ABSENT = ("modules_to_save", "rank_pattern", "alpha_pattern", "trainable_token_indices")
+# What vLLM raises for an architecture, a shape or an adapter that it has no code for.
+OF_MODEL = ("AssertionError", "AttributeError", "KeyError", "NotImplementedError", "ValueError")
 TAIL = 20_000  # characters of what a process that failed had written
 
 
@@ -42,8 +44,15 @@ class Timed(NamedTuple):
     tokens: list[list[int]]
 
 
-def unfit(model: Reference) -> str | None:
+def devices() -> int:
+    """Accelerators of this job, among which a model is shared."""
+    return max(1, int(os.environ.get("KENSHO_DEVICES", 1))) if device() == "cuda" else 1
+
+
+def unfit(model: Reference, dtype: torch.dtype) -> str | None:
     """Why vLLM cannot serve what a reference names as it is, None where it can."""
+    if model.adapters and dtype == torch.float32 and device() == "cuda":
+        return "an adapter in float32 on an accelerator"
     if model.adapters and model.weights == "nf4":
         return "an adapter over weights in NF4"
     if len(model.adapters) > 1:
@@ -59,14 +68,25 @@ def unfit(model: Reference) -> str | None:
     return None
 
 
+class Refused(ValueError):
+    """vLLM does not take this model as it is."""
+
+
 class Vllm:
     """A model that vLLM serves, until it is closed; a context manager.
 
-    Raises ValueError or, where memory was refused, OutOfMemory with what vLLM said.
+    Raises Refused where it does not take the model, OutOfMemory where memory was refused, else
+    ValueError, each with what vLLM said.
     """
 
     def __init__(
-        self, python: Path | str, model: Reference, dtype: torch.dtype, *, threads: int
+        self,
+        python: Path | str,
+        model: Reference,
+        dtype: torch.dtype,
+        *,
+        threads: int,
+        devices: int = 1,
     ) -> None:
         self.model, self.adapted = model, bool(model.adapters)
         self.tokenizer = tokenizer_of(model.base)
@@ -77,7 +97,7 @@ class Vllm:
             "enable_prefix_caching": True,
             "enable_chunked_prefill": True,
             "enforce_eager": device() == "cpu",  # there a graph takes minutes to make
-            "tensor_parallel_size": max(1, int(os.environ.get("KENSHO_DEVICES", 1))),
+            "tensor_parallel_size": devices,
         }
         if self.adapted:
             (adapter,) = model.adapters
@@ -185,7 +205,9 @@ class Vllm:
         print(self._said.read()[-TAIL:], file=sys.stderr)
         error = RuntimeError(told["error"])
         cause = f"vLLM: {plain(str(error)).partition(chr(10))[0]}"
-        raise (OutOfMemory if of_memory(error) else ValueError)(cause)
+        if of_memory(error) or "Free memory on device" in told["error"]:
+            raise OutOfMemory(cause)
+        raise (Refused if told["error"].startswith(OF_MODEL) else ValueError)(cause)
 
     def _end(self) -> str:
         code = self._process.wait()

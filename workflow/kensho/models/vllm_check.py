@@ -14,20 +14,21 @@ from kensho.files import read_json
 from kensho.models import twins
 from kensho.models.loading import SPLITS, load
 from kensho.models.reference import Reference
-from kensho.models.vllm import Vllm, unfit
+from kensho.models.vllm import Refused, Vllm, unfit
 
-TOLERANCE = 1e-3  # of a log-likelihood in float32, relative
+# Of a log-likelihood against that in float32, relative; 16 bits round the twin's by about 1e-3.
+TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 2e-2, torch.float16: 2e-2}
 SHORT = 3  # tokens of the continuation that is asked for token by token
 
 
-def unserved(python: str, model: Reference, threads: int) -> str | None:
+def unserved(python: str, model: Reference, dtype: torch.dtype, threads: int) -> str | None:
     """Why vLLM is not to serve what a reference names, None where it may."""
     config = read_json(Path(model.base) / "config.json")
-    return unfit(model) or _differs(python, config["model_type"], threads)
+    return unfit(model, dtype) or _differs(python, config["model_type"], dtype, threads)
 
 
 @functools.cache
-def _differs(python: str, model_type: str, threads: int) -> str | None:
+def _differs(python: str, model_type: str, dtype: torch.dtype, threads: int) -> str | None:
     if model_type not in twins.CONFIGS:
         return f"model type {model_type}, of which no twin is known to try it on"
     with tempfile.TemporaryDirectory() as scratch:
@@ -39,12 +40,12 @@ def _differs(python: str, model_type: str, threads: int) -> str | None:
         expected = [_alone(model, *request) for request in requests]
         try:
             reference = Reference(base=str(folder), files={})
-            with Vllm(python, reference, torch.float32, threads=threads) as served:
+            with Vllm(python, reference, dtype, threads=threads) as served:
                 scored = [value for value, _ in served.loglikelihoods(requests)]
-        except ValueError as error:
+        except Refused as error:
             return f"model type {model_type} ({error})"
     for value, right in zip(scored, expected, strict=True):
-        if abs(value - right) > TOLERANCE * abs(right):
+        if abs(value - right) > TOLERANCE[dtype] * abs(right):
             return (
                 f"model type {model_type}: a twin's log-likelihood is {value:.4f} there and "
                 f"{right:.4f} in transformers"
