@@ -141,7 +141,10 @@ if workflow.is_main_process:
 
         async def query_job_status(command, logger):
             states, seconds = await ask(command, logger)
-            return states if states is None else slurm.settled(GONE, states), seconds
+            if states is not None:
+                ends = slurm.ended(events.of_last_run(events.read()))
+                states = slurm.settled(GONE, states, ends)
+            return states, seconds
 
         plugin.query_job_status = query_job_status
         plugin.get_min_job_age = slurm.remembered(plugin.get_min_job_age)

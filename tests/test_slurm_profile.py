@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from kensho.run import slurm
+from kensho.run.events import Event, now
 
 ROOT = Path(__file__).parents[1]
 PROFILES = sorted(path.parent.name for path in ROOT.glob("profiles/*/config.yaml"))
@@ -146,3 +147,22 @@ def test_a_controller_that_does_not_answer_once_is_not_taken_for_one_that_forget
     answers = iter([None, 300, None, 600, None])
     ask = slurm.remembered(lambda: next(answers))
     assert [ask() for _ in range(5)] == [None, 300, 300, 600, 600]
+
+
+def test_a_job_that_no_check_saw_end_is_known_by_its_own_events():
+    """SLURM forgets it between two checks that are far apart; the head would wait for ever."""
+    past = [
+        Event(kind, now(), rule="evaluate", attempt=attempt, scheduler=number)
+        for kind, attempt, number in [
+            *(("started", "a", "1"), ("finished", "a", "1")),
+            *(("started", "b", "2"), ("failed", "b", "2")),
+            ("started", "c", "3"),  # killed
+            *(("started", "d", "4"), ("finished", "d", "4"), ("started", "e", "4")),  # a group
+            ("started", "f", "5"),  # still runs
+            *(("started", "g", ""), ("finished", "g", "")),  # on the head's machine
+        ]
+    ]
+    gone, ends = {}, slurm.ended(past)
+    *_, before, last = [slurm.settled(gone, {"5": "RUNNING"}, ends) for _ in range(3)]
+    assert before == {"5": "RUNNING"}
+    assert last == {**dict.fromkeys("234", "FAILED"), "1": "COMPLETED", "5": "RUNNING"}

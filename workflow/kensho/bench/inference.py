@@ -31,6 +31,7 @@ from kensho.bench.inference_gguf import Answer
 from kensho.bench.run import Cell, Inputs, Observed, Run
 from kensho.data.corpus import read_table
 from kensho.data.sources import fetched
+from kensho.models import engine as engines
 from kensho.models import reference
 from kensho.models.encoding import start
 from kensho.models.loading import LAUNCHED, device, tokenizer_of
@@ -301,8 +302,8 @@ def _agree(results: Sequence[Mapping]) -> None:
                 )
 
 
-def conditions(model: Base, settings: Settings, run: Run) -> dict:
-    """What was run; a small model stands for those that the sources serve."""
+def conditions(model: Base, settings: Settings, run: Run, vllm: str | None = None) -> dict:
+    """What was run, some of it in this version of vLLM; a small model stands for the sources'."""
     left_out = [arm for arm in ARMS if arm not in settings.arms]
     absent = "" if find_spec("llama_cpp") else " (gguf arms need llama-cpp-python, not installed)"
     served = [arm for arm in settings.arms if arm in vllm_arms.DTYPES]
@@ -319,6 +320,7 @@ def conditions(model: Base, settings: Settings, run: Run) -> dict:
             "own_tokens_behind_prefix": OWN_TOKENS,
             "new_tokens": settings.new_tokens,
             "blocks_beside": settings.blocks_beside,
+            **({"vllm": vllm} if served else {}),
         },
         "items": settings.items,
         **run.timing(settings.blocks),
@@ -350,4 +352,5 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     gguf = file if file and file.suffix == ".gguf" else None
     test, model = read_table(inputs["test"]), reference.base(inputs["model"])
     table = observe(model.folder, gguf, test, settings, run, inputs.get("engine"))
-    return [(table, conditions(model, settings, run))]
+    version = engines.read(inputs.get("engine")).version
+    return [(table, conditions(model, settings, run, version))]

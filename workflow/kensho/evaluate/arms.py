@@ -64,4 +64,9 @@ def conditions(
     }
     taken += [one.fallback for one in served if one.fallback]
     made["own"] = {"engine": served[0].engine}
+    if any(one.engine != served[0].engine for one in served):
+        raise ValueError(
+            "the replicates of an arm ran in different engines or settings of one: set engine: "
+            "transformers"
+        )
     return lowered(made, list(dict.fromkeys(taken)), "reference")

@@ -19,13 +19,12 @@ class Backend(HFLM):
     """Scores and greedy answers as ``hf`` gives them where a model decodes without penalties.
 
     But for system prompts (:func:`kensho.models.encoding.render`), and for thinking
-    (:mod:`kensho.evaluate.thinking`) that a prompt has opened: a stop sequence within it ends no
-    answer, as the first line of a thought would, and the answer shows the opening mark.
+    (:mod:`kensho.evaluate.thinking`), whoever opened it: a stop sequence within it ends no answer,
+    as the first line of a thought would, and the answer shows a mark that the prompt has opened.
     """
 
     nodes = 0
     own = False  # whether likelihoods are read by _likelihoods, not by the harness
-    always = False  # whether greedy answers are looked after without thinking too
 
     def __init__(self, *args, **settings) -> None:
         super().__init__(*args, **settings)
@@ -78,7 +77,7 @@ class Backend(HFLM):
         for (_, opened), places in groups.items():
             chosen = [requests[place] for place in places]
             kwargs = normalize_gen_kwargs(chosen[0].args[1], self.max_gen_toks)
-            if (opened or self.always) and self._plain(kwargs):
+            if self._plain(kwargs):
                 texts = self._greedy([r.args[0] for r in chosen], kwargs, opened)
                 for request, text in zip(chosen, texts, strict=True):
                     self.cache_hook.add_partial("generate_until", request.args, text)

@@ -21,7 +21,7 @@ class VllmLM(Backend):
     An interrupted run goes on from its ``journal``. Raises ValueError for answers that are sampled.
     """
 
-    own = always = True
+    own = True
 
     def __init__(self, served: Vllm, *, batch_size: int, journal: Path | str | None = None) -> None:
         hollow = _hollow(served.model.base)
@@ -40,12 +40,14 @@ class VllmLM(Backend):
         self.served.forget()
 
     def _likelihoods(self, parts: Sequence[tuple[list[int], list[int]]]) -> list:
+        self._fits(max((len(context) + len(rest) for context, rest in parts), default=0))
         return self._in_parts(parts, self.served.loglikelihoods, ["likelihood"])
 
     def _continue(
         self, contexts: list[list[int]], decoding: greedy.Decoding, salt: list
     ) -> list[list[int]]:
         """Stops are vLLM's to find, and ours to decide: what did not end goes on."""
+        self._fits(max(map(len, contexts), default=0) + decoding.most)
         (stops, opened), ends = salt, sorted(self._end_tokens())
 
         def answered(prompts: Sequence[list[int]]) -> list[list[int]]:
@@ -68,6 +70,15 @@ class VllmLM(Backend):
             return answers
 
         return self._in_parts(contexts, answered, [decoding.most, ends, *salt])
+
+    def _fits(self, longest: int) -> None:
+        """Raises ValueError where vLLM holds no sequence of so many tokens and the one it adds."""
+        most = self.served.about["context"] - 1
+        if longest > most:
+            raise ValueError(
+                f"a text and its answer have {longest} tokens, vLLM holds {most} of this model: "
+                "lower max_new_tokens, or set engine: transformers"
+            )
 
     def _in_parts(self, requests: Sequence, ask: Callable[[Sequence], list], salt: list) -> list:
         """Answers in the order of the requests, of which those that begin alike go together."""

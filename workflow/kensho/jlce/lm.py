@@ -24,12 +24,9 @@ NODES = {"cpu": 512, "cuda": 4096}
 class KenshoLM(Backend):
     """The same scores and greedy answers as :class:`Backend`, from fewer operations.
 
-    A stop sequence within thinking ends no answer, whoever opened it. Sampling, beam search and
-    models that are not causal go the way of ``hf``. Architectures that prefix trees are not made
-    for are read without them and without a journal, as one line says.
+    Sampling, beam search and models that are not causal go the way of ``hf``. Architectures that
+    prefix trees are not made for are read without them and without a journal, as one line says.
     """
-
-    always = True
 
     def __init__(
         self, *args, nodes: int | None = None, journal: Path | str | None = None, **settings

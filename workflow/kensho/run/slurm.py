@@ -3,11 +3,12 @@
 import getpass
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import yaml
 
+from kensho.run.events import Event
 from kensho.run.preflight import Finding, output
 
 POLLS = 3  # checks in a row after which a job that is gone is taken for failed
@@ -37,16 +38,31 @@ def queued(folder: Path, mine: str | None, strict: bool = False) -> list[tuple[s
     ]
 
 
-def settled(gone: dict[str, int], states: Mapping[str, str]) -> dict[str, str]:
-    """States of jobs by id; FAILED for those that POLLS checks in a row found gone.
+def ended(past: Iterable[Event]) -> dict[str, str]:
+    """How SLURM's jobs ended, by id, as their own events say; FAILED for what has no end yet."""
+    states: dict[str, dict[str, str]] = {}
+    for event in past:
+        if event.scheduler and event.event in ("started", "finished", "failed"):
+            states.setdefault(event.scheduler, {})[event.attempt] = event.event
+    return {
+        number: "COMPLETED" if {*attempts.values()} == {"finished"} else "FAILED"
+        for number, attempts in states.items()
+    }
+
+
+def settled(
+    gone: dict[str, int], states: Mapping[str, str], ends: Mapping[str, str] = {}
+) -> dict[str, str]:
+    """States of jobs by id, and for those that POLLS checks in a row found gone how they ended.
 
     Snakemake's plugin would wait for these for ever. ``gone`` counts the checks of each job, from
-    call to call.
+    call to call; ``ends`` are those that jobs noted themselves, FAILED where there is none. A job
+    that SLURM forgot before any check saw its end is known by them alone.
     """
-    for number in {*gone, *states}:
+    for number in {*gone, *states, *ends}:
         lost = states.get(number, GONE[0]) in GONE
         gone[number] = gone.get(number, 0) + 1 if lost else 0
-    return {**states, **{n: "FAILED" for n, checks in gone.items() if checks >= POLLS}}
+    return {**states, **{n: ends.get(n, "FAILED") for n, c in gone.items() if c >= POLLS}}
 
 
 def remembered(ask: Callable[[], int | None]) -> Callable[[], int | None]:
