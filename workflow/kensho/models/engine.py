@@ -49,7 +49,8 @@ class Engine(Section):
 def inputs(engine: str, accelerator: str) -> dict[str, str]:
     """Where jobs find vLLM, if they are to look for it: it was asked for, or is there and faster.
 
-    On processors transformers is faster (benchmarks/engines.py).
+    On processors it is faster only where long answers are written, and starts a process for each
+    model (benchmarks/engines.py).
     """
     on_accelerator = engine == "auto" and accelerator != "none" and installed()
     return {"engine": FILE} if engine == "vllm" or on_accelerator else {}
