@@ -108,10 +108,14 @@ endif
 	$(VLLM_PIP) uninstall --quiet --yes torchvision torchaudio torchcodec
 	echo $(TORCH) $(VLLM_PACKAGES) > $@
 
-lock: .venv/installed
+# Not installed anew before: what was added has no hashes yet.
+lock: | .venv
 	$(PIP) install --quiet uv
 	.venv/bin/uv pip compile --quiet --no-deps --generate-hashes --no-annotate --python-version 3.11 \
 		--custom-compile-command "make lock, see docs/extending.md" requirements.lock -o requirements.lock
+
+.venv:
+	@$(MAKE) .venv/installed
 
 clean:
 	rm -rf results logs rehearsal .snakemake
