@@ -1,4 +1,5 @@
-# The augmentation techniques, and the selection of what they offer.
+# The augmentation techniques, the selection of what they offer, and the meaning guard.
+MIXED = CONFIG.augmentation.techniques
 
 
 rule augment_technique:
@@ -24,9 +25,10 @@ rule augment_technique:
     params:
         code_of=lambda w: TECHNIQUES[w.technique].code,
         settings=lambda w: getattr(CONFIG.augmentation, w.technique).model_dump(),
+        guard=lambda w: GUARD.code if TECHNIQUES[w.technique].guarded else None,
         limit=PLAN.variants_wanted,
         seed=CONFIG.seed,
-        code=lambda w: digest_of_part("technique.py", TECHNIQUES[w.technique]),
+        code=lambda w: digest_of_part("technique.py", *guarded(TECHNIQUES[w.technique])),
     script:
         "../workflow/scripts/technique.py"
 
@@ -36,7 +38,8 @@ rule augment:
     input:
         train="results/data/train.csv",
         test="results/data/test.csv",
-        variants=expand("results/data/augmented/{technique}.csv", technique=TECHNIQUES),
+        variants=expand("results/data/augmented/{technique}.csv", technique=MIXED),
+        guard=["results/data/guard.json"] if any(TECHNIQUES[one].guarded for one in MIXED) else [],
     output:
         samples="results/data/train_augmented.csv",
         counts="results/data/augmentation.csv",
@@ -55,7 +58,7 @@ rule augment:
         target=CONFIG.augmentation.target,
         threshold=CONFIG.data.near_duplicate,
         seed=CONFIG.seed,
-        techniques=[technique.title for technique in TECHNIQUES.values()],
+        techniques=[TECHNIQUES[name].title for name in MIXED],
         code=code("augment/augment.py", "data"),
     script:
         "../workflow/scripts/augment/augment.py"

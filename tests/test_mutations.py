@@ -63,7 +63,7 @@ MEANINGFUL = {
     "bytes": ([10**9], ["bench.training_memory.limit_bytes", "bench.device.copied_bytes"]),
     "a share": (
         [0.5],
-        ["data.near_duplicate", "augmentation.synonyms.probability"]
+        ["data.near_duplicate", "augmentation.guard.rejected", "augmentation.synonyms.probability"]
         + ["augmentation.bunsetsu.probability", "augmentation.politeness.probability"],
     ),
     "a rate, a cost or a factor": (

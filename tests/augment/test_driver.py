@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 from kensho.augment import COLUMNS
-from kensho.augment.driver import quotas, select
+from kensho.augment.driver import OUTCOMES, quotas, select
 
 ORIGINALS = pd.DataFrame(
     {
@@ -10,7 +10,9 @@ ORIGINALS = pd.DataFrame(
         "en": ["He read a book in the library.", "A friend comes here tomorrow."],
     }
 )
-TEST = pd.DataFrame({"ja": ["彼女は公園で犬と散歩をした。"]})
+TEST = pd.DataFrame(
+    {"ja": ["彼女は公園で犬と散歩をした。"], "en": ["She walked her dog in the park."]}
+)
 
 
 def candidates(*rows: tuple[str, str, str]) -> pd.DataFrame:
@@ -35,8 +37,16 @@ def outcomes(counts: pd.DataFrame) -> dict:
     return {(r.technique, r.outcome): r.count for r in kept.itertuples(index=False)}
 
 
-def run(table, target=10, seed=1):
-    return select(table, ORIGINALS, TEST, target=target, seed=seed, threshold=0.7)
+def run(table, target=10, seed=1, test=TEST, least_similarity=None):
+    return select(
+        table,
+        ORIGINALS,
+        test,
+        target=target,
+        seed=seed,
+        threshold=0.7,
+        least_similarity=least_similarity,
+    )
 
 
 def test_each_reason_for_a_drop_is_counted():
@@ -60,7 +70,35 @@ def test_each_reason_for_a_drop_is_counted():
     assert augmented["technique"].tolist() == ["original", "original", "b"]
     assert list(augmented.columns) == COLUMNS
     assert augmented["parent"].tolist() == ["1", "2", "2"]
-    assert len(counts) == 2 * 5
+    assert len(counts) == 2 * len(OUTCOMES)
+
+
+def test_what_drifted_is_dropped_and_leaves_room_for_its_like():
+    table = candidates(
+        ("1", "a", "彼は本を図書館で読んだ。"),
+        ("2", "a", "彼は本を図書館で読んだ！"),
+        ("2", "b", "友人が明日ここに来る。"),
+        ("2", "b", "友人がここに来る。"),
+    ).assign(similarity=["0.2999", "0.3000", "", "0.1"])
+    augmented, counts = run(table, least_similarity=0.3)
+    assert outcomes(counts) == {
+        ("a", "meaning"): 1,
+        ("a", "kept"): 1,
+        ("b", "kept"): 1,
+        ("b", "meaning"): 1,
+    }
+    assert set(augmented["ja"][2:]) == {"彼は本を図書館で読んだ！", "友人が明日ここに来る。"}
+    assert counts["count"].sum() == len(table)
+    with pytest.raises(ValueError, match="scored without a threshold"):
+        run(table)
+
+
+def test_an_english_side_of_the_test_split_is_a_leak_and_an_empty_one_is_not():
+    table = candidates(("1", "a", "彼は本を図書館で読んだ。"), ("2", "a", "友人が明日ここに来る。"))
+    table["en"] = ["she walked HER dog in the park", ""]
+    test = pd.concat([TEST, pd.DataFrame({"ja": ["猫が眠る。"], "en": [""]})])
+    _, counts = run(table, test=test)
+    assert outcomes(counts) == {("a", "test_leak"): 1, ("a", "kept"): 1}
 
 
 def test_quotas_are_equal_and_what_is_left_goes_to_the_others():

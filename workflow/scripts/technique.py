@@ -7,7 +7,10 @@ with job(snakemake):
     params, inputs = snakemake.params, paths(snakemake.input)
     for record in inputs.pop("records"):
         fetched(record)  # what the technique reads is what is pinned
+    samples = read_table(inputs["train"])
     variants = resolve(params.code_of)(
-        read_table(inputs["train"]), inputs, params.settings, limit=params.limit, seed=params.seed
+        samples, inputs, params.settings, limit=params.limit, seed=params.seed
     )
+    if params.guard:
+        variants = resolve(params.guard)(variants, samples)
     write_table(snakemake.output.variants, variants)

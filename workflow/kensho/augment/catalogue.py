@@ -2,12 +2,12 @@
 
 The code of a technique is called with the training samples, its files by name (``train`` among
 them), its settings as plain values, ``limit`` (variants after which it may stop) and ``seed``; it
-returns a table of :data:`kensho.augment.COLUMNS`.
+returns all its candidates as a table of :data:`kensho.augment.COLUMNS`. English sides may be empty.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, create_model
 
@@ -19,12 +19,36 @@ _NEEDS = Needs(environment="data", minutes=30)
 
 @dataclass(frozen=True, kw_only=True)
 class Technique(Part):
-    """A technique; ``sources`` are the entries of config/sources.yaml that it reads."""
+    """A technique; ``sources`` are the entries of config/sources.yaml that it reads.
+
+    Of a ``guarded`` one every candidate is scored by the meaning guard, and those below its
+    threshold are dropped; of the others a sample is scored, for the report alone.
+    """
 
     default: Section
+    guarded: bool = False
     inputs: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     needs: Needs = _NEEDS
+
+
+GUARD = Part(
+    name="guard",
+    title="meaning guard (Universal Sentence Encoder)",
+    code="kensho.augment.guard:scored",
+    needs=_NEEDS,
+)
+
+
+class Guard(Section):
+    """Settings of the meaning guard."""
+
+    encoder: Literal["use-multilingual-v3"] = Field(
+        "use-multilingual-v3", description="sentence encoder; the only one that a package holds"
+    )
+    pairs: Count = Field(300, description="human paraphrases that calibrate its threshold")
+    rejected: Share = Field(0.05, description="share of those that the threshold may reject")
+    sample: Count = Field(100, description="candidates of an unguarded technique that are scored")
 
 
 class Drawn(Section):
@@ -59,12 +83,28 @@ TECHNIQUES = Catalogue(
             sources=("sudachidict-core",),
         ),
     ),
-    reserved=("target",),
+    reserved=("target", "techniques", "guard"),
 )
 
+
+def guarded(technique: Technique) -> tuple[Part, ...]:
+    """A technique and, where it has the meaning guard, that: what a job resolves."""
+    return (technique, GUARD) if technique.guarded else (technique,)
+
+
+_NAME: Any = Literal[tuple(TECHNIQUES)]
+_TECHNIQUES = Field(
+    ["synonyms", "bunsetsu", "politeness"],
+    min_length=1,
+    description="those of the catalogue that make the augmented corpus",
+)
 _SETTINGS: dict[str, Any] = {
-    name: (type(part.default), Field(part.default, description=part.title))
-    for name, part in TECHNIQUES.items()
+    "techniques": (list[_NAME], _TECHNIQUES),
+    "guard": (Guard, Field(Guard(), description=GUARD.title)),
+    **{
+        name: (type(part.default), Field(part.default, description=part.title))
+        for name, part in TECHNIQUES.items()
+    },
 }
 Augmentation = create_model(
     "Augmentation",

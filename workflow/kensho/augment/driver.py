@@ -7,7 +7,7 @@ import pandas as pd
 from kensho.augment import COLUMNS
 from kensho.data.duplicates import key, near
 
-OUTCOMES = ["unchanged", "duplicate", "test_leak", "surplus", "kept"]
+OUTCOMES = ["unchanged", "duplicate", "meaning", "test_leak", "surplus", "kept"]
 
 
 def quotas(available: dict[str, int], wanted: int) -> dict[str, int]:
@@ -25,7 +25,20 @@ def by_rank_then_hash(candidates: pd.DataFrame, seed: int) -> pd.DataFrame:
     rank = ordered.groupby(["technique", "parent"]).cumcount()
     digest = [hashlib.sha256(f"{seed}\0{name}".encode()).hexdigest() for name in ordered["id"]]
     order = ordered.assign(_rank=rank, _digest=digest).sort_values(["_rank", "_digest"])
-    return order[COLUMNS].reset_index(drop=True)
+    return order.drop(columns=["_rank", "_digest"]).reset_index(drop=True)
+
+
+def below(similarity: pd.Series, least: float | None) -> pd.Series:
+    """Whether each candidate was scored, and below the least similarity.
+
+    Raises ValueError where there are scores and no threshold.
+    """
+    scores = pd.to_numeric(similarity.replace("", None))
+    if least is None:
+        if scores.notna().any():
+            raise ValueError("candidates were scored without a threshold; pass least_similarity")
+        return pd.Series(False, index=similarity.index)
+    return scores < least
 
 
 def select(
@@ -36,19 +49,23 @@ def select(
     target: int,
     seed: int,
     threshold: float,
+    least_similarity: float | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Originals plus as many candidates as lead to ``target`` rows, and what became of each.
 
-    ``candidates`` has ``COLUMNS``, ``originals`` id, ja, en and ``test`` ja. A candidate is dropped
-    as ``unchanged`` (equal to its parent), ``duplicate`` (equal to another original or an earlier
-    candidate) or ``test_leak`` (bigram Jaccard similarity of at least ``threshold`` to a test
-    sentence); equality is that of letters and digits after normalisation. Fewer than ``target``
-    rows come back when the candidates do not suffice.
+    ``candidates`` has ``COLUMNS`` and, where the meaning guard scored any, ``similarity`` (cosine
+    to the parent, "" where not scored); ``originals`` and ``test`` have id, ja, en. A candidate is
+    dropped as ``unchanged`` (equal to its parent), ``duplicate`` (equal to another original or an
+    earlier candidate that the guard lets pass), ``meaning`` (scored below ``least_similarity``) or
+    ``test_leak`` (bigram Jaccard similarity of at least ``threshold`` to a test sentence, or its
+    English side); equality is that of letters and digits after normalisation. Fewer than
+    ``target`` rows come back when the candidates do not suffice.
 
     Returns ``COLUMNS`` of the selection and ``technique, outcome, count``.
 
     Raises:
-        ValueError: ``target`` is below the number of originals, or a candidate has no parent there.
+        ValueError: ``target`` is below the number of originals, a candidate has no parent there, or
+            candidates were scored and there is no threshold.
     """
     if target < len(originals):
         raise ValueError(
@@ -59,13 +76,19 @@ def select(
         raise ValueError(
             f"candidate parent {strays[0]!r} is not among the originals: pass its table"
         )
-    table = by_rank_then_hash(candidates, seed)
+    table = by_rank_then_hash(candidates.reindex(columns=[*COLUMNS, "similarity"]), seed)
+    table["similarity"] = table["similarity"].fillna("")
     reduced = table["ja"].map(key)
+    drifted = below(table["similarity"], least_similarity)
     outcome = pd.Series("kept", index=table.index)
-    outcome[reduced.isin(keys.values()) | reduced.duplicated()] = "duplicate"
+    outcome[drifted] = "meaning"
+    repeats = reduced.isin(keys.values())
+    repeats |= ~drifted & reduced.mask(drifted).duplicated()
+    outcome[repeats] = "duplicate"
     outcome[reduced == table["parent"].map(keys)] = "unchanged"
     left = outcome.index[outcome == "kept"]
     leaks = near(table.loc[left, "ja"].tolist(), test["ja"].tolist(), threshold)
+    leaks |= table.loc[left, "en"].map(key).isin(set(map(key, test["en"])) - {""}).to_numpy(bool)
     outcome[left[leaks]] = "test_leak"
 
     fit = table[outcome == "kept"]
@@ -76,7 +99,7 @@ def select(
     outcome[fit.index[over.to_numpy(dtype=bool)]] = "surplus"
 
     base = originals.assign(parent=originals["id"], technique="original", operation="")
-    augmented = pd.concat([base[COLUMNS], table[outcome == "kept"]], ignore_index=True)
+    augmented = pd.concat([base, table[outcome == "kept"]], ignore_index=True)[COLUMNS]
     tally = pd.crosstab(table["technique"], outcome).reindex(
         index=techniques, columns=OUTCOMES, fill_value=0
     )

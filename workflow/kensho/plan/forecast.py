@@ -122,8 +122,8 @@ class _Jobs:
         models = [works.base(config, arm) for arm in plan.arms["evaluation"]]
         models += [works.run_by(config, name) for name in run]
         yield from map(self.had, dict.fromkeys(models))
-        for name, technique in TECHNIQUES.items():
-            yield self.limited(Job("augment_technique", name, "", 1), self.of(technique))
+        for name in config.augmentation.techniques:
+            yield self.limited(Job("augment_technique", name, "", 1), self.of(TECHNIQUES[name]))
         for own in config.train.arms:
             model = works.base(config, own.name)
             for folder, stage in zip(plan.stages[own.name], own.stages, strict=True):

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kensho import external
-from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Context, Job
 from kensho.claims.model import Claim
 from kensho.data.sources import Source
@@ -234,7 +233,7 @@ def make(
             for arm in config.train.arms
         },
         variants_wanted=(config.augmentation.target - config.data.train)
-        // max(1, len(TECHNIQUES) - 1),
+        // max(1, len(config.augmentation.techniques) - 1),
     )
     return plan, problems
 

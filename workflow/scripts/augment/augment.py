@@ -2,7 +2,7 @@ import pandas as pd
 from kensho.augment.driver import select
 from kensho.data import corpus
 from kensho.data.corpus import read_table
-from kensho.files import write_table
+from kensho.files import read_json, write_table
 from kensho.observations import environment, table, write
 from kensho.run.job import job
 from kensho.run.registration import registered
@@ -10,12 +10,14 @@ from kensho.run.registration import registered
 with job(snakemake):
     claims = registered("augmentation")
     train = read_table(snakemake.input.train)
+    calibrated = [read_json(path) for path in snakemake.input.guard]
     samples, counts = select(
         pd.concat(map(read_table, snakemake.input.variants), ignore_index=True),
         train,
         read_table(snakemake.input.test),
         target=snakemake.params.target,
         threshold=snakemake.params.threshold,
+        least_similarity=calibrated[0]["threshold"] if calibrated else None,
         seed=snakemake.params.seed,
     )
     corpus.write_table(snakemake.output.samples, samples)
