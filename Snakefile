@@ -66,6 +66,7 @@ localrules:
     all,
     archive,
     benchmark,
+    augmentation_study,
     own,
     sources,
     fetch,
@@ -93,7 +94,14 @@ rule benchmark:
     input:
         REPORT,
         # some arms no claim asks for
-        INPUTS.every_experiment(),
+        INPUTS.experiments_of("benchmark"),
+
+
+rule augmentation_study:
+    """What augmentation gains (F-4), judged on the same page."""
+    input:
+        REPORT,
+        INPUTS.experiments_of("augmentation_study"),
 
 
 rule own:

@@ -62,3 +62,51 @@ rule augment:
         code=code("augment/augment.py", "data"),
     script:
         "../workflow/scripts/augment/augment.py"
+
+
+rule study_items:
+    """Labelled items, or sentence pairs, on which augmentation is tried: a pool and tests (F-4)."""
+    input:
+        unpack(INPUTS.studied),
+    output:
+        splits="results/augmentation_study/{task}/splits.csv",
+        sentences="results/augmentation_study/{task}/sentences.csv",
+    log:
+        "logs/study_items/{task}.log",
+    wildcard_constraints:
+        task=any_of(INPUTS.study_tasks),
+    priority: 10  # one thread each: together, before the jobs that take all cores
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(15),
+    params:
+        settings=lambda w: INPUTS.study_sizes(w),
+        seed=CONFIG.seed,
+        code=code("augment/study_items.py", "data"),
+    script:
+        "../workflow/scripts/augment/study_items.py"
+
+
+use rule augment_technique as study_variants with:
+    input:
+        unpack(lambda w: TECHNIQUES[w.technique].inputs),
+        train="results/augmentation_study/{task}/sentences.csv",
+        records=lambda w: source_records(TECHNIQUES[w.technique].sources),
+    output:
+        variants="results/augmentation_study/{task}/{technique}.csv",
+    log:
+        "logs/study_variants/{task}/{technique}.log",
+    benchmark:
+        "logs/benchmarks/study_variants/{task}/{technique}.tsv"
+    wildcard_constraints:
+        task=any_of(INPUTS.study_tasks),
+        technique=any_of(TECHNIQUES),
+    params:
+        code_of=lambda w: TECHNIQUES[w.technique].code,
+        settings=lambda w: getattr(CONFIG.augmentation, w.technique).model_dump(),
+        guard=lambda w: GUARD.code if TECHNIQUES[w.technique].guarded else None,
+        limit=None,
+        seed=CONFIG.seed,
+        code=lambda w: digest_of_part("technique.py", *guarded(TECHNIQUES[w.technique])),

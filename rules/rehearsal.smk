@@ -18,7 +18,7 @@ rule rehearsal:
     """All targets on twins, a few rows and single steps, in the folder rehearsal/."""
     input:
         REPORT,
-        INPUTS.every_experiment(),
+        INPUTS.experiments_of("benchmark", "augmentation_study"),
         "results/jlce.html",
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
     log:

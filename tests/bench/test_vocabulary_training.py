@@ -7,6 +7,7 @@ from kensho.bench import vocabulary_training
 from kensho.bench.run import Run
 from kensho.bench.settings import VocabularyTraining
 from kensho.data.prompt import completion, prompt
+from kensho.models.loading import load
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 PAIRS = pd.DataFrame(
@@ -26,7 +27,7 @@ def test_likelihood_per_character_is_that_of_the_answers_alone(tiny_model):
         with torch.inference_mode():
             scored = int((labels != -100).sum())
             total += float(model(ids, labels=labels).loss) * scored
-    found = vocabulary_training.nll_per_character(tiny_model, torch.float32, PAIRS)
+    found = vocabulary_training.nll_per_character(*load(tiny_model, torch.float32), PAIRS)
     assert found == pytest.approx(total / 13, rel=1e-5)
 
 

@@ -94,7 +94,7 @@ def select(
     fit = table[outcome == "kept"]
     techniques = sorted(table["technique"].unique())
     available = {name: int((fit["technique"] == name).sum()) for name in techniques}
-    share = fit["technique"].map(quotas(available, target - len(originals)))
+    share = fit["technique"].map(quotas(available, target - len(originals))).astype(int)
     over = fit.groupby("technique").cumcount() >= share
     outcome[fit.index[over.to_numpy(dtype=bool)]] = "surplus"
 

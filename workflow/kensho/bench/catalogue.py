@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, create_model
 
+from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench import memory_arms, settings
 from kensho.bench.kv_arms import CACHED
 from kensho.models import engine
@@ -33,6 +34,8 @@ class Context(NamedTuple):
     engine: Mapping[str, str] = {}  # where jobs find vLLM, if they are to look for it
 
 
+STUDIED = "results/augmentation_study"  # and the name of a task, one of them
+PAIRS = "pairs"  # of sentences
 Inputs = Mapping[str, str | list[str]]
 Names = Callable[[Any, Context], Sequence[str]]
 
@@ -50,12 +53,14 @@ class Job(Part):
 class Experiment(Job):
     """An experiment: its ``arms``, of which one file each is written; none where it cannot run.
 
-    ``judged_on``: accelerator without which no claim is tested on it; ``absent``: what to do where
-    it has no arms; ``left_out``: sources of its settings that are not used, with the reason.
+    ``judged_on``: accelerator without which no claim is tested on it; ``target``: what runs it
+    where it is no part of the main job; ``absent``: what to do where it has no arms; ``left_out``:
+    sources of its settings that are not used, with the reason.
     """
 
     arms: Names
     judged_on: str | None = None
+    target: str = "benchmark"
     absent: str = ""
     left_out: Callable[[Any, Context], Mapping[str, str]] = lambda own, context: {}
 
@@ -152,6 +157,26 @@ def _timed_vocabularies(own, context) -> Inputs:
         return {**_vocabularies("test")(own, context), **context.engine}
     named = own.published.model_dump(exclude_none=True)
     return {**_several(named, context), **context.engine, "test": "results/data/test.csv"}
+
+
+def _variants(own, *tasks: str) -> Inputs:
+    """What the techniques of a study make of tasks, and the threshold of the meaning guard."""
+    calibrated = any(TECHNIQUES[name].guarded for name in own.techniques)
+    files = [f"{STUDIED}/{task}/{technique}.csv" for task in tasks for technique in own.techniques]
+    return {"variants": files, **({"guard": "results/data/guard.json"} if calibrated else {})}
+
+
+def _feature_inputs(own, context) -> Inputs:
+    tasks = _used(own.tasks, context)
+    return {
+        "splits": [f"{STUDIED}/{task}/splits.csv" for task in tasks],
+        **_variants(own, *tasks),
+    }
+
+
+def _augmented_training_inputs(own, context) -> Inputs:
+    splits = {"splits": f"{STUDIED}/{PAIRS}/splits.csv"}
+    return {**_model("test")(own, context), **splits, **_variants(own, PAIRS)}
 
 
 PREPARATIONS = Catalogue(
@@ -356,6 +381,34 @@ EXPERIMENTS = Catalogue(
             "them with `snakemake --profile local sources`, or set paths.mirror to a folder that "
             "holds them",
             left_out=_refused("subjects"),
+        ),
+        Experiment(
+            name="augmentation_features",
+            title="F-4: gains of augmentation for a classifier on frozen sentence features",
+            code="kensho.bench.augmentation_features:experiment",
+            settings=settings.AugmentationFeatures,
+            reads=("sizes", "seeds", "added"),
+            needs=Needs(cores="all", environment="data", minutes=30),
+            inputs=_feature_inputs,
+            arms=lambda own, context: (
+                ["none", "repeat", *own.techniques, "combined", "more-data"]
+                if _used(own.tasks, context)
+                else []
+            ),
+            target="augmentation_study",
+            absent="needs labelled items (bench.augmentation_features.tasks): fetch them with "
+            "`snakemake --profile local sources`, or set paths.mirror to a folder that holds them",
+            left_out=_refused("tasks"),
+        ),
+        Experiment(
+            name="augmentation_training",
+            title="F-4: gains of augmentation for a language model that learns from few pairs",
+            code="kensho.bench.augmentation_training:experiment",
+            settings=settings.AugmentationTraining,
+            needs=_LARGE,
+            inputs=_augmented_training_inputs,
+            arms=lambda own, context: own.arms,
+            target="augmentation_study",
         ),
         Experiment(
             name="quantised_bytes",

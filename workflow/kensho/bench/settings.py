@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench.memory_arms import DEFAULT, MEASURED
 from kensho.validation import (
     Bytes,
@@ -242,6 +243,49 @@ InferenceArm = Literal[
     "vllm-fp32",
     "vllm-bf16",
 ]
+
+
+class Study(Section):
+    """Of F-4: what is added to how many originals."""
+
+    techniques: Annotated[list[Literal[tuple(TECHNIQUES)]], Field(min_length=1)] = Field(  # type: ignore[valid-type]
+        ["synonyms", "bunsetsu"], description="an arm of each, and one of all (combined)"
+    )
+    added: Count = Field(2, description="rows that come to each original (F-6: 15,000 to 45,000)")
+
+
+StudyTask = Literal["keico", "jnli", "jcola-train"]
+
+
+class AugmentationFeatures(Study):
+    tasks: Annotated[list[StudyTask], Field(min_length=1)] = Field(
+        ["keico", "jnli", "jcola-train"],
+        description="sources of labelled items (F-4); those that are not at hand are left out",
+    )
+    sizes: Counts = Field([100, 500, 2000], description="originals")
+    seeds: Blocks = Field(20, description="replicates: originals, and test items of their own")
+    tested: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.4, description="share of the items that seeds test on; the others are the pool"
+    )
+
+
+class AugmentationTraining(Study):
+    model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
+    arms: Annotated[list[Name], Field(min_length=2)] = Field(
+        ["none", "repeat", "synonyms", "combined"],
+        description="of techniques and none, repeat, combined, more-data",
+    )
+    sizes: Counts = Field([100], description="originals")
+    pool: Count = Field(2000, description="training samples that originals are drawn from")
+    items: Count = Field(48, description="held-out sentences scored for NLL per character")
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
+        [1, 2, 3, 4, 5], description="replicates: originals, adapter and order (F-4)"
+    )
+    rank: Rank = 8
+    learning_rate: LearningRate = 2e-3
+    steps: Steps = Field(13, description="optimiser steps, equal for all arms")
+    batch_size: Count = 8
+    max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
 
 
 class Inference(Section):

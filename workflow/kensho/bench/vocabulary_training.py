@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -65,7 +64,7 @@ def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, ru
     """One process: score held-out pairs, train, score them again."""
     torch.set_num_threads(run.threads)
     base, pairs = reference.base(inputs[arm]), read_table(inputs["test"]).head(settings.items)
-    before = nll_per_character(base.folder, dtype, pairs)
+    before = nll_per_character(*load(base.folder, dtype), pairs)
     scratch = run.folder / "training"  # one run at a time; what a killed one left goes first
     shutil.rmtree(scratch, ignore_errors=True)
     training = Training(
@@ -82,7 +81,7 @@ def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, ru
     output, checkpoints = scratch / "model", scratch / "checkpoints"
     samples = read_table(inputs["train"])
     table, _ = stage(Reference.of_base(base), samples, output, checkpoints, training)
-    after = nll_per_character(output, dtype, pairs)
+    after = nll_per_character(*load(output, dtype), pairs)
     shutil.rmtree(scratch)
     return {
         "nll_per_character_before": before,
@@ -95,9 +94,8 @@ def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, ru
 
 
 @torch.inference_mode()
-def nll_per_character(folder: Path, dtype: torch.dtype, pairs: pd.DataFrame) -> float:
+def nll_per_character(model: Any, tokenizer: Any, pairs: pd.DataFrame) -> float:
     """Negative log-likelihood (nat) of the Japanese sides under their prompts, by characters."""
-    model, tokenizer = load(folder, dtype)
     total = 0.0
     for english, japanese in zip(pairs["en"], pairs["ja"], strict=True):
         context, target = (

@@ -1,8 +1,9 @@
 """The files that rules read, by what their wildcards name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from kensho.bench.catalogue import PAIRS
 from kensho.models import engine
 from kensho.models.catalogue import Model, files
 from kensho.plan import work
@@ -76,6 +77,24 @@ class Inputs:
         augmented = self.stage(wildcards).corpus == "augmented"
         return "results/data/train_augmented.csv" if augmented else "results/data/train.csv"
 
+    @property
+    def study_tasks(self) -> list[str]:
+        """What augmentation is tried on: sentence pairs, and sources of labelled items."""
+        return [PAIRS, *self.config.bench.augmentation_features.tasks]
+
+    def studied(self, wildcards) -> dict[str, str]:
+        """The corpus, or the source of a task."""
+        if wildcards.task == PAIRS:
+            return {name: f"results/data/{name}.csv" for name in ("train", "test")}
+        return {"record": f"results/sources/{wildcards.task}/record.json"}
+
+    def study_sizes(self, wildcards) -> dict[str, Any]:
+        """Rows of the corpus that a study reads, or how a task is split."""
+        if wildcards.task == PAIRS:
+            own = self.config.bench.augmentation_training
+            return {"train": own.pool, "test": own.items}
+        return self.config.bench.augmentation_features.model_dump(include={"seeds", "tested"})
+
     def engine(self) -> dict[str, str]:
         """Where jobs that ask models find vLLM, if they are to look for it."""
         return engine.inputs(self.config.engine, self.config.accelerator)
@@ -105,12 +124,21 @@ class Inputs:
     def main_experiments(self) -> list[str]:
         """Tables of the experiments of the main job (bench.main), of which no claim need speak."""
         main = {*self.config.bench.main}
-        return [path for path in self.every_experiment() if path.split("/")[2] in main]
+        return self._tables(lambda name, part: name in main)
 
-    def every_experiment(self) -> list[str]:
-        """Tables of every arm of every experiment, unless a spent budget leaves some out."""
+    def experiments_of(self, *targets: str) -> list[str]:
+        """Tables of every arm of every experiment that one of these targets runs."""
+        return self._tables(lambda name, part: part.target in targets)
+
+    def _tables(self, wanted: Callable[[str, Any], bool]) -> list[str]:
+        """None where a spent budget leaves out what no priority claim asks for."""
         experiments = self.plan.experiments.items() if self.plan.stage == "whole" else []
-        return [path for name, one in experiments for path in observation_files(name, one.arms)]
+        return [
+            path
+            for name, one in experiments
+            if wanted(name, one.part)
+            for path in observation_files(name, one.arms)
+        ]
 
     def shown(self) -> dict[str, Any]:
         """What the report shows of the run itself, beside its verdicts."""

@@ -26,12 +26,17 @@ OWN = ("own", "results/own_report.html", "results/own_summary.json")
 JUDGED = {  # by a target that makes the report: of which targets the claims are judged
     **dict.fromkeys(("all", *REPORT), ("all",)),
     "jlce": ("all", "jlce"),
-    **dict.fromkeys(("benchmark", "rehearsal"), ("all", "jlce", "benchmark")),
+    "benchmark": ("all", "jlce", "benchmark"),
+    "augmentation_study": ("all", "augmentation_study"),
+    "rehearsal": ("all", "jlce", "benchmark", "augmentation_study"),
 }
 LEFT = {
     "all": "the main job has not judged it here yet",
     "benchmark": "left to the target `benchmark`, which runs this experiment (bench.main)",
-    "jlce": "left to the target `jlce`, which runs this experiment",
+    **{
+        target: f"left to the target `{target}`, which runs this experiment"
+        for target in ("jlce", "augmentation_study")
+    },
 }
 
 
@@ -205,7 +210,8 @@ def make(
     )
     paid = [claim.test for name, claim in tested.items() if claim.test and name not in unpaid]
     read = [test.arms for test in paid if test.experiment in ("adaptation", "evaluation")]
-    targets = dict.fromkeys(EXPERIMENTS, "benchmark") | dict.fromkeys(BEYOND, "jlce")
+    targets = {name: part.target for name, part in EXPERIMENTS.items()}
+    targets |= dict.fromkeys(BEYOND, "jlce")
     targets |= dict.fromkeys(config.bench.main, "all")
     plan = Plan(
         arms=arms,

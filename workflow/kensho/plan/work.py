@@ -159,6 +159,14 @@ def _vocabulary_training(own: Any, length: int) -> Work:
     return Work(passes, 1, length, True, training)
 
 
+def _augmentation_training(own: Any, length: int) -> Work:
+    training = Training("lora", own.batch_size, own.max_length, own.rank, TARGETS["qkvo"])
+    trainings = len(own.arms) * len(own.sizes) * len(own.seeds)
+    mean = training._replace(length=min(PAIR, own.max_length))
+    passes = [mean.passes(own.steps), Passes(own.items * length, own.items)]
+    return Work(passes * trainings, own.batch_size, own.max_length, True, training)
+
+
 def _inference(own: Any, length: int) -> Work:
     cells = [(1, 128, own.blocks), *((c.batch, c.length, own.blocks_beside) for c in own.beside)]
     passes = [Passes(2 * own.items * length, 2 * own.items)]
@@ -171,6 +179,7 @@ def _inference(own: Any, length: int) -> Work:
 # Experiments that run a model of the configuration: of their settings and `train.max_length`.
 EXPERIMENTS: dict[str, Callable[[Any, int], Work]] = {
     "analysis_mode": _analysis_mode,
+    "augmentation_training": _augmentation_training,
     "inference": _inference,
     "medical": _medical,
     "quick_mode": _quick_mode,

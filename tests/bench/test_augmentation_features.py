@@ -1,0 +1,73 @@
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from kensho.augment import study, variant_table
+from kensho.bench import augmentation_features as features
+from kensho.bench.run import Run
+from kensho.data.corpus import write_table
+
+WHO = "父母兄姉弟妹祖父友人先生学生医者店員駅員警官"
+WHAT = ["東京へ行", "本を読", "水を飲", "歌を歌", "靴を買", "紙を切"]
+
+
+@pytest.fixture(scope="module")
+def items():
+    """Whether a sentence is polite: what a linear classifier learns from few of them."""
+    rows = [
+        (f"{who}が{what}{end}", label)
+        for who in WHO
+        for what in WHAT
+        for end, label in (("きました。", "polite"), ("った。", "plain"))
+    ]
+    table = pd.DataFrame(rows, columns=["first", "label"])
+    table.insert(0, "item", [f"x-{i}" for i in range(len(table))])
+    table = table.assign(second="", en="", group=range(len(table)))
+    return study.split(table, seeds=3, tested=0.4, seed=1)
+
+
+SETTINGS = SimpleNamespace(sizes=[40, 1000], seeds=3, added=2)
+
+
+def test_arms_are_observed_by_seed_and_a_size_that_is_not_there_is_not(items, tmp_path):
+    variants = {"eda": variant_table([]), "combined": variant_table([])}
+    rows = pd.DataFrame(features.observe("x", items, variants, SETTINGS, Run(tmp_path)))
+    assert set(rows["metric"]) == {"accuracy.x.n40", "variants.x.n40"}
+    assert set(rows["block"]) == {"seed-1", "seed-2", "seed-3"}
+    accuracy = rows[rows["metric"] == "accuracy.x.n40"].pivot(
+        index="block", columns="arm", values="value"
+    )
+    assert accuracy["none"].mean() > 0.6  # half of them are plain
+    # No variant was made: as if the originals were repeated.
+    assert accuracy["eda"].tolist() == accuracy["repeat"].tolist()
+    again = features.observe("x", items, variants, SETTINGS, Run(tmp_path))
+    assert pd.DataFrame(again).equals(rows)
+
+
+def test_features_of_pairs_join_both_texts(items):
+    known = features.features(["犬が走る。", "猫が眠る。"])
+    pair = pd.DataFrame({"first": ["犬が走る。"], "second": ["猫が眠る。"]})
+    assert known.of(pair).shape == (1, 2048)
+    assert known.of(pair.assign(second="")).shape == (1, 512)
+
+
+def test_conditions_say_what_became_of_the_candidates(items, tmp_path):
+    folder = tmp_path / "keico"
+    folder.mkdir()
+    write_table(folder / "splits.csv", items[study.ITEMS])
+    parent = study.pool(items).iloc[0]
+    made = {
+        "id": "1", "parent": f"{parent['item']}-first", "ja": parent["first"],
+        "en": "", "technique": "eda", "operation": "{}",
+    }  # fmt: skip
+    write_table(folder / "eda.csv", variant_table([made]))
+    inputs = {"splits": [folder / "splits.csv"], "variants": [folder / "eda.csv"]}
+    run = Run(tmp_path, left_out={"jnli": "not at hand"})
+    ((table, conditions),) = features.experiment(inputs, SETTINGS, run)
+    assert set(table["arm"]) == {"none", "repeat", "eda", "combined", "more-data"}
+    assert conditions["own"]["outcomes"]["keico"]["eda"]["unchanged"] == 1
+    assert conditions["fallbacks"] == ["jnli left out: not at hand"]
+    assert conditions["ran"]["stand_ins"]
+    settings = SimpleNamespace(sizes=[100], seeds=3, added=2)
+    with pytest.raises(ValueError, match=r"no task has 3 times as many items .* lower sizes"):
+        features.experiment(inputs, settings, run)

@@ -1,0 +1,128 @@
+"""F-4: what augmentation gains for a language model that learns from few sentence pairs.
+
+Each seed draws originals, adds to them by each arm (`kensho.augment.study.arms`), and trains a LoRA
+adapter with equal steps and rows; the likelihood of held-out sentences is compared.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import torch
+
+from kensho.augment import study
+from kensho.bench.run import Inputs, Observed, Run
+from kensho.bench.vocabulary_training import nll_per_character
+from kensho.data import corpus
+from kensho.models import reference
+from kensho.models.loading import compute_dtype, load
+from kensho.models.reference import Base, Reference
+from kensho.observations import Row, table
+from kensho.train.methods import lora
+from kensho.train.run import Training
+from kensho.train.sft import stage
+from kensho.train.targets import ATTENTION
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import AugmentationTraining as Settings
+
+EXPERIMENT = "augmentation_training"
+
+
+def observe(
+    base: Base,
+    items: pd.DataFrame,
+    variants: Mapping[str, pd.DataFrame],
+    dtype: torch.dtype,
+    settings: Settings,
+    run: Run,
+) -> pd.DataFrame:
+    """Metrics ``nll_per_character`` and ``variants`` (rows that are some) by size, by seed.
+
+    ``items`` are those of :func:`kensho.augment.study.pairs`.
+    """
+    rows, pool = [], study.pool(items)
+    test = items[items["fold"] >= 0].rename(columns={"first": "ja"})
+    for seed in settings.seeds:
+        for size in settings.sizes:
+            drawn = study.draw(pool, size, settings.added, seed=run.seed, replicate=seed)
+            if drawn is None:
+                raise ValueError(
+                    f"bench.{EXPERIMENT}.sizes: {size} originals, but the pool has {len(pool)}; "
+                    "raise its pool"
+                )
+            for arm, train, new in study.arms(drawn, variants):
+                if arm not in settings.arms:
+                    continue
+                value = nll_after(base, train, test, dtype, settings, seed, run)
+                place = EXPERIMENT, arm, f"seed-{seed}", 0
+                unit = "nats/character"
+                rows += [Row(*place, f"nll_per_character.n{size}", value, unit)]
+                rows += [Row(*place, f"variants.n{size}", new, "samples")]
+    return table(rows)
+
+
+def nll_after(
+    base: Base,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    dtype: torch.dtype,
+    settings: Settings,
+    seed: int,
+    run: Run,
+) -> float:
+    """Train an adapter on the rows of an arm: nats per character of the held-out sentences."""
+    scratch = run.folder / "training"
+    training = Training(
+        name=f"{EXPERIMENT} seed {seed}",
+        method=lora.METHOD,
+        rank=settings.rank,
+        targets=ATTENTION,
+        learning_rate=settings.learning_rate,
+        steps=settings.steps,
+        batch_size=settings.batch_size,
+        max_length=settings.max_length,
+        checkpoint_every=settings.steps + 1,  # none: the run is short
+        dtype=dtype,
+        seed=seed,
+    )
+    samples = train.rename(columns={"first": "ja"})[["ja", "en"]]
+    stage(Reference.of_base(base), samples, scratch / "model", scratch / "checkpoints", training)
+    value = nll_per_character(*load(base.folder, dtype, scratch / "model"), test)
+    shutil.rmtree(scratch)
+    return value
+
+
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """All arms of the settings, on sentence pairs."""
+    torch.set_num_threads(run.threads)
+    dtype, base = compute_dtype("auto"), reference.base(inputs["model"])
+    items = study.read_items(inputs["splits"])
+    variants, outcomes = study.read_variants(
+        inputs["variants"], items, inputs.get("guard"), seed=run.seed
+    )
+    observed = observe(base, items, variants, dtype, settings, run)
+    tested = int((items["fold"] >= 0).sum())
+    conditions = {
+        "ran": {
+            "models": [base.ran()],
+            "data": [corpus.ran(inputs["test"], tested)],
+        },
+        "dtype": str(dtype).removeprefix("torch."),
+        "own": {"outcomes": outcomes, **vars(settings)},
+        "items": tested,
+        "models": {base.name: base.model_dump()},
+        "seeds": list(settings.seeds),
+        "threads": run.threads,
+        "warmup": "none: likelihoods do not depend on time",
+        "fallbacks": [],
+        "deviations": [
+            f"{base.name}, sentence pairs and likelihood stand for what the claim leaves unnamed: "
+            "model, task and metric",
+            f"every arm has {settings.steps} steps of {settings.batch_size} rows",
+        ],
+    }
+    return [(observed, conditions)]
