@@ -6,7 +6,7 @@ rule augment_technique:
     input:
         unpack(lambda w: TECHNIQUES[w.technique].inputs),
         train="results/data/train.csv",
-        records=lambda w: source_records(TECHNIQUES[w.technique].sources),
+        records=lambda w: source_records(sources_of(CONFIG.augmentation, w.technique)),
     output:
         variants="results/data/augmented/{technique}.csv",
     log:
@@ -23,7 +23,7 @@ rule augment_technique:
         **DIRECTIVES.resources_of(TECHNIQUES, "technique"),
     params:
         code_of=lambda w: TECHNIQUES[w.technique].code,
-        settings=lambda w: getattr(CONFIG.augmentation, w.technique).model_dump(),
+        settings=lambda w: settings_of(CONFIG.augmentation, w.technique),
         limit=PLAN.variants_wanted,
         seed=CONFIG.seed,
         code=lambda w: digest_of_part("technique.py", TECHNIQUES[w.technique]),
