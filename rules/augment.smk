@@ -7,7 +7,7 @@ rule augment_technique:
     input:
         unpack(lambda w: TECHNIQUES[w.technique].inputs),
         train="results/data/train.csv",
-        records=lambda w: source_records(TECHNIQUES[w.technique].sources),
+        records=lambda w: source_records(sources_of(CONFIG.augmentation, w.technique)),
     output:
         variants="results/data/augmented/{technique}.csv",
     log:
@@ -24,7 +24,7 @@ rule augment_technique:
         **DIRECTIVES.resources_of(TECHNIQUES, "technique"),
     params:
         code_of=lambda w: TECHNIQUES[w.technique].code,
-        settings=lambda w: getattr(CONFIG.augmentation, w.technique).model_dump(),
+        settings=lambda w: settings_of(CONFIG.augmentation, w.technique),
         guard=lambda w: GUARD.code if TECHNIQUES[w.technique].guarded else None,
         limit=PLAN.variants_wanted,
         seed=CONFIG.seed,
@@ -93,7 +93,7 @@ use rule augment_technique as study_variants with:
     input:
         unpack(lambda w: TECHNIQUES[w.technique].inputs),
         train="results/augmentation_study/{task}/sentences.csv",
-        records=lambda w: source_records(TECHNIQUES[w.technique].sources),
+        records=lambda w: source_records(sources_of(CONFIG.augmentation, w.technique)),
     output:
         variants="results/augmentation_study/{task}/{technique}.csv",
     log:
@@ -105,8 +105,55 @@ use rule augment_technique as study_variants with:
         technique=any_of(TECHNIQUES),
     params:
         code_of=lambda w: TECHNIQUES[w.technique].code,
-        settings=lambda w: getattr(CONFIG.augmentation, w.technique).model_dump(),
+        settings=lambda w: settings_of(CONFIG.augmentation, w.technique),
         guard=lambda w: GUARD.code if TECHNIQUES[w.technique].guarded else None,
         limit=None,
         seed=CONFIG.seed,
         code=lambda w: digest_of_part("technique.py", *guarded(TECHNIQUES[w.technique])),
+
+
+rule calibrate_guard:
+    """The least similarity that passes the meaning guard, from human paraphrases."""
+    input:
+        record=source_records(["tatoeba-japanese-english"]),
+        train="results/data/train.csv",
+        test="results/data/test.csv",
+    output:
+        "results/data/guard.json",
+    log:
+        "logs/calibrate_guard.log",
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(15),
+    params:
+        data={key: getattr(CONFIG.data, f"{key}_characters") for key in ("min", "max")},
+        guard=CONFIG.augmentation.guard.model_dump(exclude={"sample"}),
+        seed=CONFIG.seed,
+        code=code("augment/calibrate_guard.py", "data"),
+    script:
+        "../workflow/scripts/augment/calibrate_guard.py"
+
+
+rule augmentation_meaning:
+    """How near candidates stay to their parents: all of guarded techniques, a sample of others."""
+    input:
+        train="results/data/train.csv",
+        variants=expand("results/data/augmented/{technique}.csv", technique=MIXED),
+        guard="results/data/guard.json",
+    output:
+        "results/data/augmentation_meaning.csv",
+    log:
+        "logs/augmentation_meaning.log",
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(15),
+    params:
+        sample=CONFIG.augmentation.guard.sample,
+        seed=CONFIG.seed,
+        code=code("augment/meaning.py", "data"),
+    script:
+        "../workflow/scripts/augment/meaning.py"

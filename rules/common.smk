@@ -37,7 +37,7 @@ if DeploymentMethod.CONDA in DEPLOYED:
     os.environ.setdefault("PIP_CONSTRAINT", str(VERSIONS))
 
 from kensho import crates, external, paths
-from kensho.augment.catalogue import GUARD, TECHNIQUES, guarded
+from kensho.augment.catalogue import GUARD, TECHNIQUES, guarded, settings_of, sources_of
 from kensho.claims import registry
 from kensho.jlce import catalogue as tasks
 from kensho.models import rocm

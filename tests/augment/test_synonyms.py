@@ -3,7 +3,8 @@ import json
 import pandas as pd
 import pytest
 from kensho.augment.synonyms import index as thesaurus_of
-from kensho.augment.synonyms import inventory, occurrences, replacements, tokenizer, variants
+from kensho.augment.synonyms import inventory, occurrences, replacements, variants
+from kensho.linguistics.tokens import ANALYSERS, tokens
 
 TEXTS = [
     "彼は切符を買った。",
@@ -34,19 +35,23 @@ SAMPLES = pd.DataFrame(
 )
 
 
-def make(samples=SAMPLES, *, minimum_count=1, probability=1.0, per_sample=1, seed=3):
+def make(
+    samples=SAMPLES, *, minimum_count=1, probability=1.0, per_sample=1, seed=3, analyser="sudachi"
+):
     return variants(
         samples,
         seed=seed,
         per_sample=per_sample,
         probability=probability,
-        words=inventory(TEXTS),
+        words=inventory(TEXTS, analyser),
         minimum_count=minimum_count,
+        analyser=analyser,
     )
 
 
-def test_replaces_by_synonyms_in_the_same_inflected_form():
-    made = make().set_index("parent")
+@pytest.mark.parametrize("analyser", ANALYSERS)
+def test_replaces_by_synonyms_in_the_same_inflected_form(analyser):
+    made = make(analyser=analyser).set_index("parent")
     assert made.ja.to_dict() == {
         "1": "チケットを見せた。",
         "2": "友を訪ねた。",
@@ -56,8 +61,7 @@ def test_replaces_by_synonyms_in_the_same_inflected_form():
 
 
 def grammar(text: str) -> list[tuple]:
-    words = tokenizer().tokenize(text)
-    return [(*w.part_of_speech()[:2], w.part_of_speech()[5]) for w in words]
+    return [(*w.pos[:2], w.form) for w in tokens(text)]
 
 
 def test_replacements_keep_part_of_speech_and_inflected_form():

@@ -18,7 +18,7 @@ from test_calibration_of_the_engine import META, written
 pytestmark = pytest.mark.browser
 REPORT = Path(__file__).parents[2] / "results" / "validation_report.html"
 # Where Chromium itself asks at its start, whatever it opens.
-OWN = {"accounts.google.com", "clients2.google.com", "update.googleapis.com"}
+OWN = {"accounts.google.com", "clients2.google.com", "update.googleapis.com", "www.google.com"}
 
 
 def opened(page: Path, folder: Path) -> tuple[str, list[str], list[str]]:

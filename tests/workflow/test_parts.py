@@ -21,7 +21,7 @@ SMALL = {
     "bench": {"tokenisation": {"sentences": 50, "dictionary": 50}},
     "evaluate": {"references": []},
     "train": {
-        **{"steps": 3, "batch_size": 2, "max_length": 48, "checkpoint_every": 3, "seeds": [1]},
+        **{"steps": 3, "batch_size": 2, "max_length": 96, "checkpoint_every": 3, "seeds": [1]},
         "arms": [
             {
                 "name": "added",

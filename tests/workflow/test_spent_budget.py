@@ -80,7 +80,8 @@ def test_budget_estimates_every_target_and_runs_none(copy):
     usd = LIMIT / 10  # each takes as long as the one on record, one core for an hour is a dollar
     found = [tuple(map(float, row)) for row in rows]
     assert (TRAININGS, 3600 * usd, 0, TRAININGS * usd) in found
-    assert re.search(r"^evaluate +\d+ +3600\.0 .* foreseen, at most$", done.stdout, re.M)
-    assert re.search(r"^report +\d+ +unknown", done.stdout, re.M)
+    for rule in ("evaluate", "report"):
+        assert re.search(rf"^{rule} +\d+ +[\d.]+ .* foreseen$", done.stdout, re.M)
+    assert "unknown" not in done.stdout
     assert {"all", "benchmark", "jlce"} <= set(done.stdout.splitlines())
     assert not list(copy.glob("results/**/*.csv"))

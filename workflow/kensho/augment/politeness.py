@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from sudachipy import Morpheme
 
 from kensho.augment import Files, sample_rng, variant_rows, variant_table
-from kensho.linguistics.sudachi import check, pieces, tokenizer
+from kensho.linguistics.sudachi import check, pieces
+from kensho.linguistics.tokens import Analyser, Token, tokens
 
 TECHNIQUE = "politeness"
 
@@ -58,37 +58,35 @@ def lexical_verbs() -> frozenset[str]:
         return frozenset(row["verb"] for row in csv.DictReader(table))
 
 
-def is_lexical(words: Sequence[Morpheme], head: int) -> bool:
+def is_lexical(words: Sequence[Token], head: int) -> bool:
     """Whether a verb, or the one under its passive or causative, is one of :func:`lexical_verbs`.
 
     Its spelling does not matter (戴く: 頂く), but いる is spelt 居る only by Sudachi. Behind a verb
     とる and どる are ておる.
     """
-    while head and kind_of(words[head]) == "助動詞-レル":
+    while head and words[head].conjugation == "助動詞-レル":
         head -= 1
-    lemma = words[head].dictionary_form()
+    lemma = words[head].lemma
     if lemma in {"とる", "どる"}:
         return head > 0 and is_verb(words[head - 1])
-    spelt = {lemma} if lemma in {"いる", "居る"} else {lemma, words[head].normalized_form()}
+    spelt = {lemma} if lemma in {"いる", "居る"} else {lemma, words[head].normalised}
     return bool(spelt & lexical_verbs())
 
 
-def is_honorific(words: Sequence[Morpheme], head: int) -> bool:
+def is_honorific(words: Sequence[Token], head: int) -> bool:
     """Whether a verb or copula ends a humble or honorific phrase: お持ちする, お待ちだ."""
-    while head and kind_of(words[head]) == "助動詞-レル":
+    while head and words[head].conjugation == "助動詞-レル":
         head -= 1
-    place, verb = head - 1, words[head].normalized_form()
-    honours = (
-        verb in HONOURS and place > 0 and words[place].part_of_speech()[:2] == ("助詞", "格助詞")
-    )
-    if honours and words[place].surface() == "に":
+    place, verb = head - 1, words[head].normalised
+    honours = verb in HONOURS and place > 0 and words[place].pos[:2] == ("助詞", "格助詞")
+    if honours and words[place].surface == "に":
         place -= 1
     elif verb not in {"為る", "出来る", "です", "だ"}:
         return False
     if place < 0:
         return False
     word, before = words[place], words[place - 1] if place else None
-    noun, kind = word.normalized_form(), word.part_of_speech()
+    noun, kind = word.normalised, word.pos
     if verb in {"です", "だ"} and kind[0] != "動詞":  # お待ちです, but お茶です
         return noun in {"御覧", "御存知"}
     if verb == "為る" and (noun.startswith("拝") or noun == "頂戴"):
@@ -96,7 +94,7 @@ def is_honorific(words: Sequence[Morpheme], head: int) -> bool:
     whole = noun.startswith("御") and (kind[2].startswith("サ変") or noun == "御覧")  # お世話する
     if whole or before is None:
         return whole
-    return before.part_of_speech()[0] == "接頭辞" and before.normalized_form() == "御"
+    return before.pos[0] == "接頭辞" and before.normalised == "御"
 
 
 def conjugate(lemma: str, kind: str, form: str) -> str | None:
@@ -144,35 +142,25 @@ class Ending(NamedTuple):
     kind: str  # verb, adjective, copula, nai (ない or なかった as a word of its own)
 
 
-def kind_of(word: Morpheme) -> str:
-    """Conjugation type, such as 五段-カ行."""
-    return word.part_of_speech()[4]
-
-
-def form_of(word: Morpheme) -> str:
-    """Inflected form, such as 終止形-一般."""
-    return word.part_of_speech()[5]
-
-
-def is_verb(word: Morpheme) -> bool:
+def is_verb(word: Token) -> bool:
     """Whether a word is a verb, or an auxiliary that inflects like one, in modern inflection."""
-    verbal = kind_of(word).startswith(("五段-", "上一段-", "下一段-", "サ行変格", "カ行変格"))
-    return verbal or kind_of(word) == "助動詞-レル"
+    verbal = word.conjugation.startswith(("五段-", "上一段-", "下一段-", "サ行変格", "カ行変格"))
+    return verbal or word.conjugation == "助動詞-レル"
 
 
-def hosts_copula(word: Morpheme) -> bool:
+def hosts_copula(word: Token) -> bool:
     """Whether だ and です can follow a word."""
-    pos = word.part_of_speech()
+    pos = word.pos
     return (
-        (pos[0] in COPULA_HOSTS and kind_of(word) == "*")  # no 覚えやすい
-        or word.surface() == "べき"
-        or (pos[0] == "助詞" and word.surface() in COPULA_PARTICLES)
+        (pos[0] in COPULA_HOSTS and word.conjugation == "*")  # no 覚えやすい
+        or word.surface == "べき"
+        or (pos[0] == "助詞" and word.surface in COPULA_PARTICLES)
     )
 
 
-def polite_ending(words: Sequence[Morpheme]) -> Ending | None:
+def polite_ending(words: Sequence[Token]) -> Ending | None:
     """The polite predicate that ``words`` end in."""
-    lemmas = [w.dictionary_form() for w in words]
+    lemmas = [w.lemma for w in words]
     n = len(words)
     for tail, form in (
         (["ます", "ぬ", "です", "た"], "negative-past"),
@@ -181,81 +169,81 @@ def polite_ending(words: Sequence[Morpheme]) -> Ending | None:
         (["ます"], "nonpast"),
     ):
         if lemmas[-len(tail) :] == tail and n > len(tail) and is_verb(words[n - len(tail) - 1]):
-            if words[-1].surface() == "ましょう":
+            if words[-1].surface == "ましょう":
                 form = "volitional"
-            elif form_of(words[-1]) not in FINITE | {"終止形-撥音便"}:
+            elif words[-1].form not in FINITE | {"終止形-撥音便"}:
                 return None
-            verb = words[n - len(tail) - 1].dictionary_form()
+            verb = words[n - len(tail) - 1].lemma
             if form.startswith("negative") and verb in NAI_VERBS and KANA.fullmatch(verb):
                 return None  # くだりません is not くだらない
             return Ending(True, n - len(tail) - 1, form, "verb")
-    if words[-1].surface() == "でしょう" and n > 1:
+    if words[-1].surface == "でしょう" and n > 1:
         return Ending(True, n - 1, "presumptive", "copula")
     past = lemmas[-2:] == ["です", "た"]
     head = n - 2 if past else n - 1
-    if lemmas[head] != "です" or head < 1 or form_of(words[-1]) not in FINITE:
+    if lemmas[head] != "です" or head < 1 or words[-1].form not in FINITE:
         return None
     host = words[head - 1]
     if hosts_copula(host):
         return Ending(True, head, "past" if past else "nonpast", "copula")
-    adjectival = kind_of(host) in ADJECTIVES | {"助動詞-ナイ"} or (
-        lemmas[head - 1] == "た" and kind_of(words[head - 2]) in ADJECTIVES | {"助動詞-ナイ"}
+    adjectival = host.conjugation in ADJECTIVES | {"助動詞-ナイ"} or (
+        lemmas[head - 1] == "た" and words[head - 2].conjugation in ADJECTIVES | {"助動詞-ナイ"}
     )
     return Ending(True, head, "nonpast", "adjective") if adjectival and not past else None
 
 
-def plain_ending(words: Sequence[Morpheme]) -> Ending | None:
+def plain_ending(words: Sequence[Token]) -> Ending | None:
     """The plain predicate that ``words`` end in."""
     last, n = words[-1], len(words)
-    if last.surface() == "だろう" and n > 1:
+    if last.surface == "だろう" and n > 1:
         return Ending(False, n - 1, "presumptive", "copula")
-    if is_verb(last) and form_of(last) == "意志推量形":
+    if is_verb(last) and last.form == "意志推量形":
         return Ending(False, n - 1, "volitional", "verb")
-    if form_of(last) not in FINITE:
+    if last.form not in FINITE:
         return None
-    past = kind_of(last) == "助動詞-タ"
+    past = last.conjugation == "助動詞-タ"
     head = n - 2 if past else n - 1
     if head < 0:
         return None
     word, form = words[head], "past" if past else "nonpast"
     before = words[head - 1] if head else None
-    if word.dictionary_form() in {"ない", "無い"}:
-        if past and not word.surface().endswith("かっ"):  # 感動してないた: 泣いた
+    if word.lemma in {"ない", "無い"}:
+        if past and not word.surface.endswith("かっ"):  # 感動してないた: 泣いた
             return None
-        if kind_of(word) == "形容詞":
-            if before is not None and before.part_of_speech()[1] == "接続助詞":
+        if word.conjugation == "形容詞":
+            if before is not None and before.pos[1] == "接続助詞":
                 return None  # 混んで(い)なかった
-            if before is not None and before.part_of_speech()[0] in {"名詞", "副詞"}:
+            if before is not None and before.pos[0] in {"名詞", "副詞"}:
                 return Ending(False, n, form, "adjective")  # もったいない, とんでもない
             return Ending(False, head, "negative-past" if past else "negative", "nai")
         if before is not None and is_verb(before):
-            if before.dictionary_form() in NAI_VERBS:
+            if before.lemma in NAI_VERBS:
                 return Ending(False, n, form, "adjective")
             return Ending(False, head - 1, "negative-past" if past else "negative", "verb")
         return None
-    if kind_of(word) in ADJECTIVES:
+    if word.conjugation in ADJECTIVES:
         return Ending(False, n, form, "adjective")
-    if word.dictionary_form() == "だ" and before is not None and hosts_copula(before):
-        return Ending(False, head, form, "copula") if word.surface() in {"だ", "だっ"} else None
+    if word.lemma == "だ" and before is not None and hosts_copula(before):
+        return Ending(False, head, form, "copula") if word.surface in {"だ", "だっ"} else None
     if is_verb(word):
         return Ending(False, head, form, "verb")
     return None
 
 
-def ambiguous(words: Sequence[Morpheme], head: int) -> bool:
+def ambiguous(words: Sequence[Token], head: int) -> bool:
     """Whether a verb in kana may be another one (あった: 会う), or である, which has no ます."""
-    word, before = words[head], words[head - 1].surface() if head else ""
-    lemma = word.dictionary_form()
-    onbin = "音便" in form_of(word)
+    word, before = words[head], words[head - 1].surface if head else ""
+    lemma = word.lemma
+    onbin = "音便" in word.form
     if lemma == "ある" and (before == "で" or (onbin and before in {"に", "と"})):
         return True
-    if before in {"て", "で"} or not KANA.fullmatch(word.surface()):
+    if before in {"て", "で"} or not KANA.fullmatch(word.surface):
         return False
     short = len(lemma) == 2 and onbin and lemma not in {"なる", "やる", "ある"}
     return short or lemma in {"かえる", "きる", "へる", "くる"}
 
 
-def predicate(words: Sequence[Morpheme], ending: Ending) -> str | None:
+def predicate(words: Sequence[Token], ending: Ending) -> str | None:
     """The predicate in the other style, without particles."""
     polite, head, form, kind = ending
     if kind == "nai":
@@ -269,32 +257,32 @@ def predicate(words: Sequence[Morpheme], ending: Ending) -> str | None:
         courteous = {"nonpast": "です", "past": "でした", "presumptive": "でしょう"}
         return (plain if polite else courteous)[form]
     verb = words[head]
-    other = head + 1 < len(words) and form_of(verb).startswith(OTHER_FORMS)
+    other = head + 1 < len(words) and verb.form.startswith(OTHER_FORMS)
     if ambiguous(words, head) or is_lexical(words, head) or other:
         return None
-    lemma = verb.dictionary_form()
+    lemma = verb.lemma
     if not polite:
-        stem = conjugate(lemma, kind_of(verb), "stem")
+        stem = conjugate(lemma, verb.conjugation, "stem")
         ends = {"nonpast": "ます", "past": "ました", "volitional": "ましょう"}
         ends |= {"negative": "ません", "negative-past": "ませんでした"}
         return stem and stem + ends[form]
-    base = conjugate(lemma, kind_of(verb), form.removesuffix("-past"))
+    base = conjugate(lemma, verb.conjugation, form.removesuffix("-past"))
     return base and base + {"negative": "い", "negative-past": "かった"}.get(form, "")
 
 
-def explanatory(words: Sequence[Morpheme], particles: str, question: bool) -> tuple | None:
+def explanatory(words: Sequence[Token], particles: str, question: bool) -> tuple | None:
     """の-sentences, 行くの? ⇄ 行くのですか?, 行くのか。 ⇄ 行くのですか。: (start, new, polite)."""
-    nominal = words[-1].part_of_speech()[1] == "準体助詞"
+    nominal = words[-1].pos[1] == "準体助詞"
     if (particles.startswith("の") and particles[1:] in TAILS) or (nominal and particles == "か"):
         host = words[-2] if nominal else words[-1]
         rest = particles if nominal else particles[1:]
-        if form_of(host) not in FINITE:
+        if host.form not in FINITE:
             return None
         ending = "か" if question and not rest else rest
-        return (words[-1].begin() if nominal else words[-1].end()), "のです" + ending, False
-    asks = particles == "か" and len(words) > 2 and words[-1].surface() == "です"
-    if asks and words[-2].part_of_speech()[1] == "準体助詞":
-        return words[-2].begin(), "の" if question else "のか", True
+        return (words[-1].begin if nominal else words[-1].end), "のです" + ending, False
+    asks = particles == "か" and len(words) > 2 and words[-1].surface == "です"
+    if asks and words[-2].pos[1] == "準体助詞":
+        return words[-2].begin, "の" if question else "のか", True
     return None
 
 
@@ -316,21 +304,21 @@ def particles_after(ending: Ending, particles: str, question: bool) -> str | Non
     return "か" if form == "negative" else "のか"  # 行きませんか invites
 
 
-def transform(text: str) -> tuple[str, dict] | None:
+def transform(text: str, analyser: Analyser = "sudachi") -> tuple[str, dict] | None:
     """The sentence in the other style and what was done, None if it is not surely convertible."""
     if len(pieces(text)) > 1:
         return None
-    words = list(tokenizer().tokenize(text))
-    while words and words[-1].part_of_speech()[1] == "句点":
+    words = tokens(text, analyser)
+    while words and words[-1].pos[1] == "句点":
         words.pop()
-    if len(words) < 2 or any(w.part_of_speech()[1] == "句点" for w in words):
+    if len(words) < 2 or any(w.pos[1] == "句点" for w in words):
         return None
-    end = words[-1].end()
+    end = words[-1].end
     question = "?" in unicodedata.normalize("NFKC", text[end:])
     particles = ""
-    while words and words[-1].part_of_speech()[1] == "終助詞":
-        particles = words.pop().surface() + particles
-    lemmas = [w.dictionary_form() for w in words]
+    while words and words[-1].pos[1] == "終助詞":
+        particles = words.pop().surface + particles
+    lemmas = [w.lemma for w in words]
     if len(words) < 2 or ROUGH & set(lemmas):
         return None
     if edit := explanatory(words, particles, question):
@@ -348,7 +336,7 @@ def transform(text: str) -> tuple[str, dict] | None:
         asks_copula = polite and kind == "copula" and form == "nonpast" and particles == "か"
         if asks_copula:  # 学生ですか? → 学生?, 学生ですか。 → 学生なのか。
             stated, kept = "", "" if question else "なのか"
-        start, new = (words[head].begin() if head < len(words) else words[-1].end()), stated + kept
+        start, new = (words[head].begin if head < len(words) else words[-1].end), stated + kept
         form = f"{kind} {form}"
     if any(lemma == "ます" or lemma.startswith("です") for lemma in lemmas[:head]):
         return None  # a polite clause before it
@@ -358,7 +346,12 @@ def transform(text: str) -> tuple[str, dict] | None:
 
 
 def variants(
-    samples: pd.DataFrame, *, seed: int, per_sample: int, probability: float
+    samples: pd.DataFrame,
+    *,
+    seed: int,
+    per_sample: int,
+    probability: float,
+    analyser: Analyser = "sudachi",
 ) -> pd.DataFrame:
     """Each convertible sample in the other style; a sample has one such variant at most.
 
@@ -368,7 +361,7 @@ def variants(
     rows = []
     for sample in samples.itertuples():
         taken = sample_rng(seed, TECHNIQUE, sample.id).random() < probability
-        if taken and per_sample and (made := transform(sample.ja)):
+        if taken and per_sample and (made := transform(sample.ja, analyser)):
             rows += variant_rows(sample, TECHNIQUE, [made])
     return variant_table(rows)
 

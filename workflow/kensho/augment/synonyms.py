@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sudachipy import Morpheme
 
 from kensho.augment import Files, sample_rng, variant_rows, variant_table
 from kensho.data.corpus import read_table
-from kensho.linguistics.sudachi import check, pieces, tokenizer
+from kensho.linguistics.sudachi import check
+from kensho.linguistics.tokens import Analyser, Token, tokens
 
 TECHNIQUE = "synonyms"
 INVENTORY_COLUMNS = ["lemma", "pos", "form", "context", "groups", "surface", "count"]
@@ -31,89 +31,89 @@ ATTEMPTS = 3  # draws per wanted variant, for draws may repeat each other
 SHARED_GROUPS = 0.5  # Jaccard index of the two words' synonym groups: keeps homonyms apart
 
 
-def is_content(word: Morpheme, before: Morpheme | None) -> bool:
+def is_content(word: Token, before: Token | None) -> bool:
     """Whether a word may be replaced: no names, numbers, auxiliaries or ambiguous short kana.
 
     A verb that can be an auxiliary counts as a main verb where no predicate comes right before.
     """
-    surface, pos = word.surface(), word.part_of_speech()
-    if KANA.fullmatch(surface) and (pos[0] == "動詞" or len(word.dictionary_form()) < 4):
+    surface, pos = word.surface, word.pos
+    if KANA.fullmatch(surface) and (pos[0] == "動詞" or len(word.lemma) < 4):
         return False
     if pos[0] == "名詞":
         if surface.endswith(("たち", "達")):  # 子供たち would change the number
             return False
         return pos[1] == "普通名詞" and pos[2] in CONTENT_NOUNS
     if pos[0] == "動詞" and pos[1] == "非自立可能":
-        left = before.part_of_speech() if before is not None else ("",) * 6
+        left = before.pos if before is not None else ("",) * 4
         return left[0] in {"名詞", "代名詞", "副詞"} or left[1] in {"格助詞", "係助詞"}
     return pos[0] in {"副詞", "形状詞"} or (pos[0] in {"動詞", "形容詞"} and pos[1] == "一般")
 
 
-def inflection(word: Morpheme) -> str:
+def inflection(word: Token) -> str:
     """Inflected form with what decides which auxiliaries may follow it.
 
     Verbs keep their type (五段, 一段, サ変): it chooses れる or られる, せる or させる, う or よう.
     Among 五段 verbs the row matters where た follows: ガ行 voices it, サ行 has no 音便.
     """
-    kind, form = word.part_of_speech()[4:6]
+    kind, form = word.conjugation, word.form
     family = kind.split("-")[0].replace("上一段", "一段").replace("下一段", "一段")
-    if family == "一段" and word.normalized_form()[-2] not in ICHIDAN_STEMS:
+    if family == "一段" and word.normalised[-2] not in ICHIDAN_STEMS:
         family = "可能"
     row = kind[-2:] if kind in {"五段-ガ行", "五段-サ行"} and form.startswith("連用形") else ""
     return f"{family}{row}:{form}"
 
 
-def context(words: list[Morpheme], i: int) -> str:
+def context(words: list[Token], i: int) -> str:
     """The neighbour that governs the word: for predicates the one before, else the one after."""
-    before_predicate = words[i].part_of_speech()[0] in {"動詞", "形容詞"}
+    before_predicate = words[i].pos[0] in {"動詞", "形容詞"}
     j = i - 1 if before_predicate else i + 1
     if not 0 <= j < len(words):
         return ""
-    pos, lemma = words[j].part_of_speech()[0], words[j].dictionary_form()
+    pos, lemma = words[j].pos[0], words[j].lemma
     return lemma if pos in {"助詞", "助動詞"} or lemma in {"する", "なる", "ない"} else pos
 
 
-def in_compound(words: list[Morpheme], i: int) -> bool:
+def in_compound(words: list[Token], i: int) -> bool:
     """Whether a noun stands next to a noun or an affix, where a synonym seldom fits."""
-    if words[i].part_of_speech()[0] not in {"名詞", "形状詞"}:
+    if words[i].pos[0] not in {"名詞", "形状詞"}:
         return False
     around = words[max(0, i - 1) : i] + words[i + 1 : i + 2]
-    return any(w.part_of_speech()[0] in COMPOUNDING for w in around)
+    return any(w.pos[0] in COMPOUNDING for w in around)
 
 
-def occurrences(text: str) -> list[dict]:
+def occurrences(text: str, analyser: Analyser = "sudachi") -> list[dict]:
     """Content words of a text with their span, synonym groups and the slot they fill."""
-    return [word for place, part in pieces(text) for word in _occurrences(part, place)]
+    return content_words(tokens(text, analyser))
 
 
-def _occurrences(text: str, place: int) -> list[dict]:
-    words = list(tokenizer().tokenize(text))
+def content_words(words: list[Token]) -> list[dict]:
+    """The same of analysed words."""
     return [
         {
-            "begin": place + word.begin(),
-            "end": place + word.end(),
-            "surface": word.surface(),
-            "lemma": word.normalized_form(),
-            "groups": frozenset(word.synonym_group_ids()),
-            "pos": "-".join(word.part_of_speech()[:4]),
+            "begin": word.begin,
+            "end": word.end,
+            "surface": word.surface,
+            "lemma": word.normalised,
+            "groups": word.groups,
+            "pos": "-".join(word.pos),
             "form": inflection(word),
             "context": context(words, i),
         }
         for i, word in enumerate(words)
-        if word.synonym_group_ids()
+        if word.groups
         and is_content(word, words[i - 1] if i else None)
         and not in_compound(words, i)
     ]
 
 
-def inventory(texts: Iterable[str]) -> pd.DataFrame:
+def inventory(texts: Iterable[str], analyser: Analyser = "sudachi") -> pd.DataFrame:
     """Attested content words: lemma, part of speech, inflected form, neighbour, groups, surface.
 
     ``groups`` are Sudachi's synonym groups, space-separated; ``count`` counts occurrences.
     """
     check(texts := list(texts), "texts")
     slots = itemgetter(*INVENTORY_COLUMNS[:-1])
-    counts = Counter(slots(word) for text in texts for word in occurrences(text))
+    counts = Counter(slots(word) for text in texts for word in occurrences(text, analyser))
     rows = [(*slot, count) for slot, count in counts.items()]
     table = pd.DataFrame(rows, columns=INVENTORY_COLUMNS)
     table["groups"] = [" ".join(map(str, sorted(groups))) for groups in table["groups"]]
@@ -181,6 +181,7 @@ def variants(
     probability: float,
     words: pd.DataFrame,
     minimum_count: int = 3,
+    analyser: Analyser = "sudachi",
 ) -> pd.DataFrame:
     """Up to ``per_sample`` distinct variants of each sample with synonyms put in.
 
@@ -192,7 +193,9 @@ def variants(
     rows = []
     for sample in samples.itertuples():
         options = [
-            (w, others) for w in occurrences(sample.ja) if (others := replacements(w, thesaurus))
+            (w, others)
+            for w in occurrences(sample.ja, analyser)
+            if (others := replacements(w, thesaurus))
         ]
         if not options:
             continue
@@ -209,4 +212,5 @@ def technique(samples: pd.DataFrame, inputs: Files, settings: Mapping, *, limit:
     check(samples["ja"], inputs["train"], first=2)
     attested = read_table(inputs["attested"])["ja"]
     check(attested, inputs["attested"], first=2)
-    return variants(samples, words=inventory(attested), seed=seed, **settings)
+    words = inventory(attested, settings.get("analyser", "sudachi"))
+    return variants(samples, words=words, seed=seed, **settings)

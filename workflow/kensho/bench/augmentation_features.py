@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from kensho.augment import guard, study
 from kensho.bench.run import Inputs, Observed, Run
@@ -84,7 +85,8 @@ def observe(
                 rows += [Row(*place, f"variants.{cell}", new, "samples")]
         return rows
 
-    return [row for replicate in range(settings.seeds) for row in of_seed(replicate)]
+    with threadpool_limits(1):  # the matrices are small: more threads wait for each other
+        return [row for replicate in range(settings.seeds) for row in of_seed(replicate)]
 
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:

@@ -388,7 +388,7 @@ EXPERIMENTS = Catalogue(
             code="kensho.bench.augmentation_features:experiment",
             settings=settings.AugmentationFeatures,
             reads=("sizes", "seeds", "added"),
-            needs=Needs(cores="all", environment="data", minutes=30),
+            needs=Needs(environment="data", minutes=30),
             inputs=_feature_inputs,
             arms=lambda own, context: (
                 ["none", "repeat", *own.techniques, "combined", "more-data"]

@@ -249,7 +249,7 @@ class Study(Section):
     """Of F-4: what is added to how many originals."""
 
     techniques: Annotated[list[Literal[tuple(TECHNIQUES)]], Field(min_length=1)] = Field(  # type: ignore[valid-type]
-        ["synonyms", "bunsetsu"], description="an arm of each, and one of all (combined)"
+        ["eda", "synonyms", "bunsetsu"], description="an arm of each, and one of all (combined)"
     )
     added: Count = Field(2, description="rows that come to each original (F-6: 15,000 to 45,000)")
 
@@ -272,7 +272,7 @@ class AugmentationFeatures(Study):
 class AugmentationTraining(Study):
     model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
     arms: Annotated[list[Name], Field(min_length=2)] = Field(
-        ["none", "repeat", "synonyms", "combined"],
+        ["none", "repeat", "eda", "combined"],
         description="of techniques and none, repeat, combined, more-data",
     )
     sizes: Counts = Field([100], description="originals")

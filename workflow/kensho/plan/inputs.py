@@ -149,6 +149,7 @@ class Inputs:
             "loss": [path for paths in losses for path in paths],
             "drops": "results/data/drops.csv",
             "augmentation": "results/data/augmentation.csv",
+            "meaning": "results/data/augmentation_meaning.csv",
             "kv_grid": observation_files("kv_cache", self.plan.arms["kv_cache"]),
             **(self.noise() if self.config.accelerator != "none" or self.engine() else {}),
         }

@@ -24,6 +24,8 @@ class Tables:
     loss: arm, seed, step, loss (nats per token).
     drops: stage, reason, count.
     augmentation: technique, outcome, count.
+    meaning: technique, scored, similarity (mean cosine to the parent), below (share below the
+        guard's threshold).
     kv_grid: arm, length, batch, dtype, cache_bytes, closed_form_bytes, equal.
     noise: of :func:`kensho.evaluate.noise.measured`, with the model's name and dtype.
     """
@@ -32,6 +34,7 @@ class Tables:
     loss: pd.DataFrame | None = None
     drops: pd.DataFrame | None = None
     augmentation: pd.DataFrame | None = None
+    meaning: pd.DataFrame | None = None
     kv_grid: pd.DataFrame | None = None
     noise: dict | None = None
 
@@ -89,6 +92,11 @@ def build(
         drops=drops.to_dict("records") if _held(drops) else [],
         augmentation=(
             rows.counts(augmentation, "technique", "outcome") if _held(augmentation) else None
+        ),
+        meaning=(
+            {row["technique"]: row for row in tables.meaning.to_dict("records")}
+            if _held(tables.meaning)
+            else {}
         ),
         execution=execution,
         cost=cost,
