@@ -24,7 +24,8 @@ def how(longest=1000, **entry):
 
 
 def read(path, reading):
-    return [row for unit in units(path, reading.form) for row in rows(unit, reading, path.name)]
+    each, counted = units(path, reading.form), {}
+    return [row for unit in each for row in rows(unit, reading, path.name, counted)]
 
 
 def lines(path, *each):

@@ -22,9 +22,21 @@ SUFFIXES: dict[str, Tables] = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "pa
 RESERVED = ("augmented",)  # a folder of results/data
 Column = Annotated[str, Field(min_length=1)]
 Filter = Literal[
-    *("control", "html", "short", "long", "japanese", "repetition", "fineweb2"),
-    *("adult", "adult-en", "violence", "discrimination", "advertisements", "comments"),
-    *("rare-kuten", "mask-personal-information"),
+    "control",
+    "html",
+    "short",
+    "long",
+    "japanese",
+    "repetition",
+    "fineweb2",
+    "adult",
+    "adult-en",
+    "violence",
+    "discrimination",
+    "advertisements",
+    "comments",
+    "rare-kuten",
+    "mask-personal-information",
 ]
 
 

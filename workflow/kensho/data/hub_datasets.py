@@ -34,7 +34,9 @@ def resolve(corpus: Corpus, date: str) -> Locked:
     paths = sorted(path for path in tree if fnmatch(path, pattern))[: corpus.first]
     if not paths:
         raise ValueError(f"{hub} has no file like {pattern} at {commit[:12]}; mend `files`")
-    if plain := [path for path in paths if not tree[path].lfs]:
+    stored = {path: tree[path].lfs for path in paths}
+    files = {p: File(sha256=lfs.sha256, bytes=lfs.size) for p, lfs in stored.items() if lfs}
+    if plain := [path for path in paths if path not in files]:
         raise ValueError(
             f"{hub}: {plain[0]} has no sha256 in its tree; name Parquet files in `files`"
         )
@@ -44,7 +46,7 @@ def resolve(corpus: Corpus, date: str) -> Locked:
         resolved=date,
         answered=info.id,
         gated=bool(info.gated),
-        files={p: File(sha256=tree[p].lfs.sha256, bytes=tree[p].lfs.size) for p in paths},
+        files=files,
     )
 
 

@@ -22,8 +22,9 @@ import pyarrow.parquet as pq
 from kensho.data import published
 from kensho.data.schema import Fault, Row
 
-BLOCK = 1 << 26  # bytes of a unit of a JSON lines file
+BLOCK = 1 << 24  # bytes of a unit of a JSON lines file
 BATCH = 256  # rows of a Parquet file held at once
+Counted = dict[Path, tuple[int, int]]
 PACKED: dict[str, Callable] = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -67,8 +68,11 @@ def units(path: Path, form: str) -> list[Unit]:
     return [Unit(path)]
 
 
-def rows(unit: Unit, how: Reading, name: str) -> Iterator[Row | Fault]:
+def rows(unit: Unit, how: Reading, name: str, counted: Counted) -> Iterator[Row | Fault]:
     """The rows of a unit of the file that is called ``name``.
+
+    ``counted`` is empty at first and the same for all units of a job, which come in their order: it
+    holds how many lines end before a byte of each file, so that none is counted twice.
 
     Raises ValueError, one line with file and row, for a file that no row can be read from: cut
     short, packed otherwise than its name says, or without the columns that are asked for.
@@ -76,7 +80,7 @@ def rows(unit: Unit, how: Reading, name: str) -> Iterator[Row | Fault]:
     try:
         match how.form:
             case "jsonl":
-                yield from _json_lines(unit, how)
+                yield from _json_lines(unit, how, counted)
             case "csv":
                 yield from _csv(unit.path, how, name)
             case "parquet":
@@ -119,13 +123,14 @@ def _text(line: bytes, length: int, longest: int) -> str:
         raise ValueError(f"not UTF-8 at byte {error.start + 1} of the line") from None
 
 
-def _json_lines(unit: Unit, how: Reading) -> Iterator[Row | Fault]:
+def _json_lines(unit: Unit, how: Reading, counted: Counted) -> Iterator[Row | Fault]:
     number, end = 0, None
     with _opened(unit.path) as file:
         if unit.path.suffix not in PACKED:
             begin, end = unit.part * BLOCK, (unit.part + 1) * BLOCK
             if begin:  # a line is of the block in which it begins
-                number = _newlines(file, begin - 1)
+                number = _newlines(file, begin - 1, *counted.get(unit.path, (0, 0)))
+                counted[unit.path] = begin - 1, number
                 for _ in _lines(file, how.longest, begin):
                     number += 1
         for line, length in _lines(file, how.longest, end):
@@ -147,10 +152,9 @@ def _json_lines(unit: Unit, how: Reading) -> Iterator[Row | Fault]:
                 yield _row(number, record, how)
 
 
-def _newlines(file: IO[bytes], end: int) -> int:
-    """How many lines end before a byte, to which the file is then set."""
-    file.seek(0)
-    count = 0
+def _newlines(file: IO[bytes], end: int, begin: int, count: int) -> int:
+    """How many lines end before a byte, to which the file is then set; ``count`` before another."""
+    file.seek(begin)
     while (left := end - file.tell()) > 0:
         count += file.read(min(left, 1 << 20)).count(b"\n")
     return count
@@ -289,6 +293,6 @@ def _number(value: Any, name: str) -> float | None:
         raise ValueError(f"'{name}' is no number but {type(value).__name__}")
     try:
         number = float(value)
-    except ValueError:
-        raise ValueError(f"'{name}' is no number but the text '{value[:40]}'") from None
+    except (ValueError, OverflowError):
+        raise ValueError(f"'{name}' is no number but the text '{str(value)[:40]}'") from None
     return number if isfinite(number) else None

@@ -55,9 +55,10 @@ def rows_of(
     files: Sequence[File], how: Reading, shard: int, shards: int
 ) -> Iterator[tuple[File, Row | Fault]]:
     """Rows of each unit that is a shard's turn, or with 0 ``shards`` of all units of its files."""
+    counted: readers.Counted = {}
     units = [(file, unit) for file in files for unit in readers.units(file.path, how.form)]
     for file, unit in units[shard::shards] if shards else units:
-        for row in readers.rows(unit, how, file.name):
+        for row in readers.rows(unit, how, file.name, counted):
             yield file, row
 
 
