@@ -8,25 +8,10 @@ SHARDS = range(CONFIG.corpora.shards)
 CORPUS = "results/data/{corpus}"
 SHARD = f"{CORPUS}/shards/{{shard}}"
 
-
-def corpus_files(corpus):
-    """Files of a corpus, as rows are named by them."""
-    return corpus_list.file_names(corpus, CORPORA[corpus], RUN.locked_corpora)
-
-
-def shard_inputs(w):
-    """What a shard reads: files of the user, or records of what was fetched."""
-    files, corpus = corpus_files(w.corpus), CORPORA[w.corpus]
-    numbers = corpus_list.dealt(files, int(w.shard), len(SHARDS))
-    if corpus.path:
-        return {"files": [files[number] for number in numbers]}
-    if corpus.sources:
-        return {"records": source_records(files[number] for number in numbers)}
-    return {"records": [f"results/data/{w.corpus}/files/{number}.json" for number in numbers]}
-
-
-def corpus_file(w):
-    return corpus_files(w.corpus)[int(w.number)]
+# Files of each corpus, as rows are named by them.
+CORPUS_FILES = {
+    name: corpus_list.file_names(name, CORPORA[name], RUN.locked_corpora) for name in CORPUS_NAMES
+}
 
 
 rule lock_corpora:
@@ -64,8 +49,10 @@ rule fetch_corpus_file:
         runtime=minutes(120),
     params:
         locked=lambda w: RUN.locked_corpora[w.corpus].model_dump(exclude={"files"}),
-        file=corpus_file,
-        pinned=lambda w: RUN.locked_corpora[w.corpus].files[corpus_file(w)].model_dump(),
+        file=lambda w: CORPUS_FILES[w.corpus][int(w.number)],
+        pinned=lambda w: RUN.locked_corpora[w.corpus]
+        .files[CORPUS_FILES[w.corpus][int(w.number)]]
+        .model_dump(),
         licence=lambda w: CORPORA[w.corpus].licence_class,
         code=code("data/fetch_corpus_file.py", "models"),
     script:
@@ -75,7 +62,11 @@ rule fetch_corpus_file:
 rule corpus_shard:
     """Read, clean, measure and sketch a part of a corpus; every row that falls is named."""
     input:
-        unpack(shard_inputs),
+        unpack(
+            lambda w: corpus_list.read_by(
+                w.corpus, CORPORA[w.corpus], CORPUS_FILES[w.corpus], int(w.shard), len(SHARDS)
+            )
+        ),
     output:
         documents=f"{SHARD}/documents.parquet",
         measures=f"{SHARD}/measures.parquet",
@@ -99,8 +90,8 @@ rule corpus_shard:
             **CORPORA[w.corpus].model_dump(include={"fields", "language", "licence_class"}),
             **{"form": CORPORA[w.corpus].form, "kind": CORPORA[w.corpus].kind},
         },
-        names=lambda w: corpus_files(w.corpus),
-        numbers=lambda w: corpus_list.dealt(corpus_files(w.corpus), int(w.shard), len(SHARDS)),
+        names=lambda w: CORPUS_FILES[w.corpus],
+        numbers=lambda w: corpus_list.dealt(CORPUS_FILES[w.corpus], int(w.shard), len(SHARDS)),
         shards=len(SHARDS),
         cleaning=CONFIG.corpora.model_dump(
             exclude={"make", "own", "shards", "near_duplicate", "perplexity"}
@@ -129,7 +120,7 @@ rule corpus_repeats:
         mem_mb=memory(2000),
         runtime=minutes(120),
     params:
-        names=lambda w: corpus_files(w.corpus),
+        names=lambda w: CORPUS_FILES[w.corpus],
         threshold=CONFIG.corpora.near_duplicate,
         code=code("data/corpus_repeats.py", "data"),
     script:
@@ -270,7 +261,7 @@ rule corpus_quality:
     params:
         about=lambda w: {
             "licences": corpus_list.classes(CORPORA[w.corpus], SOURCES),
-            "attribution": CORPORA[w.corpus].attribution,
+            "attribution": "; ".join(corpus_list.credits(CORPORA[w.corpus], SOURCES)),
             "thresholds": CONFIG.corpora.fineweb2.model_dump(),
             "near_duplicate": CONFIG.corpora.near_duplicate,
             "rehearsal": bool(REHEARSED),

@@ -140,6 +140,7 @@ CASES = {
     "これはよい文です。": None,
     "見出しと\n短い行と\nよい文": None,  # no page
     "5 < 6 で、7 > 3 です。": None,
+    "<name>さん、こんにちは。": None,  # what stands for a name
 }
 
 

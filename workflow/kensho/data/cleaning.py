@@ -12,8 +12,13 @@ from kensho.data import measures
 from kensho.data.corpus import normalise
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
+ELEMENTS = (
+    "a|article|b|body|br|button|center|code|dd|div|dl|dt|em|font|footer|form|h[1-6]|head|header|hr|"
+    "html|i|iframe|img|input|li|link|main|meta|nav|ol|option|p|pre|script|section|select|small|span|"
+    "strong|style|sub|sup|table|tbody|td|textarea|th|thead|title|tr|tt|u|ul"
+)
 TAG = re.compile(
-    r"</?(?:[a-z][a-z0-9]{0,10})(?:\s[^<>]{0,500})?/?>|<!--|&(?:nbsp|lt|gt|amp|#\d+);", re.I
+    rf"</?(?:{ELEMENTS})(?:\s[^<>]{{0,500}})?/?>|<!--|<!doctype|&(?:nbsp|lt|gt|amp|#\d+);", re.I
 )
 SMALL = 1e-9  # what a ratio of counts may be off
 MASK = "mask-personal-information"

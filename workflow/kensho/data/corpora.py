@@ -223,6 +223,12 @@ def classes(corpus: Corpus, sources: Mapping[str, Source]) -> list[str]:
     return [sources[name].licence_class for name in corpus.sources if name in sources]
 
 
+def credits(corpus: Corpus, sources: Mapping[str, Source]) -> list[str]:
+    """Whose a corpus is: as it says, or as its sources do."""
+    each = [corpus.attribution, *(sources[name].attribution for name in corpus.sources)]
+    return [*dict.fromkeys(filter(None, each))]
+
+
 def absent(name: str, corpus: Corpus, lock: Mapping[str, Locked]) -> str | None:
     """Why a corpus cannot be read now: the hub's files are not pinned, or its own are not there."""
     if corpus.hub:
@@ -246,3 +252,15 @@ def dealt(files: list[str], shard: int, shards: int) -> list[int]:
     """Numbers of the files of a shard: some of them whole, or all where there are fewer."""
     numbers = range(len(files))
     return [*numbers[shard::shards]] if len(files) >= shards else [*numbers]
+
+
+def read_by(
+    name: str, corpus: Corpus, files: list[str], shard: int, shards: int
+) -> dict[str, list[str]]:
+    """What the job of a shard reads: files of the user, or records of what was fetched."""
+    numbers = dealt(files, shard, shards)
+    if corpus.path:
+        return {"files": [files[number] for number in numbers]}
+    if corpus.sources:
+        return {"records": [f"results/sources/{files[number]}/record.json" for number in numbers]}
+    return {"records": [f"results/data/{name}/files/{number}.json" for number in numbers]}

@@ -21,6 +21,7 @@ from kensho.report.text import number, p_value
 KEYS = ("stage", "filter", "reason")
 EXAMPLES = 3  # of each reason
 BINS = 40
+PANEL = 172  # CSS pixels of one of many small figures
 LEAST = 6  # values of a measure that are worth a picture
 VARYING = re.compile(r"\(.*\)|the text '.*'|\d[\d,]*")  # in the reasons of rows that are not read
 QUANTILES = {"5 %": 0.05, "median": 0.5, "95 %": 0.95}
@@ -86,7 +87,7 @@ def read(measures: Iterable[str], drops: Iterable[str]) -> Found:
             rows.append((name, which, len(chosen), mean, *quantiles))
         if there.sum() >= LEAST:
             high = float(np.quantile(values[there], 0.995))
-            edges = np.linspace(0, max(high, values[there].min() + 1e-6), BINS + 1)
+            edges = np.linspace(0, high if high > 0 else 1, BINS + 1)
             clipped = np.clip(values, edges[0], edges[-1])
             both = [np.histogram(clipped[w], edges)[0] for w in (there, there & kept)]
             histograms[name] = (edges, both[0], both[1])
@@ -225,13 +226,13 @@ def _histogram(
     threshold: float | None,
 ) -> Markup:
     """Documents by a measure: all that were read, and in front those that cleaning kept."""
-    figure, axes = svg.figure(height=150, left=44, bottom=30, width=260)
+    figure, axes = svg.figure(height=130, left=38, bottom=24, width=PANEL)
     widths = np.diff(edges)
     axes.bar(edges[:-1], every, widths, align="edge", color=BAND, linewidth=0)
     axes.bar(edges[:-1], kept, widths, align="edge", color=INK, linewidth=0)
     if threshold is not None and threshold <= edges[-1]:
         axes.axvline(threshold, color=MUTED, linewidth=1, linestyle=":")
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.grid(axis="y", color=RULE, linewidth=0.6)
     return svg.inline(figure, f"quality {name}", f"documents by {title}")
