@@ -9,7 +9,7 @@ rule budget:
         "../envs/stats.yaml"
     params:
         budget=CONFIG.budget.model_dump(),
-        targets=["all", "benchmark", "jlce"],
+        targets=["all", "benchmark", "jlce", *(["corpora"] if CORPUS_NAMES else [])],
         foreseen=lambda w: foreseen(),
         command=[sys.executable, "-m", "snakemake", *sys.argv[1:]],
     script:
