@@ -29,6 +29,7 @@ container: CONFIG.cluster.container
 
 
 include: "rules/data.smk"
+include: "rules/corpora.smk"
 include: "rules/augment.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
@@ -72,6 +73,9 @@ localrules:
     fetch,
     lock,
     fetch_model,
+    lock_corpora,
+    fetch_corpus_file,
+    corpora,
     verify,
     preflight,
     budget,

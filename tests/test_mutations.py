@@ -60,10 +60,18 @@ MEANINGFUL = {
     ),
     "an amount of money": ([0, 0.5, 10**9], PRICES),
     "a limit of money": ([0.5, 10**9], ["budget.limit_usd"]),
-    "bytes": ([10**9], ["bench.training_memory.limit_bytes", "bench.device.copied_bytes"]),
+    "bytes": (
+        [10**9],
+        ["bench.training_memory.limit_bytes", "bench.device.copied_bytes"]
+        + ["corpora.max_row_bytes"],
+    ),
     "a share": (
         [0.5],
-        ["data.near_duplicate", "augmentation.guard.rejected", "augmentation.synonyms.probability"]
+        ["data.near_duplicate", "corpora.near_duplicate"]
+        + [f"corpora.fineweb2.top_{n}_grams" for n in (2, 3, 4)]
+        + [f"corpora.fineweb2.{k}" for k in ("duplicated_lines", "punctuated_lines")]
+        + [f"corpora.fineweb2.{k}" for k in ("newline_ratio", "language_score")]
+        + ["augmentation.guard.rejected", "augmentation.synonyms.probability"]
         + ["augmentation.bunsetsu.probability", "augmentation.politeness.probability"],
     ),
     "a rate, a cost or a factor": (
@@ -88,14 +96,17 @@ MEANINGFUL = {
             "train.arms.0.stages.0.samples",
             "bench.kv_cache.time_limit_s",
             "jlce.arms",
+            "corpora.perplexity",
         ]
         + ["jlce.max_new_tokens", "jlce.judge", *PRICES]
         + ["cluster.gpu_model", "cluster.container"]
         + [f"provenance.{key}" for key in ("title", "description", "publisher", "licence")],
     ),
+    "nothing of one's own": ([{}], ["corpora.own"]),
     "none of what a run can do without": (
         [[]],
-        ["accelerator_fallback", "engine_fallback", "bench.main"]
+        ["accelerator_fallback", "engine_fallback", "bench.main", "corpora.make"]
+        + ["corpora.filters"]
         + ["evaluate.references", "evaluate.choice_tasks"]
         + ["bench.training_memory.ladder", "bench.training_memory.largest"]
         + ["bench.inference.beside", "jlce.sources", "cluster.modules"]

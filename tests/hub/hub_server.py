@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-LARGE = (".safetensors", ".bin", ".model")  # kept as LFS does: the tree has their sha256
+# Kept as LFS does: the tree has their sha256.
+LARGE = (".safetensors", ".bin", ".model", ".parquet")
 
 
 class Repository:
@@ -70,7 +71,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.seen.append((self.command, self.path, self.headers.get("Range")))
         path = unquote(urlsplit(self.path).path)
         asked = re.fullmatch(
-            r"(/api/models)?/([^/]+/[^/]+)(?:/(revision|tree|resolve)/(.+))?", path
+            r"(/api/models|/api/datasets|/datasets)?"
+            r"/([^/]+/[^/]+)(?:/(revision|tree|resolve)/(.+))?",
+            path,
         )
         if not asked:
             return self.refuse(404, "EntryNotFound")

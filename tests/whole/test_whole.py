@@ -34,6 +34,9 @@ ELSEWHERE = {
     **dict.fromkeys(("rehearsal", "make_twin"), "tests/whole/test_full_rehearsal.py"),
     "engine": "needs vLLM: tests/vllm/test_vllm.py",
     **dict.fromkeys(("lock", "fetch_model"), "need a hub: tests/hub/test_hub_runs.py"),
+    **dict.fromkeys(
+        ("lock_corpora", "fetch_corpus_file"), "need a hub: tests/hub/test_hub_datasets.py"
+    ),
     "provenance": "reads whatever there is: tests/provenance/test_profile.py",
     "pooled": "needs crates of several sites: tests/workflow/test_pooled_crates.py",
     **dict.fromkeys(
@@ -52,11 +55,12 @@ TARGETS = {
     "own",
     "sources",
     "jlce",
+    "corpora",
     "calibration",
     "calibration_full",
 }
 USER = "planted-user"
-TARGETS_OF_USERS = ("all", "benchmark", "jlce", "own")
+TARGETS_OF_USERS = ("all", "benchmark", "jlce", "own", "corpora")
 BROUGHT = {
     "id": "OWN-1",
     "source": "own",
@@ -153,6 +157,8 @@ def folder(tmp_path, judge):
     scores = [f"{arm},q{i},{5 + i % 3 + (arm == 'tuned') + i / 100 * (arm == 'tuned')}"
               for arm in ("base", "tuned") for i in range(20)]  # fmt: skip
     (tmp_path / "own/scores.csv").write_text("arm,item,score\n" + "\n".join(scores) + "\n")
+    notes = (json.dumps({"text": f"{b}は{b}の骨です。"}) for b in bones)
+    (tmp_path / "own/notes.jsonl").write_text("\n".join(notes), encoding="utf-8")
     (tmp_path / "config/claims/own.yaml").write_text(yaml.safe_dump([BROUGHT]), encoding="utf-8")
     return tmp_path
 
@@ -193,9 +199,7 @@ def test_every_rule_runs_once_for_each_thing_that_it_makes(folder, tmp_path_fact
     assert verified.returncode == 0, verified.stdout[-3000:]
     ruled = {re.sub(r"^import_tables_.*", "import_tables", rule) for rule in traced(trace)}
     assert ruled >= ran | {"verify"} and undeclared(trace) == []
-    again = snakemake(
-        folder, "-n", "--configfile", "tiny.yaml", "--", "all", "benchmark", "jlce", "own"
-    )
+    again = snakemake(folder, "-n", "--configfile", "tiny.yaml", "--", *TARGETS_OF_USERS)
     assert jobs(again.stdout) == {}, again.stdout[-3000:]
     analysis = json.loads((folder / "results/analysis/OWN-1.json").read_text(encoding="utf-8"))
     assert analysis["verdict"] == "VERIFIED"

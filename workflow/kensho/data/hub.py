@@ -89,7 +89,7 @@ def resolve(hub: str, *, revision: str | None, cache: Path, date: str) -> Locked
     from huggingface_hub.hf_api import RepoFile
 
     api = HfApi(endpoint=endpoint())
-    with _in_one_line(hub):
+    with in_one_line(hub):
         info = api.model_info(hub, revision=revision, timeout=ASKING_S)
         commit = str(info.sha)
         listed = api.list_repo_tree(info.id, revision=commit)
@@ -119,7 +119,7 @@ def moved(hub: str, locked: Locked) -> str | None:
     """A line where main of the repository is no longer what is locked."""
     from huggingface_hub import HfApi
 
-    with _in_one_line(hub):
+    with in_one_line(hub):
         commit = HfApi(endpoint=endpoint()).model_info(hub, timeout=ASKING_S).sha
     if commit == locked.commit:
         return None
@@ -154,7 +154,7 @@ def fetch(
         print(f"{hub}: {_listed(lacking)} in the mirror missing, or not as locked", file=sys.stderr)
     snapshot = snapshot_of(locked, cache)
     lacking = unlike(snapshot, locked)
-    if spoilt := _remove(snapshot, lacking):
+    if spoilt := remove(snapshot, lacking):
         print(f"{hub}: {_listed(spoilt)} not as locked, fetched again", file=sys.stderr)
     if lacking:
         if offline:
@@ -165,7 +165,7 @@ def fetch(
         _download(hub, locked, cache, lacking)
         wanted = {path: file for path, file in locked.files.items() if path in lacking}
         lacking = [path for path, file in wanted.items() if _differs(snapshot / path, file)]
-        if spoilt := _remove(snapshot, lacking):
+        if spoilt := remove(snapshot, lacking):
             raise ValueError(
                 f"{hub}: {site(endpoint())} sends {_listed(spoilt)} with another sha256 than the "
                 "lock's; removed: run again, or lock it anew (`snakemake lock`)"
@@ -207,7 +207,7 @@ def _download(hub: str, locked: Locked, cache: Path, paths: list[str]) -> None:
         )
     from huggingface_hub import snapshot_download
 
-    with _in_one_line(hub, locked):
+    with in_one_line(hub, locked):
         snapshot_download(
             locked.answered,
             revision=locked.commit,
@@ -217,7 +217,7 @@ def _download(hub: str, locked: Locked, cache: Path, paths: list[str]) -> None:
         )
 
 
-def _remove(folder: Path, paths: list[str]) -> list[str]:
+def remove(folder: Path, paths: list[str]) -> list[str]:
     """Remove files that are there, with what their links lead to; returns their paths."""
     there = [path for path in paths if (folder / path).is_symlink() or (folder / path).exists()]
     for place in (folder / path for path in there):
@@ -268,7 +268,7 @@ def _hashed(hub: str, entry: Any, read: Callable[[str], Path]) -> File:
         return File(sha256=entry.lfs.sha256, bytes=entry.lfs.size)
     content = read(entry.path).read_bytes()
     if hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() != entry.blob_id:
-        _remove(read(entry.path).parent, [entry.path])
+        remove(read(entry.path).parent, [entry.path])
         raise ValueError(f"{hub}: {entry.path} is not what its tree says; removed: run again")
     return File(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
 
@@ -283,8 +283,10 @@ def _listed(paths: list[str]) -> str:
 
 
 @contextmanager
-def _in_one_line(hub: str, locked: Locked | None = None) -> Iterator[None]:
-    """What huggingface_hub raises, as one line with its mend."""
+def in_one_line(
+    hub: str, locked: Locked | None = None, place: str = "config/models.yaml"
+) -> Iterator[None]:
+    """What huggingface_hub raises, as one line with its mend; ``place`` names the repository."""
     from huggingface_hub import errors
 
     where = site(endpoint())
@@ -298,10 +300,10 @@ def _in_one_line(hub: str, locked: Locked | None = None) -> Iterator[None]:
     except errors.RepositoryNotFoundError:
         raise ValueError(
             f"{where} has no repository {hub}, or shows it to others alone; mend `hub` in "
-            "config/models.yaml, or set HF_TOKEN"
+            f"{place}, or set HF_TOKEN"
         ) from None
     except errors.RevisionNotFoundError:
-        mend = "run `snakemake lock`" if locked else "mend `revision` in config/models.yaml"
+        mend = "run `snakemake lock`" if locked else f"mend `revision` in {place}"
         raise ValueError(f"{where} has no such commit of {hub}; {mend}") from None
     except errors.EntryNotFoundError as error:
         if isinstance(error, FileNotFoundError):  # it was looked for in the cache alone

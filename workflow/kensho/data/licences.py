@@ -7,6 +7,7 @@ LicenceClass = Literal[
     "public-domain",
     "by",
     "by-sa",
+    "common-crawl-terms",
     "nc",
     "nd",
     "model-licence",

@@ -150,7 +150,7 @@ def fetched(record: Path | str) -> tuple[Path | None, dict]:
     entry = read_json(record)
     if entry["path"] is None:
         return None, entry
-    path = Path(entry["path"])
+    path = Path(entry["path"]).expanduser()
     if entry.get("installed"):
         try:
             path = _local(Place(installed=entry["path"]), None)

@@ -16,6 +16,7 @@ from kensho.augment import catalogue as augment
 from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench import catalogue as bench
 from kensho.bench.catalogue import EXPERIMENTS
+from kensho.data.corpora import Corpora
 from kensho.data.licences import LicenceClass
 from kensho.jlce.catalogue import PUBLIC, tasks
 from kensho.paths import Paths
@@ -220,6 +221,7 @@ class Config(Section):
     )
     paths: Paths = Field(Paths(), description="places outside the repository")
     data: Data = Field(Data(), description="corpus, cleaning, splits")
+    corpora: Corpora = Field(Corpora(), description="larger corpora, the target `corpora`")
     augmentation: Augmentation = Field(
         augment.Augmentation(), description="techniques and their strength"
     )

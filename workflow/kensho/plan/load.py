@@ -9,7 +9,10 @@ from typing import Any
 from kensho import external, paths
 from kensho.claims import registry
 from kensho.claims.model import Claim
+from kensho.data import corpora
 from kensho.data import sources as source_registry
+from kensho.data.corpora import Corpus
+from kensho.data.hub import Locked
 from kensho.data.sources import Source
 from kensho.models import cards, catalogue, lock, rocm
 from kensho.models.cards import Card
@@ -28,7 +31,10 @@ from kensho.validation import misread, suggestion
 REHEARSED = "rehearsal of "
 OBSERVED = Path("results/benchmark_data")
 # Targets that need no model: preflight lists what is missing beside what else it finds.
-LIGHT = ("preflight", "lock", "own", "verify", "provenance", "archive", "pooled")
+LIGHT = (
+    *("preflight", "lock", "lock_corpora", "corpora", "own", "verify", "provenance"),
+    *("archive", "pooled"),
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Run:
     models: Mapping[str, Model]
     cards: Mapping[str, Card]
     lock: Lock
+    corpora: Mapping[str, Corpus]
+    locked_corpora: Mapping[str, Locked]
     variables: Mapping[str, Any]  # ROCm's
     cache: Path
     mirror: Path | None
@@ -181,10 +189,13 @@ def load(
     sources, faults = source_registry.load("config/sources.yaml")
     models, unreadable = catalogue.load("config/models.yaml", sources, architectures)
     locked, misfit = lock.load()
+    listed, odd = corpora.load("config/corpora.yaml")
+    locked_corpora, loose = corpora.load_lock()
     if rehearsed := rehearsal.asked(None):  # as `begin` has set it
         models = catalogue.twins(models)
     config, more = check(raw, sources, models, architectures)
-    problems += [*faults, *unreadable, *misfit, *more]
+    problems += [*faults, *unreadable, *misfit, *odd, *loose, *more]
+    problems += corpora.unfit(config.corpora, listed, sources, config.licences)
     problems += [line for path in files for line in misread(Path(path))]
     cache, mirror = paths.folders(config.paths)
     prices = config.budget.prices
@@ -208,6 +219,8 @@ def load(
         models=models,
         cards=architectures,
         lock=locked,
+        corpora={**listed, **config.corpora.own},
+        locked_corpora=locked_corpora,
         variables=variables,
         cache=cache,
         mirror=mirror,
@@ -230,12 +243,16 @@ def _absent(run: Run, targets: set[str], problems: list[str]) -> list[str]:
     lines = external.missing(run.plan.brought, OBSERVED)
     if "own" in targets and not run.bringing and not problems:
         lines.append("own: no claim brings tables (test.external), see docs/own-results.md")
+    for name in corpora.parts(run.config.corpora, run.corpora):
+        if "corpora" in targets or any(t.startswith(f"results/data/{name}/") for t in targets):
+            away = corpora.absent(name, run.corpora[name], run.locked_corpora)
+            lines += [away] if away else []
     if not {*LIGHT, *(f"results/analysis/{name}.json" for name in run.bringing)} & targets:
         missing = {
             name: run.sources[name]
             for name in run.needed
             if name in run.sources and not Path(f"results/sources/{name}/record.json").exists()
         }
-        away = source_registry.all_unreachable(missing, cache=run.cache, mirror=run.mirror)
-        lines += away.values()
+        unreachable = source_registry.all_unreachable(missing, cache=run.cache, mirror=run.mirror)
+        lines += unreachable.values()
     return lines
