@@ -81,9 +81,13 @@ def in_compound(words: list[Morpheme], i: int) -> bool:
     return any(w.part_of_speech()[0] in COMPOUNDING for w in around)
 
 
-def occurrences(text: str) -> list[dict]:
-    """Content words of a text with their span, synonym groups and the slot they fill."""
-    return [word for place, part in pieces(text) for word in _occurrences(part, place)]
+def occurrences(text: str, *, grouped: bool = True) -> list[dict]:
+    """Content words of a text with their span, synonym groups and the slot they fill.
+
+    Only those that have a synonym group, if ``grouped``.
+    """
+    words = [word for place, part in pieces(text) for word in _occurrences(part, place)]
+    return [word for word in words if word["groups"] or not grouped]
 
 
 def _occurrences(text: str, place: int) -> list[dict]:
@@ -100,20 +104,19 @@ def _occurrences(text: str, place: int) -> list[dict]:
             "context": context(words, i),
         }
         for i, word in enumerate(words)
-        if word.synonym_group_ids()
-        and is_content(word, words[i - 1] if i else None)
-        and not in_compound(words, i)
+        if is_content(word, words[i - 1] if i else None) and not in_compound(words, i)
     ]
 
 
-def inventory(texts: Iterable[str]) -> pd.DataFrame:
+def inventory(texts: Iterable[str], *, grouped: bool = True) -> pd.DataFrame:
     """Attested content words: lemma, part of speech, inflected form, neighbour, groups, surface.
 
-    ``groups`` are Sudachi's synonym groups, space-separated; ``count`` counts occurrences.
+    ``groups`` are Sudachi's synonym groups, space-separated; ``count`` counts occurrences. Only
+    words that have such a group, if ``grouped``.
     """
     check(texts := list(texts), "texts")
     slots = itemgetter(*INVENTORY_COLUMNS[:-1])
-    counts = Counter(slots(word) for text in texts for word in occurrences(text))
+    counts = Counter(slots(word) for text in texts for word in occurrences(text, grouped=grouped))
     rows = [(*slot, count) for slot, count in counts.items()]
     table = pd.DataFrame(rows, columns=INVENTORY_COLUMNS)
     table["groups"] = [" ".join(map(str, sorted(groups))) for groups in table["groups"]]
