@@ -55,11 +55,10 @@ def technique(samples: pd.DataFrame, inputs: Files, settings: Mapping, *, limit:
     """One round trip of each sample that is drawn; ``limit`` is not reached."""
     via = settings["via"]
     name = "round_trip" if len(via) == 1 else "multi_hop"
-    opened = [
-        Asked(path, max_new_tokens=settings["max_new_tokens"], batch=settings["batch"])
-        for path in inputs["models"]
-    ]
-    asked = opened * len(legs(via)) if len(opened) == 1 else opened
+    limits = {key: settings[key] for key in ("max_new_tokens", "batch")}
+    opened = {path: Asked(path, **limits) for path in dict.fromkeys(inputs["models"])}
+    asked = [opened[path] for path in inputs["models"]]
+    asked = asked * len(legs(via)) if len(asked) == 1 else asked
     sentences, used = shots.read(inputs)
     known = shots.translations(sentences, used, seed=seed, count=settings["shots"])
     examples = [_examples(leg, known) for leg in legs(via)]
