@@ -49,7 +49,8 @@ SIZES = {"layers": 1, "attention_heads": 2, "ffn_dim": 16}
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
     folder = tmp_path_factory.mktemp("asked")
-    made = {kind: twins.make(kind, folder / kind, seed=2) for kind in ("gemma3_text", "deepseek_v3")}
+    kinds = ("gemma3_text", "deepseek_v3")
+    made = {kind: twins.make(kind, folder / kind, seed=2) for kind in kinds}
     chat = twins.make("llama", folder / "chat", seed=2, chat_template=TEMPLATE)
     return {
         **{kind: reference(path) for kind, path in made.items()},

@@ -1,13 +1,16 @@
 """Worked examples for models that are asked: sentences of the corpus outside the splits."""
 
+from itertools import islice
+
 import pandas as pd
 
 from kensho.augment import Files, hash_order
 from kensho.augment.pivot import pairs
 from kensho.data.corpus import read_table
-from kensho.data.duplicates import key
+from kensho.data.duplicates import bigrams, key
 
 SHORTEST, LONGEST = 8, 25  # characters of the Japanese side: what most samples have
+ALIKE = 0.4
 
 
 def read(inputs: Files) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -36,13 +39,22 @@ def paraphrases(
 ) -> list[tuple[str, str]]:
     """So many pairs of sentences by people with one English side, each side in one pair alone.
 
+    Their bigram Jaccard similarity is below ALIKE: a model that is shown small changes copies.
     Raises ValueError where there are fewer.
     """
     repeated = sentences[sentences["en"].duplicated(keep=False)]
     table = pairs(repeated[repeated["ja"].str.len().between(SHORTEST, LONGEST)], used)
-    table["id"] = table["source"] + "\0" + table["target"]
-    table = table.iloc[hash_order(seed, "paraphrases", table["id"])].drop_duplicates("en")
-    return _enough(list(zip(table["source"], table["target"], strict=True)), count)
+    names = table["source"] + "\0" + table["target"]
+    table = table.iloc[hash_order(seed, "paraphrases", names)].drop_duplicates("en")
+    both = zip(table["source"], table["target"], strict=True)
+    return _enough(
+        list(islice((pair for pair in both if _similarity(*pair) < ALIKE), count)), count
+    )
+
+
+def _similarity(first: str, second: str) -> float:
+    one, other = bigrams(first), bigrams(second)
+    return len(one & other) / len(one | other)
 
 
 def _enough(shown: list[tuple[str, str]], count: int) -> list[tuple[str, str]]:
