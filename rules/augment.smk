@@ -5,7 +5,7 @@ MIXED = CONFIG.augmentation.techniques
 rule augment_technique:
     """Variants of the training samples by one technique."""
     input:
-        unpack(lambda w: TECHNIQUES[w.technique].inputs),
+        unpack(lambda w: INPUTS.technique(w.technique)),
         train="results/data/train.csv",
         records=lambda w: source_records(sources_of(CONFIG.augmentation, w.technique)),
     output:
@@ -39,6 +39,7 @@ rule augment:
         train="results/data/train.csv",
         test="results/data/test.csv",
         variants=expand("results/data/augmented/{technique}.csv", technique=MIXED),
+        models=[path for name in MIXED for path in INPUTS.technique(name).get("models", [])],
         guard=["results/data/guard.json"] if any(TECHNIQUES[one].guarded for one in MIXED) else [],
     output:
         samples="results/data/train_augmented.csv",
@@ -91,7 +92,7 @@ rule study_items:
 
 use rule augment_technique as study_variants with:
     input:
-        unpack(lambda w: TECHNIQUES[w.technique].inputs),
+        unpack(lambda w: INPUTS.technique(w.technique)),
         train="results/augmentation_study/{task}/sentences.csv",
         records=lambda w: source_records(sources_of(CONFIG.augmentation, w.technique)),
     output:

@@ -80,6 +80,10 @@ MEANINGFUL = {
         + ["bench.vocabulary_training.learning_rate", "bench.tokenisation.cost"]
         + ["cluster.memory", "cluster.time"],
     ),
+    "nats": (
+        [0, 0.5],
+        [f"augmentation.contextual_{one}.margin" for one in ("causal", "masked")],
+    ),
     "seconds": (
         [0.5],
         ["bench.kv_cache.time_limit_s", "bench.tokenisation.seconds", "bench.gemm.min_seconds"],
@@ -110,7 +114,10 @@ MEANINGFUL = {
         + ["evaluate.references", "evaluate.choice_tasks"]
         + ["bench.training_memory.ladder", "bench.training_memory.largest"]
         + ["bench.inference.beside", "jlce.sources", "cluster.modules"]
-        + ["provenance.authors", "provenance.texts", "pooled.crates"],
+        + ["provenance.authors", "provenance.texts", "pooled.crates"]
+        # of techniques that are not chosen
+        + [f"augmentation.contextual_{one}.models" for one in ("causal", "masked")]
+        + [f"augmentation.{one}.models" for one in ("round_trip", "multi_hop", "paraphrase")],
     ),
 }
 # What may not be removed: parts of an entry that have no default, the only entry of a list that
@@ -122,7 +129,7 @@ NEEDED = {
     "train.arms.0.stages.0.method.targets",
     *("bench.attention.lengths.0", "bench.attention.dtypes.0", "bench.training_memory.cells.0"),
     *("bench.training_memory.cells.0.batch", "bench.training_memory.cells.0.length"),
-    *("licences.0", "jlce.prompts.0"),
+    *("licences.0", "jlce.prompts.0", "augmentation.round_trip.via.0"),
 }
 
 

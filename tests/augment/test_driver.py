@@ -141,3 +141,12 @@ def test_errors_name_the_cause():
         run(candidates(), target=1)
     with pytest.raises(ValueError, match="parent '9'"):
         run(candidates(("9", "a", "犬が走る。")))
+
+
+def test_unfit_answers_are_counted_and_take_nobodys_place():
+    table = candidates(
+        ("1", "a", ""), ("2", "a", ""), ("1", "a", "友人が明日"), ("2", "a", "友人が明日")
+    ).assign(unfit=["empty", "ja-en: not English", "unfinished", ""])
+    augmented, counts = run(table)
+    assert outcomes(counts) == {("a", "unfit"): 3, ("a", "kept"): 1}
+    assert augmented["ja"].tolist()[2:] == ["友人が明日"]

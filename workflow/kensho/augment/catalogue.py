@@ -3,18 +3,20 @@
 The code of a technique is called with the training samples, its files by name (``train`` among
 them), its settings as plain values, ``limit`` (variants after which it may stop) and ``seed``; it
 returns all its candidates as a table of :data:`kensho.augment.COLUMNS`. English sides may be empty.
-One that reads words gets ``analyser`` among its settings (:func:`settings_of`).
+One that reads words gets ``analyser`` among its settings (:func:`settings_of`). A technique by a
+model finds the files of its models under ``models``, and says in a column ``unfit`` why an answer
+is no sentence, "" where it may be one.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
 from kensho.linguistics.tokens import Analyser
 from kensho.part import Catalogue, Needs, Part
-from kensho.validation import Count, Section, Share
+from kensho.validation import Count, Name, Section, Share
 
 _NEEDS = Needs(environment="data", minutes=30)
 
@@ -53,6 +55,44 @@ class Guard(Section):
     pairs: Count = Field(1000, description="human paraphrases that calibrate its threshold")
     rejected: Share = Field(0.05, description="share of those that the threshold may reject")
     sample: Count = Field(100, description="candidates of an unguarded technique that are scored")
+
+
+class Asking(Section):
+    """Of a technique by a model."""
+
+    models: list[Name] = Field(
+        ["gemma-3-270m"], description="of config/models.yaml; one, or one for each leg of a trip"
+    )
+    samples: Count = Field(300, description="originals that it is asked about, drawn by their ids")
+    batch: Count = Field(16, description="texts that the model reads or writes at once")
+
+
+class Replacing(Asking):
+    per_sample: Count = Field(1, description="variants of one sample, the likeliest")
+    candidates: Count = Field(8, description="attested words that are tried in a place")
+    margin: Annotated[float, Field(ge=0, le=100)] = Field(
+        2.0, description="nats that a variant may be less likely than its original"
+    )
+
+
+class Writing(Asking):
+    max_new_tokens: Count = Field(48, description="of an answer; a longer one is unfit")
+    shots: Count = Field(5, description="worked examples of the corpus, outside the splits")
+
+
+class Trip(Writing):
+    via: list[Literal["en", "zh"]] = Field(
+        ["en"], min_length=1, description="languages between Japanese and Japanese, in order"
+    )
+
+
+def models_of(settings: Section) -> list[str]:
+    """Models that a technique with these settings asks, in the order of its legs."""
+    return list(getattr(settings, "models", []))
+
+
+_CORPUS = {"attested": "results/data/attested.csv", "test": "results/data/test.csv"}
+_ASKING = Needs(environment="models", cores="all", accelerator=True, minutes=60, memory_mb=8000)
 
 
 class Drawn(Section):
@@ -102,6 +142,53 @@ TECHNIQUES = Catalogue(
             inputs={"verbs": "resources/linguistics/lexical_verbs.csv"},
             sources=("sudachidict-core",),
             analysed=True,
+        ),
+        Technique(
+            name="contextual_causal",
+            title="contextual (causal): attested words, ranked by a causal language model",
+            code="kensho.augment.contextual:causal",
+            default=Replacing(),
+            guarded=True,
+            inputs=_CORPUS,
+            sources=("sudachidict-core",),
+            needs=_ASKING,
+        ),
+        Technique(
+            name="contextual_masked",
+            title="contextual (masked): attested words, ranked by a masked language model",
+            code="kensho.augment.contextual:masked",
+            default=Replacing(models=["modernbert-ja-30m"]),
+            guarded=True,
+            inputs=_CORPUS,
+            sources=("sudachidict-core",),
+            needs=_ASKING,
+        ),
+        Technique(
+            name="round_trip",
+            title="back-translation by models, Japanese to English to Japanese",
+            code="kensho.augment.round_trip:technique",
+            default=Trip(),
+            guarded=True,
+            inputs=_CORPUS,
+            needs=_ASKING,
+        ),
+        Technique(
+            name="multi_hop",
+            title="back-translation by models through English and Chinese",
+            code="kensho.augment.round_trip:technique",
+            default=Trip(models=[], via=["en", "zh"]),
+            guarded=True,
+            inputs=_CORPUS,
+            needs=_ASKING,
+        ),
+        Technique(
+            name="paraphrase",
+            title="paraphrases by a model that is shown sentences with one English side",
+            code="kensho.augment.paraphrase:technique",
+            default=Writing(),
+            guarded=True,
+            inputs=_CORPUS,
+            needs=_ASKING,
         ),
     ),
     reserved=("target", "techniques", "guard", "analyser"),

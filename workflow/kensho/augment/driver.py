@@ -7,7 +7,7 @@ import pandas as pd
 from kensho.augment import COLUMNS
 from kensho.data.duplicates import key, near
 
-OUTCOMES = ["unchanged", "duplicate", "meaning", "test_leak", "surplus", "kept"]
+OUTCOMES = ["unfit", "unchanged", "duplicate", "meaning", "test_leak", "surplus", "kept"]
 
 
 def quotas(available: dict[str, int], wanted: int) -> dict[str, int]:
@@ -53,11 +53,12 @@ def select(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Originals plus as many candidates as lead to ``target`` rows, and what became of each.
 
-    ``candidates`` has ``COLUMNS`` and, where the meaning guard scored any, ``similarity`` (cosine
-    to the parent, "" where not scored); ``originals`` and ``test`` have id, ja, en. A candidate is
-    dropped as ``unchanged`` (equal to its parent), ``duplicate`` (equal to another original or an
-    earlier candidate that the guard lets pass), ``meaning`` (scored below ``least_similarity``) or
-    ``test_leak`` (bigram Jaccard similarity of at least ``threshold`` to a test sentence, or its
+    ``candidates`` has ``COLUMNS``; where the meaning guard scored any, ``similarity`` (cosine to
+    the parent, "" where not scored); where a model wrote any, ``unfit`` (why one is no sentence, ""
+    where it may be one). ``originals`` and ``test`` have id, ja, en. A candidate is dropped as
+    ``unfit``, ``unchanged`` (equal to its parent), ``duplicate`` (equal to another original or an
+    earlier fit candidate that the guard lets pass), ``meaning`` (scored below ``least_similarity``)
+    or ``test_leak`` (bigram Jaccard similarity of at least ``threshold`` to a test sentence, or its
     English side); equality is that of letters and digits after normalisation. Fewer than
     ``target`` rows come back when the candidates do not suffice.
 
@@ -76,16 +77,18 @@ def select(
         raise ValueError(
             f"candidate parent {strays[0]!r} is not among the originals: pass its table"
         )
-    table = by_rank_then_hash(candidates.reindex(columns=[*COLUMNS, "similarity"]), seed)
-    table["similarity"] = table["similarity"].fillna("")
+    table = by_rank_then_hash(candidates.reindex(columns=[*COLUMNS, "similarity", "unfit"]), seed)
+    table[["similarity", "unfit"]] = table[["similarity", "unfit"]].fillna("")
     reduced = table["ja"].map(key)
     drifted = below(table["similarity"], least_similarity)
     outcome = pd.Series("kept", index=table.index)
     outcome[drifted] = "meaning"
+    unfit = table["unfit"] != ""
     repeats = reduced.isin(keys.values())
-    repeats |= ~drifted & reduced.mask(drifted).duplicated()
+    repeats |= ~drifted & ~unfit & reduced.mask(drifted | unfit).duplicated()
     outcome[repeats] = "duplicate"
     outcome[reduced == table["parent"].map(keys)] = "unchanged"
+    outcome[unfit] = "unfit"
     left = outcome.index[outcome == "kept"]
     leaks = near(table.loc[left, "ja"].tolist(), test["ja"].tolist(), threshold)
     leaks |= table.loc[left, "en"].map(key).isin(set(map(key, test["en"])) - {""}).to_numpy(bool)

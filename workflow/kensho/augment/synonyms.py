@@ -81,9 +81,13 @@ def in_compound(words: list[Token], i: int) -> bool:
     return any(w.pos[0] in COMPOUNDING for w in around)
 
 
-def occurrences(text: str, analyser: Analyser = "sudachi") -> list[dict]:
-    """Content words of a text with their span, synonym groups and the slot they fill."""
-    return content_words(tokens(text, analyser))
+def occurrences(text: str, analyser: Analyser = "sudachi", *, grouped: bool = True) -> list[dict]:
+    """Content words of a text with their span, synonym groups and the slot they fill.
+
+    Only those that have a synonym group, if ``grouped``.
+    """
+    words = content_words(tokens(text, analyser))
+    return [word for word in words if word["groups"] or not grouped]
 
 
 def content_words(words: list[Token]) -> list[dict]:
@@ -100,20 +104,23 @@ def content_words(words: list[Token]) -> list[dict]:
             "context": context(words, i),
         }
         for i, word in enumerate(words)
-        if word.groups
-        and is_content(word, words[i - 1] if i else None)
-        and not in_compound(words, i)
+        if is_content(word, words[i - 1] if i else None) and not in_compound(words, i)
     ]
 
 
-def inventory(texts: Iterable[str], analyser: Analyser = "sudachi") -> pd.DataFrame:
+def inventory(
+    texts: Iterable[str], analyser: Analyser = "sudachi", *, grouped: bool = True
+) -> pd.DataFrame:
     """Attested content words: lemma, part of speech, inflected form, neighbour, groups, surface.
 
-    ``groups`` are Sudachi's synonym groups, space-separated; ``count`` counts occurrences.
+    ``groups`` are Sudachi's synonym groups, space-separated; ``count`` counts occurrences. Only
+    words that have such a group, if ``grouped``.
     """
     check(texts := list(texts), "texts")
     slots = itemgetter(*INVENTORY_COLUMNS[:-1])
-    counts = Counter(slots(word) for text in texts for word in occurrences(text, analyser))
+    counts = Counter(
+        slots(word) for text in texts for word in occurrences(text, analyser, grouped=grouped)
+    )
     rows = [(*slot, count) for slot, count in counts.items()]
     table = pd.DataFrame(rows, columns=INVENTORY_COLUMNS)
     table["groups"] = [" ".join(map(str, sorted(groups))) for groups in table["groups"]]

@@ -28,7 +28,7 @@ DEFAULT = "https://huggingface.co"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 # What transformers reads beside the weights, of what lies at the top of a repository.
-TEXTS = ("*.json", "*.jinja", "*.model", "merges.txt", "vocab.txt")
+TEXTS = ("*.json", "*.jinja", "*.model", "*.spm", "merges.txt", "vocab.txt")
 LEFT_OUT = "*.bin.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 ASKING_S = 10  # seconds until the hub counts as out of reach

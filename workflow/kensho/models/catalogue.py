@@ -32,7 +32,10 @@ class Model(Section):
     dtype: Literal["float32", "float16", "bfloat16", "float8_e4m3fn"] | None = Field(
         None, description="of the weights as they are published"
     )
-    role: Literal["base", "instruct", "reasoning", "translation"]
+    role: Literal["base", "instruct", "reasoning", "translation", "masked"]
+    languages: list[Literal["ja", "en", "zh"]] = Field(
+        [], description="that it is known to read and write; techniques that translate ask"
+    )
     stands_in: dict[Scale, Name] = Field({}, description="model that takes its place at a scale")
     files: dict[Literal["gguf"], Name] = Field(
         {}, description="entry of config/sources.yaml that holds it in one file"

@@ -2,13 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from peft import PeftModel
 from tokenizers import Tokenizer
 from transformers import (
     AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
     AutoTokenizer,
     BitsAndBytesConfig,
     GenerationConfig,
@@ -16,7 +18,15 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from kensho.files import read_json
 from kensho.models.reference import Reference
+
+Family = Literal["causal", "masked", "seq2seq"]
+FAMILIES: dict[Family, Any] = {
+    "causal": AutoModelForCausalLM,
+    "masked": AutoModelForMaskedLM,
+    "seq2seq": AutoModelForSeq2SeqLM,
+}
 
 PROBE = "彼は毎朝コーヒーを飲みます。 He drinks coffee every morning."
 # Where tokenizers differ in how they split.
@@ -87,12 +97,22 @@ def tokenizer_of(folder: Path | str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def family(folder: Path | str) -> Family:
+    """What the model of a folder was made for, by its configuration."""
+    config = read_json(Path(folder) / "config.json")
+    if config.get("is_encoder_decoder"):
+        return "seq2seq"
+    named = config.get("architectures") or []
+    return "masked" if any(name.endswith("ForMaskedLM") for name in named) else "causal"
+
+
 def weights(
     folder: Path | str,
     dtype: torch.dtype,
     *,
     quantised: bool = False,
     on: str | None = None,
+    family: Family = "causal",
     **settings,
 ):
     """The model of a folder, its linear layers in NF4 if ``quantised``.
@@ -107,7 +127,7 @@ def weights(
         held = {"quantization_config": nf4(dtype), "device_map": device()}
     elif on is None and int(os.environ.get("KENSHO_DEVICES", 1)) > 1 < torch.cuda.device_count():
         held = {"device_map": "auto"}
-    read: Any = AutoModelForCausalLM.from_pretrained(
+    read: Any = FAMILIES[family].from_pretrained(
         folder, dtype=dtype, use_safetensors=True, output_loading_info=True, **held, **settings
     )
     model, loaded = read

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from kensho.augment.catalogue import TECHNIQUES, Asking, Trip, models_of
 from kensho.bench.catalogue import EXPERIMENTS
 from kensho.data.sources import Source
 from kensho.models.catalogue import Model
@@ -75,6 +77,9 @@ def named_models(config: Config) -> list[tuple[str, str]]:
     for section in type(config.bench).model_fields:
         if name := getattr(getattr(config.bench, section), "model", None):
             named.append((f"bench.{section}.model", name))
+    for technique in config.augmentation.techniques:
+        for name in models_of(getattr(config.augmentation, technique)):
+            named.append((f"augmentation.{technique}.models", name))
     pair = config.bench.vocabulary.published
     sides = pair.model_dump(exclude_none=True) if pair else {}
     return named + [(f"bench.vocabulary.published.{side}", name) for side, name in sides.items()]
@@ -86,6 +91,8 @@ def _unfit_models(
     """Models that are not listed or not accepted, and arms that do not go with theirs."""
     for key, name in named_models(config):
         if name not in models:
+            if key.startswith("augmentation."):  # see _unfit_techniques
+                continue
             yield (
                 f"{where}: {key}: no model '{name}' in config/models.yaml, "
                 f"{suggestion(name, models)}"
@@ -116,11 +123,50 @@ def _unfit_models(
                 yield f"{where}: train.arms: '{arm.name}': {error}; name some of these"
 
 
+def _unfit_techniques(config: Config, models: Mapping[str, Model], where: str) -> Iterator[str]:
+    """Techniques whose models are not listed, too few or many, or lack a language of their leg."""
+    for technique in TECHNIQUES:
+        own, key = getattr(config.augmentation, technique), f"{where}: augmentation.{technique}"
+        chosen = technique in config.augmentation.techniques
+        for name in {*models_of(own)} - {*models}:
+            yield (
+                f"{key}.models: no model '{name}' in config/models.yaml, {suggestion(name, models)}"
+            )
+        if isinstance(own, Trip):
+            languages = ["ja", *own.via, "ja"]
+            if any(one == other for one, other in pairwise(languages)):
+                yield f"{key}.via: a leg from a language to itself; name each once"
+            elif chosen:
+                yield from _unfit_legs(own.models, list(pairwise(languages)), models, key)
+        elif chosen and isinstance(own, Asking) and len(own.models) != 1:
+            yield f"{key}.models: {len(own.models)} models; name one"
+
+
+def _unfit_legs(
+    named: Sequence[str], legs: Sequence[tuple[str, str]], models: Mapping[str, Model], key: str
+) -> Iterator[str]:
+    if len(named) not in (1, len(legs)):
+        through = "-".join([source for source, _ in legs])
+        yield (
+            f"{key}.models: {len(named)} models for {through}-ja; name one that knows these "
+            f"languages, or {len(legs)}, one for each leg"
+        )
+        return
+    for leg, name in zip(legs, [*named] * len(legs) if len(named) == 1 else named, strict=True):
+        known = models[name].languages if name in models else leg
+        if lacking := [language for language in leg if language not in known]:
+            yield (
+                f"{key}.models: '{name}' is not known to write {' and '.join(lacking)}; name "
+                "another for that leg, or add it to its languages in config/models.yaml"
+            )
+
+
 def _unknown_names(
     config: Config, sources: Mapping, models: Mapping, architectures: Mapping, where: str
 ):
     """Problems that only show beside other files and between sections."""
     yield from _unfit_models(config, models, sources, architectures, where)
+    yield from _unfit_techniques(config, models, where)
     named = [("data.source", config.data.source, "dataset")]
     named += [("evaluate.choice_tasks", name, "dataset") for name in config.evaluate.choice_tasks]
     named += [("jlce.sources", name, "dataset") for name in config.jlce.sources]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from kensho.augment.catalogue import TECHNIQUES
+from kensho.augment.catalogue import TECHNIQUES, models_of
 from kensho.bench.catalogue import PREPARATIONS
 from kensho.models.cards import Card
 from kensho.models.catalogue import Model
@@ -121,6 +121,8 @@ class _Jobs:
         run = [name for name in works.EXPERIMENTS if name in plan.experiments]
         models = [works.base(config, arm) for arm in plan.arms["evaluation"]]
         models += [works.run_by(config, name) for name in run]
+        for name in config.augmentation.techniques:
+            models += models_of(getattr(config.augmentation, name))
         yield from map(self.had, dict.fromkeys(models))
         for name in config.augmentation.techniques:
             yield self.limited(Job("augment_technique", name, "", 1), self.of(TECHNIQUES[name]))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kensho.augment.catalogue import TECHNIQUES, models_of
 from kensho.bench.catalogue import PAIRS
 from kensho.models import engine
 from kensho.models.catalogue import Model, files
@@ -94,6 +95,14 @@ class Inputs:
             own = self.config.bench.augmentation_training
             return {"train": own.pool, "test": own.items}
         return self.config.bench.augmentation_features.model_dump(include={"seeds", "tested"})
+
+    def technique(self, name: str) -> dict[str, Any]:
+        """What a technique reads beside the training samples."""
+        named = models_of(getattr(self.config.augmentation, name))
+        read = [files(one, self.models) for one in named]
+        made = [one["weights"] for one in read if "weights" in one]
+        models = {"models": [one["model"] for one in read], "weights": made} if read else {}
+        return {**TECHNIQUES[name].inputs, **models}
 
     def engine(self) -> dict[str, str]:
         """Where jobs that ask models find vLLM, if they are to look for it."""

@@ -3,6 +3,7 @@ from kensho.augment.driver import select
 from kensho.data import corpus
 from kensho.data.corpus import read_table
 from kensho.files import read_json, write_table
+from kensho.models.reference import base
 from kensho.observations import environment, table, write
 from kensho.run.job import job
 from kensho.run.registration import registered
@@ -35,7 +36,10 @@ with job(snakemake):
             for arm, count in counts_of.items()
         ),
         {
-            "ran": {"models": [], "stand_ins": [methods]},
+            "ran": {
+                "models": [base(path).ran() for path in dict.fromkeys(snakemake.input.models)],
+                "stand_ins": [methods],
+            },
             "registered": claims,
             "seeds": [snakemake.params.seed],
             "dtype": "none: counts",
