@@ -28,6 +28,7 @@ ELSEWHERE = {
     "gemm": "needs an accelerator",
     "rocm_variables": "needs ROCm",
     "device": "needs an accelerator",
+    "augmentation_features": "needs labelled items: tests/bench/test_augmentation_features.py",
     "selftest": "times the machine: tests/bench/test_selftest.py",
     "budget": "tests/test_budget.py, tests/workflow/test_spent_budget.py",
     "preflight": "tests/test_preflight.py",
@@ -51,6 +52,7 @@ LEFT = (".snakemake", "logs", "results")
 TARGETS = {
     "all",
     "archive",
+    "augmentation_study",
     "benchmark",
     "own",
     "sources",
@@ -60,7 +62,7 @@ TARGETS = {
     "calibration_full",
 }
 USER = "planted-user"
-TARGETS_OF_USERS = ("all", "benchmark", "jlce", "own", "corpora")
+TARGETS_OF_USERS = ("all", "benchmark", "augmentation_study", "jlce", "own", "corpora")
 BROUGHT = {
     "id": "OWN-1",
     "source": "own",
