@@ -56,7 +56,8 @@ MEANINGFUL = {
     "a name": (["x", "1", "a" * 100], ["train.arms.0.name", "cluster.gpu_model"]),
     "a seed of 32 bits": (
         [0, 10**9],
-        ["seed", "train.seeds.0", "bench.medical.seeds.0", "bench.vocabulary_training.seeds.0"],
+        ["seed", "train.seeds.0", "bench.medical.seeds.0", "bench.vocabulary_training.seeds.0"]
+        + ["bench.augmentation_training.seeds.0"],
     ),
     "an amount of money": ([0, 0.5, 10**9], PRICES),
     "a limit of money": ([0.5, 10**9], ["budget.limit_usd"]),
@@ -72,13 +73,14 @@ MEANINGFUL = {
         + [f"corpora.fineweb2.{k}" for k in ("duplicated_lines", "punctuated_lines")]
         + [f"corpora.fineweb2.{k}" for k in ("newline_ratio", "language_score")]
         + ["augmentation.guard.rejected", "augmentation.synonyms.probability"]
-        + ["augmentation.bunsetsu.probability", "augmentation.politeness.probability"],
+        + ["augmentation.bunsetsu.probability", "augmentation.politeness.probability"]
+        + ["augmentation.eda.alpha", "bench.augmentation_features.tested"],
     ),
     "a rate, a cost or a factor": (
         [0.5],
         ["train.arms.0.stages.0.learning_rate", "bench.medical.learning_rate"]
         + ["bench.vocabulary_training.learning_rate", "bench.tokenisation.cost"]
-        + ["cluster.memory", "cluster.time"],
+        + ["bench.augmentation_training.learning_rate", "cluster.memory", "cluster.time"],
     ),
     "nats": (
         [0, 0.5],
@@ -96,6 +98,7 @@ MEANINGFUL = {
             *("train.arms.0.base", "train.arms.0.stages.0.batch_size"),
             *(f"bench.{one}.model" for one in ("quick_mode", "analysis_mode", "mixture_speed")),
             *(f"bench.{one}.model" for one in ("medical", "vocabulary", "inference")),
+            "bench.augmentation_training.model",
             "bench.vocabulary.published",
             "train.arms.0.stages.0.samples",
             "bench.kv_cache.time_limit_s",
@@ -130,6 +133,7 @@ NEEDED = {
     *("bench.attention.lengths.0", "bench.attention.dtypes.0", "bench.training_memory.cells.0"),
     *("bench.training_memory.cells.0.batch", "bench.training_memory.cells.0.length"),
     *("licences.0", "jlce.prompts.0", "augmentation.round_trip.via.0"),
+    *("bench.augmentation_training.sizes.0", "bench.augmentation_training.techniques.0"),
 }
 
 

@@ -18,6 +18,8 @@ STATISTICS = "kensho/stats/"
 ALLOWED = {  # selections and their order, never a measured value
     "kensho/augment/bunsetsu.py": {"random", "permutation"},  # which samples, which order
     "kensho/augment/contextual.py": {"choice"},  # which words are tried
+    "kensho/augment/eda.py": {"integers", "random"},  # which units
+    "kensho/augment/study.py": {"permutation"},  # splits, originals
     "kensho/augment/politeness.py": {"random"},  # which samples
     "kensho/augment/synonyms.py": {"integers", "random", "choice"},  # which words, which synonym
     "kensho/bench/analysis_mode.py": {"sample"},  # texts

@@ -43,5 +43,6 @@ def test_a_technique_runs_on_either_analyser(tmp_path, name, analyser):
     made = resolve(TECHNIQUES[name].code)(samples, files, settings, limit=100, seed=1)
     assert len(made)
     parents = samples.set_index("id")["ja"]
-    assert (made["ja"] != made["parent"].map(parents)).all()
-    assert all(json.loads(done) for done in made["operation"])
+    changed = made[made["ja"] != made["parent"].map(parents)]  # deletions may draw nothing
+    assert len(changed) and (name == "eda" or len(changed) == len(made))
+    assert all(json.loads(done) for done in changed["operation"])

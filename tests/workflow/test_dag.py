@@ -81,7 +81,8 @@ def test_a_claim_without_its_arm_is_not_tested(copy):
     done = snakemake(copy, "-n")
     planned = jobs(done.stdout)
     assert planned["train_stage"] == TRAININGS - SEEDS
-    assert planned["judge_statistical"] == len(adapted() - adapted("full")) > 0
+    assert planned.get("judge_statistical", 0) == len(adapted() - adapted("full"))
+    assert adapted("full")
 
 
 @pytest.mark.slow

@@ -229,6 +229,7 @@ def test_modules_and_image_of_the_configuration_are_those_of_every_job(copy):
         "fetch",
         "lock",
         "fetch_model",
+        *("lock_corpora", "fetch_corpus_file"),
     ]  # which need the cache, outside what an image sees
 
 

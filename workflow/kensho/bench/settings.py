@@ -1,8 +1,8 @@
 """Settings of the experiments: the section `bench` of the configuration."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kensho.augment.catalogue import TECHNIQUES
 from kensho.bench.memory_arms import DEFAULT, MEASURED
@@ -271,9 +271,8 @@ class AugmentationFeatures(Study):
 
 class AugmentationTraining(Study):
     model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
-    arms: Annotated[list[Name], Field(min_length=2)] = Field(
-        ["none", "repeat", "eda", "combined"],
-        description="of techniques and none, repeat, combined, more-data",
+    arms: list[Literal[("none", "repeat", "combined", "more-data", *TECHNIQUES)]] = Field(  # type: ignore[valid-type]
+        ["none", "repeat", "eda", "combined"], description="controls and techniques", min_length=2
     )
     sizes: Counts = Field([100], description="originals")
     pool: Count = Field(2000, description="training samples that originals are drawn from")
@@ -286,6 +285,13 @@ class AugmentationTraining(Study):
     steps: Steps = Field(13, description="optimiser steps, equal for all arms")
     batch_size: Count = 8
     max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
+
+    @model_validator(mode="after")
+    def _arms_are_made(self) -> Self:
+        lacking = {*self.arms} & {*TECHNIQUES} - {*self.techniques}
+        if lacking:
+            raise ValueError(f"arms: '{min(lacking)}' is none of its techniques; add it there")
+        return self
 
 
 class Inference(Section):

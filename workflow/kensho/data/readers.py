@@ -174,7 +174,13 @@ def _csv(path: Path, how: Reading, name: str) -> Iterator[Row | Fault]:
                 faults.append(Fault(begun[0], str(error)))
                 yield "\n"
 
-    csv.field_size_limit(how.longest)
+    def next_of(reader: Iterator[list[str]]) -> list[str]:
+        others = csv.field_size_limit(how.longest)  # of all readers of this process
+        try:
+            return next(reader)
+        finally:
+            csv.field_size_limit(others)
+
     with _opened(path) as file:
         reader = csv.reader(decoded(file))
         header = [cell.removeprefix("\ufeff") for cell in next(reader, [])]
@@ -182,7 +188,7 @@ def _csv(path: Path, how: Reading, name: str) -> Iterator[Row | Fault]:
         while True:
             begun[1] = 0
             try:
-                cells = next(reader)
+                cells = next_of(reader)
             except StopIteration:
                 cells = None
             except csv.Error as error:
