@@ -28,8 +28,8 @@ def test_the_seed_draws_them_whatever_the_order_of_the_rows():
     drawn = [shots.translations(SENTENCES, used, seed=seed, count=2) for seed in range(5)]
     assert len(set(map(tuple, drawn))) > 1
     assert shots.translations(SENTENCES[::-1], used, seed=0, count=2) == drawn[0]
-    pairs = shots.paraphrases(SENTENCES, used, seed=0, count=2)
-    assert shots.paraphrases(SENTENCES[::-1], used, seed=0, count=2) == pairs
+    pairs = shots.paraphrases(SENTENCES, used, seed=0, count=1)
+    assert shots.paraphrases(SENTENCES[::-1], used, seed=0, count=1) == pairs
 
 
 def test_too_few_are_refused():
