@@ -1,9 +1,9 @@
 """Techniques by a model: ours against transformers one by one, as its documentation shows.
 
-Gemma-3-270m in float32 on the same sentences in one run. Writing (round trip, paraphrase):
-`generate` with the whole prompt for each text, ended by its newline token. Scoring (contextual): a
-forward pass for each sentence. Prints texts per second and how many results are alike. It needs
-`results/` of a finished `make report`, or a folder with one as its argument.
+Gemma-3-270m in float32 on the same sentences in one run, in turns; medians. Writing (round trip,
+paraphrase): `generate` with the whole prompt for each text, ended by its newline token. Scoring
+(contextual): a forward pass for each sentence. Prints texts per second and how many results are
+alike. It needs `results/` of a finished `make report`, or a folder with one as its argument.
 """
 
 import sys
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 import machine
 import torch
@@ -24,13 +25,27 @@ from kensho.models.encoding import encode, start
 from kensho.models.reference import base
 
 RESULTS = Path(sys.argv[1] if sys.argv[1:] else Path(__file__).parents[1]) / "results"
-TEXTS, SCORED, WORDS, THREADS, NEW = 24, 192, 5000, 2, 48
+TEXTS, SCORED, WORDS, THREADS, NEW, BLOCKS = 64, 96, 5000, 2, 48, 2
 
 
-def timed(ask: Callable[[], list]) -> tuple[float, list]:
-    begin = time.perf_counter()
-    answers = ask()
-    return time.perf_counter() - begin, answers
+def compared(name: str, one_by_one: Callable[[], list], ours: Callable[[], list], same) -> None:
+    """Both ways in turns, BLOCKS times; medians, and the range of the ratio."""
+    seconds: dict[Callable, list[float]] = {one_by_one: [], ours: []}
+    results = {}
+    for _ in range(BLOCKS):
+        for way, taken in seconds.items():
+            begin = time.perf_counter()
+            results[way] = way()
+            taken.append(time.perf_counter() - begin)
+    pairs = list(zip(results[one_by_one], results[ours], strict=True))
+    slow, fast = (len(pairs) / median(taken) for taken in seconds.values())
+    ratios = [a / b for a, b in zip(*seconds.values(), strict=True)]
+    alike = sum(same(a, b) for a, b in pairs)
+    print(
+        f"{name}: {slow:.2f} a second one by one, {fast:.2f} ours, {median(ratios):.1f} times as "
+        f"fast ({min(ratios):.1f} to {max(ratios):.1f}); {alike} of {len(pairs)} alike",
+        flush=True,
+    )
 
 
 @torch.inference_mode()
@@ -61,16 +76,6 @@ def forward(asked: Asked, texts: list[str]) -> list[float]:
     return scores
 
 
-def shown(name: str, one_by_one: tuple, ours: tuple, alike: int) -> None:
-    (slow, answers), (fast, _) = one_by_one, ours
-    count = len(answers)
-    print(
-        f"{name}: {count / slow:.2f} a second one by one, {count / fast:.2f} ours, "
-        f"{slow / fast:.1f} times as fast; {alike} of {count} alike",
-        flush=True,
-    )
-
-
 def main() -> None:
     torch.set_num_threads(THREADS)
     print(machine.describe())
@@ -80,7 +85,7 @@ def main() -> None:
     known = base(model).model_copy(update={"path": str(model.with_suffix(""))})
     local = Path("/tmp/gemma-3-270m.json")
     write_json(local, known.model_dump())
-    asked = Asked(local, max_new_tokens=NEW, batch=16)
+    asked = Asked(local, max_new_tokens=NEW, batch=32)
     train, test = (read_table(RESULTS / "data" / f"{name}.csv") for name in ("train", "test"))
     order = hash_order(0, "benchmark", train["id"])
     texts = sorted(set(train["ja"].iloc[order[:TEXTS]]))
@@ -93,19 +98,24 @@ def main() -> None:
     }
     asked.answers(texts[:2], tasks["paraphrase"])
     for name, examples in tasks.items():
-        ours = timed(lambda shot=examples: [a.text for a in asked.answers(texts, shot)])
-        slow = timed(lambda shot=examples: generated(asked, texts, shot))
-        shown(name, slow, ours, sum(a == b for a, b in zip(slow[1], ours[1], strict=True)))
+        compared(
+            name,
+            lambda shot=examples: generated(asked, texts, shot),
+            lambda shot=examples: [answer.text for answer in asked.answers(texts, shot)],
+            lambda one, other: one == other,
+        )
     words = slots(inventory(rest["ja"], grouped=False), 2)
     places = [
         (one.text, one.begin, one.begin + len(one.new))
         for text in texts
         for one in proposals(text, words, 8, sample_rng(0, "benchmark", text))
     ][:SCORED]
-    ours = timed(lambda: by_sentence(asked)(places))
-    slow = timed(lambda: forward(asked, [text for text, _, _ in places]))
-    alike = sum(abs(a - b) < 0.01 for a, b in zip(slow[1], ours[1], strict=True))
-    shown("contextual_causal, sentences scored", slow, ours, alike)
+    compared(
+        "contextual_causal, sentences scored",
+        lambda: forward(asked, [text for text, _, _ in places]),
+        lambda: by_sentence(asked)(places),
+        lambda one, other: abs(one - other) < 0.01,
+    )
 
 
 if __name__ == "__main__":

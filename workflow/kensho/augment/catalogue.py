@@ -64,7 +64,7 @@ class Asking(Section):
         ["gemma-3-270m"], description="of config/models.yaml; one, or one for each leg of a trip"
     )
     samples: Count = Field(300, description="originals that it is asked about, drawn by their ids")
-    batch: Count = Field(16, description="texts that the model reads or writes at once")
+    batch: Count = Field(32, description="texts that the model reads or writes at once")
 
 
 class Replacing(Asking):

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 
 from kensho.augment import Files, sample_rng, variant_rows, variant_table
-from kensho.augment.asking import NODES, Asked, drawn
+from kensho.augment.asking import Asked, drawn
 from kensho.augment.synonyms import inventory, occurrences
 from kensho.data.corpus import read_table
 from kensho.jlce import fast
@@ -24,6 +24,7 @@ from kensho.linguistics.sudachi import check
 from kensho.models.encoding import start
 
 UNLIKELY = "less likely than the original by more than the margin"
+NODES = 256  # tokens of a pass, each with its logits
 Slot = tuple[str, str, str]  # part of speech, inflected form, neighbour
 Place = tuple[str, int, int]  # text, and where the word in question begins and ends
 Ranking = Callable[[Sequence[Place]], list[float]]
@@ -153,7 +154,7 @@ def by_sentence(asked: Asked) -> Ranking:
     def rank(places: Sequence[Place]) -> list[float]:
         texts = sorted({text for text, _, _ in places})
         requests = [(begin, asked.tokenizer.encode(t, add_special_tokens=False)) for t in texts]
-        scores = fast.loglikelihoods(asked.model, requests, nodes=NODES)
+        scores = fast.loglikelihoods(asked.model, requests, nodes=NODES, least=1)
         likely = {text: score for text, (score, _) in zip(texts, scores, strict=True)}
         return [likely[text] for text, _, _ in places]
 

@@ -43,18 +43,20 @@ def loglikelihoods(
     requests: Sequence[tuple[Tokens, Tokens]],
     *,
     nodes: int,
+    least: int = LEAST_SHARED,
     journal: Journal | None = None,
     salt: str = "",
 ) -> list[Scored]:
     """Of each (context, continuation): natural log-likelihood, and whether it is the greedy one.
 
     Neither part may be empty. A pass takes ``nodes`` tokens beside the shared beginning, and
-    computes logits only where a continuation is predicted.
+    computes logits only where a continuation is predicted. Sequences of a pass begin alike in at
+    least ``least`` tokens.
     """
     inputs = [[*context, *continuation][:-1] for context, continuation in requests]
     journal = {} if journal is None else journal
     scores: list[Scored] = [(0.0, False)] * len(requests)
-    for order, common in families(inputs, LEAST_SHARED):
+    for order, common in families(inputs, least):
         start, cache = min(common, *(len(requests[i][0]) - 1 for i in order)), None
         for pack in packs(inputs, order, start, nodes):
             key = digest([salt, [requests[index] for index in pack.paths]])
