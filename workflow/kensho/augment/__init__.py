@@ -9,12 +9,12 @@ table nor its other rows change what becomes of a sample.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-Files = Mapping[str, Path]  # what a technique reads, by name
+Files = Mapping[str, Any]  # paths that a technique reads, or lists of them, by name
 COLUMNS = ["id", "parent", "ja", "en", "technique", "operation"]
 
 

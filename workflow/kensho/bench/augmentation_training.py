@@ -91,7 +91,8 @@ def nll_after(
     )
     samples = train.rename(columns={"first": "ja"})[["ja", "en"]]
     stage(Reference.of_base(base), samples, scratch / "model", scratch / "checkpoints", training)
-    value = nll_per_character(*load(base.folder, dtype, scratch / "model"), test)
+    model, tokenizer = load(base.folder, dtype, scratch / "model")
+    value = nll_per_character(model, tokenizer, test)
     shutil.rmtree(scratch)
     return value
 

@@ -64,7 +64,9 @@ def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, ru
     """One process: score held-out pairs, train, score them again."""
     torch.set_num_threads(run.threads)
     base, pairs = reference.base(inputs[arm]), read_table(inputs["test"]).head(settings.items)
-    before = nll_per_character(*load(base.folder, dtype), pairs)
+    model, tokenizer = load(base.folder, dtype)
+    before = nll_per_character(model, tokenizer, pairs)
+    del model
     scratch = run.folder / "training"  # one run at a time; what a killed one left goes first
     shutil.rmtree(scratch, ignore_errors=True)
     training = Training(
@@ -81,7 +83,8 @@ def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, ru
     output, checkpoints = scratch / "model", scratch / "checkpoints"
     samples = read_table(inputs["train"])
     table, _ = stage(Reference.of_base(base), samples, output, checkpoints, training)
-    after = nll_per_character(*load(output, dtype), pairs)
+    model, tokenizer = load(output, dtype)
+    after = nll_per_character(model, tokenizer, pairs)
     shutil.rmtree(scratch)
     return {
         "nll_per_character_before": before,
