@@ -17,6 +17,7 @@ WORKFLOW = Path(__file__).parents[1] / "workflow"
 STATISTICS = "kensho/stats/"
 ALLOWED = {  # selections and their order, never a measured value
     "kensho/augment/bunsetsu.py": {"random", "permutation"},  # which samples, which order
+    "kensho/augment/honorific.py": {"random"},  # which samples
     "kensho/augment/politeness.py": {"random"},  # which samples
     "kensho/augment/synonyms.py": {"integers", "random", "choice"},  # which words, which synonym
     "kensho/bench/analysis_mode.py": {"sample"},  # texts
