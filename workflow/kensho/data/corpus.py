@@ -2,7 +2,6 @@
 
 import csv
 import re
-import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from kensho import files
 from kensho.data.duplicates import key, near_pairs
 from kensho.files import replacing, sha256
+from kensho.linguistics import normalisation
 
 FULL_WIDTH = str.maketrans("?!", "？！")  # NFKC narrows them; Japanese text keeps them wide
 KANA = re.compile(r"[ぁ-ゖァ-ヺ]")
@@ -35,8 +35,8 @@ def read_tatoeba(path: Path | str) -> pd.DataFrame:
 
 
 def normalise(text: str) -> str:
-    """NFKC, single spaces, wide question and exclamation marks."""
-    return " ".join(unicodedata.normalize("NFKC", text).split()).translate(FULL_WIDTH)
+    """NFKC without exceptions, single spaces, wide question and exclamation marks."""
+    return normalisation.normalise(text, kept="").translate(FULL_WIDTH)
 
 
 def clean(raw: pd.DataFrame, *, shortest: int, longest: int) -> tuple[pd.DataFrame, pd.DataFrame]:
