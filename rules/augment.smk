@@ -116,7 +116,7 @@ use rule augment_technique as study_variants with:
 rule calibrate_guard:
     """The least similarity that passes the meaning guard, from human paraphrases."""
     input:
-        record=source_records(["tatoeba-japanese-english"]),
+        record=f"results/sources/{CONFIG.data.source}/record.json",
         train="results/data/train.csv",
         test="results/data/test.csv",
     output:

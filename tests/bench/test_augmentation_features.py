@@ -67,6 +67,8 @@ def test_conditions_say_what_became_of_the_candidates(items, tmp_path):
     assert set(table["arm"]) == {"none", "repeat", "eda", "combined", "more-data"}
     assert conditions["own"]["outcomes"]["keico"]["eda"]["unchanged"] == 1
     assert conditions["fallbacks"] == ["jnli left out: not at hand"]
+    assert "no 500 originals of jnli" in conditions["absent"]["accuracy.jnli.n500"]
+    assert not {*table["metric"]} & {*conditions["absent"]}
     assert conditions["ran"]["stand_ins"]
     settings = SimpleNamespace(sizes=[100], seeds=3, added=2)
     with pytest.raises(ValueError, match=r"no task has 3 times as many items .* lower sizes"):

@@ -55,6 +55,7 @@ def test_arms_learn_the_same_originals_and_differ_by_what_is_added(inputs, tmp_p
     assert (likelihood["synonyms"] != likelihood["repeat"]).all()
     assert (likelihood.loc["seed-1"] != likelihood.loc["seed-2"]).all()
     assert conditions["own"]["outcomes"]["synonyms"]["kept"] == 12
+    assert [*conditions["absent"]] == ["nll_per_character.n100"]
     ((again, _),) = augmentation_training.experiment(inputs, settings(), run)
     assert again.equals(table)
 

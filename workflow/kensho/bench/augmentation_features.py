@@ -6,7 +6,7 @@ regression on features of a frozen sentence encoder, and answers test items of i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kensho.bench.settings import AugmentationFeatures as Settings
 
 EXPERIMENT = "augmentation_features"
+REGISTERED = (100, 500, 2000)  # sizes that claims read
 ITERATIONS = 2000  # of L-BFGS, at most; 100 to 250 suffice
 
 
@@ -89,6 +90,16 @@ def observe(
         return [row for replicate in range(settings.seeds) for row in of_seed(replicate)]
 
 
+def absent(observed: Collection[str]) -> dict[str, str]:
+    """Why what claims read was not observed, by metric."""
+    return {
+        metric: f"no {size} originals of {task} were observed (bench.{EXPERIMENT}: tasks, sizes)"
+        for task in study.TASKS
+        for size in REGISTERED
+        if (metric := f"accuracy.{task}.n{size}") not in observed
+    }
+
+
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """All arms, on the tasks whose data are at hand."""
     rows: list[Row] = []
@@ -120,6 +131,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         "seeds": [run.seed],
         "threads": run.threads,
         "warmup": "none: accuracies do not depend on time",
+        "absent": absent({row.metric for row in rows}),
         "fallbacks": [f"{name} left out: {reason}" for name, reason in run.left_out.items()],
         "deviations": [
             "each seed tests on items of its own; originals of different seeds overlap as far as "

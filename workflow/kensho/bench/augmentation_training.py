@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kensho.bench.settings import AugmentationTraining as Settings
 
 EXPERIMENT = "augmentation_training"
+REGISTERED = 100  # originals of which claims read the likelihood
 
 
 def observe(
@@ -119,6 +120,10 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         "seeds": list(settings.seeds),
         "threads": run.threads,
         "warmup": "none: likelihoods do not depend on time",
+        "absent": {
+            f"nll_per_character.n{size}": f"{size} originals are none of bench.{EXPERIMENT}.sizes"
+            for size in {REGISTERED} - {*settings.sizes}
+        },
         "fallbacks": [],
         "deviations": [
             f"{base.name}, sentence pairs and likelihood stand for what the claim leaves unnamed: "
