@@ -98,8 +98,9 @@ def paraphrases(pairs: pd.DataFrame, used: pd.DataFrame, number: int, seed: int)
     table = table[~known & (table["side"] != "")].drop_duplicates(["side", "key"])
     table = table[table["side"].duplicated(keep=False)].reset_index(drop=True)
     table = table.iloc[hash_order(seed, "guard", table["side"] + "\0" + table["key"])]
-    groups = table.groupby("side", sort=False)["ja"]
-    both = pd.DataFrame({"first": groups.nth(0).tolist(), "second": groups.nth(1).tolist()})
+    again = table["side"].duplicated()
+    both = table[~again].merge(table[again].drop_duplicates("side"), on="side")
+    both = both.rename(columns={"ja_x": "first", "ja_y": "second"})[["first", "second"]]
     if len(both) < number:
         raise ValueError(
             f"augmentation.guard.pairs: {number}, but there are {len(both)} paraphrases outside "
