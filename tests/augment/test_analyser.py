@@ -9,7 +9,7 @@ from kensho.data.corpus import write_table
 from kensho.linguistics.tokens import ANALYSERS
 from kensho.part import resolve
 
-SENTENCES = ["切符を見せた。", "チケットを見せた。", "先生に会った。", "切符を買った。"] * 3
+SENTENCES = ["切符を見せた。", "チケットを見せた。", "先生が手紙を書いた。", "切符を買った。"] * 3
 FUGASHI = Augmentation(analyser="fugashi")
 
 

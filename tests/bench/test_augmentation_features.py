@@ -61,7 +61,7 @@ def test_conditions_say_what_became_of_the_candidates(items, tmp_path):
         "en": "", "technique": "eda", "operation": "{}",
     }  # fmt: skip
     write_table(folder / "eda.csv", variant_table([made]))
-    inputs = {"splits": [folder / "splits.csv"], "variants": [folder / "eda.csv"]}
+    inputs = {"asked": [], "splits": [folder / "splits.csv"], "variants": [folder / "eda.csv"]}
     run = Run(tmp_path, left_out={"jnli": "not at hand"})
     ((table, conditions),) = features.experiment(inputs, SETTINGS, run)
     assert set(table["arm"]) == {"none", "repeat", "eda", "combined", "more-data"}

@@ -28,7 +28,11 @@ def inputs(tiny_model, tmp_path):
     write_table(tmp_path / "splits.csv", items)
     write_table(tmp_path / "test.csv", test)
     write_table(tmp_path / "synonyms.csv", variant_table(made))
+    others = train.assign(id="o" + train["id"], ja=train["ja"].str.replace("走る", "駆ける"))
+    write_table(tmp_path / "attested.csv", pd.concat([train, others.head(3)]))
     return {
+        "asked": [],
+        "attested": tmp_path / "attested.csv",
         "model": tiny_model,
         "test": tmp_path / "test.csv",
         "splits": tmp_path / "splits.csv",
@@ -38,7 +42,7 @@ def inputs(tiny_model, tmp_path):
 
 def settings(**changed):
     own = {
-        "techniques": ["synonyms"], "arms": ["none", "repeat", "synonyms", "more-data"],
+        "techniques": ["synonyms"], "arms": ["none", "repeat", "synonyms", "pivot", "more-data"],
         "sizes": [4], "seeds": [1, 2], "steps": 2, "batch_size": 4, "max_length": 64, "items": 2,
     }  # fmt: skip
     return AugmentationTraining(**(own | changed))
@@ -48,13 +52,16 @@ def test_arms_learn_the_same_originals_and_differ_by_what_is_added(inputs, tmp_p
     run = Run(tmp_path, threads=1, seed=3)
     ((table, conditions),) = augmentation_training.experiment(inputs, settings(), run)
     cells = table.pivot(index=["block", "arm"], columns="metric", values="value")
-    assert len(cells) == 2 * 4 and cells.notna().all(axis=None)
+    assert len(cells) == 2 * 5 and cells.notna().all(axis=None)
     added = cells["variants.n4"].unstack()
     assert added["synonyms"].tolist() == [4, 4] and added["more-data"].tolist() == [8, 8]
     likelihood = cells["nll_per_character.n4"].unstack()
     assert (likelihood["synonyms"] != likelihood["repeat"]).all()
     assert (likelihood.loc["seed-1"] != likelihood.loc["seed-2"]).all()
-    assert conditions["own"]["outcomes"]["synonyms"]["kept"] == 12
+    outcomes = conditions["own"]["outcomes"]
+    assert outcomes["synonyms"]["kept"] == 12 and outcomes["pivot"]["kept"] == 3
+    assert "pivot has variants of 3 of 12 sentences" in " ".join(conditions["deviations"])
+    assert (added["pivot"] <= 3).all()
     assert [*conditions["absent"]] == ["nll_per_character.n100"]
     ((again, _),) = augmentation_training.experiment(inputs, settings(), run)
     assert again.equals(table)

@@ -8,7 +8,7 @@ table nor its other rows change what becomes of a sample.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,27 @@ def variant_rows(sample, technique: str, made: Iterable[tuple[str, dict]]) -> li
         }
         for k, (text, operation) in enumerate(made)
     ]
+
+
+def converted(
+    samples: pd.DataFrame,
+    technique: str,
+    convert: Callable[[str], tuple[str, dict] | None],
+    *,
+    seed: int,
+    per_sample: int,
+    probability: float,
+) -> pd.DataFrame:
+    """One variant of each sample that ``convert`` (new text, what was done; or None) can change.
+
+    ``probability`` is the chance that a sample is taken.
+    """
+    rows = []
+    for sample in samples.itertuples():
+        taken = sample_rng(seed, technique, sample.id).random() < probability
+        if taken and per_sample and (made := convert(sample.ja)):
+            rows += variant_rows(sample, technique, [made])
+    return variant_table(rows)
 
 
 def variant_table(rows: list[dict]) -> pd.DataFrame:

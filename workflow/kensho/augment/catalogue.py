@@ -91,8 +91,12 @@ def models_of(settings: Section) -> list[str]:
     return list(getattr(settings, "models", []))
 
 
-_CORPUS = {"attested": "results/data/attested.csv", "test": "results/data/test.csv"}
-_ASKING = Needs(environment="models", cores="all", accelerator=True, minutes=60, memory_mb=8000)
+_ATTESTED = {"attested": "results/data/attested.csv"}
+_BY_MODEL: dict[str, Any] = {
+    "guarded": True,
+    "inputs": {**_ATTESTED, "test": "results/data/test.csv"},
+    "needs": Needs(environment="models", cores="all", accelerator=True, minutes=60, memory_mb=8000),
+}
 
 
 class Drawn(Section):
@@ -114,7 +118,7 @@ TECHNIQUES = Catalogue(
             title="Sudachi synonym groups",
             code="kensho.augment.synonyms:technique",
             default=Drawn(per_sample=5),
-            inputs={"attested": "results/data/attested.csv"},
+            inputs=_ATTESTED,
             sources=("sudachidict-core",),
             analysed=True,
         ),
@@ -123,7 +127,7 @@ TECHNIQUES = Catalogue(
             title="EDA: random insertion, swap and deletion of words or bunsetsu",
             code="kensho.augment.eda:technique",
             default=Eda(),
-            inputs={"attested": "results/data/attested.csv"},
+            inputs=_ATTESTED,
             sources=("sudachidict-core",),
             analysed=True,
         ),
@@ -144,51 +148,53 @@ TECHNIQUES = Catalogue(
             analysed=True,
         ),
         Technique(
+            name="honorific",
+            title="predicates of persons of rank: sonkeigo, and back",
+            code="kensho.augment.honorific:technique",
+            default=Drawn(probability=1.0),
+            inputs={
+                "verbs": "resources/linguistics/lexical_verbs.csv",
+                "words": "resources/linguistics/honorific_words.csv",
+            },
+            sources=("sudachidict-core",),
+            analysed=True,
+        ),
+        Technique(
             name="contextual_causal",
             title="contextual (causal): attested words, ranked by a causal language model",
             code="kensho.augment.contextual:causal",
             default=Replacing(),
-            guarded=True,
-            inputs=_CORPUS,
             sources=("sudachidict-core",),
-            needs=_ASKING,
+            **_BY_MODEL,
         ),
         Technique(
             name="contextual_masked",
             title="contextual (masked): attested words, ranked by a masked language model",
             code="kensho.augment.contextual:masked",
             default=Replacing(models=["modernbert-ja-30m"]),
-            guarded=True,
-            inputs=_CORPUS,
             sources=("sudachidict-core",),
-            needs=_ASKING,
+            **_BY_MODEL,
         ),
         Technique(
             name="round_trip",
             title="back-translation by models, Japanese to English to Japanese",
             code="kensho.augment.round_trip:technique",
             default=Trip(),
-            guarded=True,
-            inputs=_CORPUS,
-            needs=_ASKING,
+            **_BY_MODEL,
         ),
         Technique(
             name="multi_hop",
             title="back-translation by models through English and Chinese",
             code="kensho.augment.round_trip:technique",
             default=Trip(models=[], via=["en", "zh"]),
-            guarded=True,
-            inputs=_CORPUS,
-            needs=_ASKING,
+            **_BY_MODEL,
         ),
         Technique(
             name="paraphrase",
             title="paraphrases by a model that is shown sentences with one English side",
             code="kensho.augment.paraphrase:technique",
             default=Writing(),
-            guarded=True,
-            inputs=_CORPUS,
-            needs=_ASKING,
+            **_BY_MODEL,
         ),
     ),
     reserved=("target", "techniques", "guard", "analyser"),

@@ -17,8 +17,7 @@ import torch
 
 from kensho.augment import Files, sample_rng, variant_rows, variant_table
 from kensho.augment.asking import Asked, drawn
-from kensho.augment.synonyms import inventory, occurrences
-from kensho.data.corpus import read_table
+from kensho.augment.synonyms import attested, occurrences
 from kensho.jlce import fast
 from kensho.linguistics.sudachi import check
 from kensho.models.encoding import start
@@ -217,11 +216,9 @@ def masked(samples: pd.DataFrame, inputs: Files, settings: Mapping, *, limit: in
 
 def _technique(name: str, ranking: Callable[[Asked], Ranking], samples, inputs, settings, seed):
     check(samples["ja"], inputs["train"], first=2)
-    attested = read_table(inputs["attested"])["ja"]
-    check(attested, inputs["attested"], first=2)
     (path,) = inputs["models"]
     rank = ranking(Asked(path, max_new_tokens=1, batch=settings["batch"]))
     own = {key: settings[key] for key in ("per_sample", "candidates", "margin")}
     taken = drawn(samples, name, seed=seed, most=settings["samples"])
-    words = inventory(attested, grouped=False)
+    words = attested(inputs, settings, grouped=False)
     return variants(taken, name, seed=seed, words=words, rank=rank, **own)

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from kensho.augment import Files, sample_rng, variant_rows, variant_table
-from kensho.augment.synonyms import Thesaurus, content_words, index, inventory, replacements
-from kensho.data.corpus import read_table
+from kensho.augment.synonyms import Thesaurus, attested, content_words, index, replacements
 from kensho.linguistics.sudachi import check
 from kensho.linguistics.tokens import Analyser, Token, tokens
 
@@ -165,7 +164,4 @@ def variants(
 def technique(samples: pd.DataFrame, inputs: Files, settings: Mapping, *, limit: int, seed: int):
     """Candidates of every sample; ``limit`` is not reached."""
     check(samples["ja"], inputs["train"], first=2)
-    attested = read_table(inputs["attested"])["ja"]
-    check(attested, inputs["attested"], first=2)
-    words = inventory(attested, settings.get("analyser", "sudachi"))
-    return variants(samples, words=words, seed=seed, **settings)
+    return variants(samples, words=attested(inputs, settings), seed=seed, **settings)

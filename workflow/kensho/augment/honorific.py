@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from kensho.augment import Files, sample_rng, variant_rows, variant_table
+from kensho.augment import Files, converted
 from kensho.augment.politeness import TAILS, conjugate, plain_ending, polite_ending
 from kensho.linguistics.honorifics import TITLES, tagged
 from kensho.linguistics.sudachi import check, pieces
@@ -144,14 +144,19 @@ def variants(
 
     ``probability`` is the chance that a sample is taken.
     """
+
+    def turned(text: str) -> tuple[str, dict] | None:
+        return None if isinstance(made := transform(text, analyser), str) else made
+
     check(samples["ja"], "samples")
-    rows = []
-    for sample in samples.itertuples():
-        taken = sample_rng(seed, TECHNIQUE, sample.id).random() < probability
-        made = transform(sample.ja, analyser) if taken and per_sample else ""
-        if not isinstance(made, str):
-            rows += variant_rows(sample, TECHNIQUE, [made])
-    return variant_table(rows)
+    return converted(
+        samples,
+        TECHNIQUE,
+        turned,
+        seed=seed,
+        per_sample=per_sample,
+        probability=probability,
+    )
 
 
 def technique(samples: pd.DataFrame, inputs: Files, settings: Mapping, *, limit: int, seed: int):

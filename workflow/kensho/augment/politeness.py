@@ -13,13 +13,13 @@ import csv
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from kensho.augment import Files, sample_rng, variant_rows, variant_table
+from kensho.augment import Files, converted
 from kensho.linguistics.sudachi import check, pieces
 from kensho.linguistics.tokens import Analyser, Token, tokens
 
@@ -358,12 +358,14 @@ def variants(
     ``probability`` is the chance that a sample is taken.
     """
     check(samples["ja"], "samples")
-    rows = []
-    for sample in samples.itertuples():
-        taken = sample_rng(seed, TECHNIQUE, sample.id).random() < probability
-        if taken and per_sample and (made := transform(sample.ja, analyser)):
-            rows += variant_rows(sample, TECHNIQUE, [made])
-    return variant_table(rows)
+    return converted(
+        samples,
+        TECHNIQUE,
+        partial(transform, analyser=analyser),
+        seed=seed,
+        per_sample=per_sample,
+        probability=probability,
+    )
 
 
 def technique(samples: pd.DataFrame, inputs: Files, settings: Mapping, *, limit: int, seed: int):

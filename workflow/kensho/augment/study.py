@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from kensho.augment import COLUMNS
 from kensho.augment.driver import select
+from kensho.augment.pivot import pivot
 from kensho.data.corpus import normalise, read_table
 from kensho.data.duplicates import near_pairs
 from kensho.files import read_json
@@ -186,6 +187,36 @@ def read_variants(
     variants = {technique: table for technique, (table, _) in every.items()}
     outcomes = {technique: counts for technique, (_, counts) in every.items()}
     return variants | {"combined": combined([*variants.values()])}, outcomes
+
+
+def pivoted(
+    items: pd.DataFrame, attested: pd.DataFrame, per_sample: int, *, seed: int
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Other people's sentences with the English side of an original, and what was dropped.
+
+    An upper bound for back-translation: it brings in what people wrote (`kensho.augment.pivot`).
+    """
+    test = sentences(items[items["fold"] >= 0])
+    table, counts = pivot(
+        sentences(pool(items)),
+        attested,
+        test,
+        seed=seed,
+        per_sample=per_sample,
+        threshold=NEAR_DUPLICATE,
+    )
+    return table, dict(zip(counts["reason"], map(int, counts["count"]), strict=True))
+
+
+def yields(items: pd.DataFrame, variants: Mapping[str, pd.DataFrame]) -> list[str]:
+    """How many of the pool's sentences each technique has a variant of, in words."""
+    most = len(sentences(pool(items)))
+    return [
+        f"{technique} has variants of {table['parent'].nunique():,} of {most:,} sentences; rows "
+        "that they do not fill are originals once more"
+        for technique, table in variants.items()
+        if table["parent"].nunique() < most
+    ]
 
 
 def varied(items: pd.DataFrame, variants: pd.DataFrame) -> list[pd.DataFrame]:

@@ -214,10 +214,14 @@ def variants(
     return variant_table(rows)
 
 
+def attested(inputs: Files, settings: Mapping, *, grouped: bool = True) -> pd.DataFrame:
+    """The :func:`inventory` of the attested sentences that a technique reads."""
+    sentences = read_table(inputs["attested"])["ja"]
+    check(sentences, inputs["attested"], first=2)
+    return inventory(sentences, settings.get("analyser", "sudachi"), grouped=grouped)
+
+
 def technique(samples: pd.DataFrame, inputs: Files, settings: Mapping, *, limit: int, seed: int):
     """Variants with words that the attested sentences hold too; ``limit`` is not reached."""
     check(samples["ja"], inputs["train"], first=2)
-    attested = read_table(inputs["attested"])["ja"]
-    check(attested, inputs["attested"], first=2)
-    words = inventory(attested, settings.get("analyser", "sudachi"))
-    return variants(samples, words=words, seed=seed, **settings)
+    return variants(samples, words=attested(inputs, settings), seed=seed, **settings)

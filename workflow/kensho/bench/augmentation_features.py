@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from kensho.augment import guard, study
 from kensho.bench.run import Inputs, Observed, Run
+from kensho.models import reference
 from kensho.observations import Row, table
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ def absent(observed: Collection[str]) -> dict[str, str]:
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """All arms, on the tasks whose data are at hand."""
     rows: list[Row] = []
-    outcomes, data = {}, []
+    outcomes, data, shortfalls = {}, [], list[str]()
+    asked = [reference.base(path) for path in inputs["asked"]]
     for path in inputs["splits"]:
         task, items = path.parent.name, study.read_items(path)
         mine = [file for file in inputs["variants"] if file.parent == path.parent]
@@ -112,6 +114,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         )
         rows += observe(task, items, variants, settings, run)
         data.append({"name": task, "items": len(items), "of": len(items)})
+        shortfalls += [f"{task}: {line}" for line in study.yields(items, variants)]
     if "more-data" not in {row.arm for row in rows}:
         raise ValueError(
             f"bench.{EXPERIMENT}.sizes: no task has {1 + settings.added} times as many items as "
@@ -119,7 +122,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         )
     conditions = {
         "ran": {
-            "models": [],
+            "models": [model.ran() for model in asked],
             "data": data,
             "stand_ins": [
                 f"a logistic regression on features of {guard.PACKAGE} stands for the language "
@@ -128,6 +131,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         },
         "dtype": "float32 features, float64 classifier",
         "own": {"outcomes": outcomes, "encoder": guard.identity(), "C": 1.0, **vars(settings)},
+        "models": {model.name: model.model_dump() for model in asked},
         "seeds": [run.seed],
         "threads": run.threads,
         "warmup": "none: accuracies do not depend on time",
@@ -135,7 +139,8 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         "fallbacks": [f"{name} left out: {reason}" for name, reason in run.left_out.items()],
         "deviations": [
             "each seed tests on items of its own; originals of different seeds overlap as far as "
-            "the pool is small (conditions: own)"
+            "the pool is small (conditions: own)",
+            *shortfalls,
         ],
     }
     return [(table(rows), conditions)]

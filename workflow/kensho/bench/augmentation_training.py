@@ -103,20 +103,26 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     torch.set_num_threads(run.threads)
     dtype, base = compute_dtype("auto"), reference.base(inputs["model"])
     items = study.read_items(inputs["splits"])
+    asked = [reference.base(path) for path in inputs["asked"]]
     variants, outcomes = study.read_variants(
         inputs["variants"], items, inputs.get("guard"), seed=run.seed
     )
+    if "pivot" in settings.arms:  # what people wrote: no part of what techniques make together
+        variants["pivot"], counts = study.pivoted(
+            items, corpus.read_table(inputs["attested"]), settings.added, seed=run.seed
+        )
+        outcomes["pivot"] = counts
     observed = observe(base, items, variants, dtype, settings, run)
     tested = int((items["fold"] >= 0).sum())
     conditions = {
         "ran": {
-            "models": [base.ran()],
+            "models": [model.ran() for model in (base, *asked)],
             "data": [corpus.ran(inputs["test"], tested)],
         },
         "dtype": str(dtype).removeprefix("torch."),
         "own": {"outcomes": outcomes, **vars(settings)},
         "items": tested,
-        "models": {base.name: base.model_dump()},
+        "models": {model.name: model.model_dump() for model in (base, *asked)},
         "seeds": list(settings.seeds),
         "threads": run.threads,
         "warmup": "none: likelihoods do not depend on time",
@@ -129,6 +135,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
             f"{base.name}, sentence pairs and likelihood stand for what the claim leaves unnamed: "
             "model, task and metric",
             f"every arm has {settings.steps} steps of {settings.batch_size} rows",
+            *study.yields(items, variants),
         ],
     }
     return [(observed, conditions)]

@@ -7,36 +7,17 @@ The code of an experiment is called with its inputs, its settings as attributes 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import GenericAlias
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from pydantic import Field, create_model
 
-from kensho.augment.catalogue import TECHNIQUES
-from kensho.bench import memory_arms, settings
+from kensho.bench import inputs, memory_arms, settings
+from kensho.bench.inputs import Context, Inputs
 from kensho.bench.kv_arms import CACHED
-from kensho.models import engine
-from kensho.models.catalogue import Model, files
 from kensho.part import Catalogue, Needs, NoSettings, Part
 from kensho.train.plan import TARGETS
 from kensho.validation import Section
 
-
-class Context(NamedTuple):
-    """What arms and inputs depend on beside an experiment's own settings."""
-
-    base: str  # model that is adapted, and taken where an experiment names none
-    expanded: str  # model whose vocabulary is expanded
-    models: Mapping[str, Model]
-    accelerator: str
-    kinds: Mapping[str, str]  # of each source
-    accepted: frozenset[str]  # sources whose licence class is accepted
-    refused: Mapping[str, str]  # sources that are not used, with the reason
-    engine: Mapping[str, str] = {}  # where jobs find vLLM, if they are to look for it
-
-
-STUDIED = "results/augmentation_study"  # and the name of a task, one of them
-PAIRS = "pairs"  # of sentences
-Inputs = Mapping[str, str | list[str]]
 Names = Callable[[Any, Context], Sequence[str]]
 
 
@@ -81,104 +62,6 @@ def _always(*arms: str) -> Names:
     return lambda own, context: arms
 
 
-def _record(name: str) -> str:
-    return f"results/sources/{name}/record.json"
-
-
-def _used(names: Sequence[str], context: Context) -> list[str]:
-    return [name for name in names if name not in context.refused]
-
-
-def _refused(key: str) -> Callable[[Any, Context], dict[str, str]]:
-    """Why sources of a setting are left out."""
-    return lambda own, context: {
-        name: context.refused[name] for name in getattr(own, key) if name in context.refused
-    }
-
-
-def _cards(own, context) -> Inputs:
-    return {"cards": "resources/architectures.yaml"}
-
-
-def _model(*tables: str) -> Callable[[Any, Context], Inputs]:
-    """The model of an experiment, and tables of the corpus."""
-    return lambda own, context: {
-        **files(own.model or context.base, context.models),
-        **{name: f"results/data/{name}.csv" for name in tables},
-    }
-
-
-def _medical_inputs(own, context) -> Inputs:
-    subjects = [_record(name) for name in _used(own.subjects, context)]
-    return {**_model()(own, context), "subjects": subjects}
-
-
-def _inference_inputs(own, context) -> Inputs:
-    name = own.model or context.base
-    packed = context.models[name].files.get("gguf") if name in context.models else None
-    served = any(arm.startswith("vllm") for arm in own.arms)
-    return {
-        **_model("test")(own, context),
-        **({"gguf": _record(packed)} if packed else {}),
-        **({"engine": engine.FILE} if served else {}),
-    }
-
-
-def _tokenizer_inputs(own, context) -> Inputs:
-    used = _used(own.tokenizers, context)
-    models = [files(name, context.models) for name in used if name in context.models]
-    return {
-        "models": [one["model"] for one in models],
-        "weights": [one["weights"] for one in models if "weights" in one],
-        "records": [_record(n) for n in used if n not in context.models and context.kinds[n]],
-        "pairs": "results/data/test.csv",
-    }
-
-
-def _vocabularies(*tables: str) -> Callable[[Any, Context], Inputs]:
-    """A model, the same with an expanded vocabulary, and tables of the corpus."""
-    return lambda own, context: {
-        **_several({"base": context.expanded}, context),
-        "expanded": "results/bench/vocabulary/expanded.json",
-        "expanded_weights": "results/bench/vocabulary/expanded",
-        **{name: f"results/data/{name}.csv" for name in tables},
-    }
-
-
-def _several(names: Mapping[str, str], context: Context) -> dict[str, str]:
-    """Files of models by arm."""
-    read = {arm: files(name, context.models) for arm, name in names.items()}
-    made = {f"{arm}_weights": one["weights"] for arm, one in read.items() if "weights" in one}
-    return {arm: one["model"] for arm, one in read.items()} | made
-
-
-def _timed_vocabularies(own, context) -> Inputs:
-    if own.published is None:
-        return {**_vocabularies("test")(own, context), **context.engine}
-    named = own.published.model_dump(exclude_none=True)
-    return {**_several(named, context), **context.engine, "test": "results/data/test.csv"}
-
-
-def _variants(own, *tasks: str) -> Inputs:
-    """What the techniques of a study make of tasks, and the threshold of the meaning guard."""
-    calibrated = any(TECHNIQUES[name].guarded for name in own.techniques)
-    files = [f"{STUDIED}/{task}/{technique}.csv" for task in tasks for technique in own.techniques]
-    return {"variants": files, **({"guard": "results/data/guard.json"} if calibrated else {})}
-
-
-def _feature_inputs(own, context) -> Inputs:
-    tasks = _used(own.tasks, context)
-    return {
-        "splits": [f"{STUDIED}/{task}/splits.csv" for task in tasks],
-        **_variants(own, *tasks),
-    }
-
-
-def _augmented_training_inputs(own, context) -> Inputs:
-    splits = {"splits": f"{STUDIED}/{PAIRS}/splits.csv"}
-    return {**_model("test")(own, context), **splits, **_variants(own, PAIRS)}
-
-
 PREPARATIONS = Catalogue(
     "preparation",
     (
@@ -192,8 +75,10 @@ PREPARATIONS = Catalogue(
             inputs=lambda own, context: {
                 "train": "results/data/train.csv",
                 "test": "results/data/test.csv",
-                "dictionary": _record("unidic-lite"),
-                "gold": [_record(name) for name in ["ud-japanese-gsd"] if name in context.accepted],
+                "dictionary": inputs.record("unidic-lite"),
+                "gold": [
+                    inputs.record(name) for name in ["ud-japanese-gsd"] if name in context.accepted
+                ],
             },
             outputs={
                 name: f"results/bench/tokenisation/{file}"
@@ -209,7 +94,7 @@ PREPARATIONS = Catalogue(
             of="vocabulary",
             reads=("pieces",),
             seeded=False,
-            inputs=_model("train"),
+            inputs=inputs.model("train"),
             outputs={
                 "weights": "results/bench/vocabulary/expanded",
                 "model": "results/bench/vocabulary/expanded.json",
@@ -232,7 +117,7 @@ EXPERIMENTS = Catalogue(
             settings=settings.KVCache,
             seeded=False,
             needs=Needs(memory_mb=8000),
-            inputs=_cards,
+            inputs=inputs.cards,
             arms=_always("mla", "mha", "mha-v2", "gqa-8", "mqa", *CACHED, "transformers-mla"),
         ),
         Experiment(
@@ -241,7 +126,7 @@ EXPERIMENTS = Catalogue(
             code="kensho.bench.lora_parameters:experiment",
             settings=settings.LoraParameters,
             seeded=False,
-            inputs=_cards,
+            inputs=inputs.cards,
             arms=lambda own, context: [
                 "full",
                 *(f"lora-r{r}-{part}" for r in own.ranks for part in TARGETS),
@@ -253,7 +138,7 @@ EXPERIMENTS = Catalogue(
             code="kensho.bench.quick_mode:experiment",
             settings=settings.QuickMode,
             needs=_TIMED,
-            inputs=_model("train", "test"),
+            inputs=inputs.model("train", "test"),
             arms=_always("plain", "quick"),
         ),
         Experiment(
@@ -262,7 +147,7 @@ EXPERIMENTS = Catalogue(
             code="kensho.bench.analysis_mode:experiment",
             settings=settings.AnalysisMode,
             needs=_TIMED,
-            inputs=_model("test"),
+            inputs=inputs.model("test"),
             arms=_always("plain", "analysis"),
         ),
         Experiment(
@@ -271,7 +156,7 @@ EXPERIMENTS = Catalogue(
             code="kensho.bench.attention:experiment",
             settings=settings.Attention,
             needs=replace(_LARGE, minutes=30),
-            inputs=_cards,
+            inputs=inputs.cards,
             arms=_always("mla-latent", "mla-expanded", "mha", "gqa-8", "mqa"),
         ),
         Experiment(
@@ -280,7 +165,7 @@ EXPERIMENTS = Catalogue(
             code="kensho.bench.training_memory:experiment",
             settings=settings.TrainingMemory,
             needs=_LARGE,
-            inputs=_cards,
+            inputs=inputs.cards,
             arms=lambda own, context: [
                 *own.arms,
                 *(f"largest-{arm}" for arm in own.largest),
@@ -298,7 +183,7 @@ EXPERIMENTS = Catalogue(
             needs=Needs(cores="all", environment="tokenisation", minutes=30),
             inputs=lambda own, context: {
                 **PREPARATIONS["segmentation_model"].outputs,
-                "dictionary": _record("sudachidict-core"),
+                "dictionary": inputs.record("sudachidict-core"),
             },
             arms=_always(
                 *("vaporetto", "vaporetto-words", "kytea", "kytea-words", "mecab"),
@@ -322,7 +207,7 @@ EXPERIMENTS = Catalogue(
             title="R-3: operations per token of the mixture and of dense models, counted",
             code="kensho.bench.mixture_flops:experiment",
             seeded=False,
-            inputs=_cards,
+            inputs=inputs.cards,
             arms=_always("mixture", "dense-total", "dense-active"),
         ),
         Experiment(
@@ -332,8 +217,8 @@ EXPERIMENTS = Catalogue(
             settings=settings.MixtureSpeed,
             needs=_LARGE,
             inputs=lambda own, context: {
-                **_cards(own, context),
-                **(files(own.model, context.models) if own.model else {}),
+                **inputs.cards(own, context),
+                **(inputs.files(own.model, context.models) if own.model else {}),
             },
             arms=_always("mixture", "dense-total", "dense-active"),
         ),
@@ -373,14 +258,14 @@ EXPERIMENTS = Catalogue(
             settings=settings.Medical,
             files=("evaluate/tasks/jmmlu.yaml",),
             needs=_LARGE,
-            inputs=_medical_inputs,
+            inputs=inputs.medical,
             arms=lambda own, context: (
-                ["base", "base-nf4", "qlora"] if _used(own.subjects, context) else []
+                ["base", "base-nf4", "qlora"] if inputs.used(own.subjects, context) else []
             ),
             absent="needs questions of JMMLU's medical subjects (bench.medical.subjects): fetch "
             "them with `snakemake --profile local sources`, or set paths.mirror to a folder that "
             "holds them",
-            left_out=_refused("subjects"),
+            left_out=inputs.refused("subjects"),
         ),
         Experiment(
             name="augmentation_features",
@@ -389,16 +274,16 @@ EXPERIMENTS = Catalogue(
             settings=settings.AugmentationFeatures,
             reads=("sizes", "seeds", "added"),
             needs=Needs(environment="data", minutes=30),
-            inputs=_feature_inputs,
+            inputs=inputs.augmentation_features,
             arms=lambda own, context: (
                 ["none", "repeat", *own.techniques, "combined", "more-data"]
-                if _used(own.tasks, context)
+                if inputs.used(own.tasks, context)
                 else []
             ),
             target="augmentation_study",
             absent="needs labelled items (bench.augmentation_features.tasks): fetch them with "
             "`snakemake --profile local sources`, or set paths.mirror to a folder that holds them",
-            left_out=_refused("tasks"),
+            left_out=inputs.refused("tasks"),
         ),
         Experiment(
             name="augmentation_training",
@@ -406,7 +291,7 @@ EXPERIMENTS = Catalogue(
             code="kensho.bench.augmentation_training:experiment",
             settings=settings.AugmentationTraining,
             needs=_LARGE,
-            inputs=_augmented_training_inputs,
+            inputs=inputs.augmentation_training,
             arms=lambda own, context: own.arms,
             target="augmentation_study",
         ),
@@ -417,8 +302,8 @@ EXPERIMENTS = Catalogue(
             seeded=False,
             needs=Needs(cores="all", memory_mb=8000),
             inputs=lambda own, context: {
-                **_cards(own, context),
-                "files": [_record(name) for name in _used(["gemma-3-270m"], context)],
+                **inputs.cards(own, context),
+                "files": [inputs.record(name) for name in inputs.used(["gemma-3-270m"], context)],
             },
             arms=_always("fp32", "bf16", "int8", "fp8", "nf4", "nf4-double", "q8_0", "q4_k_m"),
         ),
@@ -429,9 +314,9 @@ EXPERIMENTS = Catalogue(
             settings=settings.TokenCounts,
             reads=(),
             seeded=False,
-            inputs=_tokenizer_inputs,
-            arms=lambda own, context: _used(own.tokenizers, context),
-            left_out=_refused("tokenizers"),
+            inputs=inputs.tokenizers,
+            arms=lambda own, context: inputs.used(own.tokenizers, context),
+            left_out=inputs.refused("tokenizers"),
         ),
         Experiment(
             name="vocabulary",
@@ -440,7 +325,7 @@ EXPERIMENTS = Catalogue(
             settings=settings.Vocabulary,
             reads=("blocks", "new_tokens", "scored"),
             needs=_TIMED,
-            inputs=_timed_vocabularies,
+            inputs=inputs.timed_vocabularies,
             arms=lambda own, context: [
                 *("base", "expanded"),
                 *(["second-base"] if own.published and own.published.second_base else []),
@@ -453,7 +338,7 @@ EXPERIMENTS = Catalogue(
             settings=settings.VocabularyTraining,
             seeded=False,  # its seeds are settings
             needs=_LARGE,
-            inputs=_vocabularies("train", "test"),
+            inputs=inputs.vocabularies("train", "test"),
             arms=_always("base", "expanded"),
         ),
         Experiment(
@@ -462,7 +347,7 @@ EXPERIMENTS = Catalogue(
             code="kensho.bench.inference:experiment",
             settings=settings.Inference,
             needs=_TIMED,
-            inputs=_inference_inputs,
+            inputs=inputs.inference,
             arms=lambda own, context: own.arms,
         ),
     ),

@@ -271,7 +271,7 @@ class AugmentationFeatures(Study):
 
 class AugmentationTraining(Study):
     model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
-    arms: list[Literal[("none", "repeat", "combined", "more-data", *TECHNIQUES)]] = Field(  # type: ignore[valid-type]
+    arms: list[Literal[("none", "repeat", "combined", "pivot", "more-data", *TECHNIQUES)]] = Field(  # type: ignore[valid-type]
         ["none", "repeat", "eda", "combined"], description="controls and techniques", min_length=2
     )
     sizes: Counts = Field([100], description="originals")

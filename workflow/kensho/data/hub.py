@@ -105,13 +105,18 @@ def resolve(hub: str, *, revision: str | None, cache: Path, date: str) -> Locked
         _refuse_code(hub, read_json(read("config.json")))
         paths = sorted({*weights, *filter(_is_text, tree)})
         files = {path: _hashed(hub, tree[path], read) for path in paths}
+    return pinned(info, files, date)
+
+
+def pinned(info: Any, files: Mapping[str, File], date: str) -> Locked:
+    """Files of a repository at the commit of which the hub has told ``info``."""
     return Locked(
         endpoint=site(endpoint()),
-        commit=commit,
+        commit=str(info.sha),
         resolved=date,
         answered=info.id,
         gated=bool(info.gated),
-        files=files,
+        files=dict(files),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from kensho.data.corpora import LOCK, Corpus
-from kensho.data.hub import ASKING_S, File, Locked, endpoint, in_one_line, remove
+from kensho.data.hub import ASKING_S, File, Locked, endpoint, in_one_line, pinned, remove
 from kensho.files import replacing, sha256
 from kensho.messages import site
 
@@ -40,14 +40,7 @@ def resolve(corpus: Corpus, date: str) -> Locked:
         raise ValueError(
             f"{hub}: {plain[0]} has no sha256 in its tree; name Parquet files in `files`"
         )
-    return Locked(
-        endpoint=site(endpoint()),
-        commit=commit,
-        resolved=date,
-        answered=info.id,
-        gated=bool(info.gated),
-        files=files,
-    )
+    return pinned(info, files, date)
 
 
 def renew(

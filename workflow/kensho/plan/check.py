@@ -13,6 +13,7 @@ from kensho.bench.catalogue import EXPERIMENTS
 from kensho.data.sources import Source
 from kensho.models.catalogue import Model
 from kensho.plan.config import Config
+from kensho.plan.work import techniques
 from kensho.train import targets
 from kensho.train.plan import ADAPTABLE, PLANNABLE
 from kensho.validation import problems, suggestion
@@ -77,7 +78,7 @@ def named_models(config: Config) -> list[tuple[str, str]]:
     for section in type(config.bench).model_fields:
         if name := getattr(getattr(config.bench, section), "model", None):
             named.append((f"bench.{section}.model", name))
-    for technique in config.augmentation.techniques:
+    for technique in techniques(config):
         for name in models_of(getattr(config.augmentation, technique)):
             named.append((f"augmentation.{technique}.models", name))
     pair = config.bench.vocabulary.published
@@ -127,7 +128,7 @@ def _unfit_techniques(config: Config, models: Mapping[str, Model], where: str) -
     """Techniques whose models are not listed, too few or many, or lack a language of their leg."""
     for technique in TECHNIQUES:
         own, key = getattr(config.augmentation, technique), f"{where}: augmentation.{technique}"
-        chosen = technique in config.augmentation.techniques
+        chosen = technique in techniques(config)
         for name in {*models_of(own)} - {*models}:
             yield (
                 f"{key}.models: no model '{name}' in config/models.yaml, {suggestion(name, models)}"

@@ -121,7 +121,7 @@ class _Jobs:
         run = [name for name in works.EXPERIMENTS if name in plan.experiments]
         models = [works.base(config, arm) for arm in plan.arms["evaluation"]]
         models += [works.run_by(config, name) for name in run]
-        for name in config.augmentation.techniques:
+        for name in works.techniques(config):
             models += models_of(getattr(config.augmentation, name))
         yield from map(self.had, dict.fromkeys(models))
         for name in config.augmentation.techniques:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kensho.augment.catalogue import TECHNIQUES, models_of
-from kensho.bench.catalogue import PAIRS
+from kensho.bench.inputs import PAIRS
 from kensho.models import engine
 from kensho.models.catalogue import Model, files
 from kensho.plan import work

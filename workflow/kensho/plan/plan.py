@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kensho import external
-from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Context, Job
+from kensho.augment.catalogue import TECHNIQUES, models_of
+from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Job
+from kensho.bench.inputs import Context
 from kensho.claims.model import Claim
 from kensho.data.sources import Source
 from kensho.jlce import catalogue as jlce
@@ -156,6 +158,7 @@ def make(
         kinds=kinds,
         accepted=accepted,
         refused=refused,
+        asked={name: models_of(getattr(config.augmentation, name)) for name in TECHNIQUES},
         engine=engine.inputs(config.engine, config.accelerator),
     )
     experiments = {}

@@ -44,6 +44,13 @@ def run_by(config: Config, experiment: str) -> str:
     return getattr(own, "model", None) or config.train.base
 
 
+def techniques(config: Config) -> list[str]:
+    """Techniques that run: for the corpus, and for the studies."""
+    studies = (config.bench.augmentation_features, config.bench.augmentation_training)
+    named = (config.augmentation.techniques, *(own.techniques for own in studies))
+    return [*dict.fromkeys(name for names in named for name in names)]
+
+
 # --- work
 
 
