@@ -100,6 +100,8 @@ def test_jobs_run_in_their_conda_environments(copy, conda):
         environment = yaml.safe_load(path.read_text())
         assert environment["dependencies"][-1].keys() == {"pip"}
         environment["channels"] = [conda["KENSHO_TEST_CHANNEL"]]
+        assert re.fullmatch(r"python =3\.1[12]", environment["dependencies"][0])
+        environment["dependencies"][0] = "python"  # the channel's is the one that runs this
         environment["dependencies"][-1]["pip"] = ["vowels==1.0"]
         environment["dependencies"].insert(0, "speaker >=1")
         path.write_text(yaml.safe_dump(environment))
