@@ -53,12 +53,12 @@ class Examples(NamedTuple):
     def turns(self, text: str) -> list[dict[str, str]]:
         """The same as a conversation."""
         turns = [(f"{self.asked}: {x}\n{self.answered}:", y) for x, y in self.pairs]
-        said = [
+        examples = [
             {"role": role, "content": content}
             for turn in turns
             for role, content in zip(("user", "assistant"), turn, strict=True)
         ]
-        return [*said, {"role": "user", "content": f"{self.asked}: {text}\n{self.answered}:"}]
+        return [*examples, {"role": "user", "content": f"{self.asked}: {text}\n{self.answered}:"}]
 
 
 class Asked:

@@ -97,10 +97,10 @@ def word_measures(text: str) -> dict[str, float]:
     the words of an n-gram. Otherwise than there, one that comes once repeats nothing and counts as
     0: else every short text would be above the thresholds.
     """
-    found = words(text)
-    ratios = {"newline_ratio": text.count("\n") / max(1, len(found))}
+    tokens = words(text)
+    ratios = {"newline_ratio": text.count("\n") / max(1, len(tokens))}
     for n in (2, 3, 4):
-        grams = Counter(zip(*(found[place:] for place in range(n)), strict=False))
+        grams = Counter(zip(*(tokens[place:] for place in range(n)), strict=False))
         [(gram, count)] = grams.most_common(1) or [((), 0)]
         repeated = count * len(" ".join(gram)) if count > 1 else 0
         ratios[f"top_{n}_grams"] = repeated / max(1, len(text))

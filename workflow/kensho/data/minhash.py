@@ -78,7 +78,7 @@ def write(files: Sketches, all_keys: np.ndarray, values: np.ndarray) -> None:
             np.save(file, array)
 
 
-class Found(NamedTuple):
+class Duplicates(NamedTuple):
     """Duplicates of a corpus in their order: each with the earlier document that it repeats."""
 
     order: np.ndarray  # uint64
@@ -87,7 +87,7 @@ class Found(NamedTuple):
     exact: np.ndarray  # bool
 
 
-def duplicates(shards: Sequence[Sketches], threshold: float) -> Found:
+def duplicates(shards: Sequence[Sketches], threshold: float) -> Duplicates:
     """All documents that repeat an earlier one.
 
     Holds about ten numbers of eight bytes for each document of the corpus, and of the sketches the
@@ -114,7 +114,7 @@ def duplicates(shards: Sequence[Sketches], threshold: float) -> Found:
                 of[left[near]], similarity[left[near]] = right[near], agreeing[near]
     repeated = np.flatnonzero(of >= 0)
     sorted_orders = orders[ranked]
-    return Found(
+    return Duplicates(
         sorted_orders[repeated],
         sorted_orders[of[repeated]],
         similarity[repeated],

@@ -59,7 +59,8 @@ def little(values: np.ndarray) -> Mcar:
 
     d² = Σ_j n_j (ȳ_j − μ_j)' Σ_j⁻¹ (ȳ_j − μ_j) over the patterns j of what is there, with the
     maximum likelihood estimates of a normal model (EM), is χ² with Σ_j p_j − p degrees of freedom
-    under the null. A variable that does not vary, or is a sum of others, gives no test (p is None).
+    under the null. A variable that does not vary, or is a sum of others, and estimates
+    that do not converge give no test (p is None).
     """
     from scipy.stats import chi2
 
@@ -120,6 +121,8 @@ def _normal(
         mean, covariance = new_mean, (new + new.T) / 2
         if change < TOLERANCE:
             break
+    else:
+        raise np.linalg.LinAlgError("the estimates do not converge")
     np.linalg.cholesky(covariance)  # raises where it has no inverse
     return mean, covariance
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from kensho.data import measures, minhash, readers
 from kensho.data.cleaning import Cleaned, Cleaner, normalised
-from kensho.data.minhash import Found, Sketches
+from kensho.data.minhash import Duplicates, Sketches
 from kensho.data.readers import Reading
 from kensho.data.schema import Fault, Row, running_text, schema
 from kensho.files import replacing
@@ -126,8 +126,8 @@ def without_repeats(
 ) -> Counter[tuple[str, str, str]]:
     """Write the documents of a shard that repeat no earlier one, and those that do."""
     counts: Counter[tuple[str, str, str]] = Counter()
-    found = pq.read_table(repeats).to_pydict()
-    of = {name: place for place, name in enumerate(found["id"])}
+    rows = pq.read_table(repeats).to_pydict()
+    of = {name: place for place, name in enumerate(rows["id"])}
     with ExitStack() as stack, pq.ParquetFile(documents) as file:
         target = _writer(stack, kept, schema(numbers))
         dropped = _writer(stack, drops, DROPS)
@@ -140,16 +140,16 @@ def without_repeats(
             for name, place, record in zip(names, places, batch.to_pylist(), strict=True):
                 if place is None:
                     continue
-                kind = "exact" if found["exact"][place] else "near"
+                kind = "exact" if rows["exact"][place] else "near"
                 reason = {"exact": "equal text", "near": "near-duplicate"}[kind]
                 shown = record["text"] or record["ja"] or record["turns"][0]["text"]
-                lines.append(_drop(name, "duplicates", kind, reason, shown, found["of"][place]))
+                lines.append(_drop(name, "duplicates", kind, reason, shown, rows["of"][place]))
                 counts["duplicates", kind, reason] += 1
             _append(dropped, lines)
     return counts
 
 
-def write_repeats(path: Path, found: Found, names: Sequence[str]) -> None:
+def write_repeats(path: Path, duplicated: Duplicates, names: Sequence[str]) -> None:
     """Duplicates of a corpus as a table id, of, similarity, exact; ``names`` are its files'."""
 
     def named(order: int) -> str:
@@ -157,10 +157,10 @@ def write_repeats(path: Path, found: Found, names: Sequence[str]) -> None:
         return f"{names[file]}:{row}"
 
     columns = {
-        "id": [*map(named, found.order.tolist())],
-        "of": [*map(named, found.of.tolist())],
-        "similarity": found.similarity,
-        "exact": found.exact,
+        "id": [*map(named, duplicated.order.tolist())],
+        "of": [*map(named, duplicated.of.tolist())],
+        "similarity": duplicated.similarity,
+        "exact": duplicated.exact,
     }
     with replacing(path) as temporary:
         pq.write_table(pa.table(columns), temporary)

@@ -76,17 +76,17 @@ def _fugashi(text: str, place: int) -> Iterator[Token]:
     for word in _tagger()(text):
         begin += len(word.white_space)
         end = begin + len(word.surface)
-        said = word.feature
-        lemma = said.orthBase or word.surface
-        pos = (said.pos1, said.pos2, said.pos3, said.pos4)
+        feature = word.feature
+        lemma = feature.orthBase or word.surface
+        pos = (feature.pos1, feature.pos2, feature.pos3, feature.pos4)
         yield Token(
             word.surface,
             lemma,
-            (said.lemma or "").partition("-")[0] or lemma,  # 私-代名詞
+            (feature.lemma or "").partition("-")[0] or lemma,  # 私-代名詞
             pos,
-            said.cType,
-            said.cForm,
-            said.kana or "",
+            feature.cType,
+            feature.cForm,
+            feature.kana or "",
             begin,
             end,
             synonym_groups(lemma, pos[0]) if pos[0] in GROUPED else frozenset(),

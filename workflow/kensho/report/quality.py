@@ -57,7 +57,7 @@ class Missing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Found:
+class Quality:
     """Of one corpus: rows read and kept, the values of each measure, drops and examples of them.
 
     ``summary``: measure, documents, mean, quantiles, of all documents and of those kept;
@@ -73,7 +73,7 @@ class Found:
     examples: pd.DataFrame
 
 
-def read(measures: Iterable[str], drops: Iterable[str]) -> Found:
+def read(measures: Iterable[str], drops: Iterable[str]) -> Quality:
     """Read the tables of all shards, one measure at a time."""
     paths = [*measures]
     kept = _column(paths, "kept").astype(bool)
@@ -97,7 +97,7 @@ def read(measures: Iterable[str], drops: Iterable[str]) -> Found:
     unread = int(counted.loc[counted["stage"] == "read", "count"].sum())
     total = len(kept) + unread
     summary = pd.DataFrame(rows, columns=columns)
-    return Found(total, total - lost, summary, histograms, counted, examples)
+    return Quality(total, total - lost, summary, histograms, counted, examples)
 
 
 def _column(paths: Iterable[str], name: str) -> np.ndarray:
@@ -123,16 +123,16 @@ def _drops(paths: Iterable[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return total.sort_values(["stage", "count"], ascending=[False, False]), shown
 
 
-def table(found: Found, missing: Missing, perplexity: pd.DataFrame | None) -> pd.DataFrame:
+def table(quality: Quality, missing: Missing, perplexity: pd.DataFrame | None) -> pd.DataFrame:
     """All figures of the page: columns section, name, statistic, value (empty: there is none)."""
     rows: list[tuple[str, str, str, Any]] = [
-        ("rows", "rows", "read", found.read),
-        ("rows", "rows", "kept", found.kept),
+        ("rows", "rows", "read", quality.read),
+        ("rows", "rows", "kept", quality.kept),
     ]
-    for drop in found.drops.itertuples():
+    for drop in quality.drops.itertuples():
         name = ": ".join(filter(None, (drop.filter, drop.reason)))
         rows.append((f"dropped, {drop.stage}", name, "count", drop.count))
-    for line in found.summary.to_dict("records"):
+    for line in quality.summary.to_dict("records"):
         for statistic in ("count", "mean", *QUANTILES):
             value = line[statistic]
             rows.append(("measures", line["measure"], f"{statistic}, {line['documents']}", value))
@@ -151,7 +151,7 @@ def table(found: Found, missing: Missing, perplexity: pd.DataFrame | None) -> pd
 
 def build(
     corpus: str,
-    found: Found,
+    quality: Quality,
     missing: Missing,
     perplexity: pd.DataFrame | None,
     about: Mapping[str, Any],
@@ -162,23 +162,23 @@ def build(
         about: ``licences`` (classes), ``attribution``, ``thresholds`` of FineWeb-2 by measure,
             ``near_duplicate``, and whether it is of a ``rehearsal``.
     """
-    examples = found.examples.to_dict("records")
+    examples = quality.examples.to_dict("records")
     drops = [
         {
             **row,
-            "share": row["count"] / max(1, found.read),
+            "share": row["count"] / max(1, quality.read),
             "examples": [
                 one
                 for one in examples
                 if all(one[k] == row[k] for k in ("stage", "filter", "reason"))
             ],
         }
-        for row in found.drops.to_dict("records")
+        for row in quality.drops.to_dict("records")
     ]
     figures = [
-        (title, _histogram(name, title, *found.histograms[name], about["thresholds"].get(name)))
+        (title, _histogram(name, title, *quality.histograms[name], about["thresholds"].get(name)))
         for name, title in TITLES.items()
-        if name in found.histograms
+        if name in quality.histograms
     ]
     if perplexity is not None:
         values = perplexity["nat_per_character"].dropna().to_numpy()
@@ -192,12 +192,12 @@ def build(
         rehearsal=about["rehearsal"],
         corpus=corpus,
         about=about,
-        found=found,
+        quality=quality,
         drops=drops,
         figures=figures,
         summary=[
             {**row, "title": TITLES[row["measure"]]}
-            for row in found.summary.to_dict("records")
+            for row in quality.summary.to_dict("records")
             if row["count"]
         ],
         quantiles=[*QUANTILES],

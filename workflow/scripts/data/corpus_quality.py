@@ -4,14 +4,14 @@ from kensho.report import quality
 from kensho.run.job import job
 
 with job(snakemake):
-    given, about = snakemake.input, snakemake.params.about
-    found = quality.read(given.measures, [*given.drops, *given.repeats])
+    inputs, about = snakemake.input, snakemake.params.about
+    measured = quality.read(inputs.measures, [*inputs.drops, *inputs.repeats])
     missing = quality.Missing(
-        pd.read_csv(given.missing), read_json(given.test), pd.read_csv(given.imputed)
+        pd.read_csv(inputs.missing), read_json(inputs.test), pd.read_csv(inputs.imputed)
     )
-    perplexity = pd.read_csv(given.perplexity[0]) if given.perplexity else None
-    table = quality.table(found, missing, perplexity)
+    perplexity = pd.read_csv(inputs.perplexity[0]) if inputs.perplexity else None
+    table = quality.table(measured, missing, perplexity)
     write_table(snakemake.output.table, table)
-    page = quality.build(snakemake.wildcards.corpus, found, missing, perplexity, about)
+    page = quality.build(snakemake.wildcards.corpus, measured, missing, perplexity, about)
     with replacing(snakemake.output.html) as temporary:
         temporary.write_text(page, encoding="utf-8")

@@ -4,9 +4,9 @@ from kensho.data import minhash, shards
 from kensho.run.job import job, paths
 
 with job(snakemake):
-    given = paths(snakemake.input)
-    files = [*map(minhash.Sketches, given["bands"], given["sketches"])]
-    found = minhash.duplicates(files, snakemake.params.threshold)
-    shards.write_repeats(snakemake.output.repeats, found, snakemake.params.names)
-    exact = int(found.exact.sum())
-    print(f"{exact} equal, {len(found.exact) - exact} near", file=sys.stderr)
+    inputs = paths(snakemake.input)
+    files = [*map(minhash.Sketches, inputs["bands"], inputs["sketches"])]
+    rows = minhash.duplicates(files, snakemake.params.threshold)
+    shards.write_repeats(snakemake.output.repeats, rows, snakemake.params.names)
+    exact = int(rows.exact.sum())
+    print(f"{exact} equal, {len(rows.exact) - exact} near", file=sys.stderr)
