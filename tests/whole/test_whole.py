@@ -28,7 +28,6 @@ ELSEWHERE = {
     "gemm": "needs an accelerator",
     "rocm_variables": "needs ROCm",
     "device": "needs an accelerator",
-    "augmentation_features": "needs labelled items: tests/bench/test_augmentation_features.py",
     "selftest": "times the machine: tests/bench/test_selftest.py",
     "budget": "tests/test_budget.py, tests/workflow/test_spent_budget.py",
     "preflight": "tests/test_preflight.py",
@@ -148,6 +147,14 @@ def folder(tmp_path, judge):
         "sha256": sha256(questions),
         "bytes": questions.stat().st_size,
         "places": [{"mirror": "questions.csv"}],
+    }
+    polite = {"見る": 4, "切る": 4, "見ます": 2, "切ります": 2, "ご覧になる": 1, "お切りになる": 1}
+    levels = [f"{bone}を{verb}。,{level}" for bone in bones for verb, level in polite.items()]
+    (mirror / "keico.csv").write_text("本文,Level\n" + "\n".join(levels), encoding="utf-8")
+    sources["keico"] |= {
+        "sha256": sha256(mirror / "keico.csv"),
+        "bytes": (mirror / "keico.csv").stat().st_size,
+        "places": [{"mirror": "keico.csv"}],
     }
     for lost in ("jcommonsenseqa", "jnli", "jcola"):
         address = f"http://user:{TOKEN}@127.0.0.1:9/{TOKEN}?X-Signature={TOKEN}"
