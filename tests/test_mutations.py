@@ -74,7 +74,7 @@ MEANINGFUL = {
         + [f"corpora.fineweb2.{k}" for k in ("newline_ratio", "language_score")]
         + ["augmentation.guard.rejected", "augmentation.synonyms.probability"]
         + ["augmentation.bunsetsu.probability", "augmentation.politeness.probability"]
-        + ["augmentation.honorific.probability"]
+        + ["augmentation.honorific.probability", "augmentation.syntax.probability"]
         + ["augmentation.eda.alpha", "bench.augmentation_features.tested"],
     ),
     "a rate, a cost or a factor": (

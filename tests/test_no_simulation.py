@@ -20,6 +20,7 @@ ALLOWED = {  # selections and their order, never a measured value
     "kensho/augment/contextual.py": {"choice"},  # which words are tried
     "kensho/augment/eda.py": {"integers", "random"},  # which units
     "kensho/augment/study.py": {"permutation"},  # splits, originals
+    "kensho/augment/syntax.py": {"permutation", "random"},  # which samples, which rule
     "kensho/augment/__init__.py": {"random"},  # which samples
     "kensho/augment/synonyms.py": {"integers", "random", "choice"},  # which words, which synonym
     "kensho/bench/analysis_mode.py": {"sample"},  # texts

@@ -8,22 +8,18 @@ clauses, conjunctions, quotations and the like are barriers that nothing crosses
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from itertools import chain, combinations, pairwise, permutations, product
 from typing import Any, cast
 
 import ginza
 import pandas as pd
-import spacy
-from spacy.language import Language
 from spacy.tokens import Doc, Span
-from thinc.api import NumpyOps
 
 from kensho.augment import Files, hash_order, sample_rng, variant_rows, variant_table
+from kensho.augment.parsing import parsed, parser
 from kensho.linguistics.sudachi import check, pieces
 
 TECHNIQUE = "bunsetsu"
-BATCH = 64
 MAX_RUN = 5  # neighbouring movable blocks: at most 5! orders
 
 CASE_PARTICLES = {"が", "を", "に", "で", "へ", "と", "から", "まで", "は", "も"}
@@ -46,20 +42,6 @@ BOUND_PARTICLES |= dict.fromkeys(["ある", "いる", "ない", "無い", "で�
 INTERROGATIVES = {"誰", "だれ", "何", "なに", "なん", "どこ", "どれ", "いつ", "どちら"}
 SENTENCE_END = "。.!?"
 MARKS = set("「」『』()[]〈〉《》【】“”\"'―…・:;~" + SENTENCE_END)
-
-
-@cache
-def parser() -> Language:
-    """GiNZA with its dependency parser and bunsetsu recogniser, and nothing else.
-
-    numpy does the matrix products: the parses are the same and come in half the time.
-    """
-    nlp = spacy.load("ja_ginza", exclude=["ner", "morphologizer", "compound_splitter"])
-    ops = NumpyOps(use_blis=False)
-    for _, component in nlp.pipeline:
-        for layer in component.model.walk() if hasattr(component, "model") else ():
-            layer.ops = ops
-    return nlp
 
 
 def worth_parsing(text: str) -> bool:
@@ -202,7 +184,7 @@ def variants(
                 yield table[i].ja, (table[i], rng)
 
     rows: list[dict] = []
-    for doc, (sample, rng) in parser().pipe(visited(), as_tuples=True, batch_size=BATCH):
+    for doc, (sample, rng) in parsed(visited()):
         if limit is not None and len(rows) >= limit:
             break
         arrangements = [made for made in reorder(doc) if sorted(made[0]) == sorted(sample.ja)]

@@ -160,6 +160,13 @@ TECHNIQUES = Catalogue(
             analysed=True,
         ),
         Technique(
+            name="syntax",
+            title="direct passive, and cleft with a relative clause (GiNZA)",
+            code="kensho.augment.syntax:technique",
+            default=Drawn(probability=1.0, per_sample=2),
+            sources=("sudachidict-core",),
+        ),
+        Technique(
             name="contextual_causal",
             title="contextual (causal): attested words, ranked by a causal language model",
             code="kensho.augment.contextual:causal",

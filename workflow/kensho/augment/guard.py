@@ -112,12 +112,16 @@ def paraphrases(pairs: pd.DataFrame, used: pd.DataFrame, number: int, seed: int)
 def hard_negatives(both: pd.DataFrame) -> list[str]:
     """For each first sentence the other pairs' second one that shares most character bigrams."""
     firsts, seconds = ([bigrams(text) for text in both[side]] for side in ("first", "second"))
-    nearest = []
-    for i, own in enumerate(firsts):
-        shared = [len(own & other) / len(own | other) for other in seconds]
-        shared[i] = -1.0
-        nearest.append(both["second"].iloc[int(np.argmax(shared))])
-    return nearest
+    column = {pair: k for k, pair in enumerate(sorted(set().union(*firsts, *seconds)))}
+    holds = np.zeros((2, len(both), len(column)), dtype=np.float32)
+    for side, texts in enumerate((firsts, seconds)):
+        for row, own in enumerate(texts):
+            holds[side, row, [column[pair] for pair in own]] = 1
+    common = holds[0] @ holds[1].T
+    sizes = holds.sum(axis=2)
+    jaccard = common / (sizes[0][:, None] + sizes[1] - common)
+    np.fill_diagonal(jaccard, -1)
+    return both["second"].iloc[jaccard.argmax(axis=1)].tolist()
 
 
 def auc(positive: np.ndarray, negative: np.ndarray) -> float:
