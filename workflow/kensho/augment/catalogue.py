@@ -19,6 +19,7 @@ from kensho.part import Catalogue, Needs, Part
 from kensho.validation import Count, Name, Section, Share
 
 _NEEDS = Needs(environment="data", minutes=30)
+_PARSED = Needs(environment="data", cores="all", minutes=30)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +138,7 @@ TECHNIQUES = Catalogue(
             code="kensho.augment.bunsetsu:technique",
             default=Drawn(probability=1.0, per_sample=5),
             sources=("sudachidict-core",),
+            needs=_PARSED,
         ),
         Technique(
             name="politeness",
@@ -165,6 +167,7 @@ TECHNIQUES = Catalogue(
             code="kensho.augment.syntax:technique",
             default=Drawn(probability=1.0, per_sample=2),
             sources=("sudachidict-core",),
+            needs=_PARSED,
         ),
         Technique(
             name="contextual_causal",

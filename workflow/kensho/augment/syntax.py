@@ -178,14 +178,14 @@ def variants(
     """
     check(samples["ja"], "samples")
     taken = [
-        (sample.ja, (sample, rng))
+        (sample, rng)
         for sample in samples.itertuples()
         if (rng := sample_rng(seed, TECHNIQUE, sample.id)).random() < probability
         and worth_parsing(sample.ja)
     ]
     rows = []
-    for doc, (sample, rng) in parsed(taken):
-        made = transform(doc)
+    transformed = parsed([sample.ja for sample, _ in taken], transform)
+    for (sample, rng), made in zip(taken, transformed, strict=True):
         picked = rng.permutation(len(made))[:per_sample]
         rows += variant_rows(sample, TECHNIQUE, [made[k] for k in picked])
     return variant_table(rows)
