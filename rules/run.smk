@@ -109,7 +109,22 @@ def foreseen():
     every = {rule.name: 1 for rule in workflow.rules}
     rows = forecast_of(RUN, every, timed=True, config=RUN.as_had())
     unknown = dict.fromkeys(row.why for row in rows if row.model and row.seconds is None)
-    return {"rules": forecast.by_rule(rows), "unknown": [*unknown]}
+    return {"rules": forecast.by_rule(rows), "unknown": [*unknown], "earlier": as_configured(every)}
+
+
+def as_configured(every):
+    """What is foreseen for the runs of this folder, each with its own configuration, by their ids."""
+    known, earlier = {}, {}
+    for begun in events.read(events.LOG, "run"):
+        config = begun.head.config
+        if (text := json.dumps(config, sort_keys=True)) not in known:
+            known[text] = {}
+            with suppress(ValueError):  # a configuration that this version no longer reads
+                run = load.load(head.restored(config), [], head=None, targets=None, outdated=None)
+                rows = forecast_of(run, every, timed=True, config=run.as_had())
+                known[text] = forecast.by_rule(rows)
+        earlier[begun.run] = known[text]
+    return earlier
 
 
 def rehearsed():

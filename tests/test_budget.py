@@ -1,6 +1,7 @@
 """What attempts cost, killed ones too; the limit; the estimate."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -243,6 +244,25 @@ def test_a_rule_without_a_past_is_taken_as_foreseen():
     assert re.search(r"^evaluate +3 +1800\.0 +2\.0 +12\.00  foreseen$", table, re.M)
     assert re.search(r"^gemm +1 +3600\.0 +1\.0 +4\.00  foreseen, at most$", table, re.M)
     assert "20.00 USD, without 1 job(s) of unknown cost" in table
+
+
+def test_jobs_of_another_scale_count_in_proportion_and_correct_rules_without_a_past():
+    """Trainings took twice what was foreseen for them, then at half the size of now."""
+    then = {"train": Foreseen(1800.0, 1, 2.0, False), "gemm": Foreseen(60.0, 1, 4.0, True)}
+    foreseen = {
+        "train": Foreseen(3600.0, 1, 4.0, False),
+        "evaluate": Foreseen(600.0, 1, 1.0, False),
+        "corpus": Foreseen(600.0, 0, 0.0, False),
+        "gemm": Foreseen(3600.0, 1, 4.0, True),
+    }
+    past = [replace(hours(1), run="small"), replace(hours(9, job="gemm"), run="small")]
+    rows = budget.estimate(dict.fromkeys(foreseen, 1), past, PRICES, foreseen, {"small": then})
+    assert {row.rule: (row.seconds, row.usd, row.foreseen) for row in rows} == {
+        "train": (7200.0, 8.0, "scaled by what is foreseen"),
+        "evaluate": (1200.0, 2.0, "foreseen, corrected by what others took"),
+        "corpus": (600.0, 0.0, "foreseen"),  # no device: nothing is known of its kind
+        "gemm": (9 * 3600.0, 36.0, ""),  # limits are no forecast
+    }
 
 
 STATS = """Job stats:

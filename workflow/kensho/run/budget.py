@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -190,7 +191,7 @@ class Foreseen(NamedTuple):
 class Estimate(NamedTuple):
     """Jobs of one rule; seconds, devices (means of its jobs) and cost of all, None if unknown.
 
-    ``foreseen`` says so where none has finished here.
+    ``foreseen`` says so where none has finished here, or none of this scale.
     """
 
     rule: str
@@ -206,26 +207,55 @@ def estimate(
     past: Sequence[Event],
     prices: Prices,
     foreseen: Mapping[str, Foreseen],
+    earlier: Mapping[str, Mapping[str, Foreseen]] | None = None,
 ) -> list[Estimate]:
     """What planned jobs (a number for each rule) cost if they take what earlier ones took.
 
-    The dearest rules come first, those of which nothing is known last. The mean is over all
-    finished jobs of a rule in this folder, so a change of scale shows only once jobs of that scale
-    have finished. A rule that has none is taken as ``foreseen``.
+    The dearest rules come first, those of which nothing is known last. ``earlier`` is what is
+    foreseen for the runs of this folder as they were configured, by their ids. The mean over the
+    finished jobs of a rule is scaled by what is ``foreseen`` now over what is for their own runs; a
+    rule that has none is taken as foreseen, and corrected by what all jobs of its kind, with
+    devices or without, took over what is foreseen for them.
     """
+    finished: dict[str, list[Event]] = {}
+    for event in past:
+        if event.event == "finished":
+            finished.setdefault(event.rule, []).append(event)
+
+    def own(event: Event) -> Foreseen | None:
+        one = (earlier or {}).get(event.run, {}).get(event.rule)
+        return None if one is None or one.limit else one
+
+    took, ahead = ({False: 0.0, True: 0.0} for _ in range(2))  # seconds, without and with devices
+    for event in chain.from_iterable(finished.values()):
+        if then := own(event):
+            took[then.devices > 0] += event.took
+            ahead[then.devices > 0] += then.seconds
+
     rows = []
     for rule, count in jobs.items():
-        finished = [event for event in past if event.event == "finished" and event.rule == rule]
-        if not finished:
-            if one := foreseen.get(rule):
-                how = "foreseen, at most" if one.limit else "foreseen"
-                rows.append(Estimate(rule, count, one.seconds, one.devices, one.usd * count, how))
-            else:
-                rows.append(Estimate(rule, count, None, None, None))
-            continue
-        columns = [(each.took, each.held.devices, usd(each, prices)) for each in finished]
-        seconds, devices, cost = (sum(c) / len(finished) for c in zip(*columns, strict=True))
-        rows.append(Estimate(rule, count, seconds, devices, cost * count))
+        one = foreseen.get(rule)
+        if past_jobs := finished.get(rule):
+            scales = [
+                one.seconds / then.seconds if one and not one.limit and (then := own(job)) else 1.0
+                for job in past_jobs
+            ]
+            columns = [
+                (each.took * scale, each.held.devices, usd(each, prices) * scale)
+                for each, scale in zip(past_jobs, scales, strict=True)
+            ]
+            seconds, devices, cost = (sum(c) / len(columns) for c in zip(*columns, strict=True))
+            how = "" if {*scales} == {1.0} else "scaled by what is foreseen"
+            rows.append(Estimate(rule, count, seconds, devices, cost * count, how))
+        elif one:
+            how, error = "foreseen, at most" if one.limit else "foreseen", 1.0
+            if not one.limit and ahead[one.devices > 0]:
+                how = "foreseen, corrected by what others took"
+                error = took[one.devices > 0] / ahead[one.devices > 0]
+            cost = one.usd * error * count
+            rows.append(Estimate(rule, count, one.seconds * error, one.devices, cost, how))
+        else:
+            rows.append(Estimate(rule, count, None, None, None))
     return sorted(rows, key=lambda row: (row.usd is None, -(row.usd or 0.0), row.rule))
 
 

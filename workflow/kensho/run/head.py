@@ -60,6 +60,15 @@ def began(
     )
 
 
+def restored(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A recorded configuration as one can be read again: what was cut has its default."""
+    return {
+        key: restored(value) if isinstance(value, Mapping) else value
+        for key, value in config.items()
+        if not (isinstance(value, str) and record.CUT in value)
+    }
+
+
 def ended(status: int, past: Sequence[Event]) -> Event:
     """The event of the head that began last in ``past`` and ends now."""
     [*_, begun] = (event for event in past if event.event == "run")

@@ -33,6 +33,7 @@ _KEY = re.compile(
 _PLACE = re.compile(  # a path from the root of the file system
     r"""(?:(?<![\w.~…/-])|(?<=file://))/(?!/|(?:dev|proc|sys)/)[^\s'"=:,;()\[\]{}<>|]+"""
 )
+CUT = "…"  # stands for what is not recorded
 LONGEST = 2000  # characters of a value that is shown
 LARGE = 16 * 2**20  # bytes from which on a hash is looked for in earlier events
 # Resources that are recorded; others may name an account, a node or a person.

@@ -12,7 +12,9 @@ with job(snakemake):
     for target in params.targets:
         jobs = job_counts(params.command, target)
         rules = {rule: count for rule, count in jobs.items() if rule not in params.targets}
-        rows = budget.estimate(rules, past, settings.prices, params.foreseen["rules"])
+        rows = budget.estimate(
+            rules, past, settings.prices, params.foreseen["rules"], params.foreseen["earlier"]
+        )
         print(f"{target}\n{budget.as_table(rows, left_usd)}\n", file=sys.stderr)
     for line in params.foreseen["unknown"]:
         print(f"not foreseen: {line}", file=sys.stderr)
