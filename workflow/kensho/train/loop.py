@@ -10,8 +10,9 @@ import math
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,26 @@ LARGEST_NORM = 1.0  # gradients are scaled down to it, as transformers' Trainer 
 RNG = "rng-{rank}.pt"
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What a step lowers: the sum over a batch of rows, of a ``pad`` token, over the step's units.
+
+    ``total`` is called with the model, the rows and ``pad``; ``units`` counts those of rows.
+    """
+
+    total: Callable[[Any, Sequence[Sample], int], Tensor]
+    units: Callable[[Sequence[Sample]], int]
+
+
+def learned_tokens(rows: Sequence[Sample]) -> int:
+    return sum(label != IGNORED for row in rows for label in row["labels"][1:])
+
+
+NEXT_TOKEN = Objective(
+    lambda model, rows, pad: summed_loss(model, **collated(rows, pad)), learned_tokens
+)
+
+
 def train(
     model: nn.Module,
     samples: Sequence[Sample],
@@ -40,6 +61,7 @@ def train(
     folder: Path,
     training: Training,
     baseline: int = 0,
+    objective: Objective = NEXT_TOKEN,
 ) -> list[dict[str, Any]]:
     """Train on ``samples`` in their order; goes on from the last checkpoint in ``folder``.
 
@@ -64,17 +86,16 @@ def train(
         began = time.perf_counter()
         width = training.batch_size * training.accumulation
         rows = [{k: v[:cut] for k, v in s.items()} for s in samples[step * width :][:width]]
-        learned = sum(label != IGNORED for row in rows for label in row["labels"][1:])
-        if not learned:
+        if not learned_tokens(rows):
             raise ValueError(
                 f"{training.name}: step {step + 1} has no token to learn; raise max_length"
             )
-        total = 0.0
+        total, units = 0.0, objective.units(rows)
         own = rows[share]
         for first in range(0, len(own), training.batch_size):
-            batch = collated(own[first : first + training.batch_size], pad)
+            batch = own[first : first + training.batch_size]
             with _autocast(training):
-                loss = summed_loss(model, **batch) / learned
+                loss = objective.total(model, batch, pad) / units
             # processes take the mean of their gradients, where a sum is meant
             (loss * processes.size()).backward()
             total += loss.item()
@@ -90,7 +111,7 @@ def train(
         seen.note(
             step=step + 1,
             loss=total,
-            tokens=sum(len(row["input_ids"]) for row in rows),
+            tokens=sum(len(row[key]) for row in rows for key in row if key.endswith("input_ids")),
             seconds=time.perf_counter() - began,
             peak=peak_bytes() - baseline,
         )
