@@ -94,7 +94,7 @@ def train(
         own = rows[share]
         for first in range(0, len(own), training.batch_size):
             batch = own[first : first + training.batch_size]
-            with _autocast(training):
+            with autocast(training):
                 loss = objective.total(model, batch, pad) / units
             # processes take the mean of their gradients, where a sum is meant
             (loss * processes.size()).backward()
@@ -136,17 +136,20 @@ def collated(rows: Sequence[Sample], pad: int) -> dict[str, Tensor]:
     }
 
 
-def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, attention_mask: Tensor) -> Tensor:
-    """Sum of the cross-entropies of all tokens that are learned, logits in float32."""
+def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, **inputs: Tensor) -> Tensor:
+    """Sum of the cross-entropies of all tokens that are learned, logits in float32.
+
+    ``inputs`` are the model's others: its attention mask, and positions where it needs them.
+    """
     learned = labels[:, 1:] != IGNORED
     at = nn.functional.pad(learned, (0, 1))  # a token is foretold at the one before it
-    with _head_at(model, at):
-        logits = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
+    with head_at(model, at):
+        logits = model(input_ids=input_ids, use_cache=False, **inputs).logits
     return cross_entropy(logits.float(), labels[:, 1:][learned], reduction="sum")
 
 
 @contextmanager
-def _head_at(model: Any, places: Tensor):
+def head_at(model: Any, places: Tensor):
     """The output layer sees these places alone: logits have shape (places, vocabulary)."""
     head = model.get_output_embeddings()
     hook = head.register_forward_pre_hook(lambda module, args: (args[0][places], *args[1:]))
@@ -161,7 +164,7 @@ def mixed(training: Training) -> bool:
     return training.method.whole and training.dtype is not torch.float32
 
 
-def _autocast(training: Training):
+def autocast(training: Training):
     """In several processes weights are gathered in 16 bit, without a copy that autocast keeps."""
     if mixed(training) and processes.size() == 1:
         return torch.autocast(device(), training.dtype)

@@ -8,9 +8,10 @@ import fcntl
 import hashlib
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,19 @@ Encode = Callable[[Any, Any], Sequence[Sample]]
 
 def draw(samples: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     """``count`` samples in training order: seeded, without repetition until all were used."""
+    return samples.iloc[[*islice(order(len(samples), seed), count)]].reset_index(drop=True)
+
+
+def order(size: int, seed: int) -> Iterator[int]:
+    """Places of ``size`` samples in training order, without end.
+
+    Raises ValueError where there are none.
+    """
+    if not size:
+        raise ValueError("no sample to train on; raise samples or data.train")
     rng = np.random.default_rng(seed)
-    rounds = -(-count // len(samples))
-    order = np.concatenate([rng.permutation(len(samples)) for _ in range(rounds)])[:count]
-    return samples.iloc[order].reset_index(drop=True)
+    while True:
+        yield from rng.permutation(size)
 
 
 def learned(
