@@ -91,13 +91,13 @@ def test_another_code_or_order_begins_anew(tiny_model, tmp_path, name):
 # --- sft
 
 
-def rows_of(name, tiny_model, tmp_path, monkeypatch, module, **settings):
+def rows_of(name, tiny_model, tmp_path, monkeypatch, module, max_length=96, **settings):
     """The rows that a stage hands to the loop, and the tokenizer."""
     kept = []
     monkeypatch.setattr(
         module, "learned", lambda base, texts, encode, *rest, **_: kept.append((texts, encode))
     )
-    run(name, tiny_model, tmp_path, settings=settings)
+    run(name, tiny_model, tmp_path, settings=settings, max_length=max_length)
     texts, encode = kept[0]
     tokenizer = tokenizer_of(tiny_model)
     return texts, encode(weights(tiny_model, torch.float32), tokenizer), tokenizer
@@ -117,11 +117,15 @@ def test_both_directions_are_learned(tiny_model, tmp_path, monkeypatch):
 
 
 def test_what_is_shown_before_a_prompt_is_read_and_not_learned(tiny_model, tmp_path, monkeypatch):
-    texts, rows, tokenizer = rows_of("sft", tiny_model, tmp_path, monkeypatch, sft, context=2)
+    texts, rows, tokenizer = rows_of(
+        "sft", tiny_model, tmp_path, monkeypatch, sft, max_length=200, context=2
+    )
     pairs = [a + b for a, b in zip(texts["prompt"], texts["completion"], strict=True)]
     for place, row in enumerate(rows):
         shown = pairs[max(0, place - 2) : place + 1]
-        assert tokenizer.decode(row["input_ids"]) == "\n\n".join(shown) + tokenizer.eos_token
+        fitting = ["\n\n".join(shown[k:]) + tokenizer.eos_token for k in range(len(shown))]
+        whole = next(text for text in fitting if len(tokenizer.encode(text)) <= 200)
+        assert tokenizer.decode(row["input_ids"]) == whole
         learned = [label for label in row["labels"] if label != -100]
         assert tokenizer.decode(learned) == texts["completion"][place] + tokenizer.eos_token
 
@@ -229,9 +233,13 @@ def test_a_resumed_stage_keeps_its_reference(tiny_model, tmp_path, monkeypatch):
     run("dpo", tiny_model, tmp_path)
 
 
-def test_pairs_of_which_a_side_is_cut_away_are_counted(tiny_model, tmp_path):
-    with pytest.raises(ValueError, match=r"of 12 pairs nothing .*; raise max_length"):
-        run("dpo", tiny_model, tmp_path, max_length=16)
+def test_pairs_that_do_not_fit_are_passed_over_and_counted(tiny_model, tmp_path):
+    longer = PREFERENCES.copy()
+    longer.loc[[2, 5], "rejected"] = "長" * 60
+    _, measured = run("dpo", tiny_model, tmp_path / "some", samples=longer)
+    assert measured.own == {"pairs_too_long": 2}
+    with pytest.raises(ValueError, match="dpo: no pair fits in max_length; raise it"):
+        run("dpo", tiny_model, tmp_path / "none", max_length=16)
 
 
 # --- merge

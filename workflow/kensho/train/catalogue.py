@@ -89,7 +89,7 @@ class Sft(Tuned):
         "model is asked so (config/models.yaml)",
     )
     context: Annotated[int, Field(ge=0, le=100)] = Field(
-        0, description="samples before a prompt, read but not learned"
+        0, description="samples before a prompt, as many as fit, read but not learned"
     )
 
 

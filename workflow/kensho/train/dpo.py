@@ -15,14 +15,14 @@ from torch.nn.functional import cross_entropy, logsigmoid
 
 from kensho.data.prompt import completion, prompt
 from kensho.files import read_json, write_json
-from kensho.models.loading import device
+from kensho.models.loading import device, tokenizer_of
 from kensho.models.reference import Reference
 from kensho.train import processes
-from kensho.train.loop import Objective, Sample, autocast, collated, head_at, learned_tokens
+from kensho.train.loop import Objective, Sample, autocast, collated, head_at
 from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED, encoded
-from kensho.train.stage import draw, learned
+from kensho.train.stage import learned, order
 
 REFERENCE = "reference.json"  # beside the checkpoints: log-ratio of each row, in their order
 
@@ -33,31 +33,23 @@ def stage(
     """Prefer ja to rejected as translation of en, the columns of ``samples``.
 
     ``beta`` of the settings is that of the paper. As :func:`kensho.train.stage.learned`; the loss
-    of a step is the mean over its pairs, and begins near ln 2.
+    of a step is the mean over its pairs, and begins near ln 2. Pairs of which a side is longer than
+    ``max_length`` are passed over and counted.
     """
-    drawn = draw(samples, training.samples, training.seed)
-    texts = {
-        "prompt": drawn["en"].map(prompt).tolist(),
-        "chosen": drawn["ja"].map(completion).tolist(),
-        "rejected": drawn["rejected"].map(completion).tolist(),
-    }
+    tokenizer, drawn, rows, long = tokenizer_of(base.base), [], [], set()
+    for place in order(len(samples), training.seed):
+        pair = samples.iloc[place]
+        if (row := encoded_pair(tokenizer, pair, training)) is None:
+            long.add(place)
+        else:
+            drawn.append(pair)
+            rows.append(row)
+        if len(rows) == training.samples:
+            break
+        if len(long) == len(samples):
+            raise ValueError(f"{training.name}: no pair fits in max_length; raise it")
 
     def encode(model, tokenizer) -> list[dict]:
-        def side(name: str) -> list[dict]:
-            pairs = zip(texts["prompt"], texts[name], strict=True)
-            rows = [encoded(tokenizer, *pair, chat=training.chat) for pair in pairs]
-            cut = training.max_length
-            if long := sum(not learned_tokens([{"labels": one["labels"][:cut]}]) for one in rows):
-                raise ValueError(
-                    f"{training.name}: of {long} pairs nothing of the {name} side lies within "
-                    f"{cut} tokens; raise max_length"
-                )
-            return [{key: ids[:cut] for key, ids in one.items()} for one in rows]
-
-        rows = [
-            {**chosen, **{f"rejected_{key}": ids for key, ids in rejected.items()}}
-            for chosen, rejected in zip(side("chosen"), side("rejected"), strict=True)
-        ]
         kept = checkpoints / REFERENCE
         if processes.first() and not kept.is_file():
             ratios = _reference(model, rows, tokenizer.pad_token_id, training)
@@ -68,7 +60,21 @@ def stage(
 
     beta = training.settings["beta"]
     objective = Objective(lambda model, rows, pad: summed_loss(model, rows, pad, beta), len)
-    return learned(base, texts, encode, output, checkpoints, training, objective)
+    texts = {key: [pair[key] for pair in drawn] for key in ("en", "ja", "rejected")}
+    steps, measured = learned(base, texts, encode, output, checkpoints, training, objective)
+    return steps, measured.model_copy(update={"own": {"pairs_too_long": len(long)}})
+
+
+def encoded_pair(tokenizer: Any, pair: pd.Series, training: Training) -> dict[str, Any] | None:
+    """A row with the keys of both sides; None where one does not fit, for no side is cut."""
+    asked = prompt(pair["en"])
+    sides = {
+        prefix: encoded(tokenizer, asked, completion(pair[key]), chat=training.chat)
+        for prefix, key in (("", "ja"), ("rejected_", "rejected"))
+    }
+    if any(len(one["input_ids"]) > training.max_length for one in sides.values()):
+        return None
+    return {f"{prefix}{key}": ids for prefix, one in sides.items() for key, ids in one.items()}
 
 
 def summed_loss(model: Any, rows: Sequence[Sample], pad: int, beta: float) -> Tensor:

@@ -29,11 +29,16 @@ def stage(
 
     def encode(model, tokenizer):
         pairs, chat = [*zip(*texts.values(), strict=True)], in_turns(training)
-        before = [pairs[max(0, place - shown) : place] for place in range(len(pairs))]
-        return [
-            encoded(tokenizer, *pair, chat=chat, before=earlier)
-            for pair, earlier in zip(pairs, before, strict=True)
-        ]
+
+        def row(place: int, shown: int) -> dict[str, list[int]]:
+            """With as many samples before it as leave it whole."""
+            before = pairs[max(0, place - shown) : place]
+            made = encoded(tokenizer, *pairs[place], chat=chat, before=before)
+            if not before or len(made["input_ids"]) <= training.max_length:
+                return made
+            return row(place, len(before) - 1)
+
+        return [row(place, shown) for place in range(len(pairs))]
 
     return learned(base, texts, encode, output, checkpoints, training)
 
