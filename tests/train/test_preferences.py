@@ -5,7 +5,8 @@ import pytest
 import torch
 from kensho.models.loading import load_reference
 from kensho.models.reference import Reference
-from kensho.train.preferences import COLUMNS, damaged, neighbours, paired, sampled
+from kensho.train.preferences import COLUMNS, damaged, neighbours, paired
+from kensho.train.sampling import sampled
 
 SAMPLES = pd.DataFrame(
     {

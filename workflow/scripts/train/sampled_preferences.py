@@ -3,7 +3,7 @@ from kensho.data.corpus import read_table, write_table
 from kensho.models import reference
 from kensho.models.loading import compute_dtype, load_reference
 from kensho.run.job import job
-from kensho.train.preferences import sampled
+from kensho.train.sampling import sampled
 
 with job(snakemake):
     torch.set_num_threads(snakemake.threads)
