@@ -136,7 +136,8 @@ class _Jobs:
                     yield self.limited(row, self.of(part), device=True)
                 else:
                     yield self.run(row, works.stage(config, stage), self.of(part))
-        for arm in plan.evaluated:
+        beside = [arm.name for arm in config.train.recipes] if plan.stage == "whole" else []
+        for arm in (*plan.evaluated, *beside):
             work = works.evaluation(config, seeds if arm in trained else 1)
             row = Job("evaluate", arm, works.base(config, arm), 1)
             yield self.run(row, work, asked.get("evaluate"))
