@@ -189,7 +189,7 @@ class Inputs:
         losses = [self.trained(arm, self.seeds(arm), "steps.csv", last=False) for arm in arms]
         return {
             "evaluation": "results/evaluation/intervals.csv",
-            "loss": [path for paths in losses for path in paths],
+            "loss": [*dict.fromkeys(path for paths in losses for path in paths)],  # some share
             "drops": "results/data/drops.csv",
             "augmentation": "results/data/augmentation.csv",
             "meaning": "results/data/augmentation_meaning.csv",
