@@ -33,6 +33,7 @@ include: "rules/corpora.smk"
 include: "rules/augment.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
+include: "rules/stages.smk"
 include: "rules/jlce.smk"
 include: "rules/experiments.smk"
 include: "rules/stats.smk"
@@ -84,6 +85,7 @@ localrules:
     calibration,
     calibration_full,
     jlce,
+    stages,
 
 
 rule all:

@@ -20,6 +20,7 @@ rule rehearsal:
         REPORT,
         INPUTS.experiments_of("benchmark", "augmentation_study"),
         "results/jlce.html",
+        rules.stages.input,
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
     log:
         "logs/rehearsal.log",

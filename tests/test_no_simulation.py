@@ -29,7 +29,7 @@ ALLOWED = {  # selections and their order, never a measured value
     "kensho/bench/quick_mode.py": {"permutation", "choice"},  # order of the arms, texts
     "kensho/data/corpus.py": {"permutation"},  # splits
     "kensho/jlce/prepare.py": {"choice"},  # items
-    "kensho/train/sft.py": {"permutation"},  # order of the samples
+    "kensho/train/stage.py": {"permutation"},  # order of the samples
 }
 TORCH = {
     "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal",

@@ -56,12 +56,13 @@ TARGETS = {
     "own",
     "sources",
     "jlce",
+    "stages",
     "corpora",
     "calibration",
     "calibration_full",
 }
 USER = "planted-user"
-TARGETS_OF_USERS = ("all", "benchmark", "augmentation_study", "jlce", "own", "corpora")
+TARGETS_OF_USERS = ("all", "benchmark", "augmentation_study", "jlce", "own", "corpora", "stages")
 BROUGHT = {
     "id": "OWN-1",
     "source": "own",

@@ -57,8 +57,12 @@ LORA = {"name": "lora", "rank": 8, "targets": QKVO}
 LORA_STAGE = {"stage": "sft", "learning_rate": 2e-3, "method": LORA}
 
 
-def _arm(name: str, stage: dict) -> Arm:
-    return Arm.model_validate({"name": name, "stages": [stage]})
+BILINGUAL = {**LORA_STAGE, "directions": "both"}
+PREFERENCE = {"stage": "dpo", "learning_rate": 5e-4, "method": LORA}
+
+
+def _arm(name: str, *stages: dict) -> Arm:
+    return Arm.model_validate({"name": name, "stages": [*stages]})
 
 
 class Train(Section):
@@ -71,6 +75,15 @@ class Train(Section):
         ],
         description="one training per arm and seed; the base model is an arm of its own",
         min_length=1,
+    )
+    recipes: list[Arm] = Field(
+        [
+            _arm("bilingual", BILINGUAL),
+            _arm("bilingual-dpo", BILINGUAL, PREFERENCE),
+            _arm("bilingual-dpo-translation", BILINGUAL, PREFERENCE, LORA_STAGE),
+        ],
+        description="arms of the target `stages`, which alone trains and evaluates them; arms that "
+        "begin alike share what is trained",
     )
     seeds: list[Seed] = Field([1, 2, 3], description="replicates of each arm", min_length=1)
     steps: int = Field(
@@ -85,6 +98,11 @@ class Train(Section):
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the processor computes it, else float32"
     )
+
+    @property
+    def trained(self) -> list[Arm]:
+        """Every arm that is trained."""
+        return [*self.arms, *self.recipes]
 
 
 class Evaluate(Section):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from kensho.jlce import catalogue as jlce
 from kensho.part import resolve
 from kensho.plan.config import Config
-from kensho.train.catalogue import METHODS
+from kensho.train.catalogue import METHODS, STAGES
 from kensho.train.plan import TARGETS
 
 TOKENS = 1 / 0.893  # of a Japanese character by Llama-2's tokenizer; Qwen's, Llama-3's make fewer
@@ -27,7 +27,7 @@ def base(config: Config, arm: str) -> str:
     """Model that an arm adapts, or that is evaluated as it is."""
     if arm in config.evaluate.references:
         return arm
-    own = next((one.base for one in config.train.arms if one.name == arm), None)
+    own = next((one.base for one in config.train.trained if one.name == arm), None)
     return own or config.train.base
 
 
@@ -94,13 +94,19 @@ class Work(NamedTuple):
 
 
 def stage(config: Config, of: Any) -> Work:
-    """A stage of an arm, as its section of the configuration has it."""
+    """A stage of an arm that trains, as its section of the configuration has it.
+
+    A pair of preferences is two samples of a batch; both are read once more for the reference.
+    """
     (batch, accumulation), method = batches(config, of), of.method.model_dump()
+    paired = STAGES[of.stage].data == "preferences"
+    batch *= 2 if paired else 1
     adapters = method.get("rank"), method.get("targets", ())
     kept = accumulation, of.checkpointing
     training = Training(method["name"], batch, config.train.max_length, *adapters, *kept)
     mean = training._replace(length=_pair(config))
-    passes = [mean.passes(config.train.steps * accumulation)]
+    count = config.train.steps * accumulation
+    passes = [mean.passes(count), *([Passes(count * batch * mean.length, count)] * paired)]
     return Work(passes, batch, config.train.max_length, training=training)
 
 
