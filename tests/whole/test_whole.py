@@ -52,6 +52,7 @@ TARGETS = {
     "all",
     "archive",
     "augmentation_study",
+    "training_studies",
     "benchmark",
     "own",
     "sources",
@@ -61,7 +62,16 @@ TARGETS = {
     "calibration_full",
 }
 USER = "planted-user"
-TARGETS_OF_USERS = ("all", "benchmark", "augmentation_study", "jlce", "own", "corpora")
+TARGETS_OF_USERS = (
+    "all",
+    "benchmark",
+    "augmentation_study",
+    "training_studies",
+    "strategy",
+    "jlce",
+    "own",
+    "corpora",
+)
 BROUGHT = {
     "id": "OWN-1",
     "source": "own",
