@@ -114,7 +114,9 @@ def test_arms_of_replay_begin_alike_and_end_apart(inputs, run):
     for side in ("en", "ja"):
         before = cells(observed, f"nll_per_character_{side}_before")
         after = cells(observed, f"nll_per_character_{side}")
-        assert {*before.index} == {*REPLAY} and before.nunique() == 1
+        assert {*before.index} == {*REPLAY}
+        for method in ("lora", "full"):  # which hold the base's weights in dtypes of their own
+            assert before.filter(like=method).nunique() == 1
         assert (after != before).all()
     assert after["full-0"] != after["full-25"]
 
@@ -130,7 +132,7 @@ def test_one_adapter_goes_on_a_merged_one_stays_in_the_weights(inputs, run):
 def turns():
     said = ["おはよう", "元気", "うん", "よかった", "ではまた"]
     rows = [
-        (f"d{d}", turn, "XY"[(turn + d) % 2] if d % 2 else "YZ"[turn % 2], f"{text}{d}")
+        (f"d{d}", turn, "XYZ"[(turn + d) % 3], f"{text}{d}")
         for d in range(16)
         for turn, text in enumerate(said)
     ]
@@ -139,9 +141,9 @@ def turns():
 
 def test_a_continuation_stands_behind_the_turns_ahead_of_it():
     made = continuations(turns().query("dialogue == 'd0'"), 2, 30)
-    assert made["prompt"].iloc[0] == "A: おはよう0\nB: 元気0\nA:"
+    assert made["prompt"].iloc[0] == "B: おはよう0\nB: 元気0\nA:"
     assert made["completion"].tolist() == [" うん0", " よかった0", " ではまた0"]
-    assert made["speaker"].tolist() == ["Y", "Z", "Y"]
+    assert made["speaker"].tolist() == ["Z", "X", "Y"]
     assert len(continuations(turns(), 2, 10)) < len(continuations(turns(), 2, 30))
 
 

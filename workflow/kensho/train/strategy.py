@@ -6,7 +6,7 @@ configuration that a person reads, changes and pins.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -184,21 +184,17 @@ def _fitting(
     """The first way whose planned step fits, with the largest batch by halving, and its peak."""
     limit = found.memory_bytes * tables.memory
     targets = next(key for key, names in TARGETS.items() if {*tables.modules.targets} <= {*names})
-    while True:
-        for way in tables.ways:
-            method = resolve(METHODS[way.method].code)
-            step = Step(
-                *(method, found.dtype, batch, length, rank, targets),
-                checkpointing=way.checkpointing,
-            )
-            if (peak := plan(card, step)["peak"]) <= limit:
-                return way, batch, peak
-        if batch == 1:
-            raise ValueError(
-                f"{found.model}: a step of one sample plans {peak / 1e9:.1f} GB by the last way, "
-                f"{limit / 1e9:.1f} GB are there ({found.device}); take a smaller model"
-            )
-        batch //= 2
+    batches = [batch >> halved for halved in range(batch.bit_length())]
+    for way, rows in product(tables.ways, batches):
+        method = resolve(METHODS[way.method].code)
+        shape = (method, found.dtype, rows, length, rank, targets)
+        peak = plan(card, Step(*shape, checkpointing=way.checkpointing))["peak"]
+        if peak <= limit:
+            return way, rows, peak
+    raise ValueError(
+        f"{found.model}: a step of one sample plans {peak / 1e9:.1f} GB by the last way, "
+        f"{limit / 1e9:.1f} GB are there ({found.device}); take a smaller model"
+    )
 
 
 def recipe(found: Analysis, decision: Decision) -> str:
