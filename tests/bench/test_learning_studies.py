@@ -170,11 +170,9 @@ def test_dialogues_are_learnt_or_asked_and_a_speaker_is_a_block(inputs, run, mon
 def test_likelihood_is_the_same_in_any_order_and_leaves_the_end_out(tiny_model):
     learner = learning.begin(reference.base(tiny_model))
     texts = ["空が青い。", "海", "山と川がある。"]
-    one = nll_per_character(*learner, plain(texts, learner.tokenizer))
-    assert one == pytest.approx(
-        nll_per_character(*learner, plain(texts[::-1], learner.tokenizer)), rel=1e-6
-    )
-    single = [nll_per_character(*learner, plain([text], learner.tokenizer)) for text in texts]
+    one = nll_per_character(*learner, plain(texts))
+    assert one == pytest.approx(nll_per_character(*learner, plain(texts[::-1])), rel=1e-6)
+    single = [nll_per_character(*learner, plain([text])) for text in texts]
     assert one == pytest.approx(np.average(single, weights=[*map(len, texts)]), rel=1e-6)
     with pytest.raises(ValueError, match="no characters to score; raise"):
-        nll_per_character(*learner, plain([], learner.tokenizer))
+        nll_per_character(*learner, plain([]))

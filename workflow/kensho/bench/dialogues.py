@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from kensho.data.published import real_persona_chat
-from kensho.data.schema import Fault
+from kensho.data.rows import Fault
 from kensho.data.sources import fetched
 
 

@@ -57,7 +57,7 @@ def after(
     """Likelihood of both languages before and after the steps of one arm."""
     method, share = REPLAY[arm]
     learner = learning.begin(base, whole=method == "full")
-    held = {side: plain(test[side], learner.tokenizer) for side in ("en", "ja")}
+    held = {side: plain(test[side]) for side in ("en", "ja")}
     before = {
         f"nll_per_character_{side}_before": nll_per_character(*learner, texts)
         for side, texts in held.items()
@@ -65,7 +65,7 @@ def after(
     plan = learning.training(settings, f"{EXPERIMENT} {arm}", seed)
     if method == "full":
         plan = learning.whole(plan, settings.full_learning_rate)
-    samples = plain(mixture(pairs, plan.samples, share, seed), learner.tokenizer)
+    samples = plain(mixture(pairs, plan.samples, share, seed))
     learner = learning.learn(learner, samples, plan, run.folder / "training")
     return before | {
         f"nll_per_character_{side}": nll_per_character(*learner, texts)

@@ -344,7 +344,7 @@ class Rates(Seeded):
 
 class Replay(Seeded):
     rank: Rank = 8
-    steps: Steps = Field(10, description="optimiser steps, equal for all shares of English")
+    steps: Steps = Field(16, description="optimiser steps, equal for all shares of English")
     full_learning_rate: LearningRate = Field(2e-4, description="where every weight is trained")
 
 

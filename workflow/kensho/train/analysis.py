@@ -35,7 +35,7 @@ def analyse(
         model=base.name,
         parameters=base.parameters,
         vocabulary=model.config.get_text_config().vocab_size,
-        nll_per_character=nll_per_character(model, tokenizer, plain(japanese, tokenizer)),
+        nll_per_character=nll_per_character(model, tokenizer, plain(japanese)),
         tokens_per_character=tokens / int(japanese.str.len().sum()),
         samples=len(train),
         length=int(np.ceil(np.percentile(lengths, PERCENTILE))),

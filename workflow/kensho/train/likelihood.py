@@ -13,14 +13,13 @@ from kensho.train.samples import IGNORED, encoded
 AT_ONCE = 8  # texts of a pass
 
 
-def plain(texts: Iterable[str], tokenizer: PreTrainedTokenizerBase) -> pd.DataFrame:
-    """Texts as samples (prompt, completion) of which everything is learnt or scored.
+def plain(texts: Iterable[str]) -> pd.DataFrame:
+    """Texts as samples (prompt, completion) without a prompt.
 
-    They stand behind the token that begins a text, or the one that ends the text before.
+    Everything is learnt and scored but a first token that nothing stands before: instruction models
+    expect a role behind the token that begins a turn, and would learn this form before the text.
     """
-    begin = tokenizer.bos_token or tokenizer.eos_token
-    rows = pd.DataFrame({"completion": list(texts)})
-    return rows.assign(prompt=begin)
+    return pd.DataFrame({"prompt": "", "completion": list(texts)})
 
 
 @torch.inference_mode()
