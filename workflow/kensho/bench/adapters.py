@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -43,12 +43,12 @@ def after(
     """Likelihood of held-out translations by number of samples; the last size has no suffix."""
     order, observed = np.random.default_rng(seed).permutation(len(pool)), dict[str, float]()
     for size in sizes:
-        plan = learning.training(
-            *(settings, f"{experiment} {name} on {size}", seed),
-            steps=max(2, -(-size // settings.batch_size)),
-            **({"rank": one.rank, "targets": TARGETS[one.modules]} if one.rank else {}),
-            **({"learning_rate": one.learning_rate} if one.learning_rate else {}),
-        )
+        changed: dict[str, Any] = {"steps": max(2, -(-size // settings.batch_size))}
+        if one.rank:
+            changed |= {"rank": one.rank, "targets": TARGETS[one.modules]}
+        if one.learning_rate:
+            changed["learning_rate"] = one.learning_rate
+        plan = learning.training(settings, f"{experiment} {name} on {size}", seed, **changed)
         if one.rank is None:
             plan = learning.whole(plan, settings.full_learning_rate)  # type: ignore[union-attr]
         learner = learning.begin(base, whole=one.rank is None)
@@ -84,7 +84,7 @@ def _observed(
         name: partial(after, experiment, base, pool, test, name, one, sizes, settings, run)
         for name, one in arms.items()
     }
-    observed = learning.observe(experiment, functions, inputs, settings, run)
+    observed = learning.observe(experiment, functions, learning.by_seed(settings), inputs, run)
     used = {"train": (inputs["train"], max(sizes)), "test": (inputs["test"], settings.items)}
     said = [f"{base.name} and {max(sizes):,} samples, each seen once, stand for the claim's"]
     return observed, learning.conditions(base, used, settings, run, said)

@@ -68,7 +68,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     base, pairs = reference.base(inputs["model"]), read_table(inputs["train"])
     test = read_table(inputs["test"]).head(settings.items)
     arms = {arm: partial(after, base, pairs, test, arm, settings, run) for arm in CONTINUAL}
-    observed = learning.observe(EXPERIMENT, arms, inputs, settings, run)
+    observed = learning.observe(EXPERIMENT, arms, learning.by_seed(settings), inputs, run)
     seen = 2 * settings.steps * settings.batch_size
     used = {"train": (inputs["train"], seen), "test": (inputs["test"], settings.items)}
     said = ["both tasks are of one corpus and opposite directions: other pairs of tasks differ"]

@@ -34,6 +34,7 @@ from kensho.train.targets import ATTENTION
 
 if TYPE_CHECKING:
     from kensho.bench.settings import Learning as Settings
+    from kensho.bench.settings import Seeded
 
 UNITS = {
     "nll_per_character": "nat/character",
@@ -60,7 +61,7 @@ def begin(base: Base, whole: bool = False) -> Learner:
 
 def training(settings: Settings, name: str, seed: int, **changed: Any) -> Training:
     """One training by LoRA with the settings of a study; ``changed`` are fields of Training."""
-    own = {
+    own: dict[str, Any] = {
         "method": lora.METHOD,
         "rank": getattr(settings, "rank", None),
         "targets": ATTENTION,
@@ -80,7 +81,7 @@ def training(settings: Settings, name: str, seed: int, **changed: Any) -> Traini
 
 def whole(plan: Training, learning_rate: float) -> Training:
     """The same where every weight is trained."""
-    changed = {"method": full.METHOD, "rank": None, "targets": None}
+    changed: dict[str, Any] = {"method": full.METHOD, "rank": None, "targets": None}
     return replace(plan, learning_rate=learning_rate, **changed)
 
 
@@ -123,21 +124,23 @@ def translations(pairs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(sides)
 
 
+def by_seed(settings: Seeded) -> dict[str, int]:
+    """A block for each seed."""
+    return {f"seed-{seed}": seed for seed in settings.seeds}
+
+
 def observe(
     experiment: str,
     arms: Mapping[str, Observe],
+    blocks: Mapping[str, Any],
     inputs: Inputs,
-    settings: Settings,
     run: Run,
-    blocks: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Observation table: what each arm observes of each block, by default a seed of the settings.
+    """Observation table: what each arm observes of each block, given to it by the block's name.
 
     What an earlier attempt of the same job observed is taken from ``run.journal``.
     """
     torch.set_num_threads(run.threads)
-    if blocks is None:
-        blocks = {f"seed-{seed}": seed for seed in settings.seeds}
     journal: Any = {} if run.journal is None else Journal(run.journal)
     read = [sha256(path) for path in inputs.values() if path.is_file()]
     rows = []

@@ -62,9 +62,8 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
             "turns to learn and to ask; lower it"
         )
     arms = {arm: partial(after, base, train, test, speakers, arm, settings, run) for arm in PERSONA}
-    observed = learning.observe(
-        EXPERIMENT, arms, inputs, settings, run, {f"speaker-{name}": name for name in speakers}
-    )
+    blocks = {f"speaker-{name}": name for name in speakers}
+    observed = learning.observe(EXPERIMENT, arms, blocks, inputs, run)
     said = [f"{base.name} and {settings.steps} steps for each speaker: a small persona"]
     made = learning.conditions(base, {}, settings, run, said)
     asked = min(settings.items, int(test["speaker"].value_counts()[speakers].max()))

@@ -56,7 +56,7 @@ def _observed(
     run: Run,
 ) -> pd.DataFrame:
     arms = {arm: partial(after, experiment, base, train, test, arm, settings, run) for arm in RANKS}
-    return learning.observe(experiment, arms, inputs, settings, run)
+    return learning.observe(experiment, arms, learning.by_seed(settings), inputs, run)
 
 
 def standard(inputs: Inputs, settings: Settings, run: Run) -> Observed:

@@ -58,7 +58,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
             "raise data.train"
         )
     arms = {arm: partial(after, base, pool, test, arm, settings, run) for arm in DOSES}
-    observed = learning.observe(EXPERIMENT, arms, inputs, settings, run)
+    observed = learning.observe(EXPERIMENT, arms, learning.by_seed(settings), inputs, run)
     used = {"train": (inputs["train"], largest), "test": (inputs["test"], settings.items)}
     smaller = (
         [f"a dose is {settings.unit:,} samples where the source's is {CLAIMED:,}"]
