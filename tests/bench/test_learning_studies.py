@@ -124,7 +124,8 @@ def test_arms_of_replay_begin_alike_and_end_apart(inputs, run):
 def test_one_adapter_goes_on_a_merged_one_stays_in_the_weights(inputs, run):
     observed = continual.experiment(inputs, own.Continual(**SMALL, steps=3), run)
     first = cells(observed, "nll_per_character_a")
-    assert {*first.index} == {"one", "merged"} and first.nunique() == 1
+    assert {*first.index} == {"one", "merged"}
+    assert first["one"] == pytest.approx(first["merged"], rel=1e-3)  # rounded where weights are
     assert cells(observed, "nll_per_character_a_after").nunique() == len(CONTINUAL)
     assert cells(observed, "nll_per_character_b").nunique() == len(CONTINUAL)
 

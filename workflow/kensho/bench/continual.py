@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kensho.bench import learning
-from kensho.bench.learning import Learner
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.bench.study_arms import CONTINUAL
 from kensho.data.corpus import read_table
@@ -52,10 +51,10 @@ def after(
     learner = learning.begin(base)
     if arm != "fresh":
         learner = learning.learn(learner, first, plan, folder)
-        observed["nll_per_character_a"] = nll_per_character(*learner, asked)
     if arm == "merged":
-        whole = learner.model.merge_and_unload()
-        learner = Learner(whole, learner.tokenizer)
+        learner = learner._replace(model=learner.model.merge_and_unload())
+    if arm != "fresh":  # what merging rounds is none of what B changes
+        observed["nll_per_character_a"] = nll_per_character(*learner, asked)
     learner = learning.learn(learner, second, plan, folder, anew=arm != "one")
     return observed | {
         "nll_per_character_a_after": nll_per_character(*learner, asked),
