@@ -32,6 +32,7 @@ include: "rules/data.smk"
 include: "rules/corpora.smk"
 include: "rules/augment.smk"
 include: "rules/train.smk"
+include: "rules/strategy.smk"
 include: "rules/evaluate.smk"
 include: "rules/stages.smk"
 include: "rules/jlce.smk"
@@ -69,6 +70,7 @@ localrules:
     archive,
     benchmark,
     augmentation_study,
+    training_studies,
     own,
     sources,
     fetch,
@@ -108,6 +110,13 @@ rule augmentation_study:
     input:
         REPORT,
         INPUTS.experiments_of("augmentation_study"),
+
+
+rule training_studies:
+    """What decides how well a training ends (C-1, F-7, R-5, T-1 to T-4), judged on the same page."""
+    input:
+        REPORT,
+        INPUTS.experiments_of("training_studies"),
 
 
 rule own:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kensho.bench.catalogue import EXPERIMENTS
 from kensho.claims import registry
 from kensho.data import sources
 from kensho.models import cards, catalogue
@@ -43,6 +44,9 @@ MEND, MEND_OF_CLAIMS = (re.compile(f"(?:{'|'.join(ends)})$") for ends in (ENDS, 
 ARMS = ("train.arms.0", "train.recipes.0")
 STAGES = [f"{arm}.stages.0" for arm in ARMS]
 PRICES = ("budget.prices.rocm", "budget.prices.cuda", "budget.prices.core")
+STUDIES = tuple(  # of training
+    name for name, part in EXPERIMENTS.items() if part.target == "training_studies"
+)
 # Which of VALUES may stand in the place of another, and what it then is; a list's first entry
 # stands for all.
 MEANINGFUL = {
@@ -60,7 +64,8 @@ MEANINGFUL = {
     "a seed of 32 bits": (
         [0, 10**9],
         ["seed", "train.seeds.0", "bench.medical.seeds.0", "bench.vocabulary_training.seeds.0"]
-        + ["bench.augmentation_training.seeds.0"],
+        + ["bench.augmentation_training.seeds.0"]
+        + [f"bench.{study}.seeds.0" for study in STUDIES if study != "persona"],
     ),
     "an amount of money": ([0, 0.5, 10**9], PRICES),
     "a limit of money": ([0.5, 10**9], ["budget.limit_usd"]),
@@ -84,7 +89,9 @@ MEANINGFUL = {
         [0.5],
         [*(f"{stage}.learning_rate" for stage in STAGES), "bench.medical.learning_rate"]
         + ["bench.vocabulary_training.learning_rate", "bench.tokenisation.cost"]
-        + ["bench.augmentation_training.learning_rate", "cluster.memory", "cluster.time"],
+        + ["bench.augmentation_training.learning_rate", "cluster.memory", "cluster.time"]
+        + [f"bench.{study}.learning_rate" for study in STUDIES]
+        + [f"bench.{study}.full_learning_rate" for study in ("adapters", "replay")],
     ),
     "nats": (
         [0, 0.5],
@@ -104,6 +111,7 @@ MEANINGFUL = {
             *(f"bench.{one}.model" for one in ("quick_mode", "analysis_mode", "mixture_speed")),
             *(f"bench.{one}.model" for one in ("medical", "vocabulary", "inference")),
             "bench.augmentation_training.model",
+            *("strategy.model", *(f"bench.{study}.model" for study in STUDIES)),
             "bench.vocabulary.published",
             "bench.kv_cache.time_limit_s",
             "jlce.arms",

@@ -1,5 +1,6 @@
 """One of everything: all targets on a few samples, and every rule seen in the execution log."""
 
+import io
 import json
 import os
 import platform
@@ -7,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -52,6 +54,7 @@ TARGETS = {
     "all",
     "archive",
     "augmentation_study",
+    "training_studies",
     "benchmark",
     "own",
     "sources",
@@ -62,7 +65,17 @@ TARGETS = {
     "calibration_full",
 }
 USER = "planted-user"
-TARGETS_OF_USERS = ("all", "benchmark", "augmentation_study", "jlce", "own", "corpora", "stages")
+TARGETS_OF_USERS = (
+    "all",
+    "benchmark",
+    "augmentation_study",
+    "training_studies",
+    "strategy",
+    "jlce",
+    "own",
+    "corpora",
+    "stages",
+)
 BROUGHT = {
     "id": "OWN-1",
     "source": "own",
@@ -157,6 +170,12 @@ def folder(tmp_path, judge):
         "bytes": (mirror / "keico.csv").stat().st_size,
         "places": [{"mirror": "keico.csv"}],
     }
+    spoken(mirror, bones)
+    sources["real-persona-chat"] |= {
+        "sha256": sha256(mirror / "dialogues.tar.gz"),
+        "bytes": (mirror / "dialogues.tar.gz").stat().st_size,
+        "places": [{"mirror": "dialogues.tar.gz"}],
+    }
     for lost in ("jcommonsenseqa", "jnli", "jcola"):
         address = f"http://user:{TOKEN}@127.0.0.1:9/{TOKEN}?X-Signature={TOKEN}"
         places = [{"mirror": "none.json"}, {"https": address}]
@@ -171,6 +190,20 @@ def folder(tmp_path, judge):
     (tmp_path / "own/notes.jsonl").write_text("\n".join(notes), encoding="utf-8")
     (tmp_path / "config/claims/own.yaml").write_text(yaml.safe_dump([BROUGHT]), encoding="utf-8")
     return tmp_path
+
+
+def spoken(folder, bones):
+    """An archive of dialogues between two people, as RealPersonaChat has them."""
+    with tarfile.open(folder / "dialogues.tar.gz", "w:gz") as archive:
+        for number, bone in enumerate(bones):
+            said = [
+                {"interlocutor_id": "AB"[turn % 2], "text": f"{bone}は{turn}本"}
+                for turn in range(6)
+            ]
+            text = json.dumps({"dialogue_id": number, "utterances": said}).encode()
+            member = tarfile.TarInfo(f"dialogues/{number}.json")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text))
 
 
 def run(folder, *targets, **environment):

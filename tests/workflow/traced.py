@@ -68,6 +68,7 @@ ALLOWED = [
     ("fetch", "config/sources.yaml", "what of it matters is in the params"),
     ("verify", "(results|config/claims)(/.*)?", "whatever results there are"),
     ("train_stage", r"results/train/.*\.checkpoints(/.*)?", "kept for a rerun after a kill"),
+    (r"\w+", r"results/bench/\w+\.jsonl", "kept for a rerun after a kill"),
     ("jlce_arm|jlce_preference", "results/jlce/journals(/.*)?", "kept for a rerun after a kill"),
 ]
 TEMPORARY = re.compile(r"^\.(.+)\.(\d+|partial)$")  # takes the name in the middle when complete

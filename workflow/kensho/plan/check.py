@@ -77,6 +77,8 @@ def named_models(config: Config) -> list[tuple[str, str]]:
     named = [("train.base", config.train.base)]
     named += [(f"train.arms: '{arm.name}'", arm.base) for arm in config.train.trained if arm.base]
     named += [("evaluate.references", name) for name in config.evaluate.references]
+    if config.strategy.model:
+        named.append(("strategy.model", config.strategy.model))
     for section in type(config.bench).model_fields:
         if name := getattr(getattr(config.bench, section), "model", None):
             named.append((f"bench.{section}.model", name))

@@ -171,6 +171,13 @@ class Jlce(Section):
     judge: Judge | None = Field(None, description="a model that compares the arms' open answers")
 
 
+class Strategy(Section):
+    model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
+    task: Literal["standard", "complex"] = Field(
+        "standard", description="kind of task, which bounds the rank (F-7)"
+    )
+
+
 class Stats(Section):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="before correction")
     draws: Annotated[int, Field(ge=1500, le=100_000)] = Field(
@@ -244,6 +251,7 @@ class Config(Section):
         augment.Augmentation(), description="techniques and their strength"
     )
     train: Train = Field(Train(), description="adaptation")
+    strategy: Strategy = Field(Strategy(), description="what suggests it, the target `strategy`")
     evaluate: Evaluate = Field(Evaluate(), description="lm-evaluation-harness")
     bench: Bench = Field(bench.Bench(), description="experiments")
     jlce: Jlce = Field(Jlce(), description="sixteen Japanese tasks, the target `jlce`")

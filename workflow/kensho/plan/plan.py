@@ -22,6 +22,7 @@ from kensho.run import budget
 from kensho.validation import suggestion
 
 BEYOND = ("jlce", "jlce_preference")  # observed by other targets than the main job
+STUDIES = ("augmentation_study", "training_studies")
 COMMAND = "snakemake --profile local"
 FETCH = f"{COMMAND} sources"
 REPORT = ("results/validation_report.html", "results/statistical_summary.json")
@@ -30,15 +31,15 @@ JUDGED = {  # by a target that makes the report: of which targets the claims are
     **dict.fromkeys(("all", *REPORT), ("all",)),
     "jlce": ("all", "jlce"),
     "benchmark": ("all", "jlce", "benchmark"),
-    "augmentation_study": ("all", "augmentation_study"),
-    "rehearsal": ("all", "jlce", "benchmark", "augmentation_study"),
+    **{target: ("all", target) for target in STUDIES},
+    "rehearsal": ("all", "jlce", "benchmark", *STUDIES),
 }
 LEFT = {
     "all": "the main job has not judged it here yet",
     "benchmark": "left to the target `benchmark`, which runs this experiment (bench.main)",
     **{
         target: f"left to the target `{target}`, which runs this experiment"
-        for target in ("jlce", "augmentation_study")
+        for target in ("jlce", *STUDIES)
     },
 }
 
