@@ -11,7 +11,6 @@ from fractions import Fraction
 from math import sqrt
 from typing import Literal
 
-
 from kensho.audit.printed import Figure, Finding, Range, between, judged, printed, unknown
 
 SLACK = 1e-9

@@ -45,6 +45,8 @@ def derived(figure: Figure, operation: Operation, parts: list[Figure], unit: str
     Of 16.4 to 23.7 the gain is 43.8 to 45.3 %: both ends were rounded. In the unit `percent` a
     gain, a ratio or a share is a hundred times itself.
     """
+    if operation in TWO and len(parts) != 2:
+        raise ValueError(f"{operation} takes two figures, not {len(parts)}; change it")
     percent = unit == "percent" and operation in ("relative_gain", "ratio", "share")
     try:
         implied = _OPERATIONS[operation](parts).times(100 if percent else 1)

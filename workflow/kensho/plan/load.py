@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kensho import external, paths
+from kensho.audit import registry as audits
 from kensho.claims import registry
 from kensho.claims.model import Claim
 from kensho.data import corpora
@@ -195,6 +196,7 @@ def load(
         models = catalogue.twins(models)
     config, more = check(raw, sources, models, architectures)
     problems += [*faults, *unreadable, *misfit, *odd, *loose, *more]
+    problems += audits.problems(claims)
     problems += corpora.unfit(config.corpora, listed, sources, config.licences)
     problems += [line for path in files for line in misread(Path(path))]
     cache, mirror = paths.folders(config.paths)
