@@ -108,7 +108,11 @@ def items_recovered(scores: list[Figure], items: int, trials: int = 1) -> Findin
     """
     answers, found = items * trials, recovered(scores)
     apart = [score for score in scores if not integers(score.times(answers))]
-    of = f"{answers} answers ({items} items, {trials} each)" if trials > 1 else f"{items} items"
+    of = (
+        f"{answers} answers ({items} items, {trials} trials each)"
+        if trials > 1
+        else f"{items} items"
+    )
     least = "no number that tells anything fits all"
     if found.smallest:
         least = f"{found.smallest} is the smallest number of answers that fits all"

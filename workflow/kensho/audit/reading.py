@@ -20,22 +20,25 @@ _UNDERLINED = re.compile(r"\\(?:underline|emph|textit)\s*\{([^{}]*)\}")
 _RULES = re.compile(
     r"\\(?:hline|toprule|midrule|bottomrule|cline\{[^}]*\}|cmidrule(?:\([^)]*\))?\{[^}]*\})"
 )
+_BEFORE = re.compile(rf"(?:\s|%[^\n]*\n|{_RULES.pattern})*")  # what stands before a row's cells
 
 
-def read(path: Path, number: int = 1) -> pd.DataFrame:
+def read(file: Path, number: int = 1, name: str = "") -> pd.DataFrame:
     """Cells of a table as texts, "" where there is none; column `place` says where each row stands.
 
     Emphasis stays as `**0.5**`. Of YAML, keys within keys become columns with dots
     (results.en.GPQA). `number` chooses among the tables of a Markdown or LaTeX file.
+    Messages call the file by `name`.
 
     Raises ValueError, one line with file and row, for a file that is missing, of another kind or
     not one table.
     """
+    path = Path(name or file)
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise ValueError(f"{path}: not one of {', '.join(FORMATS)}; rename it to what it is")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         cause = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ValueError(f"{path}: {cause}; put the table there, in UTF-8") from None
@@ -108,11 +111,11 @@ def _latex(text: str) -> list[list[tuple[int, list[str]]]]:
         begin, rows = _after_columns(text, match.end()), []
         line = text.count("\n", 0, begin) + 1
         for row in re.split(r"\\\\(?:\[[^\]]*\])?", text[begin : end if end > 0 else None]):
-            started = line + len(row[: len(row) - len(row.lstrip())].splitlines())
-            plain = re.sub(r"(?<!\\)%.*", "", row)
-            plain = _RULES.sub("", plain).strip()
+            before = _BEFORE.match(row)
+            started = line + (row.count("\n", 0, before.end()) if before else 0)
+            plain = _RULES.sub("", re.sub(r"(?<!\\)%.*", "", row)).strip()
             if plain:
-                rows.append((max(started - 1, line), [_cell(c) for c in _split(plain)]))
+                rows.append((started, [_cell(c) for c in _split(plain)]))
             line += row.count("\n")
         tables.append(rows)
     return tables

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from kensho.audit import catalogue
 from kensho.audit.printed import Figure, Finding, Word, unknown
 from kensho.audit.reading import PLACE, column, read
+from kensho.files import sha256
 from kensho.validation import read_yaml, validated
 
 COLUMNS = ["table", "number", "check", "columns", "row", "word", "sentence", "needs"]
-ABSENT = {"", "-", "–", "—", "n/a", "na", "null", "none", "nan", "~"}
+COUNTED = ["table", "number", "check", "columns", *(word.value for word in Word), "absent"]
+ABSENT = {"", "-", "--", "---", "–", "—", "n/a", "na", "null", "none", "nan", "~"}
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -221,9 +223,25 @@ class _Reader:
 
 
 def of_file(path: Path, mirror: Path | None) -> tuple[Spec, pd.DataFrame] | str:
-    """A specification and its table; why not, where the table is the mirror's and none is there."""
+    """A specification and its table; why not, where the table is the mirror's and is not there."""
     spec = load(path)
-    folder = mirror if spec.mirror else path.parent
-    if folder is None or (spec.mirror and not (folder / spec.table).is_file()):
+    file = _file(spec, path, mirror)
+    if file is None:
         return f"{spec.title}: needs {spec.table} of a mirror; set paths.mirror (or KENSHO_MIRROR)"
-    return spec, read(folder / spec.table, spec.number)
+    return spec, read(file, spec.number, spec.table)
+
+
+def contents(paths: Iterable[str], mirror: Path | None) -> list[str]:
+    """sha256 of each specification and of its table; "" for what is not there."""
+    digests = []
+    for path in map(Path, paths):
+        file = _file(load(path), path, mirror) if path.is_file() else None
+        digests += [sha256(one) if one and one.is_file() else "" for one in (path, file)]
+    return digests
+
+
+def _file(spec: Spec, path: Path, mirror: Path | None) -> Path | None:
+    if not spec.mirror:
+        return path.parent / spec.table
+    file = mirror and mirror / spec.table
+    return file if file and file.is_file() else None
