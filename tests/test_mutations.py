@@ -129,7 +129,7 @@ MEANINGFUL = {
         + ["evaluate.references", "evaluate.choice_tasks"]
         + ["bench.training_memory.ladder", "bench.training_memory.largest"]
         + ["bench.inference.beside", "jlce.sources", "cluster.modules"]
-        + ["provenance.authors", "provenance.texts", "pooled.crates"]
+        + ["provenance.authors", "provenance.texts", "pooled.crates", "audit.tables"]
         # of techniques that are not chosen
         + [f"augmentation.contextual_{one}.models" for one in ("causal", "masked")]
         + [f"augmentation.{one}.models" for one in ("round_trip", "multi_hop", "paraphrase")],

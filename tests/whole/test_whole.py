@@ -40,6 +40,7 @@ ELSEWHERE = {
         ("lock_corpora", "fetch_corpus_file"), "need a hub: tests/hub/test_hub_datasets.py"
     ),
     "provenance": "reads whatever there is: tests/provenance/test_profile.py",
+    "audit": "tests/workflow/test_audit_target.py",
     "pooled": "needs crates of several sites: tests/workflow/test_pooled_crates.py",
     **dict.fromkeys(
         (

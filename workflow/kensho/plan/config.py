@@ -191,6 +191,12 @@ class Pooled(Section):
     )
 
 
+class Audit(Section):
+    tables: list[Annotated[str, Field(min_length=1)]] = Field(
+        ["config/audit/swallow.yaml"], description="what is held against what, a file per table"
+    )
+
+
 # Words that a job's shell reads as they stand.
 Module = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.+/-]*$")]
 Image = Annotated[str, Field(pattern=r"^[\w.:/@+-]+$")]
@@ -257,6 +263,7 @@ class Config(Section):
     jlce: Jlce = Field(Jlce(), description="sixteen Japanese tasks, the target `jlce`")
     stats: Stats = Field(Stats(), description="verdicts")
     pooled: Pooled = Field(Pooled(), description="claims that several sites have judged")
+    audit: Audit = Field(Audit(), description="published tables, for the target `audit`")
     budget: Budget = Field(Budget(), description="what a run may cost")
     cluster: Cluster = Field(Cluster(), description="what jobs ask of a cluster")
     provenance: Provenance = Field(
