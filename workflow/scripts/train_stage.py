@@ -12,6 +12,9 @@ from kensho.run.job import job
 from kensho.run.registration import registered
 from kensho.train import launch, record
 from kensho.train.run import Training
+from kensho.train.samples import marked
+
+OWN = ("scheduler", "warm_up", "weight_decay", "learned", "packing")
 
 with job(snakemake) as fallbacks:
     claims = registered("training")
@@ -19,6 +22,7 @@ with job(snakemake) as fallbacks:
     params, wildcards, inputs = snakemake.params, snakemake.wildcards, snakemake.input
     settings, schedule, seed = dict(params.stage), dict(params.schedule), int(wildcards.seed)
     dtype = compute_dtype(schedule.pop("dtype"))
+    held_out = schedule.pop("validation")
     schedule["batch_size"] = settings["batch_size"] or schedule["batch_size"]
     method = resolve(params.method_code)
     if method.name != (named := settings["method"]["name"]):
@@ -41,9 +45,16 @@ with job(snakemake) as fallbacks:
         accumulation=settings["accumulation"],
         checkpointing=settings["checkpointing"],
         chat=model.chat,
+        curves=f"logs/tensorboard/{wildcards.arm}/{wildcards.number}-{wildcards.stage}-seed{seed}",
+        **{
+            key: settings[key]
+            for key in ("scheduler", "warm_up", "weight_decay", "learned", "packing")
+        },
         **schedule,
     )
-    samples = read_table(inputs.samples).head(settings["samples"])  # in random order already
+    table = read_table(inputs.samples)  # in random order already
+    samples = marked(table, held_out, settings["samples"])
+    learned = int((~samples["held_out"]).sum())
     call = (base, samples, output, checkpoints, training)
     processes = launch.given(snakemake.resources, snakemake.threads)
     steps, measured = launch.run(params.code_of, call, checkpoints, processes)
@@ -62,8 +73,8 @@ with job(snakemake) as fallbacks:
             "samples_sha256": sha256(inputs.samples),
             "data": {
                 "name": settings["corpus"],
-                "items": min(len(samples), training.samples),
-                "of": len(samples),
+                "items": min(learned, training.samples),
+                "of": learned,
                 "sha256": sha256(inputs.samples),
             },
             "base": model.model_dump(),

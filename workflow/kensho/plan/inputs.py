@@ -152,10 +152,14 @@ class Inputs:
     def shown(self) -> dict[str, Any]:
         """What the report shows of the run itself, beside its verdicts."""
         arms = [arm for arm in self.arms if arm in self.plan.evaluated]
-        losses = [self.trained(arm, self.seeds(arm), "steps.csv", last=False) for arm in arms]
+        steps, records = (
+            [path for a in arms for path in self.trained(a, self.seeds(a), file, last=False)]
+            for file in ("steps.csv", "record.json")
+        )
         return {
             "evaluation": "results/evaluation/intervals.csv",
-            "loss": [path for paths in losses for path in paths],
+            "loss": steps,
+            "audits": records,
             "drops": "results/data/drops.csv",
             "augmentation": "results/data/augmentation.csv",
             "meaning": "results/data/augmentation_meaning.csv",

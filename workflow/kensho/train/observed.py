@@ -53,6 +53,13 @@ def conditions(records: Sequence[TrainingRecord]) -> dict:
             f"{base.name}, of {base.parameters / 1e6:.0f}M parameters, on short sentences"
         ],
     }
+    odd = {
+        f"{record.stage}: {line}"
+        for record in records
+        if record.audit
+        for line in record.audit.warnings
+    }
+    merged["deviations"] += sorted(odd)
     taken = list(dict.fromkeys(line for record in records for line in record.fallbacks))
     return lowered(merged, taken, "reference")
 

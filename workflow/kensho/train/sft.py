@@ -19,9 +19,12 @@ from kensho.data.prompt import completion, prompt
 from kensho.files import lock, read_json, write_json
 from kensho.models.loading import probe_logits, tokenizer_of, weights
 from kensho.models.reference import Reference
-from kensho.train import processes
-from kensho.train.loop import mixed, train
+from kensho.train import curves, processes
+from kensho.train.audit import audit
+from kensho.train.loop import train
 from kensho.train.memory import resident_bytes
+from kensho.train.packing import PACKED, unfit
+from kensho.train.precision import mixed
 from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.samples import encoded
@@ -43,24 +46,30 @@ def stage(
 ) -> tuple[pd.DataFrame, Measured]:
     """Train one arm with one seed on ``samples`` and save it to ``output``.
 
-    ``samples`` has columns en and ja (translation) or prompt and completion; a ``base`` stored in
+    ``samples`` has columns en and ja (translation) or prompt and completion, and may have held_out:
+    rows that are scored while others are learned. A ``base`` stored in
     NF4 stays so under its adapter, adapters that it has already become part of it. ``checkpoints``
     is the caller's to remove when all is kept: the same call goes on from the last one and gives
     the same weights as an undisturbed run; a call with other settings, samples, base or code starts
-    anew. Returns the steps (step, loss, tokens, seconds, peak_bytes above what was resident before
-    the model was loaded) and what was measured. Raises ValueError if training left the logits
-    unchanged, or before anything for targets that the architecture lacks.
+    anew. Returns the steps as :func:`kensho.train.loop.train` does, peak_bytes above what was
+    resident before the model was loaded, and what was measured. Raises ValueError for samples that
+    :func:`kensho.train.audit.audit` refuses, if training left the logits unchanged, or before
+    anything for targets that the architecture lacks.
     """
-    drawn = draw(samples, training.samples, training.seed)
-    if "prompt" not in drawn:
-        drawn = drawn.assign(prompt=drawn["en"].map(prompt), completion=drawn["ja"].map(completion))
-    pairs = {side: drawn[side] for side in ("prompt", "completion")}
     method, name = training.method, training.name
+    curves.check(training.trackers)
+    if "held_out" not in samples:
+        samples = samples.assign(held_out=False)
+    if samples["held_out"].all():
+        raise ValueError(f"{name}: no samples to learn; add some to its corpus")
+    held_out = _pairs(samples[samples["held_out"]])
+    pairs = _pairs(draw(samples[~samples["held_out"]], training.samples, training.seed))
     if training.targets is not None:
         check(AutoConfig.from_pretrained(base.base).model_type, training.targets)
     texts_sha256 = _digest(pairs)
     settings = asdict(training) | {
-        **{"samples": texts_sha256, "base": base.model_dump()},
+        **{"samples": texts_sha256, "held_out": _digest(held_out), "base": base.model_dump()},
+        "trackers": [*training.trackers],
         **{"method": method.name, "dtype": str(training.dtype), "processes": processes.size()},
     }
     dtype = torch.float32 if method.weights == "float32" else training.dtype
@@ -87,14 +96,19 @@ def stage(
                     parameter.data = parameter.data.to(torch.bfloat16)
         model = processes.shard(model, training.dtype if mixed(training) else None)
         untrained = probe_logits(model, tokenizer)
-        encodings = [
-            encoded(tokenizer, *pair, chat=training.chat)
-            for pair in zip(*pairs.values(), strict=True)
-        ]
+        encodings, scored = (
+            [
+                encoded(tokenizer, *pair, chat=training.chat, learned=training.learned)
+                for pair in table.itertuples(index=False)
+            ]
+            for table in (pairs, held_out)
+        )
+        context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        audited = audit(tokenizer, pairs, encodings, training, context)
         if training.checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
         pad = tokenizer.pad_token_id
-        rows = train(model, encodings, pad, checkpoints, training, baseline)
+        rows = train(model, encodings, pad, checkpoints, training, baseline, scored)
         model.eval()
         if torch.equal(untrained, probe_logits(model, tokenizer)):
             raise ValueError(f"{name}: training did not change the logits of the probe")
@@ -119,7 +133,17 @@ def stage(
         weights="nf4" if method.weights == "nf4" else str(dtype).removeprefix("torch."),
         dtype=str(training.dtype).removeprefix("torch."),
         processes=processes.size(),
+        rows=unfit(model) or PACKED if training.packing else "padded: as configured",
+        audit=audited,
     )
+
+
+def _pairs(samples: pd.DataFrame) -> pd.DataFrame:
+    """Columns prompt and completion, those of the translation task where there are none."""
+    if "prompt" not in samples:
+        sides = {"prompt": samples["en"].map(prompt), "completion": samples["ja"].map(completion)}
+        samples = samples.assign(**sides)
+    return samples[["prompt", "completion"]]
 
 
 @contextmanager
@@ -157,7 +181,7 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _digest(pairs: dict[str, pd.Series]) -> str:
+def _digest(pairs: pd.DataFrame) -> str:
     """Hex sha256 of the training texts in their order."""
     lines = "\n".join(a + b for a, b in zip(pairs["prompt"], pairs["completion"], strict=True))
     return hashlib.sha256(lines.encode()).hexdigest()
