@@ -89,6 +89,7 @@ def trls(model: str, method: str, rate: float, seed: int, folder: Path) -> tuple
         peft_config=lora.METHOD.adapter(RANK, ATTENTION) if method == "lora" else None,
         args=SFTConfig(
             output_dir=str(folder),
+            use_cpu=not torch.cuda.is_available(),
             max_steps=STEPS,
             per_device_train_batch_size=BATCH,
             learning_rate=rate,
@@ -138,7 +139,7 @@ def equal_losses(cell: int) -> tuple[float, float]:
     batch = [encoded(tokenizer, *pair, chat=False) for pair in texts]
     learned = sum(label != -100 for row in batch for label in row["labels"][1:])
     with tempfile.TemporaryDirectory() as scratch, torch.no_grad():
-        settings = SFTConfig(scratch, bf16=False, report_to="none", per_device_train_batch_size=8)
+        settings = SFTConfig(scratch, use_cpu=True, bf16=False, report_to="none")
         trainer = SFTTrainer(
             model,
             settings,

@@ -52,7 +52,7 @@ MEANINGFUL = {
         ["x", "../x", "1", "今日は", "a" * 100],
         ["provenance.title", "provenance.description"],
     ),
-    "a switch": ([True], ["train.arms.0.stages.0.checkpointing"]),
+    "a switch": ([True], [f"train.arms.0.stages.0.{k}" for k in ("checkpointing", "packing")]),
     "a name": (["x", "1", "a" * 100], ["train.arms.0.name", "cluster.gpu_model"]),
     "a seed of 32 bits": (
         [0, 10**9],
@@ -66,6 +66,11 @@ MEANINGFUL = {
         ["bench.training_memory.limit_bytes", "bench.device.copied_bytes"]
         + ["corpora.max_row_bytes"],
     ),
+    "a share or none": (
+        [0, 0.5],
+        [f"train.arms.0.stages.0.{key}" for key in ("warm_up", "weight_decay")],
+    ),
+    "a number of samples or none": ([0], ["train.validation"]),
     "a share": (
         [0.5],
         ["data.near_duplicate", "corpora.near_duplicate"]
@@ -118,6 +123,7 @@ MEANINGFUL = {
         + ["evaluate.references", "evaluate.choice_tasks"]
         + ["bench.training_memory.ladder", "bench.training_memory.largest"]
         + ["bench.inference.beside", "jlce.sources", "cluster.modules"]
+        + ["train.trackers"]
         + ["provenance.authors", "provenance.texts", "pooled.crates"]
         # of techniques that are not chosen
         + [f"augmentation.contextual_{one}.models" for one in ("causal", "masked")]

@@ -5,10 +5,9 @@ its masked CRC-32C; tensorflow.org/tutorials/load_data/tfrecord), each a protoco
 (tensorboard/compat/proto/event.proto); scalars need few of its fields.
 """
 
-import importlib
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,24 @@ def scalars(row: Mapping[str, Any]) -> dict[str, float]:
     return {name: shown[key] for key, name in NAMES.items() if shown.get(key) is not None}
 
 
+def _wandb(name: str) -> tuple[Callable, Callable]:
+    import wandb
+
+    run = wandb.init(project=PROJECT, name=name)
+    return run.log, run.finish
+
+
+def _mlflow(name: str) -> tuple[Callable, Callable]:
+    import mlflow
+
+    mlflow.set_experiment(PROJECT)
+    mlflow.start_run(run_name=name)
+    return mlflow.log_metrics, mlflow.end_run
+
+
+OPENED = {"wandb": _wandb, "mlflow": _mlflow}  # what takes a step's scalars, and what ends the run
+
+
 class Curves:
     """TensorBoard's file in ``folder``, and the trackers' runs called ``name``.
 
@@ -51,13 +68,7 @@ class Curves:
 
     def __init__(self, folder: str | None, trackers: Sequence[str], name: str):
         self.path = Path(folder) / FILE if folder else None
-        self.trackers = [importlib.import_module(tracker) for tracker in trackers]
-        for tracker in self.trackers:
-            if tracker.__name__ == "wandb":
-                tracker.init(project=PROJECT, name=name)
-            else:
-                tracker.set_experiment(PROJECT)
-                tracker.start_run(run_name=name)
+        self.runs = [OPENED[tracker](name) for tracker in trackers]
 
     def begin(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Start the file with these rows."""
@@ -70,13 +81,12 @@ class Curves:
         if self.path:
             with open(self.path, "ab") as file:
                 file.write(_event(row))
-        for tracker in self.trackers:
-            log = tracker.log if tracker.__name__ == "wandb" else tracker.log_metrics
+        for log, _ in self.runs:
             log(scalars(row), step=row["step"])
 
     def end(self) -> None:
-        for tracker in self.trackers:
-            (tracker.finish if tracker.__name__ == "wandb" else tracker.end_run)()
+        for _, finish in self.runs:
+            finish()
 
 
 def _event(row: Mapping[str, Any] | None = None, file_version: bytes = b"") -> bytes:
