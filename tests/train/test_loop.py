@@ -91,6 +91,21 @@ def test_a_loss_that_is_no_number_stops_with_the_mend(tiny_model, tmp_path):
         run(tiny_model, tmp_path, learning_rate=1e20, steps=30, **FULL)
 
 
+@pytest.mark.parametrize("arm", [LORA, FULL])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_computed_again_for_the_gradient_is_what_it_was(tiny_model, tmp_path, arm, dtype):
+    plain, _ = run(tiny_model, tmp_path / "plain", dtype=dtype, **arm)
+    again, _ = run(tiny_model, tmp_path / "again", dtype=dtype, checkpointing=True, **arm)
+    np.testing.assert_allclose(again["loss"], plain["loss"], rtol=1e-5)
+
+
+def test_padded_rows_train_alike(tiny_model, tmp_path):
+    packed, one = run(tiny_model, tmp_path / "packed")
+    padded, other = run(tiny_model, tmp_path / "padded", packing=False)
+    np.testing.assert_allclose(packed["loss"], padded["loss"], rtol=1e-5)
+    assert (one.rows, other.rows) == ("packed", "padded: as configured")
+
+
 def test_a_step_without_anything_to_learn_is_named(tiny_model, tmp_path):
     tokenizer = tokenizer_of(tiny_model)
     of_prompt = len(encoded(tokenizer, prompt("I"), "", chat=False)["input_ids"]) - 1

@@ -12,7 +12,8 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,12 @@ def train(
     seen.keep(begun)
     width = training.batch_size * training.accumulation
     share = processes.share(width)
-    loss_of = _loss(model, pad, training)
+    packing = training.packing and not unfit(model)
+    loss_of = partial(_loss, model, pad, training, packing)
     held_out = _cut(held_out, training)
     reset_peak()
-    with in_its_own_dtype(model, training):
+    # What checkpointing computes again, in the backward pass, needs both as well.
+    with in_its_own_dtype(model, training), apart(model) if packing else nullcontext():
         for step in range(begun, training.steps):
             began = time.perf_counter()
             rows = _cut(samples[step * width :][:width], training)
@@ -148,17 +151,11 @@ def _scored(
     return total / max(1, _learned(rows))
 
 
-def _loss(model: nn.Module, pad: int, training: Training) -> Callable[[list[Sample]], Tensor]:
-    """The summed loss of a batch, packed where that is asked for and the model is fit for it."""
-    packing = training.packing and not unfit(model)
-
-    def loss(batch: list[Sample]) -> Tensor:
-        with autocast(training):
-            if packing:
-                return packed_loss(model, batch)
-            return summed_loss(model, **collated(batch, pad))
-
-    return loss
+def _loss(
+    model: nn.Module, pad: int, training: Training, packing: bool, batch: list[Sample]
+) -> Tensor:
+    with autocast(training):
+        return packed_loss(model, batch) if packing else summed_loss(model, **collated(batch, pad))
 
 
 def collated(rows: Sequence[Sample], pad: int) -> dict[str, Tensor]:
