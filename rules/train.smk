@@ -36,7 +36,8 @@ rule train_stage:
         stage=lambda w: INPUTS.stage(w).model_dump(),
         code_of=lambda w: STAGES[w.stage].code,
         method_code=lambda w: method.code if (method := INPUTS.method(w)) else None,
-        schedule=CONFIG.train.model_dump(exclude={"base", "arms", "recipes", "seeds"}),
+        held_out=INPUTS.held_out,
+        schedule=CONFIG.train.model_dump(exclude={"base", "arms", "recipes", "seeds", "validation"}),
         device=CONFIG.accelerator,
         fallback=CONFIG.accelerator_fallback,
         code=lambda w: digest_of_part(
@@ -66,6 +67,7 @@ rule preferences:
         mem_mb=memory(2000),
         runtime=minutes(15),
     params:
+        held_out=CONFIG.train.validation,
         code=code("train/preferences.py", "data"),
     script:
         "../workflow/scripts/train/preferences.py"
@@ -95,6 +97,7 @@ rule sampled_preferences:
         runtime=minutes(60),
     params:
         samples=INPUTS.sampled,
+        held_out=CONFIG.train.validation,
         batch=CONFIG.evaluate.batch_size,
         dtype=CONFIG.train.dtype,
         device=CONFIG.accelerator,

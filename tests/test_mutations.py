@@ -58,7 +58,10 @@ MEANINGFUL = {
         ["x", "../x", "1", "今日は", "a" * 100],
         ["provenance.title", "provenance.description"],
     ),
-    "a switch": ([True], [f"{stage}.checkpointing" for stage in STAGES]),
+    "a switch": (
+        [True],
+        [f"{stage}.{key}" for stage in STAGES for key in ("checkpointing", "packing")],
+    ),
     "a number from 0 to 100": ([0], [f"{stage}.context" for stage in STAGES]),
     "a name": (["x", "1", "a" * 100], [*(f"{arm}.name" for arm in ARMS), "cluster.gpu_model"]),
     "a seed of 32 bits": (
@@ -74,6 +77,11 @@ MEANINGFUL = {
         ["bench.training_memory.limit_bytes", "bench.device.copied_bytes"]
         + ["corpora.max_row_bytes"],
     ),
+    "a share or none": (
+        [0, 0.5],
+        [f"{stage}.{key}" for stage in STAGES for key in ("warm_up", "weight_decay")],
+    ),
+    "a number of samples or none": ([0], ["train.validation"]),
     "a share": (
         [0.5],
         ["data.near_duplicate", "corpora.near_duplicate"]
@@ -129,6 +137,7 @@ MEANINGFUL = {
         + ["evaluate.references", "evaluate.choice_tasks"]
         + ["bench.training_memory.ladder", "bench.training_memory.largest"]
         + ["bench.inference.beside", "jlce.sources", "cluster.modules"]
+        + ["train.trackers"]
         + ["provenance.authors", "provenance.texts", "pooled.crates", "audit.tables"]
         # of techniques that are not chosen
         + [f"augmentation.contextual_{one}.models" for one in ("causal", "masked")]

@@ -44,10 +44,10 @@ PARTS = [
     for part in catalogue.values()
 ]
 # Imported only inside functions that the rules of the other environments do not call (building a
-# model from its card, looking at the device), and what GGUF arms do without.
+# model from its card, looking at the device), what GGUF arms do without, and trackers of a user.
 TORCH = {"torch", "transformers"}
 BUILDS = ["cpu", "cuda", "rocm"]
-NOT_NEEDED = {"data": TORCH, "models": {"llama_cpp", "vllm"}}
+NOT_NEEDED = {"data": TORCH, "models": {"llama_cpp", "vllm", "wandb", "mlflow"}}
 NOT_NEEDED |= dict.fromkeys(("stats", "tokenisation", "vllm"), TORCH)
 
 

@@ -20,17 +20,32 @@ def test_the_summary_says_when_it_was_written(tmp_path):
     assert abs(written.timestamp() - path.stat().st_mtime) <= 60
 
 
-def test_losses_of_all_trainings_in_one_table(tmp_path):
+def test_steps_of_all_trainings_in_one_table(tmp_path):
     paths = []
-    for arm, seed in (("lora-r8", 1), ("full", 2)):
-        paths.append(str(tmp_path / f"{arm}.csv"))
-        steps = {"step": [1, 2], "loss": [3.5, 3.25], "seed": seed, "arm": arm, "tokens": 9}
-        pd.DataFrame(steps).to_csv(paths[-1], index=False)
+    for arm, stage, seed in (("lora", "1-cpt", 1), ("lora", "2-sft", 1), ("full", "1-sft", 2)):
+        path = tmp_path / arm / stage / f"seed{seed}" / "steps.csv"
+        path.parent.mkdir(parents=True)
+        steps = {"step": [1, 2], "loss": [3.5, 3.25], "seed": seed, "arm": arm}
+        steps |= {"tokens": 9, "seconds": [3.0, 1.5]} if arm == "full" else {}
+        pd.DataFrame(steps).to_csv(path, index=False)
+        paths.append(str(path))
     found = inputs.loss(paths)
-    assert found.columns.tolist() == ["arm", "seed", "step", "loss"]
-    assert found.to_numpy().tolist() == [
-        ["lora-r8", 1, 1, 3.5], ["lora-r8", 1, 2, 3.25], ["full", 2, 1, 3.5], ["full", 2, 2, 3.25]
-    ]  # fmt: skip
+    assert found.columns.tolist() == ["arm", "seed", "step", *inputs.CURVES]
+    assert found["arm"].unique().tolist() == ["lora, 1-cpt", "lora, 2-sft", "full"]
+    assert found["loss"].tolist() == [3.5, 3.25] * 3
+    assert found["tokens_per_second"].dropna().tolist() == [3.0, 6.0]
+    assert found["validation"].isna().all() and inputs.loss([]).empty
+
+
+def test_audits_are_lines_with_their_warnings(tmp_path):
+    audit = {"learned": 5, "tokens": 9, "warnings": ["1 of 2 samples have nothing to learn"]}
+    record = {"arm": "full", "stage": "sft", "seed": 2, "rows": "packed"}
+    for name, more in (("old", {}), ("new", {"audit": audit})):
+        write_json(tmp_path / f"{name}.json", record | more)
+    assert inputs.audits([str(tmp_path / f"{name}.json") for name in ("old", "new")]) == [
+        "full, sft, seed 2: 5 of 9 tokens are learned, rows packed",
+        "full, sft, seed 2: 1 of 2 samples have nothing to learn",
+    ]
 
 
 def cache(folder, cells):

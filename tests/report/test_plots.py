@@ -6,11 +6,22 @@ import pandas as pd
 from kensho.report import plots
 
 
-def test_a_seed_keeps_its_colour_in_every_panel() -> None:
+def drawn(svg: str) -> dict[str, int]:
+    """Bands and curves of a figure."""
+    filled = re.findall(r"fill: var\(--band\)", svg)
+    return {"bands": len(filled)} | {
+        name: len(re.findall(rf"fill: none; stroke: var\(--{name}\)", svg))
+        for name in ("ink", "accent")
+    }
+
+
+def test_seeds_are_a_band_and_held_out_samples_a_curve_of_their_own() -> None:
     rows = [("full", seed, step, 3.0 - step / 10) for seed in (1, 2, 3) for step in range(5)]
-    rows += [("lora", seed, step, 2.5) for seed in (1, 3) for step in range(5)]
-    frame = pd.DataFrame([*rows, ("lora", 2, 0, None)], columns=["arm", "seed", "step", "loss"])
-    colours = [
-        set(re.findall(r"--series-\d", plots.loss(frame, arm, (2, 4)))) for arm in ("full", "lora")
-    ]
-    assert colours == [{"--series-1", "--series-2", "--series-3"}, {"--series-1", "--series-3"}]
+    frame = pd.DataFrame(rows, columns=["arm", "seed", "step", "loss"])
+    plain = plots.curve(frame, "full", "loss", (2, 4))
+    assert drawn(plain) == {"bands": 1, "ink": 1, "accent": 0} and "of 3 seeds" in plain
+    frame["validation"] = frame["loss"].where(frame["step"].isin([0, 4]))
+    assert drawn(plots.curve(frame, "full", "loss", (2, 4)))["accent"] >= 1
+    frame["peak_bytes"] = 5e6
+    svg = plots.curve(frame, "full", "peak_bytes", (4, 6))
+    assert "Peak memory of full over steps, MB" in svg and drawn(svg)["accent"] == 0

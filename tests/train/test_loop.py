@@ -1,6 +1,11 @@
 """The loop takes the steps that TRL's SFTTrainer takes with the same settings."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from datasets import Dataset
@@ -86,6 +91,64 @@ def test_a_loss_that_is_no_number_stops_with_the_mend(tiny_model, tmp_path):
         run(tiny_model, tmp_path, learning_rate=1e20, steps=30, **FULL)
 
 
+@pytest.mark.parametrize("arm", [LORA, FULL])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_computed_again_for_the_gradient_is_what_it_was(tiny_model, tmp_path, arm, dtype):
+    plain, _ = run(tiny_model, tmp_path / "plain", dtype=dtype, **arm)
+    again, _ = run(tiny_model, tmp_path / "again", dtype=dtype, checkpointing=True, **arm)
+    np.testing.assert_allclose(again["loss"], plain["loss"], rtol=1e-5)
+
+
+def test_padded_rows_train_alike(tiny_model, tmp_path):
+    packed, one = run(tiny_model, tmp_path / "packed")
+    padded, other = run(tiny_model, tmp_path / "padded", packing=False)
+    np.testing.assert_allclose(packed["loss"], padded["loss"], rtol=1e-5)
+    assert (one.rows, other.rows) == ("packed", "padded: as configured")
+
+
 def test_a_step_without_anything_to_learn_is_named(tiny_model, tmp_path):
-    with pytest.raises(ValueError, match=r"^test: step 1 has no token to learn"):
-        run(tiny_model, tmp_path, max_length=4)
+    tokenizer = tokenizer_of(tiny_model)
+    of_prompt = len(encoded(tokenizer, prompt("I"), "", chat=False)["input_ids"]) - 1
+    long = pd.DataFrame({"prompt": ["a" * 90] * 23, "completion": ["b"] * 23})
+    short = pd.DataFrame({"prompt": [prompt("I")], "completion": ["b"]})
+    with pytest.raises(ValueError, match=r"^test: step \d has no token to learn; raise max_length"):
+        run(tiny_model, tmp_path, samples=pd.concat([long, short]), max_length=of_prompt + 2)
+
+
+def test_a_run_that_diverges_is_stopped_with_its_cause(tiny_model, tmp_path):
+    message = r"^test: diverged, the loss of step \d+ is \S+ and was \S+ at first; lower learning_"
+    with pytest.raises(ValueError, match=message):
+        run(tiny_model, tmp_path, learning_rate=6.0, steps=40, scheduler="constant", **FULL)
+
+
+FULL_DISK = """
+import resource, signal, sys
+sys.path[:0] = {paths!r}
+from pathlib import Path
+import test_sft
+from kensho.train import loop
+note = loop.Seen.note
+def no_room_after_step_3(self, **row):
+    note(self, **row)
+    if row["step"] == 3:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+loop.Seen.note = no_room_after_step_3
+test_sft.torch.set_num_threads(1)
+test_sft.run(Path({model!r}), Path({folder!r}), **test_sft.FULL)
+"""
+
+
+def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(tiny_model, tmp_path):
+    whole, _ = run(tiny_model, tmp_path / "whole", **FULL)
+    paths = [os.path.dirname(__file__), *sys.path]
+    folder = tmp_path / "full"
+    code = FULL_DISK.format(paths=paths, model=str(tiny_model), folder=str(folder))
+    died = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    last = died.stderr.strip().splitlines()[-1]
+    assert last.startswith("ValueError: test: the checkpoint of step 4 cannot be written to"), last
+    assert last.endswith("; free space there: earlier ones are kept")
+    left = [path.name for path in (folder / "checkpoints").glob("*checkpoint*")]
+    assert left == ["checkpoint-2"]
+    resumed, _ = run(tiny_model, folder, **FULL)
+    assert list(resumed["loss"]) == list(whole["loss"])

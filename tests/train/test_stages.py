@@ -24,7 +24,7 @@ PREFERENCES = neighbours(PAIRS).table
 STAGES = {
     "sft": (sft.stage, PAIRS, {"directions": "both", "context": 1}),
     "cpt": (cpt.stage, PAIRS, {}),
-    "cpt-packed": (cpt.stage, PAIRS, {"packing": True}),
+    "cpt-packed": (cpt.stage, PAIRS, {"blocks": True}),
     "dpo": (dpo.stage, PREFERENCES, {"beta": 0.1}),
 }
 
@@ -93,14 +93,16 @@ def test_another_code_or_order_begins_anew(tiny_model, tmp_path, name):
 
 def rows_of(name, tiny_model, tmp_path, monkeypatch, module, max_length=96, **settings):
     """The rows that a stage hands to the loop, and the tokenizer."""
-    kept = []
-    monkeypatch.setattr(
-        module, "learned", lambda base, texts, encode, *rest, **_: kept.append((texts, encode))
-    )
+    tokenizer, learned, kept = tokenizer_of(tiny_model), module.learned, []
+
+    def seen(base, texts, encode, *rest, **more):
+        kept.append((texts, encode(weights(tiny_model, torch.float32), tokenizer)[0]))
+        return learned(base, texts, encode, *rest, **more)
+
+    monkeypatch.setattr(module, "learned", seen)
     run(name, tiny_model, tmp_path, settings=settings, max_length=max_length)
-    texts, encode = kept[0]
-    tokenizer = tokenizer_of(tiny_model)
-    return texts, encode(weights(tiny_model, torch.float32), tokenizer), tokenizer
+    [(texts, rows)] = kept
+    return texts, rows, tokenizer
 
 
 def test_both_directions_are_learned(tiny_model, tmp_path, monkeypatch):
@@ -140,10 +142,10 @@ def test_packing_changes_no_loss(tiny_model):
     ]
     [block, *rest] = cpt.packed(documents, size=60)
     assert not rest and len(block["input_ids"]) == 53
-    packed = cpt.PACKED.total(model, [block], tokenizer.pad_token_id)
+    packed = cpt.IN_BLOCKS.total(model, [block], tokenizer.pad_token_id)
     rows = [cpt.row(ids) for ids in documents]
     alone = NEXT_TOKEN.total(model, rows, tokenizer.pad_token_id)
-    assert cpt.PACKED.units([block]) == NEXT_TOKEN.units(rows) == 50
+    assert cpt.IN_BLOCKS.units([block]) == NEXT_TOKEN.units(rows) == 50
     torch.testing.assert_close(packed, alone, rtol=1e-5, atol=0)
     glued = NEXT_TOKEN.total(model, [block], tokenizer.pad_token_id)
     assert abs(glued - alone) > 10 * abs(packed - alone)  # as they are not kept apart
@@ -162,7 +164,7 @@ def test_a_model_that_mixes_packed_documents_is_refused(tiny_model, tmp_path, mo
 
     apart = cpt.block_inputs
     monkeypatch.setattr(cpt, "block_inputs", blind)  # as a model that passes over the mask
-    with pytest.raises(ValueError, match=r"llama does not keep packed .*; set packing: false"):
+    with pytest.raises(ValueError, match=r"llama does not keep packed .*; set blocks: false"):
         run("cpt-packed", tiny_model, tmp_path)
 
 
@@ -176,7 +178,7 @@ def test_a_long_document_is_several_rows_and_none_of_it_is_lost(tiny_model, tmp_
     [(texts, encode)] = kept
     tokenizer = tokenizer_of(tiny_model)
     read = "".join(text + tokenizer.eos_token for text in texts["text"])
-    rows = encode(None, tokenizer)
+    rows, _ = encode(None, tokenizer)
     assert max(len(row["input_ids"]) for row in rows) == 64
     assert read.startswith(tokenizer.decode([i for row in rows for i in row["input_ids"]]))
 

@@ -19,6 +19,7 @@ Steps = Annotated[int, Field(ge=2, le=1_000_000)]  # of a training: the first ha
 Bytes = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what NumPy takes
 Share = Annotated[float, Field(gt=0, le=1)]
+ShareOrNone = Annotated[float, Field(ge=0, le=1)]
 Rank = Annotated[int, Field(ge=1, le=4096)]  # of adapters; no matrix of a card is that narrow
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]

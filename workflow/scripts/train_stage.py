@@ -13,6 +13,8 @@ from kensho.train import launch, record, tables
 from kensho.train.methods import NONE
 from kensho.train.run import Training
 
+OWN = ("scheduler", "warm_up", "weight_decay", "learned", "packing")
+
 with job(snakemake) as fallbacks:
     claims = registered("training")
     torch.set_num_threads(snakemake.threads)
@@ -42,9 +44,11 @@ with job(snakemake) as fallbacks:
         accumulation=settings.get("accumulation", 1),
         checkpointing=settings.get("checkpointing", False),
         chat=model.chat,
+        curves=f"logs/tensorboard/{wildcards.arm}/{wildcards.number}-{wildcards.stage}-seed{seed}",
+        **{key: settings[key] for key in OWN if key in settings},
         **schedule,
     )
-    samples, of, digest = tables.read(inputs.samples, settings.get("samples"))
+    samples, of, digest = tables.read(inputs.samples, settings.get("samples"), params.held_out)
     call = (base, samples, output, checkpoints, training)
     processes = launch.given(snakemake.resources, snakemake.threads)
     steps, measured = launch.run(params.code_of, call, checkpoints, processes)
@@ -63,7 +67,7 @@ with job(snakemake) as fallbacks:
             "samples_sha256": digest,
             "data": {
                 "name": settings.get("mixture") or settings["corpus"],
-                "items": min(len(samples), training.samples),
+                "items": min(int((~samples["held_out"]).sum()), training.samples),
                 "of": of,
                 "sha256": digest,
             }

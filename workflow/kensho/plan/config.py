@@ -98,6 +98,16 @@ class Train(Section):
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the processor computes it, else float32"
     )
+    validation: int = Field(
+        16,
+        ge=0,
+        le=1_000_000,
+        description="samples of the corpus that no arm learns; scored at the first step and at "
+        "checkpoints",
+    )
+    trackers: list[Literal["wandb", "mlflow"]] = Field(
+        [], description="that get the curves as well, beside TensorBoard files in logs/tensorboard"
+    )
 
     @property
     def trained(self) -> list[Arm]:

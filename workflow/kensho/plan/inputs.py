@@ -100,6 +100,12 @@ class Inputs:
         augmented = own.corpus == "augmented"
         return ["results/data/train_augmented.csv" if augmented else "results/data/train.csv"]
 
+    def held_out(self, wildcards) -> int:
+        """Samples of the corpus that are scored, not learned; preferences are made without them."""
+        own = self.stage(wildcards)
+        corpus = STAGES[own.stage].data in ("pairs", "texts") and not getattr(own, "mixture", None)
+        return self.config.train.validation if corpus else 0
+
     def sampled(self, wildcards) -> int:
         """Samples of which a model writes the rejected side: as many as the stage reads."""
         own, train = self.stage(wildcards), self.config.train
@@ -186,10 +192,14 @@ class Inputs:
     def shown(self) -> dict[str, Any]:
         """What the report shows of the run itself, beside its verdicts."""
         arms = [arm for arm in self.arms if arm in self.plan.evaluated]
-        losses = [self.trained(arm, self.seeds(arm), "steps.csv", last=False) for arm in arms]
+        steps, records = (
+            [path for a in arms for path in self.trained(a, self.seeds(a), file, last=False)]
+            for file in ("steps.csv", "record.json")
+        )
         return {
             "evaluation": "results/evaluation/intervals.csv",
-            "loss": [*dict.fromkeys(path for paths in losses for path in paths)],  # some share
+            "loss": [*dict.fromkeys(steps)],  # some share
+            "audits": [*dict.fromkeys(records)],
             "drops": "results/data/drops.csv",
             "augmentation": "results/data/augmentation.csv",
             "meaning": "results/data/augmentation_meaning.csv",

@@ -24,10 +24,43 @@ def summary(path: str | Path) -> dict:
     }
 
 
+CURVES = ["loss", "validation", "learning_rate", "tokens_per_second", "peak_bytes"]
+
+
 def loss(paths: list[str]) -> pd.DataFrame:
-    """Columns arm, seed, step, loss of all trainings, which may be none."""
-    none = pd.DataFrame(columns=["arm", "seed", "step", "loss"])
-    return pd.concat(map(pd.read_csv, paths))[none.columns] if paths else none
+    """Columns arm, seed, step and ``CURVES`` of all trainings, which may be none.
+
+    An arm of several stages is one for each, `arm, stage`; NaN stands for what a file of an earlier
+    version lacks and for steps at which nothing was validated.
+    """
+    columns = ["arm", "seed", "step", *CURVES]
+    tables = []
+    for path in paths:
+        table = pd.read_csv(path)
+        if {"tokens", "seconds"} <= {*table}:
+            table["tokens_per_second"] = table["tokens"] / table["seconds"]
+        tables.append(
+            table.assign(stage=Path(path).parts[-3:][0]).reindex(columns=[*columns, "stage"])
+        )
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    found = pd.concat(tables, ignore_index=True)
+    several = found.groupby("arm")["stage"].transform("nunique") > 1
+    found["arm"] = found["arm"].where(~several, found["arm"] + ", " + found["stage"])
+    return found[columns]
+
+
+def audits(paths: list[str]) -> list[str]:
+    """What trainings were about to learn: a line for each, and one for each of its warnings."""
+    lines = []
+    for path in paths:
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        if audit := record.get("audit"):
+            of = f"{record['arm']}, {record['stage']}, seed {record['seed']}"
+            learned = f"{audit['learned']} of {audit['tokens']} tokens are learned"
+            lines.append(f"{of}: {learned}, rows {record['rows']}")
+            lines += [f"{of}: {warning}" for warning in audit["warnings"]]
+    return lines
 
 
 def kv_grid(paths: list[str]) -> pd.DataFrame:

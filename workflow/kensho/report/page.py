@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
+import numpy as np
 import pandas as pd
 
 from kensho.report import claim_plots, plots, text
@@ -21,7 +22,8 @@ class Tables:
 
     evaluation: arm, seed, metric, n, estimate, low, high, difference, difference_low,
         difference_high, unit; NaN in the differences of the base arm.
-    loss: arm, seed, step, loss (nats per token).
+    loss: arm, seed, step and the columns of `inputs.CURVES`, NaN where there is none.
+    audits: lines of what trainings were about to learn.
     drops: stage, reason, count.
     augmentation: technique, outcome, count.
     meaning: technique, scored, similarity (mean cosine to the parent), below (share below the
@@ -32,6 +34,7 @@ class Tables:
 
     evaluation: pd.DataFrame | None = None
     loss: pd.DataFrame | None = None
+    audits: Sequence[str] = ()
     drops: pd.DataFrame | None = None
     augmentation: pd.DataFrame | None = None
     meaning: pd.DataFrame | None = None
@@ -82,7 +85,8 @@ def build(
         },
         most_units=claim_plots.MOST_UNITS,
         tally={verdict: len(group) for verdict, group in groups.items()},
-        **(_training(loss) if _held(loss) else {"losses": []}),
+        **(_training(loss) if _held(loss) else {"curves": []}),
+        audits=tables.audits,
         **(_cache(grid) if _held(grid) else {"grid": []}),
         evaluation=[
             {**group, "svg": plots.differences(evaluation, group["metric"])}
@@ -109,12 +113,18 @@ def _held(table: pd.DataFrame | None) -> TypeGuard[pd.DataFrame]:
 
 
 def _training(loss: pd.DataFrame) -> dict:
-    limits = (float(loss.loss.min()) * 0.95, float(loss.loss.max()) * 1.02)
-    arms = dict.fromkeys(loss.arm)
-    return {
-        "seeds": sorted(loss.seed.unique()),
-        "losses": [(arm, plots.loss(loss, arm, limits)) for arm in arms],
-    }
+    """A row of panels for each curve that was observed, with limits that its arms share."""
+    arms = [arm for arm, part in loss.groupby("arm", sort=False) if part["loss"].notna().any()]
+    curves = []
+    for column, (title, unit, scale) in plots.CURVES.items():
+        shown = [column, "validation"] if column == "loss" else [column]
+        values = loss.reindex(columns=shown).to_numpy(dtype=float) * scale
+        if not np.isfinite(values).any():
+            continue
+        limits = (float(np.nanmin(values)) * 0.95, float(np.nanmax(values)) * 1.02)
+        panels = [(arm, plots.curve(loss, arm, column, limits)) for arm in arms]
+        curves.append({"title": title, "unit": unit, "panels": panels})
+    return {"curves": curves}
 
 
 def _cache(kv_grid: pd.DataFrame) -> dict:

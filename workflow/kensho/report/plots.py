@@ -1,30 +1,47 @@
-"""Figures of the report that belong to no single claim: training loss, differences from base."""
+"""Figures of the report that belong to no single claim: curves of trainings, differences."""
 
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from kensho.report import svg
-from kensho.report.svg import ACCENT, INK, MUTED, RULE, SERIES
+from kensho.report.svg import ACCENT, BAND, INK, MUTED, RULE
 from kensho.report.text import number
 
+CURVES = {  # columns of a training's steps: title, unit and the factor to it
+    "loss": ("Loss", "nats per token", 1.0),
+    "learning_rate": ("Learning rate", "", 1.0),
+    "tokens_per_second": ("Speed", "tokens per second", 1.0),
+    "peak_bytes": ("Peak memory", "MB", 1e-6),
+}
 
-def loss(frame: pd.DataFrame, arm: str, limits: tuple[float, float]) -> Markup:
-    """Training loss of one arm over steps, a line for each seed; `limits` are shared by all."""
-    figure, axes = svg.figure(height=190, left=38, bottom=36)
-    part = frame[frame.arm == arm].dropna(subset=["loss"])
-    for index, seed in enumerate(sorted(frame.seed.unique())):
-        run = part[part.seed == seed]
-        if len(run):
-            axes.plot(run.step, run.loss, color=SERIES[index % len(SERIES)], linewidth=1.2)
+
+def curve(frame: pd.DataFrame, arm: str, column: str, limits: tuple[float, float]) -> Markup:
+    """One arm over its steps: the mean of its seeds in the band of their range.
+
+    Beside the loss stands that of the held-out samples, with dots. `limits` are shared by all arms.
+    """
+    name, unit, scale = CURVES[column]
+    figure, axes = svg.figure(height=190, left=48, bottom=36)
+    part = frame[frame.arm == arm]
+    drawn = [(column, INK, "-")]
+    if column == "loss" and "validation" in part:
+        drawn.append(("validation", ACCENT, "o-"))
+    for of, colour, line in drawn:
+        steps = (part.dropna(subset=[of]).groupby("step")[of].agg(["mean", "min", "max"])) * scale
+        axes.fill_between(steps.index, steps["min"], steps["max"], color=BAND, linewidth=0)
+        axes.plot(steps.index, steps["mean"], line, color=colour, linewidth=1.2, markersize=4)
     axes.set_ylim(*limits)
     axes.set_xlim(0, frame.step.max())
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.grid(axis="y", color=RULE, linewidth=0.6)
     axes.set_xlabel("step", color=MUTED, fontsize=11)
-    description = f"training loss of {arm} over steps, one line per seed"
-    return svg.inline(figure, f"loss {arm}", description)
+    seeds = part.seed.nunique()
+    description = (
+        f"{name} of {arm} over steps, {unit or 'no unit'}, mean and range of {seeds} seeds"
+    )
+    return svg.inline(figure, f"{column} {arm}", description)
 
 
 def differences(frame: pd.DataFrame, metric: str) -> Markup:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import Field, create_model
 
 from kensho.part import Catalogue, Needs, NoSettings, Part
+from kensho.train.schedule import Scheduler
 from kensho.train.targets import Target
-from kensho.validation import Count, LearningRate, Name, Rank, Section
+from kensho.validation import Count, LearningRate, Name, Rank, Section, ShareOrNone
 
 
 def choice(catalogue: Catalogue, key: str) -> Any:
@@ -76,6 +77,19 @@ class Tuned(Section):
     checkpointing: bool = Field(
         False, description="compute activations again for the gradient instead of keeping them"
     )
+    scheduler: Scheduler = Field(
+        "linear", description="how the rate falls after warm-up, to nought or not at all"
+    )
+    warm_up: ShareOrNone = Field(0.1, description="share of the steps in which the rate grows")
+    weight_decay: ShareOrNone = Field(
+        0.0, description="AdamW's, of matrices; few steps forget little"
+    )
+    learned: Literal["completions", "all"] = Field(
+        "completions", description="tokens with loss; a prompt is given, not to be foretold"
+    )
+    packing: bool = Field(
+        True, description="no padding, attention stays in each row; padded where a model is unfit"
+    )
     method: Method
 
 
@@ -100,7 +114,7 @@ class Cpt(Tuned):
         description="mixture of config/corpora.yaml (in corpora.make); null for the corpus's "
         "Japanese sentences",
     )
-    packing: bool = Field(
+    blocks: bool = Field(
         False,
         description="fill rows of max_length with several documents, kept apart by attention; "
         "false: one document a row",

@@ -29,35 +29,42 @@ def stage(
     """Train on the column text of ``samples``, or ja where they are pairs.
 
     A document ends with the end of a text; one of more than ``max_length`` tokens is several rows.
-    With ``packing`` a row is a block of documents. As :func:`kensho.train.stage.learned`.
+    With ``blocks`` a row is a block of documents. As :func:`kensho.train.stage.learned`.
     """
     column = samples["text" if "text" in samples else "ja"]
+    apart = samples["held_out"] if "held_out" in samples else pd.Series(False, samples.index)
+    column, held_out = column[~apart], column[apart].map(str).tolist()
     tokenizer, read = tokenizer_of(base.base), []
+
+    def document(text: str) -> list[int]:
+        end = tokenizer.eos_token
+        return encode(tokenizer, text.removesuffix(end) + end)
 
     def documents() -> Iterator[list[int]]:
         pieces, size = 0, training.max_length
         for count, place in enumerate(order(len(column), training.seed), 1):
             read.append(text := str(column.iloc[place]))
-            end = tokenizer.eos_token
-            ids = encode(tokenizer, text.removesuffix(end) + end)
+            ids = document(text)
             for first in range(0, len(ids) - 1, size):  # one token alone foretells none
                 pieces += 1
                 yield ids[first : first + size]
             if count == len(column) and not pieces:
                 raise ValueError(f"{training.name}: no text has two tokens; take another corpus")
 
-    packing = training.settings.get("packing", False)
-    rows = packed(documents(), training.max_length) if packing else map(row, documents())
+    blocks = training.settings.get("blocks", False)
+    rows = packed(documents(), training.max_length) if blocks else map(row, documents())
     kept = [*islice(rows, training.samples)]
 
-    def checked(model, tokenizer) -> Sequence[Sample]:
-        if packing:
+    def checked(model, tokenizer) -> tuple[Sequence[Sample], Sequence[Sample]]:
+        if blocks:
             require_apart(model, tokenizer, training)
-        return kept
+        alone = map(document, held_out)
+        return kept, [*(packed(alone, training.max_length) if blocks else map(row, alone))]
 
     return learned(
         *(base, {"text": read}, checked, output, checkpoints, training),
-        objective=PACKED if packing else NEXT_TOKEN,
+        objective=IN_BLOCKS if blocks else NEXT_TOKEN,
+        held_out={"text": held_out},
     )
 
 
@@ -106,7 +113,7 @@ def block_inputs(rows: Sequence[Sample], pad: int) -> dict[str, Tensor]:
     return inputs | {"attention_mask": mask[:, None], "position_ids": positions}
 
 
-PACKED = Objective(
+IN_BLOCKS = Objective(
     lambda model, rows, pad: summed_loss(model, **block_inputs(rows, pad)), learned_tokens
 )
 
@@ -126,5 +133,5 @@ def require_apart(model: Any, tokenizer: Any, training: Training) -> None:
     if not torch.equal(*said) or (window and window < training.max_length):
         raise ValueError(
             f"{training.name}: {config.model_type} does not keep packed documents of "
-            f"{training.max_length} tokens apart; set packing: false"
+            f"{training.max_length} tokens apart; set blocks: false"
         )

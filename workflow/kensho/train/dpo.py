@@ -18,7 +18,8 @@ from kensho.files import read_json, write_json
 from kensho.models.loading import device, tokenizer_of
 from kensho.models.reference import Reference
 from kensho.train import processes
-from kensho.train.loop import Objective, Sample, autocast, collated, head_at
+from kensho.train.loop import Objective, Sample, collated, head_at
+from kensho.train.precision import autocast
 from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED, encoded
@@ -49,14 +50,14 @@ def stage(
         if len(long) == len(samples):
             raise ValueError(f"{training.name}: no pair fits in max_length; raise it")
 
-    def encode(model, tokenizer) -> list[dict]:
+    def encode(model, tokenizer) -> tuple[list[dict], list[dict]]:
         kept = checkpoints / REFERENCE
         if processes.first() and not kept.is_file():
             ratios = _reference(model, rows, tokenizer.pad_token_id, training)
             write_json(kept, {"log_ratios": ratios})
         processes.wait()
         known = read_json(kept)["log_ratios"]
-        return [{**row, "reference": [one]} for row, one in zip(rows, known, strict=True)]
+        return [{**row, "reference": [one]} for row, one in zip(rows, known, strict=True)], []
 
     beta = training.settings["beta"]
     objective = Objective(lambda model, rows, pad: summed_loss(model, rows, pad, beta), len)

@@ -2,7 +2,8 @@
 
 A step takes the same rows whatever the number of processes, and its loss is the mean over all
 tokens that are learned in it. Logits are made where a token is learned and nowhere else: with a
-vocabulary of 262,000 they cost more than the model.
+vocabulary of 262,000 they cost more than the model. Nor is anything computed for padding, or twice
+for rows that begin alike, where the architecture allows it (:mod:`kensho.train.packing`).
 """
 
 import json
@@ -10,7 +11,7 @@ import math
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +21,19 @@ import numpy as np
 import torch
 import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.nn.functional import cross_entropy
 
 from kensho.files import replacing
 from kensho.models.loading import device
 from kensho.train import processes
+from kensho.train.curves import Curves
 from kensho.train.memory import peak_bytes, reset_peak
+from kensho.train.packing import apart, line, unfit
+from kensho.train.precision import autocast, in_its_own_dtype
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED
+from kensho.train.schedule import diverged, groups, rate
 
 Sample = Mapping[str, Sequence[int]]  # input_ids and labels of one text
 LARGEST_NORM = 1.0  # gradients are scaled down to it, as transformers' Trainer does
@@ -52,6 +58,7 @@ def learned_tokens(rows: Sequence[Sample]) -> int:
 NEXT_TOKEN = Objective(
     lambda model, rows, pad: summed_loss(model, **collated(rows, pad)), learned_tokens
 )
+IN_A_LINE = Objective(lambda model, rows, pad: packed_loss(model, rows), learned_tokens)
 
 
 def train(
@@ -61,63 +68,116 @@ def train(
     folder: Path,
     training: Training,
     baseline: int = 0,
+    held_out: Sequence[Sample] = (),
     objective: Objective = NEXT_TOKEN,
 ) -> list[dict[str, Any]]:
     """Train on ``samples`` in their order; goes on from the last checkpoint in ``folder``.
 
-    AdamW without decay; the learning rate grows over the first tenth of the steps and then falls
-    to nought, both linearly. Returns a row per step: step, loss, tokens (of all rows), seconds,
-    peak_bytes (above ``baseline``, of the fullest process). Raises ValueError where a loss is not
-    finite, a step has nothing to learn, or its rows cannot be shared evenly.
+    AdamW at the rate of :func:`kensho.train.schedule.rate`. Returns a row per step: step, loss
+    (of a unit of the objective: nats per token), learning_rate, learned (tokens), tokens (of all
+    rows), seconds, peak_bytes (above ``baseline``, of the fullest process) and validation: the loss
+    of ``held_out`` after the first step, at checkpoints and after the last step, else None; its
+    seconds are not the step's.
+    Raises ValueError where a loss is not finite or the run has diverged, a step has nothing to
+    learn, its rows cannot be shared evenly, or a checkpoint cannot be written.
     """
     model.train()
     processes.require_shared(model)
-    optimizer = torch.optim.AdamW(
-        (p for p in model.parameters() if p.requires_grad), lr=0.0, weight_decay=0.0, fused=True
-    )
-    (group,) = optimizer.param_groups
+    optimizer = torch.optim.AdamW(groups(model, training.weight_decay), lr=0.0, fused=True)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     seen = Seen(folder / "steps.jsonl", training)
     begun = _restore(model, optimizer, folder, seen.known())
     seen.keep(begun)
-    share = processes.share(training.batch_size * training.accumulation)
-    cut = training.max_length
+    width = training.batch_size * training.accumulation
+    share = processes.share(width)
+    packing = objective is NEXT_TOKEN and training.packing and not unfit(model)
+    if packing:
+        objective = IN_A_LINE
+
+    def total_of(batch: Sequence[Sample]) -> Tensor:
+        with autocast(training):
+            return objective.total(model, batch, pad)
+
+    held_out = _cut(held_out, training)
     reset_peak()
-    for step in range(begun, training.steps):
-        began = time.perf_counter()
-        width = training.batch_size * training.accumulation
-        rows = [{k: v[:cut] for k, v in s.items()} for s in samples[step * width :][:width]]
-        if not learned_tokens(rows):
-            raise ValueError(
-                f"{training.name}: step {step + 1} has no token to learn; raise max_length"
+    # What checkpointing computes again, in the backward pass, needs both as well.
+    with in_its_own_dtype(model, training), apart(model) if packing else nullcontext():
+        for step in range(begun, training.steps):
+            began = time.perf_counter()
+            rows = _cut(samples[step * width :][:width], training)
+            learned, units = learned_tokens(rows), objective.units(rows)
+            if not learned:
+                raise ValueError(
+                    f"{training.name}: step {step + 1} has no token to learn; raise max_length"
+                )
+            total = 0.0
+            for batch in _batches(rows[share], training.batch_size):
+                loss = total_of(batch) / units
+                # processes take the mean of their gradients, where a sum is meant
+                (loss * processes.size()).backward()
+                total += loss.item()
+            total = processes.summed(total)
+            losses = [row["loss"] for row in seen.rows] + [total]
+            if not math.isfinite(total):
+                raise ValueError(
+                    f"{training.name}: the loss of step {step + 1} is {total}; lower learning_rate"
+                )
+            if diverged(losses):
+                raise ValueError(
+                    f"{training.name}: diverged, the loss of step {step + 1} is {total:.3g} and "
+                    f"was {losses[0]:.3g} at first; lower learning_rate"
+                )
+            at = training.learning_rate * rate(
+                step, training.steps, training.scheduler, training.warm_up
             )
-        total, units = 0.0, objective.units(rows)
-        own = rows[share]
-        for first in range(0, len(own), training.batch_size):
-            batch = own[first : first + training.batch_size]
-            with autocast(training):
-                loss = objective.total(model, batch, pad) / units
-            # processes take the mean of their gradients, where a sum is meant
-            (loss * processes.size()).backward()
-            total += loss.item()
-        total = processes.summed(total)
-        if not math.isfinite(total):
-            raise ValueError(
-                f"{training.name}: the loss of step {step + 1} is {total}; lower learning_rate"
+            for group in optimizer.param_groups:
+                group["lr"] = at
+            nn.utils.clip_grad_norm_(parameters, LARGEST_NORM)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            seconds, done = time.perf_counter() - began, step + 1
+            kept = done % training.checkpoint_every == 0 or done == training.steps
+            seen.note(
+                step=done,
+                loss=total,
+                learning_rate=at,
+                learned=learned,
+                tokens=sum(len(row[k]) for row in rows for k in row if k.endswith("input_ids")),
+                seconds=seconds,
+                peak=peak_bytes() - baseline,
+                validation=_scored(model, held_out, objective, total_of, training.batch_size)
+                if held_out and (kept or done == 1)
+                else None,
             )
-        group["lr"] = training.learning_rate * _rate(step, training.steps)
-        nn.utils.clip_grad_norm_(group["params"], LARGEST_NORM)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        seen.note(
-            step=step + 1,
-            loss=total,
-            tokens=sum(len(row[key]) for row in rows for key in row if key.endswith("input_ids")),
-            seconds=time.perf_counter() - began,
-            peak=peak_bytes() - baseline,
-        )
-        if (step + 1) % training.checkpoint_every == 0 or step + 1 == training.steps:
-            _save(model, optimizer, folder, step + 1)
+            if kept:
+                _save(model, optimizer, folder, done, training.name)
+    seen.curves.end()
     return seen.rows
+
+
+def _cut(samples: Sequence[Sample], training: Training) -> list[Sample]:
+    return [{k: v[: training.max_length] for k, v in sample.items()} for sample in samples]
+
+
+def _batches(rows: Sequence[Sample], size: int) -> Iterator[list[Sample]]:
+    """The longest first, so that those of like length are together and memory peaks at once."""
+    order = sorted(rows, key=lambda row: -len(row["input_ids"]))
+    return (order[first : first + size] for first in range(0, len(order), size))
+
+
+@torch.no_grad()
+def _scored(
+    model: nn.Module,
+    rows: Sequence[Sample],
+    objective: Objective,
+    total_of: Callable[[Sequence[Sample]], Tensor],
+    size: int,
+) -> float:
+    """Mean loss of a unit, the same in every process."""
+    model.eval()
+    total = sum(total_of(batch).item() for batch in _batches(rows, size))
+    model.train()
+    return total / max(1, objective.units(rows))
 
 
 def collated(rows: Sequence[Sample], pad: int) -> dict[str, Tensor]:
@@ -148,8 +208,26 @@ def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, **inputs: Tensor)
     return cross_entropy(logits.float(), labels[:, 1:][learned], reduction="sum")
 
 
+def packed_loss(model: Any, rows: Sequence[Sample]) -> Tensor:
+    """:func:`summed_loss` of rows of any length, as one line of tokens."""
+    packed = line([row["input_ids"] for row in rows], device())
+    longest = packed.nodes.shape[1]
+    labels = [[*row["labels"][1:], *[IGNORED] * (longest - len(row["labels"]))] for row in rows]
+    wanted = torch.tensor(labels, device=device(), dtype=torch.long).view(len(rows), longest - 1)
+    learned = wanted != IGNORED
+    at = packed.nodes[:, :-1][learned]
+    with apart(model), head_at(model, (torch.zeros_like(at), at)):
+        logits = model(
+            input_ids=packed.ids[None],
+            position_ids=packed.positions[None],
+            use_cache=False,
+            packed=packed,
+        ).logits
+    return cross_entropy(logits.float(), wanted[learned], reduction="sum")
+
+
 @contextmanager
-def head_at(model: Any, places: Tensor):
+def head_at(model: Any, places: Tensor | tuple[Tensor, ...]):
     """The output layer sees these places alone: logits have shape (places, vocabulary)."""
     head = model.get_output_embeddings()
     hook = head.register_forward_pre_hook(lambda module, args: (args[0][places], *args[1:]))
@@ -159,30 +237,16 @@ def head_at(model: Any, places: Tensor):
         hook.remove()
 
 
-def mixed(training: Training) -> bool:
-    """Whether whole weights are kept in float32 and computed in 16 bit."""
-    return training.method.whole and training.dtype is not torch.float32
-
-
-def autocast(training: Training):
-    """In several processes weights are gathered in 16 bit, without a copy that autocast keeps."""
-    if mixed(training) and processes.size() == 1:
-        return torch.autocast(device(), training.dtype)
-    return nullcontext()
-
-
-def _rate(step: int, steps: int) -> float:
-    """Share of the learning rate at a step, counted from 0."""
-    warm = max(1, steps // 10)
-    return step / warm if step < warm else (steps - step) / max(1, steps - warm)
-
-
 class Seen:
     """One line per step as it happens, so that a resumed run keeps what it had seen."""
 
     def __init__(self, path: Path, training: Training):
         self.path, self.name, self.steps = path, training.name, training.steps
         self.rows: list[dict[str, Any]] = []
+        first = processes.first()  # which writes for all
+        self.curves = Curves(
+            training.curves if first else None, training.trackers if first else (), training.name
+        )
 
     def known(self) -> int:
         """Steps of an interrupted run of which no line is missing."""
@@ -199,19 +263,21 @@ class Seen:
             kept = "".join(json.dumps(row) + "\n" for row in self.rows)
             with replacing(self.path) as path:
                 path.write_text(kept, encoding="utf-8")
+            self.curves.begin(self.rows)
 
-    def note(self, *, step: int, loss: float, tokens: int, seconds: float, peak: int) -> None:
-        row = {"step": step, "loss": loss, "tokens": tokens, "seconds": seconds}
+    def note(self, *, step: int, peak: int, **observed: float | None) -> None:
+        row: dict[str, Any] = {"step": step, **observed}
         row["peak_bytes"] = int(processes.largest(peak))
         self.rows.append(row)
         if not processes.first():
             return
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+        self.curves.add(row)
         left = (self.steps - step) * np.mean([r["seconds"] for r in self.rows])
         print(
-            f"{self.name}: step {step}/{self.steps}, loss {loss:.3f}, "
-            f"{tokens / seconds:.0f} tokens/s, {left:.0f} s left",
+            f"{self.name}: step {step}/{self.steps}, loss {row['loss']:.3f}, "
+            f"{row['tokens'] / row['seconds']:.0f} tokens/s, {left:.0f} s left",
             file=sys.stderr,
             flush=True,
         )
@@ -228,8 +294,13 @@ def _changing(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, T
     return {**{name: p.detach() for name, p in learning.items()}, **moments}
 
 
-def _save(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, step: int) -> None:
-    """Under another name until it is whole; earlier checkpoints go when it is."""
+def _save(
+    model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, step: int, name: str
+) -> None:
+    """Under another name until it is whole; earlier checkpoints go when it is.
+
+    Raises ValueError where it cannot be written: what was there stays.
+    """
     whole, partial = folder / f"checkpoint-{step}", folder / ".checkpoint.partial"
     if processes.first():
         shutil.rmtree(partial, ignore_errors=True)
@@ -238,9 +309,18 @@ def _save(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, step
     state = {"cpu": torch.get_rng_state()}
     if device() == "cuda":
         state["cuda"] = torch.cuda.get_rng_state()
-    with replacing(partial / RNG.format(rank=processes.rank())) as path:
-        torch.save(state, path)
-    dcp.save(_changing(model, optimizer), checkpoint_id=partial, no_dist=processes.size() == 1)
+    try:
+        with replacing(partial / RNG.format(rank=processes.rank())) as path:
+            torch.save(state, path)
+        dcp.save(_changing(model, optimizer), checkpoint_id=partial, no_dist=processes.size() == 1)
+    except (OSError, RuntimeError, CheckpointException) as error:
+        failures = getattr(error, "failures", {})
+        cause = next((one for one, _ in failures.values()), error)
+        shutil.rmtree(partial, ignore_errors=True)
+        raise ValueError(
+            f"{name}: the checkpoint of step {step} cannot be written to {folder} "
+            f"({str(cause).splitlines()[0]}); free space there: earlier ones are kept"
+        ) from None
     processes.wait()
     if processes.first():
         earlier = list(folder.glob("checkpoint-*"))

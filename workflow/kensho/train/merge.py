@@ -49,7 +49,8 @@ def stage(
                     f"the largest, more than {CLOSEST:g}; leave the stage out"
                 )
         save(model, tokenizer, output)
-    table = pd.DataFrame(columns=["step", "loss", "tokens", "seconds", "peak_bytes"])
+    columns = ["step", "loss", "learning_rate", "learned", "tokens", "seconds", "peak_bytes"]
+    table = pd.DataFrame(columns=[*columns, "validation"])
     return table, Measured(
         trainable_parameters=0,
         peak_memory_bytes=peak_bytes() - baseline,

@@ -52,7 +52,12 @@ def conditions(records: Sequence[TrainingRecord]) -> dict:
         "warmup": "the first two training steps are left out of tokens per second",
         "fallbacks": [],
         "deviations": [
-            f"{base.name}, of {base.parameters / 1e6:.0f}M parameters, on short sentences"
+            f"{base.name}, of {base.parameters / 1e6:.0f}M parameters, on short sentences",
+            *dict.fromkeys(
+                f"{record.stage}: {line}"
+                for record in records
+                for line in (record.audit.warnings if record.audit else ())
+            ),
         ],
     }
     taken = list(dict.fromkeys(line for record in records for line in record.fallbacks))

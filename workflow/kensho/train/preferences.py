@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from kensho.train.samples import marked
+
 BY_MODEL = "own"  # the kind of rejected side that a model writes; others follow from the corpus
 COLUMNS = ["id", "en", "ja", "rejected", "origin"]
 
@@ -19,6 +21,12 @@ class Pairs(NamedTuple):
 
     table: pd.DataFrame
     drops: pd.DataFrame
+
+
+def learned(samples: pd.DataFrame, held_out: int) -> pd.DataFrame:
+    """Samples without those that no stage learns (:func:`kensho.train.samples.marked`)."""
+    table = marked(samples, held_out)
+    return table[~table["held_out"]].drop(columns="held_out").reset_index(drop=True)
 
 
 def neighbours(samples: pd.DataFrame) -> Pairs:

@@ -12,6 +12,20 @@ from kensho.observations.ran import Data
 from kensho.validation import validated
 
 
+class Audit(Record):
+    """What a training was about to learn: counts of its samples as cut, and what is odd in them.
+
+    ``learned`` tokens are those with loss; ``shown`` has the first samples, each token as text and
+    whether it is learned.
+    """
+
+    samples: int
+    tokens: int
+    learned: int
+    warnings: list[str]
+    shown: list[list[tuple[str, bool]]]
+
+
 class Measured(Record):
     """What a stage observes of itself.
 
@@ -27,6 +41,8 @@ class Measured(Record):
     dtype: str
     processes: int = Field(1, description="that shared weights and rows (FSDP2)")
     own: dict[str, float] = Field({}, description="what a stage observes beside these")
+    rows: str | None = Field(None, description="packed, or why they were padded; null in older")
+    audit: Audit | None = Field(None, description="of the samples; null in older files")
 
 
 class TrainingRecord(Measured):

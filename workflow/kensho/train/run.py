@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from kensho.train.methods import Method
+from kensho.train.schedule import Scheduler
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -23,7 +24,9 @@ class Training:
     no adapters; with ``chat`` a prompt is a user's turn of the model's chat template. ``code`` is a
     digest: what other code has begun is not gone on with. ``settings`` are those of the stage as
     configured: what a stage takes of its own is there, what its method takes goes to the method's
-    `adapter`.
+    `adapter`. ``learned`` are completions or all of a sample; ``packing`` is of
+    :mod:`kensho.train.packing`. Curves go to TensorBoard files in the folder ``curves`` and to the
+    ``trackers`` (:mod:`kensho.train.curves`).
     """
 
     name: str
@@ -42,6 +45,13 @@ class Training:
     chat: bool = False
     code: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    scheduler: Scheduler = "linear"
+    warm_up: float = 0.1
+    weight_decay: float = 0.0
+    learned: Literal["completions", "all"] = "completions"
+    packing: bool = True
+    trackers: Sequence[str] = ()
+    curves: str | None = None
 
     @property
     def samples(self) -> int:

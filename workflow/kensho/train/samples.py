@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
 from kensho.evaluate.thinking import closing, opened
@@ -10,20 +11,20 @@ from kensho.models.encoding import encode, render, turn_end
 IGNORED = -100  # label of a token without loss
 
 
-def encoded(
+def texts(
     tokenizer: PreTrainedTokenizerBase,
     prompt: str,
     completion: str,
     *,
     chat: bool,
     before: Sequence[tuple[str, str]] = (),
-) -> dict[str, list[int]]:
-    """``input_ids`` of prompt and completion, and ``labels``: the completion's ids, IGNORED before.
+) -> tuple[str, str, str]:
+    """Prompt as the model reads it, completion without its end, and that end.
 
-    The completion begins where the encodings with and without it part. It ends with the end of a
-    text or, in ``chat``, of a turn; there it first closes the thinking that the template opens, as
-    an answer within it would be none. Prompts and completions ``before`` it are read, not learned:
-    as earlier turns, or in plain text with an empty line behind each.
+    In ``chat`` the prompt is a user's turn, the end that of a turn, and the completion first closes
+    the thinking that the template opens, as an answer within it would be none. Prompts and
+    completions ``before`` it are read as earlier turns, or in plain text with an empty line behind
+    each.
     """
     end = tokenizer.eos_token
     if chat:
@@ -38,8 +39,45 @@ def encoded(
         end = turn_end(tokenizer) or end
     else:
         prompt = "".join(f"{asked}{answer}\n\n" for asked, answer in before) + prompt
-    text = prompt + completion
-    asked, whole = encode(tokenizer, prompt), encode(tokenizer, text.removesuffix(end) + end)
+    return prompt, completion, end
+
+
+def encoded(
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: str,
+    completion: str,
+    *,
+    chat: bool,
+    before: Sequence[tuple[str, str]] = (),
+    learned: str = "completions",
+) -> dict[str, list[int]]:
+    """``input_ids`` of prompt and completion, and ``labels``: the completion's ids, IGNORED before.
+
+    The completion begins where the encodings with and without it part, and ends with its end. What
+    is ``before`` it is read, not learned; where ``all`` is learned the labels are the ids.
+    """
+    prompt, completion, end = texts(tokenizer, prompt, completion, chat=chat, before=before)
+    whole = encode(tokenizer, (prompt + completion).removesuffix(end) + end)
+    if learned == "all":
+        return {"input_ids": whole, "labels": whole}
+    asked = encode(tokenizer, prompt)
     pairs = enumerate(zip(asked, whole, strict=False))
     common = next((place for place, (one, other) in pairs if one != other), len(asked))
     return {"input_ids": whole, "labels": [IGNORED] * common + whole[common:]}
+
+
+def marked(samples: pd.DataFrame, held_out: int, most: int | None = None) -> pd.DataFrame:
+    """The first ``most`` samples to learn, and a column ``held_out``: those that are scored alone.
+
+    These are the last originals, of which no variant is learned either; a column ``parent`` names
+    the sample that a row was made of. Raises ValueError where nothing would be left to learn.
+    """
+    parents = samples["parent"] if "parent" in samples else pd.Series(samples.index, samples.index)
+    originals = parents.drop_duplicates()
+    apart = parents.isin(originals.tail(held_out) if held_out else [])
+    if apart.all():
+        raise ValueError(
+            f"{len(originals)} samples, of which train.validation holds {held_out} out; lower it"
+        )
+    kept = [samples[~apart].head(most), samples[apart & ~parents.duplicated()]]
+    return pd.concat(kept, keys=[False, True], names=["held_out"]).reset_index("held_out")

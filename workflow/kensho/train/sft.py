@@ -1,6 +1,7 @@
 """Supervised fine-tuning by any method, resumable, observed step by step."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pandas as pd
 
 from kensho.data.prompt import completion, prompt, prompt_back
 from kensho.models.reference import Reference
-from kensho.train.record import Measured
+from kensho.train.audit import audit
+from kensho.train.record import Audit, Measured
 from kensho.train.run import Training
 from kensho.train.samples import encoded
 from kensho.train.stage import draw, learned
@@ -19,28 +21,43 @@ def stage(
 ) -> tuple[pd.DataFrame, Measured]:
     """Train on ``samples``: columns en and ja (translation) or prompt and completion.
 
+    They may have held_out: rows that are scored while others are learned.
+
     The stage's own settings are those of :class:`kensho.train.catalogue.Sft`; the rest is as
     :func:`kensho.train.stage.learned` has it.
     """
-    own = training.settings
-    drawn = draw(asked(samples, own), training.samples, training.seed)
-    texts = {side: drawn[side].tolist() for side in ("prompt", "completion")}
+    own, chat = training.settings, in_turns(training)
+    apart = samples["held_out"] if "held_out" in samples else pd.Series(False, samples.index)
+    drawn = draw(asked(samples[~apart], own), training.samples, training.seed)
+    held_out = asked(samples[apart], own)
     shown = own.get("context", 0)
+    audited: list[Audit] = []
 
     def encode(model, tokenizer):
-        pairs, chat = [*zip(*texts.values(), strict=True)], in_turns(training)
-
-        def row(place: int, shown: int) -> dict[str, list[int]]:
+        def row(pairs: list[tuple[str, str]], place: int, shown: int) -> dict[str, list[int]]:
             """With as many samples before it as leave it whole."""
             before = pairs[max(0, place - shown) : place]
-            made = encoded(tokenizer, *pairs[place], chat=chat, before=before)
+            what = training.learned
+            made = encoded(tokenizer, *pairs[place], chat=chat, before=before, learned=what)
             if not before or len(made["input_ids"]) <= training.max_length:
                 return made
-            return row(place, len(before) - 1)
+            return row(pairs, place, len(before) - 1)
 
-        return [row(place, shown) for place in range(len(pairs))]
+        def rows(table: pd.DataFrame) -> list[dict[str, list[int]]]:
+            pairs = [*zip(table["prompt"], table["completion"], strict=True)]
+            return [row(pairs, place, shown) for place in range(len(pairs))]
 
-    return learned(base, texts, encode, output, checkpoints, training)
+        made = rows(drawn)
+        context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        audited.append(audit(tokenizer, drawn, made, replace(training, chat=chat), context))
+        return made, rows(held_out)
+
+    texts, others = (
+        {side: table[side].tolist() for side in ("prompt", "completion")}
+        for table in (drawn, held_out)
+    )
+    steps, measured = learned(base, texts, encode, output, checkpoints, training, held_out=others)
+    return steps, measured.model_copy(update={"audit": audited[0]})
 
 
 def asked(samples: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:

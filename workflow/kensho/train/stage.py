@@ -24,16 +24,19 @@ from transformers import AutoConfig, set_seed
 from kensho.files import lock, read_json, write_json
 from kensho.models.loading import probe_logits, tokenizer_of, weights
 from kensho.models.reference import Reference
-from kensho.train import processes
-from kensho.train.loop import NEXT_TOKEN, Objective, Sample, mixed, train
+from kensho.train import curves, processes
+from kensho.train.loop import NEXT_TOKEN, Objective, Sample, train
 from kensho.train.memory import resident_bytes
+from kensho.train.packing import PACKED, unfit
+from kensho.train.precision import mixed
 from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.targets import check
 
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
-# Rows of a model that has no adapter of this stage yet, in evaluation mode, and its tokenizer.
-Encode = Callable[[Any, Any], Sequence[Sample]]
+# Rows to learn and rows to score, of a model that has no adapter of this stage yet, in evaluation
+# mode, and its tokenizer.
+Encode = Callable[[Any, Any], tuple[Sequence[Sample], Sequence[Sample]]]
 
 
 def draw(samples: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
@@ -61,23 +64,27 @@ def learned(
     checkpoints: Path,
     training: Training,
     objective: Objective = NEXT_TOKEN,
+    held_out: Mapping[str, Iterable[str]] | None = None,
 ) -> tuple[pd.DataFrame, Measured]:
     """Train one arm with one seed on the rows that ``encode`` makes; save it to ``output``.
 
-    ``texts`` are what the rows are made of, in training order. A ``base`` stored in NF4 stays so
+    ``texts`` are what the rows are made of, in training order, ``held_out`` those of rows that are
+    scored meanwhile. A ``base`` stored in NF4 stays so
     under its adapter, adapters that it has already become part of it. ``checkpoints`` is the
     caller's to remove when all is kept: the same call goes on from the last one and gives the same
     weights as an undisturbed run; a call with other settings, texts, base or code starts anew.
-    Returns the steps (step, loss, tokens, seconds, peak_bytes above what was resident before the
-    model was loaded) and what was measured. Raises ValueError if training left the logits
-    unchanged, or before anything for targets that the architecture lacks.
+    Returns the steps as :func:`kensho.train.loop.train` does, peak_bytes above what was resident
+    before the model was loaded, and what was measured. Raises ValueError if training left the
+    logits unchanged, or before anything for targets that the architecture lacks.
     """
     method, name = training.method, training.name
+    curves.check(training.trackers)
     if training.targets is not None:
         check(AutoConfig.from_pretrained(base.base).model_type, training.targets)
     texts_sha256 = digest(texts)
     settings = asdict(training) | {
-        **{"samples": texts_sha256, "base": base.model_dump()},
+        **{"samples": texts_sha256, "held_out": digest(held_out or {"text": []})},
+        **{"base": base.model_dump(), "trackers": [*training.trackers]},
         **{"method": method.name, "dtype": str(training.dtype), "processes": processes.size()},
     }
     dtype = torch.float32 if method.weights == "float32" else training.dtype
@@ -87,7 +94,7 @@ def learned(
         processes.wait()
         baseline = 0 if torch.cuda.is_available() else resident_bytes()
         model, tokenizer = begun(base, dtype, quantised=method.weights == "nf4")
-        rows = encode(model.eval(), tokenizer)
+        rows, scored = encode(model.eval(), tokenizer)
         set_seed(training.seed)  # before the adapter is made: its initialisation is of the seed
         if (adapted := training.adapter()) is not None:
             model = get_peft_model(model, adapted)
@@ -100,7 +107,7 @@ def learned(
         if training.checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
         pad = tokenizer.pad_token_id
-        steps = train(model, rows, pad, checkpoints, training, baseline, objective)
+        steps = train(model, rows, pad, checkpoints, training, baseline, scored, objective)
         model.eval()
         if torch.equal(untrained, probe_logits(model, tokenizer)):
             raise ValueError(f"{name}: training did not change the logits of the probe")
@@ -118,7 +125,12 @@ def learned(
         weights="nf4" if method.weights == "nf4" else str(dtype).removeprefix("torch."),
         dtype=str(training.dtype).removeprefix("torch."),
         processes=processes.size(),
+        rows=_rows(model, training) if objective is NEXT_TOKEN else None,
     )
+
+
+def _rows(model: Any, training: Training) -> str:
+    return unfit(model) or PACKED if training.packing else "padded: as configured"
 
 
 def begun(base: Reference, dtype: torch.dtype, *, quantised: bool = False) -> tuple[Any, Any]:

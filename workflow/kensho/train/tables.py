@@ -8,22 +8,26 @@ import pandas as pd
 
 from kensho.data.corpus import read_table
 from kensho.files import sha256
+from kensho.train.samples import marked
 
 
-def read(paths: Sequence[str], most: int | None) -> tuple[pd.DataFrame, int, str]:
-    """The first ``most`` samples of all, how many there are, and a sha256 of what they lie in.
+def read(paths: Sequence[str], most: int | None, held_out: int) -> tuple[pd.DataFrame, int, str]:
+    """The first ``most`` samples to learn, how many there are, and a sha256 of what they lie in.
 
-    Tables are in random order already. That of several files is of their digests, line by line.
+    Tables are in random order already. Column held_out marks so many that are scored alone
+    (:func:`kensho.train.samples.marked`). The sha256 of several files is of their digests.
     """
     parts = [
         _texts(path) if Path(path).suffix == ".parquet" else read_table(path) for path in paths
     ]
     samples = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     digests = [sha256(path) for path in paths]
-    if len(digests) == 1:
-        return samples.head(most), len(samples), digests[0]
     together = hashlib.sha256("\n".join(digests).encode()).hexdigest()
-    return samples.head(most), len(samples), together
+    digest = digests[0] if len(digests) == 1 else together
+    if samples.empty:
+        return samples, 0, digest
+    every, table = marked(samples, held_out), marked(samples, held_out, most)
+    return table, int((~every["held_out"]).sum()), digest
 
 
 def _texts(path: str) -> pd.DataFrame:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 from kensho.files import read_json, replacing
 from kensho.report import Tables, build
-from kensho.report.inputs import cost, execution, kv_grid, loss, summary
+from kensho.report.inputs import audits, cost, execution, kv_grid, loss, summary
 from kensho.run import events
 from kensho.run.budget import Budget
 from kensho.run.job import job
@@ -11,6 +11,7 @@ from kensho.run.job import job
 READERS = {
     "evaluation": pd.read_csv,
     "loss": loss,
+    "audits": audits,
     "drops": pd.read_csv,
     "augmentation": pd.read_csv,
     "meaning": pd.read_csv,

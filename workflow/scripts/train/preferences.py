@@ -1,9 +1,9 @@
 from kensho.data.corpus import read_table, write_table
 from kensho.run.job import job
-from kensho.train.preferences import damaged, neighbours
+from kensho.train.preferences import damaged, learned, neighbours
 
 with job(snakemake):
-    samples = read_table(snakemake.input.train)
+    samples = learned(read_table(snakemake.input.train), snakemake.params.held_out)
     if variants := snakemake.input.variants:
         made = damaged(samples, read_table(variants[0]))
     else:

@@ -3,6 +3,7 @@ from kensho.data.corpus import read_table, write_table
 from kensho.models import reference
 from kensho.models.loading import compute_dtype, load_reference
 from kensho.run.job import job
+from kensho.train.preferences import learned
 from kensho.train.sampling import sampled
 
 with job(snakemake):
@@ -15,7 +16,7 @@ with job(snakemake):
     made = sampled(
         model,
         tokenizer,
-        read_table(inputs.train).head(params.samples),
+        learned(read_table(inputs.train), params.held_out).head(params.samples),
         chat=base.chat,
         batch=params.batch,
         seed=int(snakemake.wildcards.seed),

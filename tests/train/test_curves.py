@@ -1,0 +1,84 @@
+"""TensorBoard files by their format's own description, the trackers' refusal, held-out loss."""
+
+import struct
+
+import google_crc32c
+import pandas as pd
+import pytest
+from kensho.train import curves
+from kensho.train.curves import FILE, NAMES, Curves, check
+from test_sft import FULL, PAIRS, run
+
+ROW = {"step": 300, "loss": 2.5, "learning_rate": 1e-3, "tokens": 90, "seconds": 3.0}
+ROW |= {"peak_bytes": 5, "validation": None}
+
+
+def records(path):
+    """Events of a TFRecord file; each length and content is held to its checksum."""
+    data, found = path.read_bytes(), []
+    while data:
+        (length,), (of_length,) = struct.unpack("<Q", data[:8]), struct.unpack("<I", data[8:12])
+        content = data[12 : 12 + length]
+        (of_content,) = struct.unpack("<I", data[12 + length : 16 + length])
+        for text, crc in ((data[:8], of_length), (content, of_content)):
+            plain = (crc - 0xA282EAD8) & 0xFFFFFFFF  # the mask, undone
+            assert ((plain >> 17 | plain << 15) & 0xFFFFFFFF) == google_crc32c.value(text)
+        found.append(content)
+        data = data[16 + length :]
+    return found
+
+
+def test_a_step_is_a_record_with_its_scalars(tmp_path):
+    made = Curves(str(tmp_path), (), "test")
+    made.begin([])
+    made.add(ROW)
+    first, event = records(tmp_path / FILE)
+    assert first[9:] == b"\x1a\x0dbrain.Event:2"
+    assert event[9:12] == b"\x10\xac\x02"  # field 2, 300 as a varint
+    assert b"train/tokens_per_second\x15" + struct.pack("<f", 30.0) in event
+    assert NAMES["validation"].encode() not in event  # not observed at this step
+
+
+def test_tensorboard_reads_the_file(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    made = Curves(str(tmp_path), (), "test")
+    made.begin([ROW | {"step": 1}])
+    made.add(ROW)
+    read = accumulator.EventAccumulator(str(tmp_path)).Reload()
+    assert [(s.step, s.value) for s in read.Scalars("train/loss")] == [(1, 2.5), (300, 2.5)]
+
+
+def test_each_step_is_there_once_after_a_stop(tiny_model, tmp_path):
+    samples = PAIRS.assign(held_out=[False] * 10 + [True] * 2)
+    folder = str(tmp_path / "curves")
+    for _ in range(2):  # the second goes on from the last checkpoint
+        steps, _ = run(tiny_model, tmp_path, samples=samples, curves=folder, **FULL)
+    assert len(records(tmp_path / "curves" / FILE)) == 1 + len(steps)
+    at = steps["step"][steps["validation"].notna()]
+    assert list(at) == [1, 2, 4, 6]  # the first, and checkpoints
+    assert steps["validation"].iloc[-1] < steps["validation"].iloc[0]
+
+
+def test_held_out_samples_change_no_weight(tiny_model, tmp_path):
+    samples = PAIRS.assign(held_out=[False] * 10 + [True] * 2)
+    apart, _ = run(tiny_model, tmp_path / "a", samples=samples)
+    without, _ = run(tiny_model, tmp_path / "b", samples=PAIRS.head(10))
+    pd.testing.assert_series_equal(apart["loss"], without["loss"])
+
+
+def test_a_tracker_that_is_not_installed_is_named(monkeypatch):
+    check([])
+    monkeypatch.setattr(curves, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"^train.trackers: the package mlflow is not inst"):
+        check(["mlflow"])
+
+
+@pytest.mark.slow
+def test_mlflow_keeps_the_steps(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/runs.db")
+    made = Curves(None, ["mlflow"], "test")
+    made.add(ROW)
+    made.end()
+    (kept,) = mlflow.search_runs(experiment_names=["kensho"], output_format="list")
+    assert kept.data.metrics["train/loss"] == ROW["loss"]

@@ -1,0 +1,100 @@
+"""What a training is going to learn, looked at before its first step."""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from transformers import PreTrainedTokenizerBase
+
+from kensho.models.encoding import encode
+from kensho.train.record import Audit
+from kensho.train.run import Training
+from kensho.train.samples import IGNORED, texts
+
+SHOWN = 3  # samples, token by token
+
+
+def audit(
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: pd.DataFrame,
+    samples: Sequence[Mapping[str, Sequence[int]]],
+    training: Training,
+    context: int | None,
+) -> Audit:
+    """Counts and warnings, written to stderr as well, of samples as encoded and not yet cut.
+
+    ``pairs`` are their prompts and completions, ``context`` the positions of the model where they
+    are limited. Raises ValueError where the training would be wrong: a sample is longer than the
+    context, begins twice, or lacks its end, a whole prompt or no token at all is learned.
+    """
+    name, limit = training.name, training.max_length
+    cut = [dict(labels=s["labels"][:limit], ids=s["input_ids"][:limit]) for s in samples]
+    learned = [sum(label != IGNORED for label in row["labels"][1:]) for row in cut]
+    _, _, mark = texts(tokenizer, "", "", chat=training.chat)
+    end = tokenizer.encode(mark, add_special_tokens=False)
+    merged = 0
+    for number, (row, whole) in enumerate(zip(cut, samples, strict=True), 1):
+        ids = list(whole["input_ids"])
+        if context is not None and len(row["ids"]) > context:
+            raise ValueError(
+                f"{name}: sample {number} has {len(ids)} tokens, the model {context} positions; "
+                f"lower max_length to {context}"
+            )
+        if ids[:2] == [tokenizer.bos_token_id] * 2:
+            raise ValueError(f"{name}: sample {number} begins twice; leave token {ids[0]} out")
+        if ids[-len(end) :] != end:
+            raise ValueError(
+                f"{name}: sample {number} ends in token {ids[-1]}, not in {end}: no end would be "
+                "learned; change the tokenizer or its chat template"
+            )
+    if training.learned == "completions":
+        for number, (pair, whole) in enumerate(zip(pairs.itertuples(), samples, strict=True), 1):
+            prompt = texts(tokenizer, pair.prompt, pair.completion, chat=training.chat)[0]
+            asked = len(encode(tokenizer, prompt))
+            of_prompt = sum(label != IGNORED for label in whole["labels"][:asked])
+            if asked > 1 and of_prompt == asked:
+                raise ValueError(
+                    f"{name}: sample {number} learns its whole prompt; change its labels"
+                )
+            merged += of_prompt > 0
+    if not any(learned):
+        raise ValueError(f"{name}: no token is learned in {len(cut)} samples; raise max_length")
+    counted = {
+        f"samples are cut at {limit} tokens and do not learn their end": sum(
+            len(row["ids"]) < len(whole["input_ids"])
+            for row, whole in zip(cut, samples, strict=True)
+        ),
+        "samples have nothing to learn": learned.count(0),
+        "samples learn the end of their prompt, which shares a token with the answer": merged,
+    }
+    found = Audit(
+        samples=len(cut),
+        tokens=sum(len(row["ids"]) for row in cut),
+        learned=sum(learned),
+        warnings=[f"{count} of {len(cut)} {text}" for text, count in counted.items() if count],
+        shown=[_shown(tokenizer, **row) for row in cut[:SHOWN]],
+    )
+    _say(name, found)
+    return found
+
+
+def _shown(
+    tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], labels: Sequence[int]
+) -> list[tuple[str, bool]]:
+    """Each token as text, or its name where it is part of a character, and if it is learned."""
+    text = [str(tokenizer.decode([one])) for one in ids]
+    pieces = tokenizer.convert_ids_to_tokens(list(ids))
+    read = [piece if "\ufffd" in one else one for one, piece in zip(text, pieces, strict=True)]
+    # what comes first is foretold by nothing
+    learned = [place > 0 and label != IGNORED for place, label in enumerate(labels)]
+    return list(zip(read, learned, strict=True))
+
+
+def _say(name: str, found: Audit) -> None:
+    lines = [f"{found.learned} of {found.tokens} tokens of {found.samples} samples are learned"]
+    for number, sample in enumerate(found.shown, 1):
+        for what, wanted in (("masked", False), ("learned", True)):
+            tokens = "|".join(repr(token)[1:-1] for token, learned in sample if learned == wanted)
+            lines.append(f"sample {number}, {what}: {tokens}")
+    lines += [f"warning: {line}" for line in found.warnings]
+    print(*(f"{name}: {line}" for line in lines), sep="\n", file=sys.stderr, flush=True)
