@@ -16,7 +16,7 @@ from pathlib import Path
 
 import machine
 import pandas as pd
-from kensho.augment.bunsetsu import parser
+from kensho.augment.parsing import parser
 from kensho.augment.honorific import left_out
 from kensho.linguistics.honorifics import KINDS, WORDS, tag
 from kensho.linguistics.tokens import ANALYSERS
