@@ -10,11 +10,11 @@ this number of items.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations_with_replacement
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,12 @@ class Trial(NamedTuple):
     consistent: Finding
     planted: Finding
     certain: bool
+
+
+def _both(check: Callable[..., Finding], figures: Sequence[Any], certain: bool) -> Trial:
+    """A check of the consistent figure and of the one with an error."""
+    consistent, planted = (check(figure) for figure in figures)
+    return Trial(consistent, planted, certain)
 
 
 def _text(value: Fraction | float, decimals: int, rng: RANDOM) -> str:
@@ -121,11 +127,11 @@ def judges(items: int, decimals: int, rng: RANDOM, highest: int = 5) -> Trial:
     else:  # beyond what the farthest scores with this mean have
         moved = _text(highest, decimals, rng)
         certain = True
-    return Trial(
-        *(spread.judge_scores(printed(mean), printed(one), items, 1, highest, divisor=1)
-          for one in (text, moved)),
+    return _both(
+        lambda one: spread.judge_scores(printed(mean), printed(one), items, 1, highest, divisor=1),
+        (text, moved),
         certain,
-    )  # fmt: skip
+    )
 
 
 def matrix(items: int, decimals: int, rng: RANDOM) -> Trial:
@@ -167,8 +173,9 @@ def gain(items: int, decimals: int, rng: RANDOM) -> Trial:
     slack = 100 * (10**-decimals / before + after * 10**-decimals / before**2)
     text = _text(exact, 0, rng)
     wrong = _text(exact + float(rng.choice([-1, 1])) * (slack + 1.5 + 5 * rng.random()), 0, rng)
-    return Trial(
-        *(totals.derived(printed(one), "relative_gain", ends, "percent") for one in (text, wrong)),
+    return _both(
+        lambda one: totals.derived(printed(one), "relative_gain", ends, "percent"),
+        (text, wrong),
         abs(float(wrong) - exact) > slack + 1,
     )
 
@@ -183,8 +190,9 @@ def average(items: int, decimals: int, rng: RANDOM) -> Trial:
     moved = _moved(text, decimals, rng)
     step = Fraction(1, 10**decimals)
     centre = sum((part.value for part in parts), Fraction()) / items
-    return Trial(
-        *(totals.mean_of_parts(printed(one), parts) for one in (text, moved)),
+    return _both(
+        lambda one: totals.mean_of_parts(printed(one), parts),
+        (text, moved),
         abs(Fraction(moved) - centre) > step,
     )
 
@@ -200,7 +208,11 @@ def ranked(items: int, decimals: int, rng: RANDOM) -> Trial:
         next((f for f in totals.ranks(scores, places) if f.word == Word.IMPOSSIBLE),
              Finding(Word.CONSISTENT, "")) for places in (order, swapped)
     ]  # fmt: skip
-    return Trial(*first, scores[i].value - scores[j].value > Fraction(1, 10**decimals))
+    return _both(
+        lambda finding: finding,
+        first,
+        scores[i].value - scores[j].value > Fraction(1, 10**decimals),
+    )
 
 
 def tested(items: int, decimals: int, rng: RANDOM) -> Trial:
@@ -212,8 +224,9 @@ def tested(items: int, decimals: int, rng: RANDOM) -> Trial:
     half = 0.51 * 10**-decimals
     ends = [float(2 * distributions.t.sf(abs(abs(test.statistic) + s * half), items - 1))
             for s in (-1, 1)]  # fmt: skip
-    return Trial(
-        *(significance.p_value(p, statistic, "t", items - 1, tails=2) for p in (text, wrong)),
+    return _both(
+        lambda p: significance.p_value(p, statistic, "t", items - 1, tails=2),
+        (text, wrong),
         float(wrong) > max(ends) + 0.001,
     )
 
@@ -230,8 +243,8 @@ def rates(items: int, decimals: int, rng: RANDOM) -> Trial:
     step = Fraction(1, 10**decimals)
     wrong = texts.copy()
     wrong[0] = _text(Fraction(texts[0]) + 2 * items * step, decimals, rng)
-    return Trial(
-        *(win_rates.round_robin([printed(one) for one in each]) for each in (texts, wrong)), True
+    return _both(
+        lambda each: win_rates.round_robin([printed(one) for one in each]), (texts, wrong), True
     )
 
 
@@ -286,7 +299,7 @@ def acceptance(replications: int, seed: int) -> pd.DataFrame:
         rng = np.random.default_rng(stream)
         right = _paired_answers(n, a, b, tie, replications, rng)
         printed_ends = [(np.round(r / n, 2) - 0.005, np.round(r / n, 2) + 0.005) for r in right]
-        wide, _ = aggregates.difference(*printed_ends, n, ALPHA)
+        wide, _ = aggregates.difference(printed_ends[0], printed_ends[1], n, ALPHA)
         truth, subject = a - b, f"{a:g} and {b:g} of {n} items, tied {tie:g}"
         covered = ((wide.low <= truth) & (truth <= wide.high)).mean()
         flat = claim_types.posterior(wide)
