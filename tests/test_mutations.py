@@ -33,7 +33,6 @@ ENDS_OF_CLAIMS = (
     *ENDS,
     r": give one of: .+",
     r": (sesoi must be above|prior must give|scores need 'prior:) .+",
-    r" takes two operands, found \d+",
     r" needs both ends: .+",
     r": low \S+ is not below high \S+",
     r": already used in \S+",
@@ -52,7 +51,7 @@ STUDIES = tuple(  # of training
 MEANINGFUL = {
     "a folder or a file": (
         ["x", "../x", "1", "今日は", "a" * 100],
-        ["paths.cache", "paths.mirror", "paths.models", "cluster.container"],
+        ["paths.cache", "paths.mirror", "paths.models", "cluster.container", "audit.tables.0"],
     ),
     "a text": (
         ["x", "../x", "1", "今日は", "a" * 100],
