@@ -16,8 +16,8 @@ from pathlib import Path
 
 import machine
 import pandas as pd
-from kensho.augment.bunsetsu import parser
 from kensho.augment.honorific import left_out
+from kensho.augment.parsing import parser
 from kensho.linguistics.honorifics import KINDS, WORDS, tag
 from kensho.linguistics.tokens import ANALYSERS
 from kensho.linguistics.zero_pronouns import CASES, PREDICATES, gaps

@@ -33,7 +33,6 @@ ENDS_OF_CLAIMS = (
     *ENDS,
     r": give one of: .+",
     r": (sesoi must be above|prior must give|scores need 'prior:) .+",
-    r" takes two operands, found \d+",
     r" needs both ends: .+",
     r": low \S+ is not below high \S+",
     r": already used in \S+",

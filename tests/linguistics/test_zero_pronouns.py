@@ -1,7 +1,7 @@
 """Missing arguments by case, and the person that an English side gives."""
 
 import pytest
-from kensho.augment.bunsetsu import parser
+from kensho.augment.parsing import parser
 from kensho.linguistics.zero_pronouns import gaps, person
 
 

@@ -8,7 +8,8 @@ from kensho.models.loading import tokenizer_of
 from kensho.train.audit import audit
 from kensho.train.methods import full
 from kensho.train.run import Training
-from kensho.train.samples import IGNORED, encoded, marked
+from kensho.train.samples import IGNORED, encoded
+from kensho.train.tables import marked
 from test_sft import FULL, PAIRS, SCHEDULE, run
 
 PAIR = pd.DataFrame(
@@ -87,7 +88,7 @@ def test_all_of_a_sample_is_learned_where_that_is_asked(tiny_model, tmp_path):
 
 
 def test_an_empty_corpus_is_named(tiny_model, tmp_path):
-    with pytest.raises(ValueError, match="^no sample to train on; raise samples or data.train$"):
+    with pytest.raises(ValueError, match=r"^no sample to train on; raise samples or data\.train$"):
         run(tiny_model, tmp_path, samples=PAIRS.head(0))
 
 

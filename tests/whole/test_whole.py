@@ -45,7 +45,7 @@ ELSEWHERE = {
     **dict.fromkeys(
         (
             "characteristics", "adversarial", "posterior_calibration", "formula_calibration",
-            "mutants", "calibration_tables", "calibration_page",
+            "audit_calibration", "mutants", "calibration_tables", "calibration_page",
         ),
         "the calibration has a step of its own",
     ),

@@ -78,8 +78,8 @@ def dialogue(inputs: Inputs, settings: RanksDialogue, run: Run) -> Observed:
     base, name = reference.base(inputs["model"]), "ranks_dialogue"
     turns, source = dialogues.read(inputs["dialogues"])
     samples = dialogues.continuations(turns, settings.turns, settings.max_characters)
-    learnt = np.random.default_rng(run.seed).permutation(samples["dialogue"].unique())
-    held = samples["dialogue"].isin(learnt[: len(learnt) // 5])
+    order = np.random.default_rng(run.seed).permutation(samples["dialogue"].unique())
+    held = samples["dialogue"].isin(order[: len(order) // 5])
     test = samples[held].head(settings.items)
     table = _observed(name, base, samples[~held], test, inputs, settings, run)
     said = [

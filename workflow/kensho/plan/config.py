@@ -202,7 +202,7 @@ class Pooled(Section):
 
 
 class Audit(Section):
-    tables: list[Annotated[str, Field(min_length=1)]] = Field(
+    tables: list[Annotated[str, Field(pattern=r"^[\w./-]+\.yaml$")]] = Field(
         ["config/audit/swallow.yaml"], description="what is held against what, a file per table"
     )
 

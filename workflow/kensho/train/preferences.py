@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from kensho.train.samples import marked
+from kensho.train.tables import marked
 
 BY_MODEL = "own"  # the kind of rejected side that a model writes; others follow from the corpus
 COLUMNS = ["id", "en", "ja", "rejected", "origin"]
@@ -24,7 +24,7 @@ class Pairs(NamedTuple):
 
 
 def learned(samples: pd.DataFrame, held_out: int) -> pd.DataFrame:
-    """Samples without those that no stage learns (:func:`kensho.train.samples.marked`)."""
+    """Samples without those that no stage learns (:func:`kensho.train.tables.marked`)."""
     table = marked(samples, held_out)
     return table[~table["held_out"]].drop(columns="held_out").reset_index(drop=True)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
 from kensho.evaluate.thinking import closing, opened
@@ -64,20 +63,3 @@ def encoded(
     pairs = enumerate(zip(asked, whole, strict=False))
     common = next((place for place, (one, other) in pairs if one != other), len(asked))
     return {"input_ids": whole, "labels": [IGNORED] * common + whole[common:]}
-
-
-def marked(samples: pd.DataFrame, held_out: int, most: int | None = None) -> pd.DataFrame:
-    """The first ``most`` samples to learn, and a column ``held_out``: those that are scored alone.
-
-    These are the last originals, of which no variant is learned either; a column ``parent`` names
-    the sample that a row was made of. Raises ValueError where nothing would be left to learn.
-    """
-    parents = samples["parent"] if "parent" in samples else pd.Series(samples.index, samples.index)
-    originals = parents.drop_duplicates()
-    apart = parents.isin(originals.tail(held_out) if held_out else [])
-    if apart.all():
-        raise ValueError(
-            f"{len(originals)} samples, of which train.validation holds {held_out} out; lower it"
-        )
-    kept = [samples[~apart].head(most), samples[apart & ~parents.duplicated()]]
-    return pd.concat(kept, keys=[False, True], names=["held_out"]).reset_index("held_out")

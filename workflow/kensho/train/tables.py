@@ -8,14 +8,13 @@ import pandas as pd
 
 from kensho.data.corpus import read_table
 from kensho.files import sha256
-from kensho.train.samples import marked
 
 
 def read(paths: Sequence[str], most: int | None, held_out: int) -> tuple[pd.DataFrame, int, str]:
     """The first ``most`` samples to learn, how many there are, and a sha256 of what they lie in.
 
     Tables are in random order already. Column held_out marks so many that are scored alone
-    (:func:`kensho.train.samples.marked`). The sha256 of several files is of their digests.
+    (:func:`marked`). The sha256 of several files is of their digests.
     """
     parts = [
         _texts(path) if Path(path).suffix == ".parquet" else read_table(path) for path in paths
@@ -28,6 +27,23 @@ def read(paths: Sequence[str], most: int | None, held_out: int) -> tuple[pd.Data
         return samples, 0, digest
     every, table = marked(samples, held_out), marked(samples, held_out, most)
     return table, int((~every["held_out"]).sum()), digest
+
+
+def marked(samples: pd.DataFrame, held_out: int, most: int | None = None) -> pd.DataFrame:
+    """The first ``most`` samples to learn, and a column ``held_out``: those that are scored alone.
+
+    These are the last originals, of which no variant is learned either; a column ``parent`` names
+    the sample that a row was made of. Raises ValueError where nothing would be left to learn.
+    """
+    parents = samples["parent"] if "parent" in samples else pd.Series(samples.index, samples.index)
+    originals = parents.drop_duplicates()
+    apart = parents.isin(originals.tail(held_out) if held_out else [])
+    if apart.all():
+        raise ValueError(
+            f"{len(originals)} samples, of which train.validation holds {held_out} out; lower it"
+        )
+    kept = [samples[~apart].head(most), samples[apart & ~parents.duplicated()]]
+    return pd.concat(kept, keys=[False, True], names=["held_out"]).reset_index("held_out")
 
 
 def _texts(path: str) -> pd.DataFrame:
