@@ -73,15 +73,15 @@ class Inputs:
         named = getattr(self.stage(wildcards), "method", None)
         return METHODS[named.name] if named else None
 
-    def begun_with(self, wildcards) -> dict[str, str]:
-        """The model that a stage begins with: the base, or what the stage before it made."""
+    def begun_with(self, wildcards) -> dict[str, Any]:
+        """The model that a stage begins with: the base, and what the stages before it made."""
         self.stage(wildcards)
         base, number = files(self.base(wildcards.arm), self.models), int(wildcards.number)
         if number == 1:
             return base
-        before = self.plan.stages[wildcards.arm][number - 2]
-        folder = f"{TRAINED}/{before}/seed{wildcards.seed}"
-        return base | {"reference": f"{folder}/model.json", "before": f"{folder}/model"}
+        stages = self.plan.stages[wildcards.arm][: number - 1]
+        models = [f"{TRAINED}/{stage}/seed{wildcards.seed}/model" for stage in stages]
+        return base | {"reference": f"{models[-1]}.json", "before": models}
 
     def samples(self, wildcards) -> list[str]:
         """Tables of a stage's samples; none where nothing is trained."""

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from peft import PeftModel, get_peft_model
+from peft import get_peft_model
 from transformers import AutoConfig, set_seed
 
 from kensho.files import lock, read_json, write_json
-from kensho.models.loading import probe_logits, tokenizer_of, weights
+from kensho.models.loading import keep_unpacked, merged, probe_logits, tokenizer_of
 from kensho.models.reference import Reference
 from kensho.train import curves, processes
 from kensho.train.loop import NEXT_TOKEN, Objective, Sample, train
@@ -136,13 +136,9 @@ def _rows(model: Any, training: Training) -> str:
 def begun(base: Reference, dtype: torch.dtype, *, quantised: bool = False) -> tuple[Any, Any]:
     """The model that a stage begins with, its adapters part of it, and its tokenizer."""
     on = "cpu" if processes.size() > 1 else None  # sharing moves it, layer by layer
-    model: Any = weights(base.base, dtype, quantised=quantised, on=on)
-    for adapter in base.adapters:
-        model = PeftModel.from_pretrained(model, adapter.path).merge_and_unload()
-        model.requires_grad_(True)  # PEFT froze what it adapted
-    for layer in model.modules():  # bitsandbytes' product for bf16 processors has no gradient
-        if hasattr(layer, "support_avx512bf16_for_cpu"):
-            layer.support_avx512bf16_for_cpu = False
+    earlier = [adapter.path for adapter in base.adapters]
+    model: Any = merged(base.base, dtype, earlier, quantised=quantised, on=on)
+    keep_unpacked(model)
     return model, tokenizer_of(base.base)
 
 
