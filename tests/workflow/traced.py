@@ -56,7 +56,7 @@ def declare():
 
 script = next((a for a in sys.orig_argv if "/.snakemake/scripts/" in a), None)
 if script and "TRACED_JOB" not in os.environ:
-    os.environ["TRACED_JOB"] = JOB = str(os.getpid())
+    os.environ["TRACED_JOB"] = JOB = os.path.basename(script)  # ids of processes come again
     atexit.register(declare)
 if JOB := os.environ.get("TRACED_JOB"):  # this process, or one that began it
     FILE = os.open(os.path.join(TRACE, JOB + ".lines"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -68,6 +68,7 @@ ALLOWED = [
     ("fetch", "config/sources.yaml", "what of it matters is in the params"),
     ("verify", "(results|config/claims)(/.*)?", "whatever results there are"),
     ("train_stage", r"results/train/.*\.checkpoints(/.*)?", "kept for a rerun after a kill"),
+    (r"\w+", r"results/bench(/\w+\.jsonl)?", "kept for a rerun after a kill"),
     ("jlce_arm|jlce_preference", "results/jlce/journals(/.*)?", "kept for a rerun after a kill"),
 ]
 TEMPORARY = re.compile(r"^\.(.+)\.(\d+|partial)$")  # takes the name in the middle when complete
