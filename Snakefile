@@ -32,13 +32,16 @@ include: "rules/data.smk"
 include: "rules/corpora.smk"
 include: "rules/augment.smk"
 include: "rules/train.smk"
+include: "rules/strategy.smk"
 include: "rules/evaluate.smk"
+include: "rules/stages.smk"
 include: "rules/jlce.smk"
 include: "rules/experiments.smk"
 include: "rules/stats.smk"
 include: "rules/report.smk"
 include: "rules/calibration.smk"
 include: "rules/pooled.smk"
+include: "rules/audit.smk"
 include: "rules/preflight.smk"
 include: "rules/budget.smk"
 include: "rules/provenance.smk"
@@ -68,6 +71,7 @@ localrules:
     archive,
     benchmark,
     augmentation_study,
+    training_studies,
     own,
     sources,
     fetch,
@@ -84,6 +88,7 @@ localrules:
     calibration,
     calibration_full,
     jlce,
+    stages,
 
 
 rule all:
@@ -106,6 +111,13 @@ rule augmentation_study:
     input:
         REPORT,
         INPUTS.experiments_of("augmentation_study"),
+
+
+rule training_studies:
+    """What decides how well a training ends (C-1, F-7, R-5, T-1 to T-4), judged on the same page."""
+    input:
+        REPORT,
+        INPUTS.experiments_of("training_studies"),
 
 
 rule own:

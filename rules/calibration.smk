@@ -10,6 +10,7 @@ REPLICATIONS = {
         "mutants": 100,
         "formula": 5000,
         "formula_sbc": 40,
+        "audit": 2000,
     },
     "full": {
         "characteristics": 60000,
@@ -19,6 +20,7 @@ REPLICATIONS = {
         "mutants": 200,
         "formula": 20000,
         "formula_sbc": 300,
+        "audit": 10000,
     },
 }
 STUDIED = "results/calibration/{size}"
@@ -114,6 +116,22 @@ rule formula_calibration:
         "../workflow/scripts/calibration/formula.py"
 
 
+rule audit_calibration:
+    """Checks of published figures: false alarms on consistent ones, planted errors found."""
+    output:
+        audit=f"{STUDIED}/audit.csv",
+    log:
+        "logs/calibration/{size}-audit.log",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        replications=lambda w: REPLICATIONS[w.size]["audit"],
+        seed=CONFIG.seed,
+        code=code("calibration/audit.py", "stats"),
+    script:
+        "../workflow/scripts/calibration/audit.py"
+
+
 rule mutants:
     """Planted faults, each with the check that must see it."""
     output:
@@ -164,7 +182,7 @@ rule calibration_page:
             f"{STUDIED}/{name}.csv"
             for name in (
                 *("acceptance", "characteristics", "adversarial", "metamorphic"),
-                *("sbc", "ranks", "binary", "coverage", "mutants", "formula"),
+                *("sbc", "ranks", "binary", "coverage", "mutants", "formula", "audit"),
             )
         ],
     output:

@@ -18,8 +18,9 @@ rule rehearsal:
     """All targets on twins, a few rows and single steps, in the folder rehearsal/."""
     input:
         REPORT,
-        INPUTS.experiments_of("benchmark", "augmentation_study"),
+        INPUTS.experiments_of("benchmark", "augmentation_study", "training_studies"),
         "results/jlce.html",
+        rules.stages.input,
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
     log:
         "logs/rehearsal.log",

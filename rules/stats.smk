@@ -3,7 +3,7 @@ REQUESTED = RUN.verdicts.requested  # what an earlier run judged beside is read 
 
 
 rule judge_deterministic:
-    """Computed and compared, never tested."""
+    """Without a posterior: exact ratios, and limits that published aggregates leave."""
     input:
         observations=INPUTS.observations,
     output:
@@ -11,7 +11,7 @@ rule judge_deterministic:
     log:
         "logs/judge/{claim}.log",
     wildcard_constraints:
-        claim=any_of(name for name in REQUESTED if not PLAN.tested[name].test.stochastic),
+        claim=any_of(name for name in REQUESTED if not PLAN.tested[name].test.sampled),
     conda:
         "../envs/stats.yaml"
     params:
@@ -36,7 +36,7 @@ rule judge_statistical:
     benchmark:
         "logs/benchmarks/judge/{claim}.tsv"
     wildcard_constraints:
-        claim=any_of(name for name in REQUESTED if PLAN.tested[name].test.stochastic),
+        claim=any_of(name for name in REQUESTED if PLAN.tested[name].test.sampled),
     conda:
         "../envs/stats.yaml"
     resources:

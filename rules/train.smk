@@ -35,15 +35,73 @@ rule train_stage:
     params:
         stage=lambda w: INPUTS.stage(w).model_dump(),
         code_of=lambda w: STAGES[w.stage].code,
-        method_code=lambda w: METHODS[INPUTS.stage(w).method.name].code,
-        schedule=CONFIG.train.model_dump(exclude={"base", "arms", "seeds"}),
+        method_code=lambda w: method.code if (method := INPUTS.method(w)) else None,
+        schedule=CONFIG.train.model_dump(exclude={"base", "arms", "recipes", "seeds"}),
         device=CONFIG.accelerator,
         fallback=CONFIG.accelerator_fallback,
         code=lambda w: digest_of_part(
-            "train_stage.py", STAGES[w.stage], METHODS[INPUTS.stage(w).method.name]
+            "train_stage.py", STAGES[w.stage], *filter(None, [INPUTS.method(w)])
         ),
     script:
         "../workflow/scripts/train_stage.py"
+
+
+rule preferences:
+    """The corpus's translations, each with one to reject that follows from the corpus."""
+    input:
+        train="results/data/train.csv",
+        variants=lambda w: (
+            [f"results/data/augmented/{w.rejected}.csv"] if w.rejected in TECHNIQUES else []
+        ),
+    output:
+        pairs="results/data/preferences/{rejected}.csv",
+        drops="results/data/preferences/{rejected}.drops.csv",
+    log:
+        "logs/preferences/{rejected}.log",
+    wildcard_constraints:
+        rejected=r"[a-z_]+",
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(15),
+    params:
+        code=code("train/preferences.py", "data"),
+    script:
+        "../workflow/scripts/train/preferences.py"
+
+
+rule sampled_preferences:
+    """The same with what the model that a stage begins with samples itself."""
+    input:
+        unpack(INPUTS.begun_with),
+        train="results/data/train.csv",
+    output:
+        pairs=f"{TRAINED}.preferences.csv",
+        drops=f"{TRAINED}.preferences.drops.csv",
+    log:
+        "logs/sampled_preferences/{arm}/{number}-{stage}/seed{seed}.log",
+    wildcard_constraints:
+        arm=any_of(INPUTS.arms),
+        number=r"[1-9]\d*",
+        stage=any_of(STAGES),
+        seed=any_of(map(str, CONFIG.train.seeds)),
+    conda:
+        MODELS
+    threads: directives.all_cores()
+    resources:
+        **GPU,
+        mem_mb=memory(8000),
+        runtime=minutes(60),
+    params:
+        samples=INPUTS.sampled,
+        batch=CONFIG.evaluate.batch_size,
+        dtype=CONFIG.train.dtype,
+        device=CONFIG.accelerator,
+        fallback=CONFIG.accelerator_fallback,
+        code=code("train/sampled_preferences.py", "models"),
+    script:
+        "../workflow/scripts/train/sampled_preferences.py"
 
 
 rule observe_training:

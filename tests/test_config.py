@@ -96,8 +96,8 @@ ONE_LINE = {
         "train.arms.0.stages.0.method: name: expected 'full', 'lora', 'qlora', found the text",
     ),
     "unknown stage": (
-        {"train": {"arms": [{"name": "x", "stages": [{"stage": "dpo", "method": WHOLE}]}]}},
-        "train.arms.0.stages.0.stage: expected 'sft', found the text 'dpo'",
+        {"train": {"arms": [{"name": "x", "stages": [{"stage": "ppo", "method": WHOLE}]}]}},
+        "train.arms.0.stages.0: stage: expected 'sft', 'cpt', 'dpo', 'merge', found the text 'ppo'",
     ),
     "no stage": (
         {"train": {"arms": [{"name": "x", "stages": []}]}},
@@ -159,6 +159,26 @@ ONE_LINE = {
     "more samples than there are": (
         {"train": {"arms": [arm(WHOLE, samples=20_000)]}},
         "train.arms: 'x': 20000 samples, but data.train is 15000; raise that or lower samples",
+    ),
+    "a mixture that is not made": (
+        {"train": {"arms": [arm(WHOLE, **{"stage": "cpt", "mixture": "japanese-english"})]}},
+        "train.arms: 'x': mixture 'japanese-english' is not made; add it to corpora.make",
+    ),
+    "nothing to merge": (
+        {"train": {"arms": [{"name": "x", "stages": [*FULL["stages"], {"stage": "merge"}]}]}},
+        "train.arms: 'x': merge: nothing before it has adapters; leave it out",
+    ),
+    "an unknown side to reject": (
+        {"train": {"arms": [arm(WHOLE, **{"stage": "dpo", "rejected": "best"})]}},
+        "train.arms.0.stages.0.rejected: expected 'neighbour', 'eda' or 'own', found",
+    ),
+    "nothing paid for leaving the reference": (
+        {"train": {"arms": [arm(WHOLE, **{"stage": "dpo", "beta": 0.0})]}},
+        "train.arms.0.stages.0.beta: should be greater than 0, found 0.0",
+    ),
+    "augmented preferences": (
+        {"train": {"arms": [arm(WHOLE, **{"stage": "dpo", "corpus": "augmented"})]}},
+        "train.arms.0.stages.0.corpus: expected 'original', found the text 'augmented'",
     ),
     "full with a rank": (
         {"train": {"arms": [arm(WHOLE | {"rank": 8})]}},

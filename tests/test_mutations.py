@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kensho.bench.catalogue import EXPERIMENTS
 from kensho.claims import registry
 from kensho.data import sources
 from kensho.models import cards, catalogue
@@ -32,7 +33,6 @@ ENDS_OF_CLAIMS = (
     *ENDS,
     r": give one of: .+",
     r": (sesoi must be above|prior must give|scores need 'prior:) .+",
-    r" takes two operands, found \d+",
     r" needs both ends: .+",
     r": low \S+ is not below high \S+",
     r": already used in \S+",
@@ -40,7 +40,12 @@ ENDS_OF_CLAIMS = (
 )
 MEND, MEND_OF_CLAIMS = (re.compile(f"(?:{'|'.join(ends)})$") for ends in (ENDS, ENDS_OF_CLAIMS))
 
+ARMS = ("train.arms.0", "train.recipes.0")
+STAGES = [f"{arm}.stages.0" for arm in ARMS]
 PRICES = ("budget.prices.rocm", "budget.prices.cuda", "budget.prices.core")
+STUDIES = tuple(  # of training
+    name for name, part in EXPERIMENTS.items() if part.target == "training_studies"
+)
 # Which of VALUES may stand in the place of another, and what it then is; a list's first entry
 # stands for all.
 MEANINGFUL = {
@@ -52,12 +57,14 @@ MEANINGFUL = {
         ["x", "../x", "1", "今日は", "a" * 100],
         ["provenance.title", "provenance.description"],
     ),
-    "a switch": ([True], ["train.arms.0.stages.0.checkpointing"]),
-    "a name": (["x", "1", "a" * 100], ["train.arms.0.name", "cluster.gpu_model"]),
+    "a switch": ([True], [f"{stage}.checkpointing" for stage in STAGES]),
+    "a number from 0 to 100": ([0], [f"{stage}.context" for stage in STAGES]),
+    "a name": (["x", "1", "a" * 100], [*(f"{arm}.name" for arm in ARMS), "cluster.gpu_model"]),
     "a seed of 32 bits": (
         [0, 10**9],
         ["seed", "train.seeds.0", "bench.medical.seeds.0", "bench.vocabulary_training.seeds.0"]
-        + ["bench.augmentation_training.seeds.0"],
+        + ["bench.augmentation_training.seeds.0"]
+        + [f"bench.{study}.seeds.0" for study in STUDIES if study != "persona"],
     ),
     "an amount of money": ([0, 0.5, 10**9], PRICES),
     "a limit of money": ([0.5, 10**9], ["budget.limit_usd"]),
@@ -79,9 +86,11 @@ MEANINGFUL = {
     ),
     "a rate, a cost or a factor": (
         [0.5],
-        ["train.arms.0.stages.0.learning_rate", "bench.medical.learning_rate"]
+        [*(f"{stage}.learning_rate" for stage in STAGES), "bench.medical.learning_rate"]
         + ["bench.vocabulary_training.learning_rate", "bench.tokenisation.cost"]
-        + ["bench.augmentation_training.learning_rate", "cluster.memory", "cluster.time"],
+        + ["bench.augmentation_training.learning_rate", "cluster.memory", "cluster.time"]
+        + [f"bench.{study}.learning_rate" for study in STUDIES]
+        + [f"bench.{study}.full_learning_rate" for study in ("adapters", "replay")],
     ),
     "nats": (
         [0, 0.5],
@@ -96,12 +105,13 @@ MEANINGFUL = {
         [
             "paths.mirror",
             "paths.models",
-            *("train.arms.0.base", "train.arms.0.stages.0.batch_size"),
+            *(f"{arm}.base" for arm in ARMS),
+            *(f"{stage}.{key}" for stage in STAGES for key in ("batch_size", "samples")),
             *(f"bench.{one}.model" for one in ("quick_mode", "analysis_mode", "mixture_speed")),
             *(f"bench.{one}.model" for one in ("medical", "vocabulary", "inference")),
             "bench.augmentation_training.model",
+            *("strategy.model", *(f"bench.{study}.model" for study in STUDIES)),
             "bench.vocabulary.published",
-            "train.arms.0.stages.0.samples",
             "bench.kv_cache.time_limit_s",
             "jlce.arms",
             "corpora.perplexity",
@@ -113,12 +123,12 @@ MEANINGFUL = {
     "nothing of one's own": ([{}], ["corpora.own"]),
     "none of what a run can do without": (
         [[]],
-        ["accelerator_fallback", "engine_fallback", "bench.main", "corpora.make"]
+        ["accelerator_fallback", "engine_fallback", "bench.main", "corpora.make", "train.recipes"]
         + ["corpora.filters"]
         + ["evaluate.references", "evaluate.choice_tasks"]
         + ["bench.training_memory.ladder", "bench.training_memory.largest"]
         + ["bench.inference.beside", "jlce.sources", "cluster.modules"]
-        + ["provenance.authors", "provenance.texts", "pooled.crates"]
+        + ["provenance.authors", "provenance.texts", "pooled.crates", "audit.tables"]
         # of techniques that are not chosen
         + [f"augmentation.contextual_{one}.models" for one in ("causal", "masked")]
         + [f"augmentation.{one}.models" for one in ("round_trip", "multi_hop", "paraphrase")],
@@ -127,10 +137,9 @@ MEANINGFUL = {
 # What may not be removed: parts of an entry that have no default, the only entry of a list that
 # must have one, and what another setting needs.
 NEEDED = {
-    *("train.arms.0.name", "train.arms.0.stages", "train.arms.0.stages.0"),
-    *("train.arms.0.stages.0.stage", "train.arms.0.stages.0.method"),
-    *("train.arms.0.stages.0.method.name", "train.arms.0.stages.0.method.rank"),
-    "train.arms.0.stages.0.method.targets",
+    *(f"{arm}.{key}" for arm in ARMS for key in ("name", "stages", "stages.0")),
+    *(f"{stage}.{key}" for stage in STAGES for key in ("stage", "method")),
+    *(f"{stage}.method.{key}" for stage in STAGES for key in ("name", "rank", "targets")),
     *("bench.attention.lengths.0", "bench.attention.dtypes.0", "bench.training_memory.cells.0"),
     *("bench.training_memory.cells.0.batch", "bench.training_memory.cells.0.length"),
     *("licences.0", "jlce.prompts.0", "augmentation.round_trip.via.0"),

@@ -23,13 +23,18 @@ ALLOWED = {  # selections and their order, never a measured value
     "kensho/augment/syntax.py": {"permutation", "random"},  # which samples, which rule
     "kensho/augment/__init__.py": {"random"},  # which samples
     "kensho/augment/synonyms.py": {"integers", "random", "choice"},  # which words, which synonym
+    "kensho/bench/adapters.py": {"permutation"},  # which samples are learnt
     "kensho/bench/analysis_mode.py": {"sample"},  # texts
     "kensho/bench/blocks.py": {"permutation"},  # order of the arms
     "kensho/bench/medical.py": {"permutation"},  # order of the questions
+    "kensho/bench/persona.py": {"permutation"},  # which dialogues are asked
+    "kensho/bench/ranks.py": {"permutation"},  # which dialogues are asked
+    "kensho/bench/replay.py": {"permutation"},  # which sentences are learnt
+    "kensho/bench/training_scale.py": {"permutation"},  # which samples are learnt
     "kensho/bench/quick_mode.py": {"permutation", "choice"},  # order of the arms, texts
     "kensho/data/corpus.py": {"permutation"},  # splits
     "kensho/jlce/prepare.py": {"choice"},  # items
-    "kensho/train/sft.py": {"permutation"},  # order of the samples
+    "kensho/train/stage.py": {"permutation"},  # order of the samples
 }
 TORCH = {
     "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal",

@@ -12,7 +12,7 @@ import pytest
 from kensho.data import readers
 from kensho.data.corpora import Corpus
 from kensho.data.readers import reading, rows, units
-from kensho.data.schema import Fault, running_text
+from kensho.data.rows import Fault, running_text
 
 MIRROR = Path(os.environ.get("KENSHO_MIRROR", "/none"))
 GOOD = {"text": "これはよい文です。"}

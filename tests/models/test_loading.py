@@ -11,15 +11,15 @@ from transformers import AutoModelForCausalLM
 def adapter(tiny_model, tmp_path):
     """Folder of an adapter of the tiny model; its B matrices are scaled by the given number."""
 
-    def write(scale):
-        torch.manual_seed(1)
+    def write(scale, name="adapter"):
+        torch.manual_seed(len(name))
         model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
         adapted = get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
-        for name, weight in adapted.named_parameters():
-            if "lora_B" in name:
+        for layer, weight in adapted.named_parameters():
+            if "lora_B" in layer:
                 torch.nn.init.normal_(weight, std=scale)
-        adapted.save_pretrained(tmp_path / "adapter")
-        return tmp_path / "adapter"
+        adapted.save_pretrained(tmp_path / name)
+        return tmp_path / name
 
     return write
 
@@ -42,3 +42,15 @@ def test_an_adapter_that_changes_nothing_is_refused(tiny_model, adapter):
 def test_in_half_precision_the_adapter_stays_beside_its_base(tiny_model, adapter):
     model, _ = load(tiny_model, torch.bfloat16, adapter(0.5))
     assert isinstance(model, PeftModel)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_of_two_adapters_both_count(tiny_model, adapter, dtype):
+    first, second = adapter(0.5), adapter(0.5, "second")
+
+    def logits(dtype, *adapters):
+        return probe_logits(*load(tiny_model, dtype, *adapters)).float()
+
+    both, exact = (logits(kind, first, second) for kind in (dtype, torch.float32))
+    alone = [logits(torch.float32, one) for one in (first, second)]
+    assert (both - exact).abs().max() < 0.1 * min((one - exact).abs().max() for one in alone)

@@ -72,6 +72,13 @@ def test_every_planned_rule_has_a_row_with_a_figure_or_a_reason(scale):
     assert one(shown, "judge_deterministic").jobs == 7
 
 
+def test_a_pair_of_preferences_is_two_samples_that_are_read_once_more():
+    pairs, preferences = (work.stage(configured(), s) for s in configured().train.recipes[1].stages)
+    assert preferences.batch == 2 * pairs.batch == 2 * configured().train.batch_size
+    assert [one.flops for one in preferences.passes] == [pairs.passes[0].flops, 2]
+    assert {one.tokens for one in preferences.passes} == {2 * pairs.passes[0].tokens}
+
+
 def test_full_is_foreseen_from_the_card_of_its_accelerator():
     config = configured("full")
     shown = rows(config)

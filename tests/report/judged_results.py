@@ -126,9 +126,10 @@ def claim(identifier: str, test: dict | None) -> Claim:
             "claimed": {"at_least": low} if high is None else {"low": low, "high": high},
             "scope": {"models": ["any"]},
             "remarks": ["a remark"],
-            "arithmetic": [
-                {"text": f"2 to 3 is +{gain} %", "operation": "relative_gain", "operands": [2, 3],
-                 "given": gain, "unit": "percent", "decimals": 0}
+            "audit": [
+                {"text": f"2 to 3 is +{gain} %", "check": "derived",
+                 "of": {"figure": f"{gain}", "operation": "relative_gain", "parts": [2, 3],
+                        "unit": "percent"}}
                 for gain in (40, 50)
             ],
             "test": test and {"experiment": EXPERIMENT, **test},

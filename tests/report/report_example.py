@@ -278,13 +278,13 @@ def summary() -> dict:
             unit="percent",
             claimed={"value": 49},
             sentence="needs the LFM2-350M-ENJP-MT weights and the judged outputs 翻訳結果",
-            arithmetic=[
+            audit=[
                 {
                     "text": "16.4 to 23.7 given as +49 %",
-                    "given": 49,
-                    "recomputed": 44.5,
-                    "agrees": False,
-                    "finding": "16.4 to 23.7 is +44.5 %, given as +49 %.",
+                    "check": "derived",
+                    "word": "IMPOSSIBLE",
+                    "sentence": "The relative gain is 43.8 to 45.3 percent; printed is 49.",
+                    "needs": "",
                 }
             ],
         ),

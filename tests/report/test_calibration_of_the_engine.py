@@ -5,6 +5,7 @@ from kensho.report import calibration
 from kensho.report.calibration import SECTIONS
 from kensho.stats.calibration import (
     adversarial,
+    audit,
     characteristics,
     coverage,
     formula,
@@ -44,6 +45,7 @@ def written(folder) -> list:
         "binary": sbc.reliability(ranks),
         "coverage": coverage.summarise(fits),
         "mutants": mutants.run(10, seed=1, processes=1, checks=["power", "family-wise error"]),
+        "audit": audit.run(5, seed=1),
         "formula": formula.closed_form(200, seed=1),
     }
     for name, table in tables.items():

@@ -75,6 +75,11 @@ def tables() -> dict[str, pd.DataFrame]:
             [("drift 6 %", 2000, 0.021, 0.035, True)],
             columns=["case", "replications", "wrong_verified", "limit", "holds"],
         ),
+        "audit": pd.DataFrame(
+            [("granularity", 448, 3, 2000, 0, 1280, 1.0, 0.64, True)],
+            columns=["check", "n", "decimals", "replications", "false_alarms", "certain", "found",
+                     "power", "holds"],
+        ),
         "formula": pd.DataFrame(
             [("coverage", "numbers, 60 items", 0.951, 0.94, 0.985, True)],
             columns=["check", "subject", "value", "low", "high", "holds"],
@@ -103,7 +108,7 @@ def test_the_page_is_whole_and_loads_nothing() -> None:
 
 def test_what_does_not_hold_is_counted_and_named_first() -> None:
     html = calibration.build(tables(), META)
-    assert "11 of 15 lines hold" in text(html)
+    assert "12 of 16 lines hold" in text(html)
     broken = section(html, "broken")
     for line in (
         "VERIFIED at an end: paired ratio, lower · 0.0312 · […, 0.029]",

@@ -39,9 +39,9 @@ def html() -> str:
     return render({**given, "claims": given["claims"] + claims_on_every_scale()})
 
 
-def test_findings_of_the_arithmetic_lint_stand_out(html: str) -> None:
-    finding = re.search(r'<p class="arithmetic finding">.*?</p>', html, re.DOTALL).group()
-    assert "+44.5 %" in finding and "recomputed 44.5" in finding
+def test_figures_that_cannot_be_stand_out(html: str) -> None:
+    finding = re.search(r'<p class="figures impossible">.*?</p>', html, re.DOTALL).group()
+    assert "Impossible" in finding and "43.8 to 45.3 percent; printed is 49" in finding
 
 
 def test_card_shows_what_decided(html: str) -> None:

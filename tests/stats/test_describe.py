@@ -177,3 +177,18 @@ def test_the_table_survives_csv(compared, tmp_path):
         "arm", "seed", "metric", "n", "estimate", "low", "high",
         "difference", "difference_low", "difference_high", "unit",
     ]  # fmt: skip
+
+
+def test_a_trained_arm_is_compared_with_the_same_seed_of_the_one_before():
+    characters, base, tuned = items()
+    before = {1: base, 2: base + 5}
+    tables = {
+        "base": table(nll("base", 0, base, characters)),
+        "sft": table(*(nll("sft", seed, before[seed], characters) for seed in before)),
+        "dpo": table(*(nll("dpo", seed, tuned, characters) for seed in before)),
+    }
+    found = evaluation(tables, {"base": "base", "sft": "base", "dpo": "sft"})
+    for seed, values in before.items():
+        expected = (tuned.sum() - values.sum()) / characters.sum()
+        row = only(found, arm="dpo", seed=seed, metric="nll_per_character")
+        assert row.difference == pytest.approx(expected)

@@ -15,15 +15,13 @@ READING = {
 }
 GAIN = {
     "text": "16.4 to 23.7 given as +49 %",
-    "operation": "relative_gain",
-    "operands": [16.4, 23.7],
-    "given": 49,
-    "unit": "percent",
-    "decimals": 0,
-}
+    "check": "derived",
+    "of": {"figure": "49", "operation": "relative_gain", "parts": ["16.4", "23.7"],
+           "unit": "percent"},
+}  # fmt: skip
 
 
-def claim(name, source="A", family="main", arithmetic=(), tested=True):
+def claim(name, source="A", family="main", audit=(), tested=True):
     test = {
         "design": "paired_log_ratio",
         "experiment": "speed",
@@ -43,7 +41,7 @@ def claim(name, source="A", family="main", arithmetic=(), tested=True):
             "unit": "ratio",
             "claimed": {"value": 2},
             "scope": {"models": ["any"]},
-            "arithmetic": list(arithmetic),
+            "audit": list(audit),
             "test": test if tested else None,
             "not_tested": None if tested else "needs eight accelerators",
         }
@@ -138,23 +136,19 @@ def test_a_summary_of_some_claims_counts_the_families_of_all(shown):
         )
 
 
-def test_arithmetic_findings_are_counted_and_stand_with_their_claim():
-    right = GAIN | {"given": 45, "text": "16.4 to 23.7 given as +45 %"}
-    claims = [
-        claim("X-1", arithmetic=[GAIN, right]),
-        claim("X-2", arithmetic=[right]),
-        claim("X-3"),
-    ]
+def test_impossible_figures_are_counted_and_stand_with_their_claim():
+    right = GAIN | {"of": GAIN["of"] | {"figure": "45"}, "text": "16.4 to 23.7 given as +45 %"}
+    claims = [claim("X-1", audit=[GAIN, right]), claim("X-2", audit=[right]), claim("X-3")]
     found = summary(claims, {c.id: analysis(0.1) for c in claims})
-    assert found["arithmetic_findings"] == 1
-    first, second, third = (entry["arithmetic"] for entry in found["claims"])
-    assert [row["agrees"] for row in first] == [False, True]
-    assert "44.5" in first[0]["finding"]
+    assert found["impossible_figures"] == 1
+    first, second, third = (entry["audit"] for entry in found["claims"])
+    assert [row["word"] for row in first] == ["IMPOSSIBLE", "CONSISTENT"]
+    assert "43.8 to 45.3" in first[0]["sentence"]
     assert (len(second), third) == (1, [])
 
 
-def test_no_arithmetic_at_all_is_no_finding():
-    assert summary([claim("X-1")], {"X-1": analysis(0.1)})["arithmetic_findings"] == 0
+def test_no_figures_at_all_are_no_finding():
+    assert summary([claim("X-1")], {"X-1": analysis(0.1)})["impossible_figures"] == 0
 
 
 def test_analyses_are_left_as_they_were():
@@ -169,8 +163,8 @@ def test_the_whole_registry_untested_is_a_summary_that_json_can_hold():
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert len(found["claims"]) == len(claims)
     assert found["verdict_counts"] == {"NOT TESTED": len(claims)}
-    faults = {e["id"] for e in found["claims"] if not all(a["agrees"] for a in e["arithmetic"])}
-    assert {"D-2", "F-12"} <= faults
+    words = {e["id"]: [a["word"] for a in e["audit"]] for e in found["claims"]}
+    assert {name for name, told in words.items() if "IMPOSSIBLE" in told} == {"D-1", "D-2", "F-12"}
     for entry in found["claims"]:
         assert Claim.model_validate(entry["record"]).digest() == entry["record_sha256"]
 

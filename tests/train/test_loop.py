@@ -8,7 +8,7 @@ from kensho.data.prompt import completion, prompt
 from kensho.models.loading import tokenizer_of
 from kensho.train.loop import collated, summed_loss
 from kensho.train.samples import encoded
-from kensho.train.sft import draw
+from kensho.train.stage import draw
 from test_sft import FULL, LORA, PAIRS, SCHEDULE, run
 from transformers import AutoModelForCausalLM, set_seed
 from trl import SFTConfig, SFTTrainer

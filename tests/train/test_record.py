@@ -46,7 +46,7 @@ def test_stages_and_seeds_become_observations_with_the_conditions_of_all(tmp_pat
     made = records(tmp_path, first, last, {**last, "seed": 2, "fallbacks": [line]})
     table = observed("lora-r8", made)
     counts = table.groupby("metric").size()
-    assert counts["trainable_parameters"] == 2 and counts["trainable_parameters@cpt"] == 1
+    assert counts["trainable_parameters"] == 2 and counts["trainable_parameters@1-cpt"] == 1
     [path] = observations.write(tmp_path, table, conditions(made))
     stored = observations.read(path)[1]
     assert stored["dtype"] == ["float32", "bfloat16", "bfloat16"]

@@ -13,7 +13,8 @@ from kensho.models.loading import load_reference, probe_logits
 from kensho.models.reference import Reference, read, write
 from kensho.train.methods import full, lora, qlora
 from kensho.train.run import Training
-from kensho.train.sft import draw, stage
+from kensho.train.sft import stage
+from kensho.train.stage import draw
 from safetensors.torch import load_file
 
 PAIRS = pd.DataFrame(

@@ -1,12 +1,18 @@
 """config/strategy.yaml: what the source says, what lies between, and what is refused."""
 
+from dataclasses import replace
 from math import log, log2
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 import yaml
-from kensho.models import cards, catalogue
-from kensho.train.strategy import load, row_for
+from kensho.data import sources
+from kensho.models import cards, catalogue, reference
+from kensho.plan.check import check
+from kensho.train.analysis import analyse
+from kensho.train.strategy import NAME, Analysis, decide, load, read, recipe, row_for
 
 FILE = Path("config/strategy.yaml")
 ROWS = load(FILE)
@@ -86,12 +92,99 @@ WRONG = {
 
 @pytest.mark.parametrize(("change", "line"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_one_line_that_names_it(tmp_path, change, line):
-    entries = yaml.safe_load(FILE.read_text())["rows"]
+    tables = yaml.safe_load(FILE.read_text())
+    entries = tables["rows"]
     changed = entries[1] | change
     entries[1] = {key: value for key, value in changed.items() if value is not ...}
     path = tmp_path / "strategy.yaml"
-    path.write_text(yaml.safe_dump({"rows": entries}))
+    path.write_text(yaml.safe_dump(tables))
     with pytest.raises(ValueError) as error:
         load(path)
     (said,) = str(error.value).splitlines()
     assert said.startswith(f"{path}: {line}")
+
+
+TABLES = read(FILE)
+LLAMA = CARDS["llama-2-7b"]
+SEEN = Analysis(
+    model="llama-2-7b",
+    parameters=6_738_415_616,
+    vocabulary=32_000,
+    nll_per_character=2.0,
+    tokens_per_character=0.9,
+    samples=15_000,
+    length=90,
+    device="a device",
+    memory_bytes=80 * 10**9,
+    dtype="bfloat16",
+)
+
+
+def decided(task="standard", **changed):
+    return decide(replace(SEEN, **changed), LLAMA, task, TABLES)
+
+
+def test_memory_decides_method_checkpointing_and_batch_and_a_step_keeps_its_samples():
+    ways = {}
+    for gigabytes in (48, 32, 22, 9):
+        stage = decided(length=1000, memory_bytes=gigabytes * 10**9).stage
+        assert stage["batch_size"] * stage["accumulation"] == 16
+        ways[gigabytes] = (stage["method"]["name"], stage["checkpointing"], stage["batch_size"])
+    assert ways == {
+        48: ("lora", False, 2),
+        32: ("lora", False, 1),
+        22: ("lora", True, 2),
+        9: ("qlora", True, 2),
+    }
+    limit = TABLES.memory
+    assert all(
+        decided(length=1000, memory_bytes=g * 10**9).peak_bytes <= limit * g * 10**9 for g in ways
+    )
+    with pytest.raises(ValueError, match=r"one sample plans .* GB by the last way.*; take a small"):
+        decided(memory_bytes=10**9)
+
+
+def test_the_task_bounds_the_rank_and_data_the_steps_and_length():
+    assert decided("standard").stage["method"]["rank"] == 16
+    assert decided("complex").stage["method"]["rank"] == 32
+    small = replace(SEEN, parameters=134_515_008)
+    ranks = {
+        task: decide(small, CARDS["smollm2-135m"], task, TABLES).stage["method"]["rank"]
+        for task in ("standard", "complex")
+    }
+    assert ranks == {"standard": 8, "complex": 16}
+    assert decided(samples=15_001).steps == 938 and decided(samples=3).steps == 3
+    assert decided(length=64).max_length == 64 and decided(length=65).max_length == 128
+
+
+def test_a_base_that_knows_little_japanese_is_told_what_comes_first():
+    assert not [line for line in decided().reasons if line.startswith("advice")]
+    both = decided(nll_per_character=3.5, tokens_per_character=1.8).reasons
+    assert [line.split(":")[0] for line in both[-2:]] == ["advice", "advice"]
+
+
+def test_the_recipe_is_an_overlay_that_the_configuration_takes():
+    decision = decided()
+    text = recipe(SEEN, decision)
+    raw = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+    own = yaml.safe_load(text)
+    raw["train"] |= own["train"]
+    raw["licences"] = [*raw["licences"], "llama-licence"]
+    known, _ = sources.load(Path("config/sources.yaml"))
+    models, _ = catalogue.load("config/models.yaml", known, CARDS)
+    config, problems = check(raw, known, models, CARDS)
+    assert problems == []
+    (arm,) = config.train.arms
+    assert arm.name == NAME and arm.stages[0].method.rank == 16
+    assert config.train.steps == decision.steps
+    assert all(reason in text for reason in decision.reasons)
+
+
+def test_an_analysis_measures_model_and_data(tiny_model):
+    pairs = pd.DataFrame({"en": ["I run.", "You run."], "ja": ["走る。", "君は走る。"]})
+    seen = analyse(reference.base(tiny_model), pairs, pairs, 1, torch.float32)
+    assert seen.vocabulary == 258 and seen.samples == 2
+    assert seen.tokens_per_character == 3.0  # bytes
+    assert seen.nll_per_character == pytest.approx(3 * log(258), rel=0.1)  # random weights
+    longest = len("English: You run.\nJapanese: ") + 3 * len("君は走る。") + 1
+    assert longest - 15 < seen.length <= longest

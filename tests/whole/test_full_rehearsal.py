@@ -70,11 +70,11 @@ def test_planted_faults_are_named_and_hold_nothing_up(tmp_path):
     hub = "  hub: LiquidAI/LFM2-350M\n"
     assert hub in text
     models.write_text(text.replace(hub, hub + "  gated: true\n"), encoding="utf-8")
-    module = folder / "workflow/kensho/train/sft.py"
+    module = folder / "workflow/kensho/train/stage.py"
     code = module.read_text(encoding="utf-8")
-    line = "        tokenizer = tokenizer_of(base.base)\n"
+    line = "    method, name = training.method, training.name\n"
     assert line in code
-    broken = '        if "lfm2" in base.base:\n            raise RuntimeError("planted")\n'
+    broken = '    if "lfm2" in base.base:\n        raise RuntimeError("planted")\n'
     module.write_text(code.replace(line, broken + line), encoding="utf-8")
     stage = {"stage": "sft", "learning_rate": 1e-4}
     adapters = {"name": "lora", "rank": 8, "targets": ["q_proj"]}

@@ -1,5 +1,6 @@
 """One of everything: all targets on a few samples, and every rule seen in the execution log."""
 
+import io
 import json
 import os
 import platform
@@ -7,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,11 +40,12 @@ ELSEWHERE = {
         ("lock_corpora", "fetch_corpus_file"), "need a hub: tests/hub/test_hub_datasets.py"
     ),
     "provenance": "reads whatever there is: tests/provenance/test_profile.py",
+    "audit": "tests/workflow/test_audit_target.py",
     "pooled": "needs crates of several sites: tests/workflow/test_pooled_crates.py",
     **dict.fromkeys(
         (
             "characteristics", "adversarial", "posterior_calibration", "formula_calibration",
-            "mutants", "calibration_tables", "calibration_page",
+            "audit_calibration", "mutants", "calibration_tables", "calibration_page",
         ),
         "the calibration has a step of its own",
     ),
@@ -52,16 +55,28 @@ TARGETS = {
     "all",
     "archive",
     "augmentation_study",
+    "training_studies",
     "benchmark",
     "own",
     "sources",
     "jlce",
+    "stages",
     "corpora",
     "calibration",
     "calibration_full",
 }
 USER = "planted-user"
-TARGETS_OF_USERS = ("all", "benchmark", "augmentation_study", "jlce", "own", "corpora")
+TARGETS_OF_USERS = (
+    "all",
+    "benchmark",
+    "augmentation_study",
+    "training_studies",
+    "strategy",
+    "jlce",
+    "own",
+    "corpora",
+    "stages",
+)
 BROUGHT = {
     "id": "OWN-1",
     "source": "own",
@@ -156,6 +171,12 @@ def folder(tmp_path, judge):
         "bytes": (mirror / "keico.csv").stat().st_size,
         "places": [{"mirror": "keico.csv"}],
     }
+    spoken(mirror, bones)
+    sources["real-persona-chat"] |= {
+        "sha256": sha256(mirror / "dialogues.tar.gz"),
+        "bytes": (mirror / "dialogues.tar.gz").stat().st_size,
+        "places": [{"mirror": "dialogues.tar.gz"}],
+    }
     for lost in ("jcommonsenseqa", "jnli", "jcola"):
         address = f"http://user:{TOKEN}@127.0.0.1:9/{TOKEN}?X-Signature={TOKEN}"
         places = [{"mirror": "none.json"}, {"https": address}]
@@ -170,6 +191,20 @@ def folder(tmp_path, judge):
     (tmp_path / "own/notes.jsonl").write_text("\n".join(notes), encoding="utf-8")
     (tmp_path / "config/claims/own.yaml").write_text(yaml.safe_dump([BROUGHT]), encoding="utf-8")
     return tmp_path
+
+
+def spoken(folder, bones):
+    """An archive of dialogues between two people, as RealPersonaChat has them."""
+    with tarfile.open(folder / "dialogues.tar.gz", "w:gz") as archive:
+        for number, bone in enumerate(bones):
+            said = [
+                {"interlocutor_id": "AB"[turn % 2], "text": f"{bone}は{turn}本"}
+                for turn in range(6)
+            ]
+            text = json.dumps({"dialogue_id": number, "utterances": said}).encode()
+            member = tarfile.TarInfo(f"dialogues/{number}.json")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text))
 
 
 def run(folder, *targets, **environment):

@@ -1,16 +1,12 @@
 """Folders that hold the workflow: its code alone, with finished results, with stand-ins for all."""
 
 import os
-import re
 import shutil
-from pathlib import Path
 
 import pytest
-import yaml
-from planning import ROOT, copied, jobs, nowhere, snakemake
+from planning import ROOT, by_rule, copied, jobs, nowhere, snakemake, stood_in
 
 TARGETS = ["all", "benchmark", "jlce"]
-LARGE = "results/data/train_augmented.csv"  # 8 MB at the embedded scale
 
 copy = pytest.fixture(copied)
 
@@ -29,23 +25,9 @@ def finished(copy):
 
 @pytest.fixture(scope="session")
 def everything(tmp_path_factory):
-    """A folder in which all targets are made, and the job counts of making them.
-
-    Only names, times, sums and recorded parameters of files decide what runs again, so each result
-    is stood in for by a file that holds its own name; `--touch` records it as made. Nothing here
-    depends on a network or on what this machine has fetched.
-    """
+    """A folder in which all targets are made, and the job counts of making them."""
     folder = copied(tmp_path_factory.mktemp("everything"))
-    for source in yaml.safe_load((folder / "config/sources.yaml").read_text()):
-        _stand_in(folder, f"results/sources/{source}/record.json")
-    planned = snakemake(folder, "-n", "--forceall", *TARGETS, **nowhere(folder))
-    assert planned.returncode == 0, planned.stdout
-    for line in re.findall(r"^    output: (.+)$", planned.stdout, re.M):
-        for path in line.split(", "):
-            _stand_in(folder, path)
-    touched = snakemake(folder, "--touch", "--forceall", *TARGETS, **nowhere(folder))
-    assert touched.returncode == 0, touched.stdout
-    return folder, _by_rule(planned.stdout)
+    return folder, stood_in(folder, TARGETS)
 
 
 @pytest.fixture
@@ -63,24 +45,6 @@ def plan(made):
     def planned():
         done = snakemake(made, "-n", *TARGETS, **nowhere(made))
         assert done.returncode == 0, done.stdout
-        return _by_rule(done.stdout)
+        return by_rule(done.stdout, TARGETS)
 
     return planned
-
-
-def _by_rule(output):
-    """Job counts without the total and the targets, which run nothing."""
-    return {r: n for r, n in jobs(output).items() if r not in ("total", *TARGETS)}
-
-
-def _stand_in(folder, name):
-    """A file that holds its name, or the folder of that name where it has no suffix."""
-    path = Path(folder, name)
-    if not path.suffix:
-        path.mkdir(parents=True, exist_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.match("results/analysis/*.json"):  # a later head looks what it rests on
-        path.write_text('{"observations": []}\n')
-        return
-    path.write_text(f"{name}\n" * (160_000 if name == LARGE else 1))

@@ -22,6 +22,7 @@ MADE = [
     "results/jlce/scores.csv",
     "results/benchmark_data/kv_cache/mla.csv",
     f"results/benchmark_data/training/{ARM}.csv",
+    "results/evaluation/stages.csv",
     "results/calibration/short/report.html",
     "results/calibration/full/sbc.csv",
     "results/selftest.json",

@@ -117,6 +117,12 @@ DESIGNS = {
         {"readings": reading(CONTRAST), "outcome": "binary", "region": [0.2, None]},
         [{**row, "item": row["arm"] + row["item"]} for row in answers()], "share", {},
     ),
+    "published_aggregate": (
+        {"readings": reading(CONTRAST), "outcome": "binary", "region": [0.2, None],
+         "items": 400, "range": [0, 1], "decimals": 3, "levels": ["task"]},
+        [{"arm": arm, "task": "gpqa", "score": score} for arm, score in (("a", 0.3), ("b", 0.8))],
+        "share", {},
+    ),
     "proportion": ({"readings": reading(OF), "region": [0.7, None]}, answers(), "share", {}),
     "proportion repeats": (
         {"readings": reading(OF), "region": [0.7, None], "outcome": "repeats"},

@@ -130,7 +130,7 @@ EDITS = {
         {},
     ),
     "a comment in the library": (
-        text("workflow/kensho/train/sft.py", "\nWARMUP_STEPS", "\n# a remark\nWARMUP_STEPS"),
+        text("workflow/kensho/train/stage.py", "\nWARMUP_STEPS", "\n# a remark\nWARMUP_STEPS"),
         {},
     ),
     "a comment in a script": (

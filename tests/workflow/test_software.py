@@ -231,8 +231,8 @@ def test_modules_and_image_of_the_configuration_are_those_of_every_job(copy):
         "fetch",
         "lock",
         "fetch_model",
-        *("lock_corpora", "fetch_corpus_file"),
-    ]  # which need the cache, outside what an image sees
+        *("lock_corpora", "fetch_corpus_file", "audit"),
+    ]  # which need the cache or the mirror, outside what an image sees
 
 
 def test_a_module_name_that_a_shell_would_read_is_refused(copy):

@@ -2,15 +2,15 @@ import shutil
 from pathlib import Path
 
 import torch
-from kensho.data.corpus import read_table
-from kensho.files import sha256, write_table
+from kensho.files import write_table
 from kensho.models import reference
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment
 from kensho.part import resolve
 from kensho.run.job import job
 from kensho.run.registration import registered
-from kensho.train import launch, record
+from kensho.train import launch, record, tables
+from kensho.train.methods import NONE
 from kensho.train.run import Training
 
 with job(snakemake) as fallbacks:
@@ -19,9 +19,10 @@ with job(snakemake) as fallbacks:
     params, wildcards, inputs = snakemake.params, snakemake.wildcards, snakemake.input
     settings, schedule, seed = dict(params.stage), dict(params.schedule), int(wildcards.seed)
     dtype = compute_dtype(schedule.pop("dtype"))
-    schedule["batch_size"] = settings["batch_size"] or schedule["batch_size"]
-    method = resolve(params.method_code)
-    if method.name != (named := settings["method"]["name"]):
+    schedule["batch_size"] = settings.get("batch_size") or schedule["batch_size"]
+    own = settings.get("method", {"name": NONE.name})
+    method = resolve(params.method_code) if params.method_code else NONE
+    if method.name != (named := own["name"]):
         raise ValueError(f"{params.method_code} is method {method.name}, not {named}; name it so")
     earlier = inputs.get("reference")
     model = reference.base(inputs.model)
@@ -31,19 +32,19 @@ with job(snakemake) as fallbacks:
     training = Training(
         name=f"{wildcards.arm} {wildcards.stage} seed {seed}",
         method=method,
-        learning_rate=settings["learning_rate"],
-        rank=settings["method"].get("rank"),
-        targets=settings["method"].get("targets"),
+        learning_rate=settings.get("learning_rate", 0.0),
+        rank=own.get("rank"),
+        targets=own.get("targets"),
         dtype=dtype,
         seed=seed,
         code=params.code,
         settings=settings,
-        accumulation=settings["accumulation"],
-        checkpointing=settings["checkpointing"],
+        accumulation=settings.get("accumulation", 1),
+        checkpointing=settings.get("checkpointing", False),
         chat=model.chat,
         **schedule,
     )
-    samples = read_table(inputs.samples).head(settings["samples"])  # in random order already
+    samples, of, digest = tables.read(inputs.samples, settings.get("samples"))
     call = (base, samples, output, checkpoints, training)
     processes = launch.given(snakemake.resources, snakemake.threads)
     steps, measured = launch.run(params.code_of, call, checkpoints, processes)
@@ -59,13 +60,15 @@ with job(snakemake) as fallbacks:
             "stage": wildcards.stage,
             "settings": settings,
             "seed": seed,
-            "samples_sha256": sha256(inputs.samples),
+            "samples_sha256": digest,
             "data": {
-                "name": settings["corpus"],
+                "name": settings.get("mixture") or settings["corpus"],
                 "items": min(len(samples), training.samples),
-                "of": len(samples),
-                "sha256": sha256(inputs.samples),
-            },
+                "of": of,
+                "sha256": digest,
+            }
+            if of
+            else None,
             "base": model.model_dump(),
             "threads": snakemake.threads,
             "fallbacks": fallbacks,

@@ -1,6 +1,6 @@
 """Syntactic transformations beyond order: direct passive, and cleft with a relative clause.
 
-    彼が窓を割った。 -> 窓が彼に割られた。 (passive; によって where something is created)
+    彼が窓を割った。 -> 窓が彼によって割られた。 (passive; に where a person suffers it)
     彼が窓を割った。 -> 窓を割ったのは彼だ。 (cleft: the clause becomes a relative clause of の)
 
 Both begin from the blocks of GiNZA's parse, as the order of bunsetsu does, and rebuild the
@@ -36,31 +36,20 @@ from kensho.linguistics.tokens import tokens
 TECHNIQUE = "syntax"
 SPEAKER = {"私", "わたし", "僕", "ぼく", "俺", "おれ", "我々", "われわれ", "私たち", "私達", "僕ら"}
 PERSON = re.compile(
-    ".*(?:人|者|員|生|師|手|家|官|長|父|母|兄|弟|姉|妹|子|供|男|女|親|犬|猫|君|さん)"
+    ".*(?:人|者|員|生|師|手|家|官|長|父|母|兄|弟|姉|妹|子|供|男|女|親|犬|猫|君|さん|泥棒)"
 )
-CREATION = {
-    "書く",
-    "作る",
-    "造る",
-    "建てる",
-    "描く",
-    "発明",
-    "発見",
-    "設計",
-    "作曲",
-    "創立",
-    "設立",
-}
 # を with these is a path, a source, a time or a state, of which Japanese makes no direct passive.
 NO_PASSIVE = {
     *("歩く", "走る", "通る", "渡る", "出る", "降りる", "離れる", "曲がる", "登る", "越える"),
     *("過ぎる", "行く", "飛ぶ", "泳ぐ", "去る", "立つ", "回る", "過ごす", "経る", "卒業", "出発"),
     *("持つ", "要る", "得る", "似る", "着る", "履く", "被る", "浴びる", "終える", "終わる"),
     *("為る", "遣る", "取る", "掛ける", "付ける", "付く", "上げる", "入れる", "立てる", "する"),
+    *("呉れる", "止める", "辞める", "自慢", "切望"),
 }
 # Nouns that make one expression with their verb: 我を忘れる, 面倒を見る, 息を引き取る.
-IDIOMS = {"我", "面倒", "世話", "息", "夢", "後ろ", "目", "口", "手", "気", "腹", "身", "声"}
-OWN = ("自分", "互い", "自身", "それぞれ")  # would lose what they refer to
+IDIOMS = {"我", "面倒", "世話", "息", "夢", "後ろ", "気", "声", "命"}
+IDIOMS |= {"目", "口", "手", "腹", "身", "頭", "顔", "肩", "足", "腕"}  # and what has a possessor
+OWN = ("自分", "互い", "自身", "それぞれ", "一人")  # would lose what they refer to
 BOUND = {verb for verb, particles in BOUND_PARTICLES.items() if "が" in particles}
 KEPT = {"", "で", "と", "から", "まで", "へ"}  # particles that other blocks may end in
 
@@ -122,6 +111,11 @@ def of_subject(blocks: list[Span]) -> int | None:
     return marked[0] if is_noun and top.text not in INTERROGATIVES else None
 
 
+def person(block: Span) -> bool:
+    top = block.root
+    return top.pos_ in {"PRON", "PROPN"} or bool(PERSON.fullmatch(top.text))
+
+
 def passive(blocks: list[Span], verb: Predicate) -> tuple[str, dict] | None:
     """Direct passive: the object takes the subject's place and mark, the agent the object's."""
     subject = of_subject(blocks)
@@ -130,12 +124,11 @@ def passive(blocks: list[Span], verb: Predicate) -> tuple[str, dict] | None:
         return None
     others = [b for k, b in enumerate(blocks) if k not in {subject, *objects}]
     agent, patient = blocks[subject], blocks[objects[0]]
-    person = agent.root.pos_ in {"PRON", "PROPN"} or PERSON.fullmatch(agent.root.text)
     free = all(particle(block) in KEPT and block.root.dep_ in RELATIONS for block in others)
-    own = patient.root.text in IDIOMS or any(word in patient.text for word in OWN)
-    if not person or agent.root.text in SPEAKER or not free or own:
+    own = patient.root.text in IDIOMS or any(word in b.text for b in blocks for word in OWN)
+    if not person(agent) or agent.root.text in SPEAKER or not free or own:
         return None
-    by = "によって" if verb.lemma in CREATION else "に"
+    by = "に" if person(patient) else "によって"  # 本が彼に送られた: to him
     texts = [block.text for block in blocks]
     texts[subject], texts[objects[0]] = noun(patient) + particle(agent), noun(agent) + by
     done = {"rule": "passive", "agent": agent.text, "patient": patient.text}

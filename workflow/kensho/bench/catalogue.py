@@ -4,14 +4,14 @@ The code of an experiment is called with its inputs, its settings as attributes 
 :class:`kensho.bench.run.Run`; it returns observation tables with their conditions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import GenericAlias
 from typing import Any, Literal
 
 from pydantic import Field, create_model
 
-from kensho.bench import inputs, memory_arms, settings
+from kensho.bench import inputs, memory_arms, settings, study_arms
 from kensho.bench.inputs import Context, Inputs
 from kensho.bench.kv_arms import CACHED
 from kensho.part import Catalogue, Needs, NoSettings, Part
@@ -106,6 +106,33 @@ PREPARATIONS = Catalogue(
 
 _TIMED = Needs(cores="all", accelerator=True, minutes=60)
 _LARGE = replace(_TIMED, memory_mb=8000)
+
+
+def _study(
+    name: str, title: str, code: str, own: type[Section], named: Iterable[str], **other: Any
+) -> Experiment:
+    """A study of training: it trains by itself, each arm and seed for equal samples."""
+    return Experiment(
+        name=name,
+        title=title,
+        code=f"kensho.bench.{code}",
+        settings=own,
+        needs=_LARGE,
+        target="training_studies",
+        **{"inputs": inputs.model("train", "test"), "arms": _always(*named), **other},
+    )
+
+
+def _dialogues(arms: Iterable[str]) -> dict[str, Any]:
+    """What a study on dialogues adds: it has no arms without them."""
+    return {
+        "inputs": inputs.dialogues,
+        "arms": lambda own, context: arms if inputs.used([inputs.DIALOGUES], context) else [],
+        "absent": "needs the dialogues of real-persona-chat: set paths.mirror to a folder that "
+        "holds them",
+        "left_out": inputs.without_dialogues,
+    }
+
 
 EXPERIMENTS = Catalogue(
     "experiment",
@@ -294,6 +321,64 @@ EXPERIMENTS = Catalogue(
             inputs=inputs.augmentation_training,
             arms=lambda own, context: own.arms,
             target="augmentation_study",
+        ),
+        _study(
+            "training_scale",
+            "C-1: held-out likelihood by the number of samples",
+            "training_scale:experiment",
+            settings.TrainingScale,
+            study_arms.DOSES,
+        ),
+        _study(
+            "ranks",
+            "F-7: held-out likelihood of translations by the rank of LoRA",
+            "ranks:standard",
+            settings.Ranks,
+            study_arms.RANKS,
+        ),
+        _study(
+            "ranks_dialogue",
+            "F-7: held-out likelihood of turns of dialogues by the rank",
+            "ranks:dialogue",
+            settings.RanksDialogue,
+            study_arms.RANKS,
+            **_dialogues(study_arms.RANKS),
+        ),
+        _study(
+            "adapters",
+            "R-5: four configurations of LoRA, full fine-tuning, and their files",
+            "adapters:configurations",
+            settings.Adapters,
+            study_arms.CONFIGURATIONS,
+        ),
+        _study(
+            "rates",
+            "R-5: held-out likelihood by learning rate and alpha of LoRA",
+            "adapters:rates",
+            settings.Rates,
+            study_arms.RATES,
+        ),
+        _study(
+            "replay",
+            "forgetting of English while Japanese is learnt, by the share replayed",
+            "replay:experiment",
+            settings.Replay,
+            study_arms.REPLAY,
+        ),
+        _study(
+            "continual",
+            "two tasks in turn: one adapter, a merged base, or fresh adapters",
+            "continual:experiment",
+            settings.Continual,
+            study_arms.CONTINUAL,
+        ),
+        _study(
+            "persona",
+            "turns of a person under an adapter of one's own or another's",
+            "persona:experiment",
+            settings.Persona,
+            study_arms.PERSONA,
+            **_dialogues(study_arms.PERSONA),
         ),
         Experiment(
             name="quantised_bytes",

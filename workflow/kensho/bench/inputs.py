@@ -129,3 +129,16 @@ def augmentation_features(own, context) -> Inputs:
 def augmentation_training(own, context) -> Inputs:
     splits = {"splits": f"{STUDIED}/{PAIRS}/splits.csv"}
     return {**model("test", "attested")(own, context), **splits, **variants(own, context, PAIRS)}
+
+
+DIALOGUES = "real-persona-chat"
+
+
+def dialogues(own, context) -> Inputs:
+    """The model of a study, and dialogues where they may be used."""
+    return {**model()(own, context), "dialogues": record(DIALOGUES)}
+
+
+def without_dialogues(own, context) -> dict[str, str]:
+    """Why there are none."""
+    return {name: why for name, why in context.refused.items() if name == DIALOGUES}

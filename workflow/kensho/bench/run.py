@@ -20,6 +20,8 @@ class Run(NamedTuple):
     seed: int = 0
     left_out: Mapping[str, str] = {}  # why a source of the settings is not used
     retries_left: int = 0
+    journal: Path | None = None  # what arms and seeds observed, kept if the job is killed
+    identity: Sequence[Any] = ()  # code, settings and seed: what others observed does not count
 
     def timing(self, blocks: int) -> dict:
         """Conditions of what ran in blocks (:func:`kensho.bench.blocks.interleaved`)."""

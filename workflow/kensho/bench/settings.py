@@ -294,6 +294,74 @@ class AugmentationTraining(Study):
         return self
 
 
+Seeds = Annotated[list[Seed], Field(min_length=1)]
+
+
+class Learning(Section):
+    """What the studies of training share."""
+
+    model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
+    items: Count = Field(48, description="held-out sentences scored for NLL per character")
+    learning_rate: LearningRate = 2e-3
+    batch_size: Count = 8
+    max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
+
+
+class Seeded(Learning):
+    seeds: Seeds = Field([1, 2, 3], description="replicates: samples, their order and adapters")
+
+
+class TrainingScale(Seeded):
+    rank: Rank = 8
+    unit: Count = Field(40, description="samples of the first of five doses (C-1: 1,000)")
+    epochs: Count = Field(1, description="how often each sample is seen, at every dose")
+
+
+class Ranks(Seeded):
+    steps: Steps = Field(10, description="optimiser steps, equal for all ranks (F-7)")
+
+
+class Dialogues(Section):
+    turns: Count = Field(3, description="turns ahead of the one that is learnt or asked")
+    max_characters: Count = Field(90, description="of a turn with those ahead of it; others go")
+
+
+class RanksDialogue(Ranks, Dialogues):
+    steps: Steps = Field(8, description="optimiser steps, equal for all ranks (F-7)")
+    batch_size: Count = 4
+    items: Count = Field(24, description="held-out turns scored for NLL per character")
+    max_length: Count = Field(256, description="tokens per sample; longer samples are cut")
+
+
+class Adapters(Seeded):
+    sizes: Counts = Field([16, 64], description="samples; the last one is judged (R-5)")
+    full_learning_rate: LearningRate = Field(2e-4, description="where every weight is trained")
+
+
+class Rates(Seeded):
+    samples: Count = Field(40, description="of each learning rate and alpha, seen once (R-5)")
+
+
+class Replay(Seeded):
+    rank: Rank = 8
+    steps: Steps = Field(16, description="optimiser steps, equal for all shares of English")
+    full_learning_rate: LearningRate = Field(2e-4, description="where every weight is trained")
+
+
+class Continual(Seeded):
+    rank: Rank = 8
+    steps: Steps = Field(10, description="optimiser steps of each of the two tasks")
+
+
+class Persona(Learning, Dialogues):
+    rank: Rank = 8
+    speakers: Annotated[int, Field(ge=2, le=1000)] = Field(6, description="adapters; the units")
+    steps: Steps = Field(8, description="optimiser steps of each adapter")
+    batch_size: Count = 4
+    items: Count = Field(16, description="held-out turns of each speaker")
+    max_length: Count = Field(256, description="tokens per sample; longer samples are cut")
+
+
 class Inference(Section):
     model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
     arms: list[InferenceArm] = Field(

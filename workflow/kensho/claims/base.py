@@ -158,6 +158,11 @@ class Registered(Record):
         return True
 
     @property
+    def sampled(self) -> bool:
+        """Whether the verdict rests on a posterior that is sampled, or drawn from, and kept."""
+        return self.stochastic
+
+    @property
     def priors(self) -> tuple[str, ...]:
         """Scales of the model's primary prior that a claim may register, all or none."""
         return ()

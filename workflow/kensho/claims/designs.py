@@ -134,6 +134,41 @@ class UnpairedDifference(Difference):
         return ("concentration",) if independent else ("location", "spread")
 
 
+class PublishedAggregate(Registered):
+    """Difference of two means of which no item was published: both arms' one figure, on one task.
+
+    `items` independent items lie under each figure, the same for both arms; `range` is what they
+    can score, right and wrong its ends (`outcome: binary`) or anything between (`score`, such as
+    a mean over several answers). `decimals` were printed at least; the difference was picked as the
+    best of `best_of`.
+    """
+
+    design: Literal["published_aggregate"]
+    readings: Annotated[list[Contrast], Field(min_length=1)]
+    outcome: Literal["binary", "score"]
+    items: Annotated[int, Field(ge=10)]
+    decimals: Annotated[int, Field(ge=0, le=9)] = 0
+    best_of: Annotated[int, Field(ge=1)] = 1
+    levels: list[Text] = Field(["task"], min_length=1, max_length=1)
+
+    @model_validator(mode="after")
+    def _ends_are_said(self) -> Self:
+        if self.range is None or None in self.range:
+            raise ValueError("range: both ends are needed, what one item can score; add them")
+        return self
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Least and most that an item can score."""
+        low, high = self.range or (None, None)
+        assert low is not None and high is not None
+        return low, high
+
+    @property
+    def sampled(self) -> bool:
+        return False
+
+
 class Proportion(Registered):
     """Share of right items of one arm, over items or clusters.
 
@@ -248,6 +283,7 @@ Test = Annotated[
     | RatioOfMeans
     | PairedDifference
     | UnpairedDifference
+    | PublishedAggregate
     | Proportion
     | MeanScore
     | WinRate

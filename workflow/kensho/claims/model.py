@@ -72,27 +72,15 @@ class Scope(Record):
     hardware: Text = "any"
 
 
-Operation = Literal[
-    "relative_gain", "ratio", "share", "product", "difference", "sum", "minimum", "maximum"
-]
+class Audited(Record):
+    """Figures of the source that can be held against each other, by a check of `kensho.audit`.
 
-
-class Arithmetic(Record):
-    """A figure of the source that follows from other figures of the source."""
+    Its arguments: a text is a figure as printed, a number an exact count or a word of the check.
+    """
 
     text: Text
-    operation: Operation
-    operands: Annotated[list[float], Field(min_length=2)]
-    given: float
-    unit: Text
-    decimals: Annotated[int, Field(ge=0)]
-
-    @model_validator(mode="after")
-    def _two_operands(self) -> Self:
-        many = ("product", "sum", "minimum", "maximum")
-        if self.operation not in many and len(self.operands) != 2:
-            raise ValueError(f"{self.operation} takes two operands, found {len(self.operands)}")
-        return self
+    check: Text
+    of: dict[Text, str | int | float | list[str | int | float]]
 
 
 class Claim(Record):
@@ -108,7 +96,7 @@ class Claim(Record):
     required_tier: Annotated[Tier, Field(strict=False)] = Tier.AT_SCOPE
     priority: bool = False
     remarks: list[Text] = Field([])
-    arithmetic: list[Arithmetic] = Field([])
+    audit: list[Audited] = Field([])
     test: Test | None
     not_tested: Text | None
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from kensho.claims import registry
 from kensho.claims.model import Claim, Tier
 
-# Remarks, scope and the arithmetic of the source do not enter a verdict.
+# Remarks, scope and what the source's own figures say of each other do not enter a verdict.
 JUDGED = ("statement", "quantity", "unit", "claimed", "required_tier", "test", "family_size")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePath
 
 from kensho.data.corpus import read_tatoeba
-from kensho.data.schema import Fault, Row
+from kensho.data.rows import Fault, Row
 
 PIECE = 1000  # characters from which a piece of a book ends, at the end of a paragraph
 ARTICLE = re.compile(r"[a-z-]+-\d+\.txt")  # of livedoor; its licences are none

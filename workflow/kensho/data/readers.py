@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kensho.data import published
-from kensho.data.schema import Fault, Row
+from kensho.data.rows import Fault, Row
 
 BLOCK = 1 << 24  # bytes of a unit of a JSON lines file
 BATCH = 256  # rows of a Parquet file held at once

@@ -15,7 +15,8 @@ from kensho.data import measures, minhash, readers
 from kensho.data.cleaning import Cleaned, Cleaner, normalised
 from kensho.data.minhash import Duplicates, Sketches
 from kensho.data.readers import Reading
-from kensho.data.schema import Fault, Row, running_text, schema
+from kensho.data.rows import Fault, Row, running_text
+from kensho.data.schema import schema
 from kensho.files import replacing
 
 BATCH = 1000  # documents held at once, and rows of a row group

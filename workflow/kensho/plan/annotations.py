@@ -26,6 +26,7 @@ ANNOTATIONS = [
         "results/train/{arm}/{number}-{stage}/seed{seed}/steps.csv", "Training", "Steps", "steps"
     ),
     Annotation("results/evaluation/intervals.csv", "Evaluation", "Intervals", "intervals"),
+    Annotation("results/evaluation/stages.csv", "Evaluation", "Stages", "stages"),
     Annotation("results/jlce.html", "JLCE", "Page", "jlce"),
     Annotation("results/jlce/ranking.json", "JLCE", "Ranking", "ranking"),
     Annotation("results/jlce/{table}.csv", "JLCE", "Table", "jlce_table"),

@@ -12,9 +12,11 @@ from kensho.augment.catalogue import TECHNIQUES, Asking, Trip, models_of
 from kensho.bench.catalogue import EXPERIMENTS
 from kensho.data.sources import Source
 from kensho.models.catalogue import Model
+from kensho.part import resolve
 from kensho.plan.config import Config
 from kensho.plan.work import techniques
 from kensho.train import targets
+from kensho.train.catalogue import METHODS
 from kensho.train.plan import ADAPTABLE, PLANNABLE
 from kensho.validation import problems, suggestion
 
@@ -73,8 +75,10 @@ def _without(raw: Mapping, fault: Sequence) -> dict:
 def named_models(config: Config) -> list[tuple[str, str]]:
     """Models of the configuration, each with the key that names it."""
     named = [("train.base", config.train.base)]
-    named += [(f"train.arms: '{arm.name}'", arm.base) for arm in config.train.arms if arm.base]
+    named += [(f"train.arms: '{arm.name}'", arm.base) for arm in config.train.trained if arm.base]
     named += [("evaluate.references", name) for name in config.evaluate.references]
+    if config.strategy.model:
+        named.append(("strategy.model", config.strategy.model))
     for section in type(config.bench).model_fields:
         if name := getattr(getattr(config.bench, section), "model", None):
             named.append((f"bench.{section}.model", name))
@@ -107,7 +111,7 @@ def _unfit_models(
                     f"{where}: {key}: '{name}' is under licence class {held}; add it to licences "
                     "if you accept it"
                 )
-    for arm in config.train.arms:
+    for arm in config.train.trained:
         base = arm.base or config.train.base
         if base not in (config.train.base, *config.evaluate.references):
             yield (
@@ -116,12 +120,32 @@ def _unfit_models(
             )
         card = cards.get((models[base].card if base in models else None) or "")
         for stage in arm.stages:
-            modules = getattr(stage.method, "targets", None)
+            modules = getattr(getattr(stage, "method", None), "targets", None)
             try:
                 if card and modules:
                     targets.check(card.model_type, modules)
             except ValueError as error:
                 yield f"{where}: train.arms: '{arm.name}': {error}; name some of these"
+
+
+def _unfit_stages(config: Config, where: str) -> Iterator[str]:
+    """Stages without their data: samples, a mixture, or adapters to merge."""
+    for arm in config.train.trained:
+        key, adapted = f"{where}: train.arms: '{arm.name}'", False
+        for stage in arm.stages:
+            mixture = getattr(stage, "mixture", None)
+            samples = 0 if mixture else getattr(stage, "samples", None) or 0
+            if samples > config.data.train:
+                yield (
+                    f"{key}: {samples} samples, but data.train is {config.data.train}; raise that "
+                    "or lower samples"
+                )
+            if mixture and mixture not in config.corpora.make:
+                yield f"{key}: mixture '{mixture}' is not made; add it to corpora.make"
+            method = getattr(stage, "method", None)
+            if method is None and not adapted:
+                yield f"{key}: {stage.stage}: nothing before it has adapters; leave it out"
+            adapted = method is not None and not resolve(METHODS[method.name].code).whole
 
 
 def _unfit_techniques(config: Config, models: Mapping[str, Model], where: str) -> Iterator[str]:
@@ -223,7 +247,7 @@ def _unknown_names(
                 f"{where}: bench.token_counts.tokenizers: no tokenizer or model '{name}' in "
                 f"config/sources.yaml, {known}"
             )
-    counts = Counter(arm.name for arm in config.train.arms)
+    counts = Counter(arm.name for arm in config.train.trained)
     for name, times in counts.items():
         if times > 1 or name in ("base", *config.evaluate.references):
             yield f"{where}: train.arms: the name '{name}' is used twice; rename one arm"
@@ -248,13 +272,7 @@ def _unknown_names(
             f"{where}: jlce.seeds: {config.jlce.seeds} of only {there} (train.seeds); lower it, or "
             "add some there"
         )
-    for arm in config.train.arms:
-        for stage in arm.stages:
-            if (stage.samples or 0) > config.data.train:
-                yield (
-                    f"{where}: train.arms: '{arm.name}': {stage.samples} samples, but data.train "
-                    f"is {config.data.train}; raise that or lower samples"
-                )
+    yield from _unfit_stages(config, where)
     if config.data.train + config.data.test > config.data.pool:
         yield f"{where}: data.pool: smaller than data.train + data.test; raise it"
     taught = config.bench.tokenisation.sentences + config.bench.tokenisation.dictionary

@@ -57,8 +57,12 @@ LORA = {"name": "lora", "rank": 8, "targets": QKVO}
 LORA_STAGE = {"stage": "sft", "learning_rate": 2e-3, "method": LORA}
 
 
-def _arm(name: str, stage: dict) -> Arm:
-    return Arm.model_validate({"name": name, "stages": [stage]})
+BILINGUAL = {**LORA_STAGE, "directions": "both"}
+PREFERENCE = {"stage": "dpo", "learning_rate": 5e-4, "method": LORA}
+
+
+def _arm(name: str, *stages: dict) -> Arm:
+    return Arm.model_validate({"name": name, "stages": [*stages]})
 
 
 class Train(Section):
@@ -71,6 +75,15 @@ class Train(Section):
         ],
         description="one training per arm and seed; the base model is an arm of its own",
         min_length=1,
+    )
+    recipes: list[Arm] = Field(
+        [
+            _arm("bilingual", BILINGUAL),
+            _arm("bilingual-dpo", BILINGUAL, PREFERENCE),
+            _arm("bilingual-dpo-translation", BILINGUAL, PREFERENCE, LORA_STAGE),
+        ],
+        description="arms of the target `stages`, which alone trains and evaluates them; arms that "
+        "begin alike share what is trained",
     )
     seeds: list[Seed] = Field([1, 2, 3], description="replicates of each arm", min_length=1)
     steps: int = Field(
@@ -85,6 +98,11 @@ class Train(Section):
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the processor computes it, else float32"
     )
+
+    @property
+    def trained(self) -> list[Arm]:
+        """Every arm that is trained."""
+        return [*self.arms, *self.recipes]
 
 
 class Evaluate(Section):
@@ -153,6 +171,13 @@ class Jlce(Section):
     judge: Judge | None = Field(None, description="a model that compares the arms' open answers")
 
 
+class Strategy(Section):
+    model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
+    task: Literal["standard", "complex"] = Field(
+        "standard", description="kind of task, which bounds the rank (F-7)"
+    )
+
+
 class Stats(Section):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = Field(0.05, description="before correction")
     draws: Annotated[int, Field(ge=1500, le=100_000)] = Field(
@@ -163,6 +188,12 @@ class Stats(Section):
 class Pooled(Section):
     crates: list[Annotated[str, Field(min_length=1)]] = Field(
         [], description="of several sites, zips or folders, for the target `pooled`"
+    )
+
+
+class Audit(Section):
+    tables: list[Annotated[str, Field(pattern=r"^[\w./-]+\.yaml$")]] = Field(
+        ["config/audit/swallow.yaml"], description="what is held against what, a file per table"
     )
 
 
@@ -226,11 +257,13 @@ class Config(Section):
         augment.Augmentation(), description="techniques and their strength"
     )
     train: Train = Field(Train(), description="adaptation")
+    strategy: Strategy = Field(Strategy(), description="what suggests it, the target `strategy`")
     evaluate: Evaluate = Field(Evaluate(), description="lm-evaluation-harness")
     bench: Bench = Field(bench.Bench(), description="experiments")
     jlce: Jlce = Field(Jlce(), description="sixteen Japanese tasks, the target `jlce`")
     stats: Stats = Field(Stats(), description="verdicts")
     pooled: Pooled = Field(Pooled(), description="claims that several sites have judged")
+    audit: Audit = Field(Audit(), description="published tables, for the target `audit`")
     budget: Budget = Field(Budget(), description="what a run may cost")
     cluster: Cluster = Field(Cluster(), description="what jobs ask of a cluster")
     provenance: Provenance = Field(

@@ -117,7 +117,7 @@ class _Jobs:
 
     def rows(self) -> Iterator[Job]:
         config, plan, asked = self.config, self.plan, self.known.asked
-        trained, seeds = {arm.name for arm in config.train.arms}, len(config.train.seeds)
+        trained, seeds = {arm.name for arm in config.train.trained}, len(config.train.seeds)
         run = [name for name in works.EXPERIMENTS if name in plan.experiments]
         models = [works.base(config, arm) for arm in plan.arms["evaluation"]]
         models += [works.run_by(config, name) for name in run]
@@ -126,12 +126,18 @@ class _Jobs:
         yield from map(self.had, dict.fromkeys(models))
         for name in config.augmentation.techniques:
             yield self.limited(Job("augment_technique", name, "", 1), self.of(TECHNIQUES[name]))
-        for own in config.train.arms:
+        for own in config.train.trained:
             model = works.base(config, own.name)
             for folder, stage in zip(plan.stages[own.name], own.stages, strict=True):
-                row = Job("train_stage", f"{own.name}/{folder}", model, seeds)
-                yield self.run(row, works.stage(config, stage), self.of(STAGES[stage.stage]))
-        for arm in plan.evaluated:
+                row, part = Job("train_stage", folder, model, seeds), STAGES[stage.stage]
+                if not folder.startswith(f"{own.name}/"):
+                    continue  # trained for another arm
+                if part.data == "nothing":
+                    yield self.limited(row, self.of(part), device=True)
+                else:
+                    yield self.run(row, works.stage(config, stage), self.of(part))
+        beside = [arm.name for arm in config.train.recipes] if plan.stage == "whole" else []
+        for arm in (*plan.evaluated, *beside):
             work = works.evaluation(config, seeds if arm in trained else 1)
             row = Job("evaluate", arm, works.base(config, arm), 1)
             yield self.run(row, work, asked.get("evaluate"))

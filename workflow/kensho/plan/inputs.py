@@ -7,11 +7,15 @@ from kensho.augment.catalogue import TECHNIQUES, models_of
 from kensho.bench.inputs import PAIRS
 from kensho.models import engine
 from kensho.models.catalogue import Model, files
-from kensho.plan import work
+from kensho.plan import beginnings, work
 from kensho.plan.config import Config
 from kensho.plan.directives import observation_files
 from kensho.plan.plan import Plan
+from kensho.train.catalogue import METHODS, STAGES
+from kensho.train.preferences import BY_MODEL
 from kensho.validation import suggestion
+
+TRAINED = "results/train"
 
 
 class Inputs:
@@ -19,7 +23,7 @@ class Inputs:
 
     def __init__(self, config: Config, plan: Plan, models: Mapping[str, Model]):
         self.config, self.plan, self.models = config, plan, models
-        self.arms = {arm.name: arm for arm in config.train.arms}
+        self.arms = {arm.name: arm for arm in config.train.trained}
 
     def base(self, arm: str) -> str:
         """Name of the model that an arm begins with, or is."""
@@ -48,35 +52,65 @@ class Inputs:
     def trained(self, arm: str, replicates: list[int], file: str, last: bool = True) -> list[str]:
         """A file of each training of an arm: of its last stage, or of all its stages."""
         stages = self.plan.stages[arm][-1:] if last else self.plan.stages[arm]
-        folders = [f"results/train/{arm}/{stage}" for stage in stages]
-        return [f"{folder}/seed{seed}/{file}" for folder in folders for seed in replicates]
+        return [f"{TRAINED}/{stage}/seed{seed}/{file}" for stage in stages for seed in replicates]
 
     def stage(self, wildcards) -> Any:
-        """What the configuration says of a stage of an arm. Raises ValueError for another one."""
+        """What the configuration says of a stage of an arm. Raises ValueError for another one,
+        and for one that lies in the folder of another arm."""
         stages = self.plan.stages.get(wildcards.arm, [])
-        if (name := f"{wildcards.number}-{wildcards.stage}") not in stages:
+        name = f"{wildcards.number}-{wildcards.stage}"
+        if (folder := f"{wildcards.arm}/{name}") not in stages:
             known = (
                 f"its stages: {', '.join(stages)}"
                 if stages
                 else suggestion(wildcards.arm, self.arms)
             )
-            raise ValueError(f"arm '{wildcards.arm}' has no stage '{name}', {known}")
-        return self.arms[wildcards.arm].stages[stages.index(name)]
+            raise ValueError(f"arm '{wildcards.arm}' has no stage '{name}' of its own, {known}")
+        return self.arms[wildcards.arm].stages[stages.index(folder)]
 
-    def begun_with(self, wildcards) -> dict[str, str]:
-        """The model that a stage begins with: the base, or what the stage before it made."""
+    def method(self, wildcards) -> Any:
+        """The method of a stage, as a part; None where nothing is trained."""
+        named = getattr(self.stage(wildcards), "method", None)
+        return METHODS[named.name] if named else None
+
+    def begun_with(self, wildcards) -> dict[str, Any]:
+        """The model that a stage begins with: the base, and what the stages before it made."""
         self.stage(wildcards)
         base, number = files(self.base(wildcards.arm), self.models), int(wildcards.number)
         if number == 1:
             return base
-        before = self.plan.stages[wildcards.arm][number - 2]
-        folder = f"results/train/{wildcards.arm}/{before}/seed{wildcards.seed}"
-        return base | {"reference": f"{folder}/model.json", "before": f"{folder}/model"}
+        stages = self.plan.stages[wildcards.arm][: number - 1]
+        models = [f"{TRAINED}/{stage}/seed{wildcards.seed}/model" for stage in stages]
+        return base | {"reference": f"{models[-1]}.json", "before": models}
 
-    def samples(self, wildcards) -> str:
-        """Training table of a stage."""
-        augmented = self.stage(wildcards).corpus == "augmented"
-        return "results/data/train_augmented.csv" if augmented else "results/data/train.csv"
+    def samples(self, wildcards) -> list[str]:
+        """Tables of a stage's samples; none where nothing is trained."""
+        own = self.stage(wildcards)
+        data = STAGES[own.stage].data
+        if data == "nothing":
+            return []
+        if data == "preferences":
+            folder = f"{TRAINED}/{wildcards.arm}/{wildcards.number}-{own.stage}"
+            if own.rejected == BY_MODEL:
+                return [f"{folder}/seed{wildcards.seed}.preferences.csv"]
+            return [f"results/data/preferences/{own.rejected}.csv"]
+        if mixture := getattr(own, "mixture", None):
+            shards = range(self.config.corpora.shards)
+            return [f"results/data/{mixture}/mixed/{shard}.parquet" for shard in shards]
+        augmented = own.corpus == "augmented"
+        return ["results/data/train_augmented.csv" if augmented else "results/data/train.csv"]
+
+    def sampled(self, wildcards) -> int:
+        """Samples of which a model writes the rejected side: as many as the stage reads."""
+        own, train = self.stage(wildcards), self.config.train
+        batch, accumulation = work.batches(self.config, own)
+        return min(own.samples or self.config.data.train, train.steps * batch * accumulation)
+
+    def earlier(self, arm: str) -> str:
+        """What an arm of `train.recipes` is compared with: itself without its last stage, or its
+        base."""
+        before = beginnings.stage_before(self.config, arm)
+        return before or self.control(arm)
 
     @property
     def study_tasks(self) -> list[str]:
@@ -155,7 +189,7 @@ class Inputs:
         losses = [self.trained(arm, self.seeds(arm), "steps.csv", last=False) for arm in arms]
         return {
             "evaluation": "results/evaluation/intervals.csv",
-            "loss": [path for paths in losses for path in paths],
+            "loss": [*dict.fromkeys(path for paths in losses for path in paths)],  # some share
             "drops": "results/data/drops.csv",
             "augmentation": "results/data/augmentation.csv",
             "meaning": "results/data/augmentation_meaning.csv",

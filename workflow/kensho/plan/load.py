@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kensho import external, paths
+from kensho.audit import registry as audits
 from kensho.claims import registry
 from kensho.claims.model import Claim
 from kensho.data import corpora
@@ -33,7 +34,7 @@ OBSERVED = Path("results/benchmark_data")
 # Targets that need no model: preflight lists what is missing beside what else it finds.
 LIGHT = (
     *("preflight", "lock", "lock_corpora", "corpora", "own", "verify", "provenance"),
-    *("archive", "pooled"),
+    *("archive", "pooled", "audit", "results/audit.html"),
 )
 
 
@@ -195,6 +196,7 @@ def load(
         models = catalogue.twins(models)
     config, more = check(raw, sources, models, architectures)
     problems += [*faults, *unreadable, *misfit, *odd, *loose, *more]
+    problems += audits.problems(claims)
     problems += corpora.unfit(config.corpora, listed, sources, config.licences)
     problems += [line for path in files for line in misread(Path(path))]
     cache, mirror = paths.folders(config.paths)

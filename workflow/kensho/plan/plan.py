@@ -16,11 +16,13 @@ from kensho.data.sources import Source
 from kensho.jlce import catalogue as jlce
 from kensho.models import engine
 from kensho.models.catalogue import Model
+from kensho.plan import beginnings
 from kensho.plan.config import Config
 from kensho.run import budget
 from kensho.validation import suggestion
 
 BEYOND = ("jlce", "jlce_preference")  # observed by other targets than the main job
+STUDIES = ("augmentation_study", "training_studies")
 COMMAND = "snakemake --profile local"
 FETCH = f"{COMMAND} sources"
 REPORT = ("results/validation_report.html", "results/statistical_summary.json")
@@ -29,15 +31,15 @@ JUDGED = {  # by a target that makes the report: of which targets the claims are
     **dict.fromkeys(("all", *REPORT), ("all",)),
     "jlce": ("all", "jlce"),
     "benchmark": ("all", "jlce", "benchmark"),
-    "augmentation_study": ("all", "augmentation_study"),
-    "rehearsal": ("all", "jlce", "benchmark", "augmentation_study"),
+    **{target: ("all", target) for target in STUDIES},
+    "rehearsal": ("all", "jlce", "benchmark", *STUDIES),
 }
 LEFT = {
     "all": "the main job has not judged it here yet",
     "benchmark": "left to the target `benchmark`, which runs this experiment (bench.main)",
     **{
         target: f"left to the target `{target}`, which runs this experiment"
-        for target in ("jlce", "augmentation_study")
+        for target in ("jlce", *STUDIES)
     },
 }
 
@@ -90,7 +92,7 @@ class Plan:
     unpaid: Sequence[str]
     evaluated: Sequence[str]
     at_hand: Sequence[str]
-    stages: Mapping[str, Sequence[str]]  # of each trained arm, as its folders are named
+    stages: Mapping[str, Sequence[str]]  # of each trained arm, their folders (plan.beginnings)
     variants_wanted: int  # of one technique: the others fill up what one of them cannot give
 
     def requested(self, targets: Collection[str]) -> list[str]:
@@ -174,13 +176,14 @@ def make(
         name: _configured(part, getattr(config.bench, part.of), context)
         for name, part in PREPARATIONS.items()
     }
-    everyone = ["base", *(arm.name for arm in config.train.arms), *config.evaluate.references]
+    main = ["base", *(arm.name for arm in config.train.arms), *config.evaluate.references]
+    everyone = [*main, *(arm.name for arm in config.train.recipes)]
     judge = config.jlce.judge
     arms: dict[str, Sequence[str]] = {
         **{name: job.arms for name, job in experiments.items()},
         "augmentation": ["original", "augmented"],
         "adaptation": everyone,
-        "training": [arm.name for arm in config.train.arms],
+        "training": [arm.name for arm in config.train.trained],
         "evaluation": everyone,
         "jlce": ranked(config),
         "jlce_preference": ["-".join(pair) for pair in judge.pairs] if judge else [],
@@ -233,14 +236,11 @@ def make(
         if head
         else [
             arm
-            for arm in everyone
+            for arm in main
             if stage == "whole" or arm in {"base"}.union(*read) or observed("evaluation", [arm])
         ],
         at_hand=at_hand,
-        stages={
-            arm.name: [f"{number}-{one.stage}" for number, one in enumerate(arm.stages, start=1)]
-            for arm in config.train.arms
-        },
+        stages=beginnings.folders(config),
         variants_wanted=(config.augmentation.target - config.data.train)
         // max(1, len(config.augmentation.techniques) - 1),
     )

@@ -60,11 +60,14 @@ def smallest(raw: Mapping[str, Any], sizes: Mapping[str, Any]) -> Raw:
     small = _laid_over(raw, sizes)
     small["accelerator_fallback"] = AFTER.get(str(raw.get("accelerator", "none")), [])
     rows = small["data"]["train"]
-    for arm in small["train"].get("arms", []):
-        for stage in arm["stages"]:
+    arms = [arm for key in ("arms", "recipes") for arm in small["train"].get(key) or []]
+    for stage in (stage for arm in arms for stage in arm["stages"]):
+        if "method" in stage:  # it trains
             stage["samples"] = min(stage.get("samples") or rows, rows)
             stage["batch_size"] = None  # the common one
             stage["accumulation"] = min(stage.get("accumulation", 1), 2)
+        if stage.get("mixture"):  # of corpora that are not rehearsed
+            stage["mixture"] = None
     for key, place in (small.get("paths") or {}).items():
         if place and not str(place).startswith(("~", "/")):
             small["paths"][key] = str(Path(place).absolute())

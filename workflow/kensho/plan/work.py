@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
+from kensho.bench import study_arms
 from kensho.jlce import catalogue as jlce
 from kensho.part import resolve
 from kensho.plan.config import Config
-from kensho.train.catalogue import METHODS
+from kensho.train.catalogue import METHODS, STAGES
 from kensho.train.plan import TARGETS
 
 TOKENS = 1 / 0.893  # of a Japanese character by Llama-2's tokenizer; Qwen's, Llama-3's make fewer
@@ -27,7 +28,7 @@ def base(config: Config, arm: str) -> str:
     """Model that an arm adapts, or that is evaluated as it is."""
     if arm in config.evaluate.references:
         return arm
-    own = next((one.base for one in config.train.arms if one.name == arm), None)
+    own = next((one.base for one in config.train.trained if one.name == arm), None)
     return own or config.train.base
 
 
@@ -94,13 +95,19 @@ class Work(NamedTuple):
 
 
 def stage(config: Config, of: Any) -> Work:
-    """A stage of an arm, as its section of the configuration has it."""
+    """A stage of an arm that trains, as its section of the configuration has it.
+
+    A pair of preferences is two samples of a batch; both are read once more for the reference.
+    """
     (batch, accumulation), method = batches(config, of), of.method.model_dump()
+    paired = STAGES[of.stage].data == "preferences"
+    batch *= 2 if paired else 1
     adapters = method.get("rank"), method.get("targets", ())
     kept = accumulation, of.checkpointing
     training = Training(method["name"], batch, config.train.max_length, *adapters, *kept)
     mean = training._replace(length=_pair(config))
-    passes = [mean.passes(config.train.steps * accumulation)]
+    count = config.train.steps * accumulation
+    passes = [mean.passes(count), *([Passes(count * batch * mean.length, count)] * paired)]
     return Work(passes, batch, config.train.max_length, training=training)
 
 
@@ -174,6 +181,67 @@ def _augmentation_training(own: Any, length: int) -> Work:
     return Work(passes * trainings, own.batch_size, own.max_length, True, training)
 
 
+def _learnt(own: Any, plan: Training, steps: Sequence[int], length: int, held: int = 1) -> Work:
+    """Trainings of so many steps each, and their held-out texts scored ``held`` times."""
+    mean = plan._replace(length=min(length, own.max_length))
+    passes = [mean.passes(count) for count in steps]
+    passes += [Passes(own.items * length, own.items)] * held * len(steps)
+    return Work(passes, own.batch_size, own.max_length, True, plan)
+
+
+def _study(own: Any, rank: int, targets: str = "qkvo") -> Training:
+    return Training("lora", own.batch_size, own.max_length, rank, TARGETS[targets])
+
+
+def _training_scale(own: Any, length: int) -> Work:
+    counts = [units * own.unit * own.epochs for units in study_arms.DOSES.values()]
+    steps = [ceil(count / own.batch_size) for count in counts] * len(own.seeds)
+    return _learnt(own, _study(own, own.rank), steps, PAIR)
+
+
+def _ranks(own: Any, length: int) -> Work:
+    steps = [own.steps] * len(study_arms.RANKS) * len(own.seeds)
+    return _learnt(own, _study(own, max(study_arms.RANKS.values())), steps, PAIR)
+
+
+def _ranks_dialogue(own: Any, length: int) -> Work:
+    steps = [own.steps] * len(study_arms.RANKS) * len(own.seeds)
+    plan = _study(own, max(study_arms.RANKS.values()))
+    return _learnt(own, plan, steps, ceil(own.max_characters * TOKENS))
+
+
+def _adapters(own: Any, length: int) -> Work:
+    """Every weight is trained in one arm of them; the largest adapters decide the memory."""
+    steps = [max(2, ceil(size / own.batch_size)) for size in own.sizes] * len(own.seeds)
+    full = _learnt(own, Training("full", own.batch_size, own.max_length), steps, PAIR)
+    adapters = [one for one in study_arms.CONFIGURATIONS.values() if one.rank]
+    others = _learnt(own, _study(own, 32, "all-linear"), steps * len(adapters), PAIR)
+    return full._replace(passes=[*full.passes, *others.passes])
+
+
+def _rates(own: Any, length: int) -> Work:
+    steps = [max(2, ceil(own.samples / own.batch_size))] * len(study_arms.RATES) * len(own.seeds)
+    return _learnt(own, _study(own, 8), steps, PAIR)
+
+
+def _replay(own: Any, length: int) -> Work:
+    steps = [own.steps] * (len(study_arms.REPLAY) // 2) * len(own.seeds)
+    full = _learnt(own, Training("full", own.batch_size, own.max_length), steps, PAIR, held=4)
+    lora = _learnt(own, _study(own, own.rank), steps, PAIR, held=4)
+    return full._replace(passes=[*full.passes, *lora.passes])
+
+
+def _continual(own: Any, length: int) -> Work:
+    """The fresh adapter alone does not learn task A."""
+    steps = [own.steps] * (2 * len(study_arms.CONTINUAL) - 1) * len(own.seeds)
+    return _learnt(own, _study(own, own.rank), steps, PAIR, held=2)
+
+
+def _persona(own: Any, length: int) -> Work:
+    steps = [own.steps] * len(study_arms.PERSONA) * own.speakers
+    return _learnt(own, _study(own, own.rank), steps, ceil(own.max_characters * TOKENS))
+
+
 def _inference(own: Any, length: int) -> Work:
     cells = [(1, 128, own.blocks), *((c.batch, c.length, own.blocks_beside) for c in own.beside)]
     passes = [Passes(2 * own.items * length, 2 * own.items)]
@@ -185,11 +253,19 @@ def _inference(own: Any, length: int) -> Work:
 
 # Experiments that run a model of the configuration: of their settings and `train.max_length`.
 EXPERIMENTS: dict[str, Callable[[Any, int], Work]] = {
+    "adapters": _adapters,
     "analysis_mode": _analysis_mode,
     "augmentation_training": _augmentation_training,
+    "continual": _continual,
     "inference": _inference,
     "medical": _medical,
+    "persona": _persona,
     "quick_mode": _quick_mode,
+    "ranks": _ranks,
+    "ranks_dialogue": _ranks_dialogue,
+    "rates": _rates,
+    "replay": _replay,
+    "training_scale": _training_scale,
     "vocabulary": _vocabulary,
     "vocabulary_training": _vocabulary_training,
 }

@@ -126,6 +126,24 @@ SECTIONS = (
         "holds",
     ),
     Section(
+        "audit",
+        "Audit of published figures",
+        "Random consistent figures, none of which may be called impossible, and the same with one "
+        "planted error: of errors that are certain 0.95 must be found. Power is the share of all "
+        "planted errors that is found, by the number of items (parts, players) and of decimals.",
+        "check",
+        {
+            "Items": _as(number, "n"),
+            "Decimals": _as(number, "decimals"),
+            "Runs": _as(number, "replications"),
+            "False alarms": _as(number, "false_alarms"),
+            "Certain errors": _as(number, "certain"),
+            "Of these found": _as(probability, "found"),
+            "Power": _as(probability, "power"),
+        },
+        "holds",
+    ),
+    Section(
         "mutants",
         "Planted faults",
         "Faults put into the engine on purpose, each with the check that must see it. The "

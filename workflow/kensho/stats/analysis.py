@@ -191,6 +191,7 @@ class Details(Sparse):
     rows: int | None = None
     effective_units: Figure = None  # Kish's
     averaged_over: str | None = None
+    fewest_discordant: Ends | None = None  # aggregates: interval were the arms as alike as can be
     group_sd: dict[str, float | list[float]] | None = None  # posterior medians by group
 
 

@@ -17,7 +17,8 @@ def evaluation(
     """Estimates with intervals by arm, seed and metric, and paired differences from its base.
 
     ``tables`` holds observation tables by arm, blocks being items and replicates seeds; ``bases``
-    names what each arm is compared with, one that is its own base with nothing. NLL per
+    names what each arm is compared with, one that is its own base with nothing: of a trained one
+    the same seed. NLL per
     character is a ratio of sums; its interval is that of the linearised item residuals (Cochran
     1977, section 6.4), t with n - 1 degrees of freedom over items, like that of the means.
     Differences are paired by item. Accuracy is kept apart by task, the part of a block's name
@@ -33,7 +34,9 @@ def evaluation(
             lowest, highest = BOUNDS.get(metric.split(" ")[0], (-np.inf, np.inf))
             row |= {"low": max(row["low"], lowest), "high": min(row["high"], highest)}
             if arm != (base := bases[arm]):
-                theirs, their_residuals = _estimate(untrained[base][0, metric].loc[items.index])
+                known = untrained[base]
+                same = (seed, metric) if (seed, metric) in known else (0, metric)
+                theirs, their_residuals = _estimate(known[same].loc[items.index])
                 row["difference"] = estimate - theirs
                 row |= _interval(
                     estimate - theirs, residuals - their_residuals, level, "difference_"

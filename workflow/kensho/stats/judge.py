@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from kensho.claims.base import Contrast, Level, Reading
-from kensho.claims.designs import Deterministic, PairedRatio
+from kensho.claims.designs import Deterministic, PairedRatio, PublishedAggregate
 from kensho.claims.model import Claim, Tier, Verdict
 from kensho.claims.registration import status
 from kensho.observations.tier import Arm, derive
-from kensho.stats import decision, frequentist, intervals, multiverse, power, units
+from kensho.stats import aggregates, decision, frequentist, intervals, multiverse, power, units
 from kensho.stats.analysis import EffectSizes, Judgement, Settings
 from kensho.stats.evidence import Evidence, Undefined, gather
 from kensho.stats.hypothesis import Rule
@@ -82,6 +82,8 @@ def judge(
             isinstance(test, PairedRatio) and _steady(test, tables)
         ):
             answer = _deterministic(test, Rule.of_claim(claim), tables, tier)
+        elif isinstance(test, PublishedAggregate):
+            answer = aggregates.judged(claim, tables, tier, settings)
         else:
             readings = test.all_readings or (None,)
             evidence = [gather(test, reading, tables, settings.seed) for reading in readings]

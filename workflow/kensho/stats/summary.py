@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kensho.claims.arithmetic import lint
+from kensho.audit import registry as audits
+from kensho.audit.printed import Word
 from kensho.claims.model import STALE, Claim, Verdict
 from kensho.claims.registry import family_size
 from kensho.stats.frequentist import holm
@@ -36,7 +37,7 @@ def summarise(
     decides. Families are counted over the ``registry``, where ``claims`` are not all of it. A
     verdict on another record than the claim's, or known to be stale, is none.
     """
-    findings = lint(claims)
+    findings = audits.audit(claims)
     families = sorted({claim.test.family for claim in claims if claim.test})
     sizes = {name: family_size(registry or claims, name) for name in families}
     stale = {**_changed(claims, judged.analyses), **judged.stale}
@@ -68,9 +69,9 @@ def summarise(
             shown["command"] = judged.commands.get(claim.id)
         entries.append(
             {
-                **claim.model_dump(mode="json", exclude={"test", "not_tested", "arithmetic"}),
+                **claim.model_dump(mode="json", exclude={"test", "not_tested", "audit"}),
                 "region": list(claim.test.region) if claim.test else None,
-                "arithmetic": own.to_dict("records"),
+                "audit": own.to_dict("records"),
                 **shown,
                 "record": claim.model_dump(mode="json"),
                 "record_sha256": claim.digest(),
@@ -82,7 +83,7 @@ def summarise(
         "alpha": alpha,
         "family": sizes,
         "verdict_counts": dict(Counter(entry["verdict"] for entry in entries)),
-        "arithmetic_findings": int((~findings["agrees"]).sum()),
+        "impossible_figures": int((findings["word"] == Word.IMPOSSIBLE.value).sum()),
         "claims": sorted(entries, key=_place),
     }
 

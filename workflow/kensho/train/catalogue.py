@@ -13,7 +13,7 @@ from pydantic import Field, create_model
 
 from kensho.part import Catalogue, Needs, NoSettings, Part
 from kensho.train.targets import Target
-from kensho.validation import Count, LearningRate, Rank, Section
+from kensho.validation import Count, LearningRate, Name, Rank, Section
 
 
 def choice(catalogue: Catalogue, key: str) -> Any:
@@ -79,13 +79,57 @@ class Tuned(Section):
     method: Method
 
 
+class Sft(Tuned):
+    directions: Literal["en-ja", "ja-en", "both"] = Field(
+        "en-ja", description="of translation; both: each pair is two samples"
+    )
+    turns: Literal["as evaluated", "plain", "chat"] = Field(
+        "as evaluated",
+        description="chat: a prompt is a user's turn of the chat template; as evaluated: where the "
+        "model is asked so (config/models.yaml)",
+    )
+    context: Annotated[int, Field(ge=0, le=100)] = Field(
+        0, description="samples before a prompt, as many as fit, read but not learned"
+    )
+
+
+class Cpt(Tuned):
+    learning_rate: LearningRate = 2e-4
+    mixture: Name | None = Field(
+        None,
+        description="mixture of config/corpora.yaml (in corpora.make); null for the corpus's "
+        "Japanese sentences",
+    )
+    packing: bool = Field(
+        False,
+        description="fill rows of max_length with several documents, kept apart by attention; "
+        "false: one document a row",
+    )
+
+
+class Dpo(Tuned):
+    corpus: Literal["original"] = Field(
+        "original", description="its Japanese side is preferred; what was made of it is not"
+    )
+    learning_rate: LearningRate = 1e-4
+    beta: Annotated[float, Field(gt=0, le=10)] = Field(
+        0.1, description="how dearly leaving the reference, the stage before, is paid"
+    )
+    rejected: Literal["neighbour", "eda", "own"] = Field(
+        "neighbour",
+        description="the side that is not preferred: another sample's translation, one damaged by "
+        "EDA, or one that the model samples at the stage before",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stage(Part):
-    """A stage; ``data`` says what its samples are."""
+    """A stage; ``data`` says what its samples are, "nothing" where it trains nothing."""
 
-    data: Literal["pairs"]  # all that a corpus gives today
+    data: Literal["pairs", "texts", "preferences", "nothing"]
 
 
+TRAINED = Needs(cores="all", accelerator=True, memory_mb=8000, minutes=60)
 STAGES = Catalogue(
     "stage",
     (
@@ -93,9 +137,32 @@ STAGES = Catalogue(
             name="sft",
             title="supervised fine-tuning on prompts and completions",
             code="kensho.train.sft:stage",
-            settings=Tuned,
+            settings=Sft,
             data="pairs",
-            needs=Needs(cores="all", accelerator=True, memory_mb=8000, minutes=60),
+            needs=TRAINED,
+        ),
+        Stage(
+            name="cpt",
+            title="continual pre-training on plain text",
+            code="kensho.train.cpt:stage",
+            settings=Cpt,
+            data="texts",
+            needs=TRAINED,
+        ),
+        Stage(
+            name="dpo",
+            title="direct preference optimisation against the stage before",
+            code="kensho.train.dpo:stage",
+            settings=Dpo,
+            data="preferences",
+            needs=TRAINED,
+        ),
+        Stage(
+            name="merge",
+            title="adapters become part of the weights, in float32",
+            code="kensho.train.merge:stage",
+            data="nothing",
+            needs=Needs(cores="all", accelerator=True, memory_mb=8000, minutes=30),
         ),
     ),
 )

@@ -10,8 +10,9 @@ import math
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,26 @@ LARGEST_NORM = 1.0  # gradients are scaled down to it, as transformers' Trainer 
 RNG = "rng-{rank}.pt"
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What a step lowers: the sum over a batch of rows, of a ``pad`` token, over the step's units.
+
+    ``total`` is called with the model, the rows and ``pad``; ``units`` counts those of rows.
+    """
+
+    total: Callable[[Any, Sequence[Sample], int], Tensor]
+    units: Callable[[Sequence[Sample]], int]
+
+
+def learned_tokens(rows: Sequence[Sample]) -> int:
+    return sum(label != IGNORED for row in rows for label in row["labels"][1:])
+
+
+NEXT_TOKEN = Objective(
+    lambda model, rows, pad: summed_loss(model, **collated(rows, pad)), learned_tokens
+)
+
+
 def train(
     model: nn.Module,
     samples: Sequence[Sample],
@@ -40,6 +61,7 @@ def train(
     folder: Path,
     training: Training,
     baseline: int = 0,
+    objective: Objective = NEXT_TOKEN,
 ) -> list[dict[str, Any]]:
     """Train on ``samples`` in their order; goes on from the last checkpoint in ``folder``.
 
@@ -64,17 +86,16 @@ def train(
         began = time.perf_counter()
         width = training.batch_size * training.accumulation
         rows = [{k: v[:cut] for k, v in s.items()} for s in samples[step * width :][:width]]
-        learned = sum(label != IGNORED for row in rows for label in row["labels"][1:])
-        if not learned:
+        if not learned_tokens(rows):
             raise ValueError(
                 f"{training.name}: step {step + 1} has no token to learn; raise max_length"
             )
-        total = 0.0
+        total, units = 0.0, objective.units(rows)
         own = rows[share]
         for first in range(0, len(own), training.batch_size):
-            batch = collated(own[first : first + training.batch_size], pad)
-            with _autocast(training):
-                loss = summed_loss(model, **batch) / learned
+            batch = own[first : first + training.batch_size]
+            with autocast(training):
+                loss = objective.total(model, batch, pad) / units
             # processes take the mean of their gradients, where a sum is meant
             (loss * processes.size()).backward()
             total += loss.item()
@@ -90,7 +111,7 @@ def train(
         seen.note(
             step=step + 1,
             loss=total,
-            tokens=sum(len(row["input_ids"]) for row in rows),
+            tokens=sum(len(row[key]) for row in rows for key in row if key.endswith("input_ids")),
             seconds=time.perf_counter() - began,
             peak=peak_bytes() - baseline,
         )
@@ -115,17 +136,20 @@ def collated(rows: Sequence[Sample], pad: int) -> dict[str, Tensor]:
     }
 
 
-def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, attention_mask: Tensor) -> Tensor:
-    """Sum of the cross-entropies of all tokens that are learned, logits in float32."""
+def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, **inputs: Tensor) -> Tensor:
+    """Sum of the cross-entropies of all tokens that are learned, logits in float32.
+
+    ``inputs`` are the model's others: its attention mask, and positions where it needs them.
+    """
     learned = labels[:, 1:] != IGNORED
     at = nn.functional.pad(learned, (0, 1))  # a token is foretold at the one before it
-    with _head_at(model, at):
-        logits = model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False).logits
+    with head_at(model, at):
+        logits = model(input_ids=input_ids, use_cache=False, **inputs).logits
     return cross_entropy(logits.float(), labels[:, 1:][learned], reduction="sum")
 
 
 @contextmanager
-def _head_at(model: Any, places: Tensor):
+def head_at(model: Any, places: Tensor):
     """The output layer sees these places alone: logits have shape (places, vocabulary)."""
     head = model.get_output_embeddings()
     hook = head.register_forward_pre_hook(lambda module, args: (args[0][places], *args[1:]))
@@ -140,7 +164,7 @@ def mixed(training: Training) -> bool:
     return training.method.whole and training.dtype is not torch.float32
 
 
-def _autocast(training: Training):
+def autocast(training: Training):
     """In several processes weights are gathered in 16 bit, without a copy that autocast keeps."""
     if mixed(training) and processes.size() == 1:
         return torch.autocast(device(), training.dtype)

@@ -18,16 +18,18 @@ UNITS = {
 
 
 def observations(arm: str, records: Sequence[TrainingRecord]) -> pd.DataFrame:
-    """A block for each seed; the metrics of stages before an arm's last one end in `@stage`.
+    """A block for each seed; metrics of stages before the last that trains end in `@number-stage`.
 
-    A training whose steps were all warm-up has no speed.
+    A training whose steps were all warm-up has no speed; a stage that trains nothing has no rows.
     """
-    last = max(record.number for record in records)
+    records = [record for record in records if record.trainable_parameters]
+    last = max((record.number for record in records), default=0)
     return table(
         {
             **{"experiment": EXPERIMENT, "arm": arm, "block": f"seed-{record.seed}"},
             "replicate": 0,
-            "metric": metric if record.number == last else f"{metric}@{record.stage}",
+            "metric": metric
+            + ("" if record.number == last else f"@{record.number}-{record.stage}"),
             **{"value": value, "unit": unit},
         }
         for record in records

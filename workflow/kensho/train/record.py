@@ -26,6 +26,7 @@ class Measured(Record):
     weights: str
     dtype: str
     processes: int = Field(1, description="that shared weights and rows (FSDP2)")
+    own: dict[str, float] = Field({}, description="what a stage observes beside these")
 
 
 class TrainingRecord(Measured):

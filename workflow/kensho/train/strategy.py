@@ -1,13 +1,29 @@
-"""Batch, learning rate and rank by the size of the base (config/strategy.yaml)."""
+"""Analysis of model, data and device, and what they are trained with (config/strategy.yaml).
 
-from collections.abc import Sequence
-from itertools import pairwise
+Pure: :mod:`kensho.train.analysis` measures. The decision is a recipe, an overlay of the
+configuration that a person reads, changes and pins.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, NamedTuple
 
+import yaml
 from pydantic import ConfigDict, Field, field_validator
 
-from kensho.validation import Count, LearningRate, Rank, Section, read_yaml, validated
+from kensho.models.cards import Card
+from kensho.part import resolve
+from kensho.train.catalogue import METHODS
+from kensho.train.plan import TARGETS, Step, plan
+from kensho.train.targets import Target
+from kensho.validation import Count, LearningRate, Name, Rank, Section, Share, read_yaml, validated
+
+Source = Annotated[str, Field(pattern="^([A-D]|own): .", description="document, or own rule")]
+Task = Literal["standard", "complex"]
+NAME = "by-strategy"  # of the arm
+BOUND = 64  # longest samples are rounded up to it, so that one more sample changes no recipe
 
 
 class Row(Section):
@@ -21,11 +37,51 @@ class Row(Section):
     learning_rate: LearningRate
     rank: Rank
     memory_gb: Annotated[int, Field(gt=0)] | None = Field(description="as the source states it")
-    source: Annotated[str, Field(pattern="^([A-D]|own): .", description="document, or own rule")]
+    source: Source
+
+
+class Ranks(Section):
+    """Ranks that a kind of task takes; that of the base's row is moved to the nearest."""
+
+    least: Rank
+    most: Rank
+    source: Source
+
+
+class Way(Section):
+    """A method, with or without activations that are computed again."""
+
+    method: Name
+    checkpointing: bool
+    source: Source
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return METHODS[name].name
+
+
+class Modules(Section):
+    targets: Annotated[list[Target], Field(min_length=1)]
+    source: Source
+
+
+class Sign(Section):
+    """What a figure of the analysis above ``above`` advises before any adapter."""
+
+    figure: Literal["nll_per_character", "tokens_per_character"]
+    above: Annotated[float, Field(gt=0)]
+    advice: str
+    source: Source
 
 
 class Strategy(Section):
     rows: Annotated[list[Row], Field(min_length=1)]
+    ranks: dict[Task, Ranks]
+    modules: Modules
+    memory: Share = Field(description="of the device's, that a planned step may take")
+    ways: Annotated[list[Way], Field(min_length=1, description="the first that fits is taken")]
+    signs: list[Sign]
 
     @field_validator("rows")
     @classmethod
@@ -36,9 +92,42 @@ class Strategy(Section):
         return rows
 
 
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """What decides. ``nll_per_character`` (nat) and ``tokens_per_character`` are of held-out
+    Japanese; ``length`` is the 95th percentile of the training samples in tokens, prompt included;
+    ``memory_bytes`` is the device's."""
+
+    model: str
+    parameters: int
+    vocabulary: int
+    nll_per_character: float
+    tokens_per_character: float
+    samples: int
+    length: int
+    device: str
+    memory_bytes: int
+    dtype: Literal["float32", "bfloat16"]
+
+
+class Decision(NamedTuple):
+    """Settings of a stage of training, steps and length, the planned peak and the reasons."""
+
+    stage: dict[str, Any]
+    steps: int
+    max_length: int
+    peak_bytes: int
+    reasons: list[str]
+
+
+def read(path: Path) -> Strategy:
+    """The tables. Raises ValueError with one line for each problem."""
+    return validated(Strategy, read_yaml(path), str(path))
+
+
 def load(path: Path) -> list[Row]:
-    """Rows by ascending size. Raises ValueError with one line for each problem."""
-    return validated(Strategy, read_yaml(path), str(path)).rows
+    """Rows by ascending size. Raises ValueError as :func:`read` does."""
+    return read(path).rows
 
 
 def row_for(rows: Sequence[Row], parameters: int) -> Row:
@@ -49,4 +138,92 @@ def row_for(rows: Sequence[Row], parameters: int) -> Row:
     raise ValueError(
         f"no strategy for {parameters:,} parameters: add a row to config/strategy.yaml, "
         f"whose last ends at {rows[-1].up_to:,.0f}"
+    )
+
+
+def decide(found: Analysis, card: Card, task: Task, tables: Strategy) -> Decision:
+    """Method, rank, targets, batch and learning rate for a base of an architecture.
+
+    Each sample is seen once. Raises ValueError where no way fits the device, or where
+    :func:`kensho.train.plan.plan` does not know the architecture.
+    """
+    row, bounds = row_for(tables.rows, found.parameters), tables.ranks[task]
+    rank = min(max(row.rank, bounds.least), bounds.most)
+    length = -(-found.length // BOUND) * BOUND
+    way, batch, peak = _fitting(found, card, rank, row.batch, length, tables)
+    accumulation = row.batch * row.accumulation // batch
+    targets = tables.modules.targets
+    stage = {
+        "stage": "sft",
+        "learning_rate": row.learning_rate,
+        "batch_size": batch,
+        "accumulation": accumulation,
+        "checkpointing": way.checkpointing,
+        "method": {"name": way.method, "rank": rank, "targets": list(targets)},
+    }
+    steps = max(3, -(-found.samples // (batch * accumulation)))
+    reasons = [
+        f"learning rate and {batch * accumulation} samples a step: {row.source}",
+        f"rank {row.rank} of that row, moved into {bounds.least} to {bounds.most}: {bounds.source}",
+        f"{', '.join(targets)}: {tables.modules.source}",
+        f"{way.method}{' with checkpointing' * way.checkpointing}, batch {batch}: a step plans "
+        f"{peak / 1e9:.2f} GB of {found.memory_bytes * tables.memory / 1e9:.2f} GB ({way.source})",
+    ]
+    advised = [
+        f"advice: {sign.advice}, since {sign.figure.replace('_', ' ')} is {value:.2f}, above "
+        f"{sign.above:g} ({sign.source})"
+        for sign in tables.signs
+        if (value := getattr(found, sign.figure)) > sign.above
+    ]
+    return Decision(stage, steps, length, peak, reasons + advised)
+
+
+def _fitting(
+    found: Analysis, card: Card, rank: int, batch: int, length: int, tables: Strategy
+) -> tuple[Way, int, int]:
+    """The first way whose planned step fits, with the largest batch by halving, and its peak."""
+    limit = found.memory_bytes * tables.memory
+    targets = next(key for key, names in TARGETS.items() if {*tables.modules.targets} <= {*names})
+    batches = [batch >> halved for halved in range(batch.bit_length())]
+    for way, rows in product(tables.ways, batches):
+        method = resolve(METHODS[way.method].code)
+        shape = (method, found.dtype, rows, length, rank, targets)
+        peak = plan(card, Step(*shape, checkpointing=way.checkpointing))["peak"]
+        if peak <= limit:
+            return way, rows, peak
+    raise ValueError(
+        f"{found.model}: a step of one sample plans {peak / 1e9:.1f} GB by the last way, "
+        f"{limit / 1e9:.1f} GB are there ({found.device}); take a smaller model"
+    )
+
+
+def recipe(found: Analysis, decision: Decision) -> str:
+    """An overlay of the configuration as YAML; analysis and reasons stand above it as comments."""
+    own: Mapping[str, Any] = {
+        "train": {
+            "base": found.model,
+            "steps": decision.steps,
+            "max_length": decision.max_length,
+            "arms": [{"name": NAME, "stages": [decision.stage]}],
+        }
+    }
+    analysis = [f"{name.replace('_', ' ')}: {_shown(value)}" for name, value in vars(found).items()]
+    comments = [
+        "Made by `snakemake strategy`; lay it over a configuration with --configfile, or edit it.",
+        "Analysis",
+        *(f"  {line}" for line in analysis),
+        "Why",
+        *(f"  {line}" for line in decision.reasons),
+    ]
+    text = yaml.safe_dump(own, sort_keys=False, allow_unicode=True, width=100)
+    return "".join(f"# {line}\n" for line in comments) + text
+
+
+def _shown(value: object) -> str:
+    return (
+        f"{value:,}"
+        if isinstance(value, int)
+        else f"{value:.3f}"
+        if isinstance(value, float)
+        else str(value)
     )

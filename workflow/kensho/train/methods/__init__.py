@@ -35,3 +35,6 @@ class Method:
     def whole(self) -> bool:
         """Whether every weight is trained."""
         return self.adapter is None
+
+
+NONE = Method("none", weights="as computed")  # of a stage that trains nothing

@@ -1,0 +1,164 @@
+"""Tables of every form against themselves; faults are one line with the cell; a mirror's board."""
+
+import os
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from kensho.audit import table
+from kensho.report import audit as page
+from kensho.stats import aggregates
+
+ROOT = Path(__file__).parents[2]
+MIRROR = Path(os.environ.get("KENSHO_MIRROR") or ROOT.parent / "shared/data")
+FORMS = {
+    "t.csv": "model,acc,n,rank\nA,0.571,448,1\nB,0.570,448,2\nC,,448,3\n",
+    "t.tsv": "model\tacc\tn\trank\nA\t0.571\t448\t1\nB\t0.570\t448\t2\nC\t-\t448\t3\n",
+    "t.md": "text\n\n| model | acc | n | rank |\n|---|---:|---|---|\n| A | **0.571** | 448 | 1 |\n"
+            "| B | 0.570 | 448 | 2 |\n| C | | 448 | 3 |\n",
+    "t.tex": r"""\begin{tabular}{l@{ }rrr} \toprule
+model & acc & n & rank \\ \midrule
+A & \textbf{0.571} & 448 & 1 \\ % the best
+B & $0.570$ & 448 & 2 \\[2pt]
+C & -- & 448 & 3 \\ \bottomrule
+\end{tabular}""",
+    "t.yaml": "- {model: A, acc: 0.571, n: 448, rank: 1}\n"
+              "- {model: B, acc: 0.570, n: 448, rank: 2}\n- {model: C, n: 448, rank: 3}\n",
+}  # fmt: skip
+CHECKS = [
+    {"check": "reachable", "score": "acc", "items": "n"},
+    {"check": "ranks", "scores": "acc", "places": "rank"},
+]
+
+
+def audited(folder, name, text, checks=CHECKS, **more):
+    (folder / name).write_text(text, encoding="utf-8")
+    spec = {"title": "t", "table": name, "rows": "model", "checks": checks, **more}
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    spec, rows = table.of_file(folder / "spec.yaml", None)
+    found = table.audit(spec, rows, name)
+    return found, table.counts(spec, found, len(rows))
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_table_of_every_form(tmp_path, name):
+    found, counts = audited(tmp_path, name, FORMS[name])
+    words = found.set_index(["check", "row"])["word"].to_dict()
+    assert words == {
+        ("reachable", "A"): "CONSISTENT",
+        ("reachable", "B"): "IMPOSSIBLE",
+        ("reachable", "C"): "NOT CHECKABLE",
+        ("ranks", "A"): "CONSISTENT",
+        ("ranks", "B"): "CONSISTENT",
+    }
+    if name == "t.tex":
+        with pytest.raises(ValueError, match="line 5, 'acc': 'none at all' is no printed"):
+            audited(tmp_path, name, FORMS[name].replace("C & --", "C & none at all"))
+    assert "255 are 0.5692 and 256 are 0.5714" in found.sentence[1]
+    assert counts["IMPOSSIBLE"].to_list() == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["t.md", "t.tex"])
+def test_emphasis_is_held_against_the_column(tmp_path, name):
+    bold = [{"check": "bold_is_best", "scores": "acc"}]
+    found, _ = audited(tmp_path, name, FORMS[name].replace("0.570", "0.690"), bold)
+    assert found.word.to_list() == ["IMPOSSIBLE"] and "best is 0.690" in found.sentence[0]
+
+
+def test_per_cent_dropped_zeros_and_rows_without_cells(tmp_path):
+    text = "model,acc,avg,x,y\nA,57.1,0.55,0.5,0.6\nB,57,,,\n"
+    checks = [
+        {"check": "reachable", "score": "acc", "items": 448, "scale": 100, "decimals": 1},
+        {"check": "mean_of_parts", "total": "avg", "parts": ["x", "y"]},
+    ]
+    found, counts = audited(tmp_path, "t.csv", text, checks)
+    assert found.word.to_list() == ["CONSISTENT", "IMPOSSIBLE", "CONSISTENT"]
+    assert counts["absent"].to_list() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "checks", "line"),
+    [
+        ("model,acc\nA,high\n", [{"check": "within", "figure": "acc", "lowest": 0, "highest": 1}],
+         "t.csv, line 2, 'acc': 'high' is no printed number; change the cell, or leave it empty"),
+        ("model,acc\nA\n", [], "t.csv, line 2: 1 cells under a header of 2; add what is missing"),
+        ("model,acc\n", [], "t.csv: holds no row under a header; add one"),
+        ("model,acc,acc\nA,1,2\n", [], "t.csv, line 1: column 'acc' twice; rename one"),
+        ("model,acc\n,1\n", [], "t.csv, line 2: no 'model'; add the name of the row"),
+        ('model,acc\nA,"1\n', [], "t.csv, line 2: unexpected end of data; close the quote"),
+        ("model,acc\nA,1\n", [{"check": "within", "figure": "ac", "lowest": 0, "highest": 1}],
+         "t.csv: within.figure: no column 'ac', did you mean 'acc'?; change it"),
+        ("model,acc\nA,1\n", [{"check": "withn"}],
+         "spec.yaml: checks[0]: no check 'withn', did you mean 'within'?; change it"),
+        ("model,acc\nA,1\n", [{"check": "within", "figure": "acc"}],
+         "spec.yaml: checks[0]: within needs 'lowest'; add it"),
+        ("model,acc,n\nA,1,1.5\n", [{"check": "reachable", "score": "acc", "items": "n"}],
+         "t.csv, line 2, 'n': '1.5' is no whole number; change the cell, or leave it empty"),
+    ],
+)  # fmt: skip
+def test_a_malformed_table_is_one_line_with_the_cell(tmp_path, text, checks, line):
+    with pytest.raises(ValueError) as caught:
+        audited(tmp_path, "t.csv", text, checks)
+    assert line in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_ten_thousand_rows_take_seconds(tmp_path):
+    rows = [f"m{i},0.{i % 1000:03d},0.{(i + 1) % 1000:03d},{i % 1000 / 1000:.4f}" for i in
+            range(10_000)]  # fmt: skip
+    checks = [
+        {"check": "reachable", "score": "x", "items": 448},
+        {"check": "mean_of_parts", "total": "avg", "parts": ["x", "y"]},
+    ]
+    began = time.process_time()
+    found, _ = audited(tmp_path, "t.csv", "\n".join(["model,x,y,avg", *rows]), checks)
+    assert len(found) == 20_000
+    assert time.process_time() - began < 10
+
+
+def test_the_page_shows_what_cannot_be_and_escapes_it(tmp_path):
+    text = FORMS["t.csv"].replace("B,0.570", "<b>B</b>,0.570")
+    found, counts = audited(tmp_path, "t.csv", text)
+    claims = pd.DataFrame(
+        [("D-2", "a gain", "derived", "IMPOSSIBLE", "It is 44.", "")],
+        columns=["claim", "text", "check", "word", "sentence", "needs"],
+    )
+    html = page.build(claims, found, counts, pd.DataFrame(columns=aggregates.PLACES), ["no board"])
+    assert "&lt;b&gt;B&lt;/b&gt;" in html and "256 are 0.5714" in html
+    assert "It is 44." in html and "no board" in html
+
+
+@pytest.fixture(scope="module")
+def board():
+    spec = ROOT / "config/audit/swallow.yaml"
+    of_file = table.of_file(spec, MIRROR)
+    if isinstance(of_file, str):
+        pytest.skip("needs swallow-leaderboard/_data/model.yml of a mirror (KENSHO_MIRROR)")
+    return *of_file, table.audit(*of_file, "model.yml")
+
+
+def test_the_board_of_a_mirror_is_possible_and_gives_its_item_counts(board):
+    _, _, found = board
+    assert not (found["word"] == "IMPOSSIBLE").any()
+    averages = found[found["check"] == "mean_of_parts"]
+    assert averages.groupby("number").ngroups == 6 and (averages["word"] == "CONSISTENT").all()
+    told = found[found["check"] == "items_recovered"].set_index("columns").sentence
+    for column, smallest in (
+        ("en_post.MATH500", 500),
+        ("en_post.AIME", 240),
+        ("en_post.GPQA", 792),
+    ):
+        assert f"{smallest} is the smallest number" in told[f"results.{column}"]
+    once, four_times = told["results.ja_post.GPQA"]
+    assert once.startswith("All 68 scores fit 448 items; 448 is the smallest")
+    assert four_times.startswith("1792 answers (448 items, 4 trials each)")
+
+
+def test_the_ties_of_the_board_hold_its_order(board):
+    spec, rows, _ = board
+    places = aggregates.places(spec, rows, 0.05)
+    assert (places["best_place"] <= places["worst_place"]).all()
+    of_math = places[places["column"] == "results.en_post.MATH500"]
+    order = of_math["score"].astype(float).rank(ascending=False)
+    assert ((of_math["best_place"] <= order) & (order <= of_math["worst_place"])).all()

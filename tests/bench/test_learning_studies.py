@@ -1,0 +1,179 @@
+"""The studies of training on a tiny model: what arms share, what differs, what a kill leaves."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from kensho.bench import adapters, continual, learning, persona, ranks, replay, training_scale
+from kensho.bench import settings as own
+from kensho.bench.dialogues import continuations
+from kensho.bench.run import Run
+from kensho.bench.study_arms import CONFIGURATIONS, CONTINUAL, DOSES, RANKS, REPLAY
+from kensho.data.corpus import write_table
+from kensho.models import reference
+from kensho.train.likelihood import nll_per_character, plain
+
+SMALL = {"seeds": [1], "batch_size": 4, "max_length": 64, "items": 2}
+
+
+def pairs(names):
+    ja = [f"{name}が走る。" for name in names]
+    return pd.DataFrame({"id": [*names], "ja": ja, "en": [f"{ord(n)} runs." for n in names]})
+
+
+@pytest.fixture
+def inputs(tiny_model, tmp_path):
+    write_table(tmp_path / "train.csv", pairs("犬猫鳥魚馬牛羊猿蛇虎兎鹿熊狼鯨亀"))
+    write_table(tmp_path / "test.csv", pairs("空海山川"))
+    return {
+        "model": tiny_model,
+        **{name: tmp_path / f"{name}.csv" for name in ("train", "test")},
+    }
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run(tmp_path / "scratch", threads=1, seed=3)
+
+
+def cells(observed, metric):
+    ((table, _),) = observed
+    return table[table["metric"] == metric].set_index("arm")["value"]
+
+
+def test_doses_are_units_of_samples_and_too_many_are_refused(inputs, run):
+    settings = own.TrainingScale(**SMALL, unit=3, epochs=2)
+    ((table, conditions),) = training_scale.experiment(inputs, settings, run)
+    by_arm = table.pivot(index="arm", columns="metric", values="value")
+    assert by_arm["samples"].to_dict() == {arm: 3 * units for arm, units in DOSES.items()}
+    assert by_arm["nll_per_character"].nunique() == 5
+    assert (by_arm["log_likelihood_per_character"] == -by_arm["nll_per_character"]).all()
+    assert "a dose is 3 samples where the source's is 1,000" in conditions["ran"]["stand_ins"]
+    with pytest.raises(ValueError, match=r"unit: 20 samples, but the corpus has 16; raise"):
+        training_scale.experiment(inputs, own.TrainingScale(**SMALL, unit=4), run)
+
+
+def test_ranks_differ_in_what_they_train_alone(inputs, run):
+    observed = ranks.standard(inputs, own.Ranks(**SMALL, steps=2), run)
+    trained = cells(observed, "trainable_parameters")
+    assert (trained / trained["rank-4"]).to_dict() == {a: rank / 4 for a, rank in RANKS.items()}
+    assert cells(observed, "nll_per_character").nunique() == len(RANKS)
+
+
+def test_what_was_observed_before_a_kill_is_not_trained_again(inputs, run, tmp_path, monkeypatch):
+    run = run._replace(journal=tmp_path / "kept.jsonl", identity=["code", {}, 3])
+    settings = own.Ranks(**SMALL, steps=2)
+    whole = ranks.standard(inputs, settings, run)
+    lines = run.journal.read_text().splitlines()
+    run.journal.write_text("\n".join(lines[:3]) + '\n["torn')
+    trainings = []
+    true = learning.train
+    monkeypatch.setattr(
+        learning, "train", lambda *given: trainings.append(given[4].name) or true(*given)
+    )
+    again = ranks.standard(inputs, settings, run)
+    pd.testing.assert_frame_equal(again[0][0], whole[0][0])
+    assert trainings == ["ranks rank-32 seed 1", "ranks rank-64 seed 1"]
+    trainings.clear()
+    ranks.standard(inputs, settings, run._replace(identity=["other code", {}, 3]))
+    assert len(trainings) == len(RANKS)
+
+
+def test_configurations_save_their_adapters_and_sizes_have_a_metric_each(inputs, run):
+    settings = own.Adapters(**SMALL, sizes=[4, 8])
+    observed = adapters.configurations(inputs, settings, run)
+    assert {*cells(observed, "nll_per_character").index} == {*CONFIGURATIONS}
+    assert (cells(observed, "nll_per_character") != cells(observed, "nll_per_character.n4")).all()
+    sizes = cells(observed, "adapter_bytes")
+    assert sizes.is_monotonic_increasing and "full" not in sizes
+    base = reference.base(inputs["model"])
+    assert cells(observed, "base_bytes_16_bit")["full"] == 2 * base.parameters
+    assert cells(observed, "base_bytes")["full"] > 4 * base.parameters  # float32 and a header
+
+
+def test_alpha_and_learning_rate_are_taken(inputs, run):
+    observed = adapters.rates(inputs, own.Rates(**SMALL, samples=8), run)
+    assert cells(observed, "nll_per_character").nunique() == 10
+
+
+def test_a_share_of_english_takes_the_place_of_japanese_and_no_pair_gives_both():
+    table = pairs("犬猫鳥魚馬牛羊猿蛇虎兎鹿熊狼鯨亀")
+    mixed, alone = (replay.mixture(table, 12, share, 5) for share in (25, 0))
+    english = [text for text in mixed if text in set(table["en"])]
+    assert len(mixed) == len(alone) == 12 and len(english) == 3
+    japanese = {text for text in mixed if text not in english}
+    assert japanese < set(alone)
+    both = table["en"].isin(english) & table["ja"].isin(japanese)
+    assert not both.any()
+    with pytest.raises(ValueError, match=r"steps: 20 sentences, but the corpus has 16; raise"):
+        replay.mixture(table, 16, 25, 5)
+
+
+def test_arms_of_replay_begin_alike_and_end_apart(inputs, run):
+    settings = own.Replay(**SMALL, steps=2, full_learning_rate=1e-2)
+    observed = replay.experiment(inputs, settings, run)
+    for side in ("en", "ja"):
+        before = cells(observed, f"nll_per_character_{side}_before")
+        after = cells(observed, f"nll_per_character_{side}")
+        assert {*before.index} == {*REPLAY}
+        for method in ("lora", "full"):  # which hold the base's weights in dtypes of their own
+            assert before.filter(like=method).nunique() == 1
+        assert (after != before).all()
+    assert after["full-0"] != after["full-25"]
+
+
+def test_one_adapter_goes_on_a_merged_one_stays_in_the_weights(inputs, run):
+    observed = continual.experiment(inputs, own.Continual(**SMALL, steps=3), run)
+    first = cells(observed, "nll_per_character_a")
+    assert {*first.index} == {"one", "merged"}
+    assert first["one"] == pytest.approx(first["merged"], rel=1e-3)  # rounded where weights are
+    assert cells(observed, "nll_per_character_a_after").nunique() == len(CONTINUAL)
+    assert cells(observed, "nll_per_character_b").nunique() == len(CONTINUAL)
+
+
+def turns():
+    said = ["おはよう", "元気", "うん", "よかった", "ではまた"]
+    rows = [
+        (f"d{d}", turn, "XYZ"[(turn + d) % 3], f"{text}{d}")
+        for d in range(16)
+        for turn, text in enumerate(said)
+    ]
+    return pd.DataFrame(rows, columns=["dialogue", "turn", "speaker", "text"])
+
+
+def test_a_continuation_stands_behind_the_turns_ahead_of_it():
+    made = continuations(turns().query("dialogue == 'd0'"), 2, 30)
+    assert made["prompt"].iloc[0] == "B: おはよう0\nB: 元気0\nA:"
+    assert made["completion"].tolist() == [" うん0", " よかった0", " ではまた0"]
+    assert made["speaker"].tolist() == ["Z", "X", "Y"]
+    assert len(continuations(turns(), 2, 10)) < len(continuations(turns(), 2, 30))
+
+
+def test_dialogues_are_learnt_or_asked_and_a_speaker_is_a_block(inputs, run, monkeypatch):
+    source = {"name": "real-persona-chat"}
+    for module in (ranks, persona):
+        monkeypatch.setattr(module.dialogues, "read", lambda record: (turns(), source))
+    inputs = inputs | {"dialogues": inputs["train"]}
+    given = {"steps": 2, "turns": 2, "items": 3, "batch_size": 4}
+    settings = own.RanksDialogue(seeds=[1], **given)
+    ((table, conditions),) = ranks.dialogue(inputs, settings, run)
+    assert {*table["arm"]} == {*RANKS}
+    learnt, asked = conditions["ran"]["data"]
+    assert learnt["of"] + asked["of"] == 16 * 3
+    ((table, _),) = persona.experiment(inputs, own.Persona(speakers=3, **given), run)
+    nll = table[table["metric"] == "nll_per_character"].pivot(
+        index="block", columns="arm", values="value"
+    )
+    assert nll.shape == (3, 2) and (nll["own"] != nll["other"]).all()
+    with pytest.raises(ValueError, match=r"speakers: 4 speakers, but 3 have .*; lower it"):
+        persona.experiment(inputs, own.Persona(speakers=4, **given), run)
+
+
+def test_likelihood_is_the_same_in_any_order_and_leaves_the_end_out(tiny_model):
+    learner = learning.begin(reference.base(tiny_model))
+    texts = ["空が青い。", "海", "山と川がある。"]
+    one = nll_per_character(*learner, plain(texts))
+    assert one == pytest.approx(nll_per_character(*learner, plain(texts[::-1])), rel=1e-6)
+    single = [nll_per_character(*learner, plain([text])) for text in texts]
+    assert one == pytest.approx(np.average(single, weights=[*map(len, texts)]), rel=1e-6)
+    with pytest.raises(ValueError, match="no characters to score; raise"):
+        nll_per_character(*learner, plain([]))

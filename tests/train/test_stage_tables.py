@@ -1,0 +1,42 @@
+"""Tables of stages: pairs, and documents of a mixture in several files."""
+
+import hashlib
+
+import pandas as pd
+import pytest
+from kensho.data.corpus import write_table
+from kensho.files import sha256
+from kensho.train.tables import read
+
+
+def mixture(path, texts, ja):
+    frame = pd.DataFrame({"id": [f"{path.stem}:{k}" for k in range(len(texts))], "text": texts})
+    frame.assign(ja=ja).to_parquet(path)
+    return str(path)
+
+
+def test_the_first_samples_of_a_table(tmp_path):
+    path = tmp_path / "train.csv"
+    write_table(path, pd.DataFrame({"id": ["1", "2"], "en": ["a", "b"], "ja": ["あ", "い"]}))
+    samples, of, digest = read([str(path)], 1)
+    assert (list(samples["ja"]), of, digest) == (["あ"], 2, sha256(path))
+    assert len(read([str(path)], None)[0]) == 2
+
+
+def test_documents_of_several_files_are_one_table(tmp_path):
+    one = mixture(tmp_path / "0.parquet", ["本文", None], [None, "訳文"])
+    two = mixture(tmp_path / "1.parquet", ["終わり"], [None])
+    samples, of, digest = read([one, two], None)
+    assert list(samples["text"]) == ["本文", "訳文", "終わり"] and of == 3
+    assert digest == hashlib.sha256(f"{sha256(one)}\n{sha256(two)}".encode()).hexdigest()
+
+
+def test_documents_without_text_are_counted_and_refused(tmp_path):
+    path = mixture(tmp_path / "0.parquet", ["本文", None], [None, None])
+    with pytest.raises(ValueError, match=r"1 documents are turns, not text; take another"):
+        read([path], None)
+
+
+def test_a_stage_that_trains_nothing_reads_nothing():
+    samples, of, _ = read([], None)
+    assert samples.empty and of == 0

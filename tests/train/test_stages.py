@@ -1,0 +1,278 @@
+"""Every stage on a tiny model: what it lowers, what it begins with, and how it survives a kill."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import torch
+from kensho.models.loading import load_reference, probe_logits, tokenizer_of, weights
+from kensho.models.reference import Reference
+from kensho.train import cpt, dpo, merge, sft
+from kensho.train.loop import NEXT_TOKEN
+from kensho.train.methods import NONE
+from kensho.train.preferences import neighbours
+from kensho.train.run import Training
+from test_sft import LORA, PAIRS, SCHEDULE
+from test_sft import weights as trained_weights
+
+PREFERENCES = neighbours(PAIRS).table
+STAGES = {
+    "sft": (sft.stage, PAIRS, {"directions": "both", "context": 1}),
+    "cpt": (cpt.stage, PAIRS, {}),
+    "cpt-packed": (cpt.stage, PAIRS, {"packing": True}),
+    "dpo": (dpo.stage, PREFERENCES, {"beta": 0.1}),
+}
+
+
+def run(name, base, folder, seed=1, samples=None, **more):
+    code, own, settings = STAGES[name]
+    base = base if isinstance(base, Reference) else Reference.of(base)
+    arm = {**SCHEDULE, **LORA, "settings": settings, **more}
+    training = Training(name=name, seed=seed, **arm)
+    table = own if samples is None else samples
+    return code(base, table, folder / "model", folder / "checkpoints", training)
+
+
+KILLED = """
+import os, signal, sys
+sys.path[:0] = {paths!r}
+from pathlib import Path
+import test_stages
+from kensho.train import loop
+note = loop.Seen.note
+def die(self, **row):
+    note(self, **row)
+    if row["step"] == {step}:
+        os.kill(os.getpid(), signal.SIGKILL)
+loop.Seen.note = die
+test_stages.torch.set_num_threads(1)
+test_stages.run({name!r}, Path({model!r}), Path({folder!r}))
+"""
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_killed_at_a_step_of_any_stage_it_ends_with_equal_bytes(tiny_model, tmp_path, name):
+    whole, measured = run(name, tiny_model, tmp_path / "whole")
+    step = 1 + os.getpid() % (SCHEDULE["steps"] - 1)  # another one each time; it is shown below
+    paths = [os.path.dirname(__file__), *sys.path]
+    code = KILLED.format(
+        **{"paths": paths, "step": step, "name": name, "model": str(tiny_model)},
+        folder=str(tmp_path / "killed"),
+    )
+    died = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert not (tmp_path / "killed/model").exists()
+    resumed, told = run(name, tiny_model, tmp_path / "killed")
+    assert list(resumed["loss"]) == list(whole["loss"]), f"killed at step {step}"
+    assert told.samples_in_order_sha256 == measured.samples_in_order_sha256
+    made = [tmp_path / one / "model/adapter_model.safetensors" for one in ("whole", "killed")]
+    assert made[0].read_bytes() == made[1].read_bytes(), f"killed at step {step}"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_another_code_or_order_begins_anew(tiny_model, tmp_path, name):
+    first, one = run(name, tiny_model, tmp_path, steps=2)
+    note = tmp_path / "checkpoints/settings.json"
+    before = json.loads(note.read_text())
+    _, other = run(name, tiny_model, tmp_path, steps=2, code="another")
+    assert json.loads(note.read_text()) == before | {"code": "another"}
+    assert other.samples_in_order_sha256 == one.samples_in_order_sha256
+    _, reordered = run(name, tiny_model, tmp_path, steps=2, seed=2)
+    assert reordered.samples_in_order_sha256 != one.samples_in_order_sha256
+    again, _ = run(name, tiny_model, tmp_path, steps=2)
+    assert list(again["loss"]) == list(first["loss"])
+
+
+# --- sft
+
+
+def rows_of(name, tiny_model, tmp_path, monkeypatch, module, max_length=96, **settings):
+    """The rows that a stage hands to the loop, and the tokenizer."""
+    kept = []
+    monkeypatch.setattr(
+        module, "learned", lambda base, texts, encode, *rest, **_: kept.append((texts, encode))
+    )
+    run(name, tiny_model, tmp_path, settings=settings, max_length=max_length)
+    texts, encode = kept[0]
+    tokenizer = tokenizer_of(tiny_model)
+    return texts, encode(weights(tiny_model, torch.float32), tokenizer), tokenizer
+
+
+def test_both_directions_are_learned(tiny_model, tmp_path, monkeypatch):
+    texts, rows, tokenizer = rows_of(
+        "sft", tiny_model, tmp_path, monkeypatch, sft, directions="both"
+    )
+    into = {prompt.rsplit("\n", 1)[1] for prompt in texts["prompt"]}
+    assert into == {"Japanese:", "English:"}
+    for prompt, answer, row in zip(texts["prompt"], texts["completion"], rows, strict=True):
+        learned = [label for label in row["labels"] if label != -100]
+        assert tokenizer.decode(learned) == answer + tokenizer.eos_token
+        assert tokenizer.decode(row["input_ids"]).startswith(prompt)
+        assert ("猫" in answer) == prompt.startswith("English:")
+
+
+def test_what_is_shown_before_a_prompt_is_read_and_not_learned(tiny_model, tmp_path, monkeypatch):
+    texts, rows, tokenizer = rows_of(
+        "sft", tiny_model, tmp_path, monkeypatch, sft, max_length=200, context=2
+    )
+    pairs = [a + b for a, b in zip(texts["prompt"], texts["completion"], strict=True)]
+    for place, row in enumerate(rows):
+        shown = pairs[max(0, place - 2) : place + 1]
+        fitting = ["\n\n".join(shown[k:]) + tokenizer.eos_token for k in range(len(shown))]
+        whole = next(text for text in fitting if len(tokenizer.encode(text)) <= 200)
+        assert tokenizer.decode(row["input_ids"]) == whole
+        learned = [label for label in row["labels"] if label != -100]
+        assert tokenizer.decode(learned) == texts["completion"][place] + tokenizer.eos_token
+
+
+# --- cpt
+
+
+def test_packing_changes_no_loss(tiny_model):
+    model, tokenizer = weights(tiny_model, torch.float32).eval(), tokenizer_of(tiny_model)
+    documents = [
+        tokenizer.encode(text)[:n] for text, n in zip(PAIRS["ja"], (9, 30, 14), strict=False)
+    ]
+    [block, *rest] = cpt.packed(documents, size=60)
+    assert not rest and len(block["input_ids"]) == 53
+    packed = cpt.PACKED.total(model, [block], tokenizer.pad_token_id)
+    rows = [cpt.row(ids) for ids in documents]
+    alone = NEXT_TOKEN.total(model, rows, tokenizer.pad_token_id)
+    assert cpt.PACKED.units([block]) == NEXT_TOKEN.units(rows) == 50
+    torch.testing.assert_close(packed, alone, rtol=1e-5, atol=0)
+    glued = NEXT_TOKEN.total(model, [block], tokenizer.pad_token_id)
+    assert abs(glued - alone) > 10 * abs(packed - alone)  # as they are not kept apart
+
+
+def test_blocks_hold_every_document_once_in_order():
+    documents = [[n] * n for n in (3, 4, 5, 1, 7)]
+    blocks = [*cpt.packed(documents, size=8)]
+    assert [one["input_ids"] for one in blocks] == [[3] * 3 + [4] * 4, [5] * 5 + [1], [7] * 7]
+    assert blocks[1]["documents"] == [1] * 5 + [2]
+
+
+def test_a_model_that_mixes_packed_documents_is_refused(tiny_model, tmp_path, monkeypatch):
+    def blind(rows, pad):
+        return {**apart(rows, pad), "attention_mask": cpt.collated(rows, pad)["attention_mask"]}
+
+    apart = cpt.block_inputs
+    monkeypatch.setattr(cpt, "block_inputs", blind)  # as a model that passes over the mask
+    with pytest.raises(ValueError, match=r"llama does not keep packed .*; set packing: false"):
+        run("cpt-packed", tiny_model, tmp_path)
+
+
+def test_a_long_document_is_several_rows_and_none_of_it_is_lost(tiny_model, tmp_path, monkeypatch):
+    long = pd.DataFrame({"text": ["猫" * 40, "犬" * 10]})
+    kept = []
+    monkeypatch.setattr(
+        cpt, "learned", lambda base, texts, encode, *rest, **_: kept.append((texts, encode))
+    )
+    run("cpt", tiny_model, tmp_path, samples=long, steps=3, max_length=64)
+    [(texts, encode)] = kept
+    tokenizer = tokenizer_of(tiny_model)
+    read = "".join(text + tokenizer.eos_token for text in texts["text"])
+    rows = encode(None, tokenizer)
+    assert max(len(row["input_ids"]) for row in rows) == 64
+    assert read.startswith(tokenizer.decode([i for row in rows for i in row["input_ids"]]))
+
+
+def test_texts_without_two_tokens_are_named(tiny_model, tmp_path):
+    with pytest.raises(ValueError, match="no text has two tokens; take another corpus"):
+        run("cpt", tiny_model, tmp_path, samples=pd.DataFrame({"text": ["", ""]}))
+    with pytest.raises(ValueError, match="no sample to train on"):
+        run("cpt", tiny_model, tmp_path, samples=pd.DataFrame({"text": []}))
+
+
+# --- dpo
+
+
+def test_the_loss_of_preferences_begins_at_ln_2_and_falls(tiny_model, tmp_path):
+    worse = PREFERENCES.assign(rejected="違う。")
+    steps, _ = run("dpo", tiny_model, tmp_path, samples=worse, steps=12)
+    assert steps["loss"].iloc[0] == pytest.approx(math.log(2), abs=1e-5)
+    assert steps["loss"].iloc[-3:].mean() < math.log(2) - 0.01
+    shortest = min(len(f"{one.en}{one.ja}{one.en}違う。".encode()) for one in worse.itertuples())
+    assert steps["tokens"].min() >= SCHEDULE["batch_size"] * shortest  # of both sides
+
+
+def test_the_reference_is_the_stage_before(tiny_model, tmp_path):
+    held = {"weights": "float32", "compute": "float32"}
+    base = Reference.of(tiny_model)
+    run("sft", base, tmp_path / "before")
+    before = base.trained(tmp_path / "before/model", "lora", **held)
+    kept = {}
+    for name, begun in (("after", before), ("afresh", base)):
+        steps, _ = run("dpo", begun, tmp_path / name)
+        assert steps["loss"].iloc[0] == pytest.approx(math.log(2), abs=1e-5)
+        ratios = json.loads((tmp_path / name / "checkpoints" / dpo.REFERENCE).read_text())
+        ratios = kept[name] = ratios["log_ratios"]
+        model, tokenizer = load_reference(begun, torch.float32)
+        drawn = sft.draw(PREFERENCES, SCHEDULE["steps"] * SCHEDULE["batch_size"], 1)
+        first = drawn.iloc[0]
+        assert ratios[0] == pytest.approx(log_ratio(model, tokenizer, first), abs=1e-3)
+    assert kept["after"] != kept["afresh"]
+
+
+def log_ratio(model, tokenizer, pair):
+    """log p(ja) - log p(rejected), token by token."""
+
+    def log_likelihood(answer):
+        asked = tokenizer.encode(f"English: {pair.en}\nJapanese:")
+        ids = asked + tokenizer.encode(f" {answer}{tokenizer.eos_token}")
+        said = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+        return sum(said[k - 1, ids[k]].item() for k in range(len(asked), len(ids)))
+
+    return log_likelihood(pair.ja) - log_likelihood(pair.rejected)
+
+
+def test_a_resumed_stage_keeps_its_reference(tiny_model, tmp_path, monkeypatch):
+    run("dpo", tiny_model, tmp_path)
+    monkeypatch.setattr(dpo, "_reference", None)  # would be called again
+    run("dpo", tiny_model, tmp_path)
+
+
+def test_pairs_that_do_not_fit_are_passed_over_and_counted(tiny_model, tmp_path):
+    longer = PREFERENCES.copy()
+    longer.loc[[2, 5], "rejected"] = "長" * 60
+    _, measured = run("dpo", tiny_model, tmp_path / "some", samples=longer)
+    assert measured.own == {"pairs_too_long": 2}
+    with pytest.raises(ValueError, match="dpo: no pair fits in max_length; raise it"):
+        run("dpo", tiny_model, tmp_path / "none", max_length=16)
+
+
+# --- merge
+
+
+def merged(base, folder):
+    training = Training(
+        **{**SCHEDULE, "name": "merge", "seed": 1, "method": NONE, "learning_rate": 0.0}
+    )
+    return merge.stage(base, pd.DataFrame(), folder / "model", folder / "checkpoints", training)
+
+
+def test_a_merged_model_says_what_its_adapters_said(block_model, tmp_path):
+    held = {"weights": "nf4", "compute": "float32"}  # as if they were trained over 4 bits
+    reference = Reference.of(block_model)
+    for name in ("sft", "dpo"):
+        run(name, reference, tmp_path / name)
+        reference = reference.trained(tmp_path / name / "model", "lora", **held)
+    steps, measured = merged(reference, tmp_path / "whole")
+    assert steps.empty and measured.trainable_parameters == 0 and measured.weights == "float32"
+    assert measured.own["merged_logits_apart"] <= merge.CLOSEST
+    whole = Reference.of(tmp_path / "whole/model")
+    assert {one.dtype for one in trained_weights(tmp_path / "whole").values()} == {torch.float32}
+    model, tokenizer = load_reference(whole, torch.float32)
+    beside, _ = load_reference(reference.model_copy(update={"weights": "float32"}), torch.float32)
+    torch.testing.assert_close(
+        probe_logits(model, tokenizer), probe_logits(beside, tokenizer), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_nothing_to_merge_is_named(tiny_model, tmp_path):
+    with pytest.raises(ValueError, match="no adapter to merge; leave the stage out"):
+        merged(Reference.of(tiny_model), tmp_path)

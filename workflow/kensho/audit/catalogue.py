@@ -1,0 +1,125 @@
+"""The checks by name, and how their arguments are read from what a table or a record says.
+
+A text stands for a figure as it was printed, a number for a count or a limit that is exact.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from kensho.audit import (
+    confusion,
+    granularity,
+    physics,
+    places,
+    significance,
+    spread,
+    totals,
+    win_rates,
+)
+from kensho.audit.printed import Figure, Finding, exact, printed
+from kensho.validation import suggestion
+
+OF_ROWS: dict[str, Callable[..., Finding]] = {
+    "reachable": granularity.reachable,
+    "standard_error": granularity.standard_error,
+    "judge_scores": spread.judge_scores,
+    "confusion": confusion.confusion,
+    "p_value": significance.p_value,
+    "p_of_interval": significance.p_of_interval,
+    "symmetric": significance.symmetric,
+    "d_of_t": significance.d_of_t,
+    "derived": totals.derived,
+    "gain": totals.gain,
+    "mean_of_parts": totals.mean_of_parts,
+    "complement": win_rates.complement,
+    "weights_in_memory": physics.weights_in_memory,
+    "file_size": physics.file_size,
+    "bandwidth": physics.bandwidth,
+    "peak": physics.peak,
+    "cost": physics.cost,
+    "within": places.within,
+    "same": places.same,
+    "dated": places.dated,
+}
+OF_COLUMNS: dict[str, Callable[..., Finding | list[Finding]]] = {
+    "items_recovered": granularity.items_recovered,
+    "ranks": totals.ranks,
+    "bold_is_best": totals.bold_is_best,
+    "round_robin": win_rates.round_robin,
+}
+CHECKS: dict[str, Callable[..., Finding | list[Finding]]] = {**OF_ROWS, **OF_COLUMNS}
+# Checks of shares, whose figures `scale` (100 where they are in per cent) brings to 0 to 1.
+OF_SHARES = {"reachable", "standard_error", "confusion", "complement", "items_recovered",
+             "round_robin"}  # fmt: skip
+
+
+@lru_cache
+def arguments(check: str) -> dict[str, tuple[Any, bool]]:
+    """Type (Figure, int, str, or a list of one) and whether it is needed, of each argument.
+
+    Raises ValueError for a check that is not known.
+    """
+    if check not in CHECKS:
+        raise ValueError(f"no check '{check}', {suggestion(check, CHECKS)}; change it")
+    function = CHECKS[check]
+    hints = get_type_hints(function)
+    needed = {name: parameter.default is parameter.empty
+              for name, parameter in inspect.signature(function).parameters.items()}  # fmt: skip
+    return {name: (_plain(hints[name]), needed[name]) for name in needed}
+
+
+def _plain(hint: Any) -> Any:
+    if get_origin(hint) in (Union, types.UnionType):
+        return _plain(next(one for one in get_args(hint) if one is not type(None)))
+    return hint
+
+
+def checked_names(check: str, given: Mapping[str, Any]) -> None:
+    """Raise ValueError for a check, or an argument of one, that is not known or missing."""
+    known = arguments(check)
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{check} has no '{name}', {suggestion(name, known)}; change it")
+    for name, (_, needed) in known.items():
+        if needed and name not in given:
+            raise ValueError(f"{check} needs '{name}'; add it")
+
+
+def value(hint: Any, given: Any, scale: int = 1, decimals: int = 0) -> Any:
+    """What a check takes, from a text or a number. Raises ValueError for what is none of it."""
+    if get_origin(hint) is list:
+        if not isinstance(given, list):
+            raise ValueError(f"'{given}' is no list")
+        return [value(get_args(hint)[0], one, scale, decimals) for one in given]
+    if hint is Figure:
+        if isinstance(given, str):
+            return printed(given, scale, decimals)
+        return exact(given, scale)
+    if hint is int:
+        try:
+            return int(str(given).replace(",", ""))
+        except ValueError:
+            raise ValueError(f"'{given}' is no whole number") from None
+    if get_origin(hint) is Literal and given not in get_args(hint):
+        raise ValueError(f"'{given}' is none of {', '.join(get_args(hint))}")
+    return str(given)
+
+
+def run(check: str, given: Mapping[str, Any], scale: int = 1) -> Finding:
+    """The finding of one check of a row on figures as printed. Raises ValueError as above."""
+    checked_names(check, given)
+    if check not in OF_ROWS:
+        raise ValueError(f"{check} is a check of columns; take one of rows")
+    known, scale = arguments(check), scale if check in OF_SHARES else 1
+    values = {}
+    for name, one in given.items():
+        try:
+            values[name] = value(known[name][0], one, scale)
+        except ValueError as error:
+            raise ValueError(f"{check}.{name}: {error}; change it") from None
+    return OF_ROWS[check](**values)

@@ -1,0 +1,166 @@
+"""p values, statistics, intervals and effect sizes that belong to one test.
+
+The quantiles are scipy's; a relative error of `SLACK` is granted to each, always in favour of what
+was printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import sqrt
+from typing import Literal
+
+from kensho.audit.printed import Figure, Finding, Range, between, judged, printed, unknown
+
+SLACK = 1e-9
+Statistic = Literal["t", "z", "F", "chi2", "r"]
+
+
+def p_value(
+    p: str,
+    statistic: Figure,
+    test: Statistic,
+    df: int | None = None,
+    df2: int | None = None,
+    tails: int = 0,
+) -> Finding:
+    """Whether a p value belongs to a statistic and its degrees of freedom (statcheck).
+
+    Nuijten et al. 2016.
+
+    Args: p as printed, "0.03" or "< 0.001"; df2 of the denominator of F; tails 1 or 2 of t, z and
+        r, 0 where that is not said and the p of two, of the upper and of the lower tail pass.
+    """
+    needed = {"t": 1, "r": 1, "chi2": 1, "F": 2, "z": 0}[test]
+    if needed > sum(x is not None for x in (df, df2)[:needed]):
+        return unknown(f"{test} = {statistic}, p {p}.", "the degrees of freedom")
+    sign, said = ("=", p) if p.strip()[:1] not in "<>" else (p.strip()[0], p.strip()[1:])
+    limit = printed(said)
+    if test == "r" and not (-1 <= statistic.value <= 1):
+        return judged(False, f"{statistic} is no correlation.")
+    if test in ("F", "chi2") and statistic.high < 0:
+        return judged(False, f"{statistic} is no {test}, which is never negative.")
+    one, two = _tails(statistic, test, df, df2)
+    lower = (1 - one[1], 1 - one[0])
+    sides = [("two-sided", two)] * (tails != 1)
+    sides += [("one-sided", one), ("one-sided", lower)] * (tails != 2)
+    if test in ("F", "chi2"):
+        sides = [("", one)]
+    possible = any(_agrees(sign, limit, least, most) for _, (least, most) in sides)
+    told = ", ".join(
+        f"{least:.4g} to {most:.4g} {name}".strip() for name, (least, most) in sides[:2]
+    )
+    freedom = f" with {df}{f' and {df2}' if test == 'F' else ''} degrees of freedom" * (needed > 0)
+    return judged(
+        possible, f"{test} = {statistic}{freedom} has a p of {told}; printed is {p.strip()}."
+    )
+
+
+def _agrees(sign: str, limit: Figure, least: float, most: float) -> bool:
+    """Of "< 0.05" and "> 0.05" the bound itself is taken as it stands, for it was set."""
+    low, high = least * (1 - SLACK), most * (1 + SLACK)
+    if sign == "<":
+        return low < limit.value
+    if sign == ">":
+        return high > limit.value
+    return low <= limit.high and high >= limit.low
+
+
+def _tails(
+    statistic: Figure, test: Statistic, df: int | None, df2: int | None
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """One-sided (upper tail) and two-sided p over the values that the statistic can have."""
+    from scipy import stats  # takes a second to import
+
+    low, high = float(statistic.low), float(statistic.high)
+    tail: Callable[[float], float] = {
+        "t": lambda x: stats.t.sf(x, df),
+        "z": stats.norm.sf,
+        "F": lambda x: stats.f.sf(max(x, 0), df, df2),
+        "chi2": lambda x: stats.chi2.sf(max(x, 0), df),
+        "r": lambda x: stats.t.sf(_t_of_r(x, df or 1), df),
+    }[test]
+    far, near = max(abs(low), abs(high)), 0 if low <= 0 <= high else min(abs(low), abs(high))
+    return (
+        (float(tail(high)), float(tail(low))),
+        (2 * float(tail(far)), min(1.0, 2 * float(tail(near)))),
+    )
+
+
+def _t_of_r(r: float, df: int) -> float:
+    r = min(max(r, -1.0), 1.0)
+    return float("inf") * r if abs(r) == 1 else r * sqrt(df / (1 - r * r))
+
+
+def p_of_interval(
+    p: str, low: Figure, high: Figure, null: Figure | None = None, level: Figure | None = None
+) -> Finding:
+    """Whether p value and interval of one test agree on the null: the interval excludes it where
+    p is below 1 - level, and only there.
+
+    Args: null 0 and level 0.95 unless given (level as a share).
+    """
+    sign, said = ("=", p) if p.strip()[:1] not in "<>" else (p.strip()[0], p.strip()[1:])
+    limit = printed(said)
+    none, alpha = null or printed("0"), 1 - (level.value if level else Fraction(95, 100))
+    if high.high < low.low:
+        return judged(False, f"The interval's low end {low} lies above its high end {high}.")
+    holds = low.high < none.value < high.low  # for certain, however the ends were rounded
+    lacks = low.low > none.value or high.high < none.value
+    below = (sign in "=<" and limit.high < alpha) or (sign == "<" and limit.value <= alpha)
+    above = sign in "=>" and limit.low > alpha
+    told = f"The interval {low} to {high} {'excludes' if lacks else 'holds'} {none}"
+    if not (holds or lacks) or not (below or above):
+        return judged(True, f"{told} as far as its decimals tell, beside p {p.strip()}.")
+    return judged(not ((holds and below) or (lacks and above)), f"{told}, beside p {p.strip()}.")
+
+
+def symmetric(
+    estimate: Figure, low: Figure, high: Figure, axis: Literal["linear", "log"] = "linear"
+) -> Finding:
+    """Whether an estimate stands in the middle of its interval, on the axis that it was made on.
+
+    So do t and Wald intervals of differences (linear) and of ratios (log); Wilson's, bootstrap and
+    other asymmetric ones do not, and are no case for this check.
+    """
+    if low.value > high.value:
+        return judged(False, f"The interval's low end {low} lies above its high end {high}.")
+    if axis == "linear":
+        middle = (low + high).times(Fraction(1, 2))
+        return judged(
+            middle.meets(estimate),
+            f"The middle of {low} and {high} is {between(middle, estimate.step)}; printed is "
+            f"{estimate}.",
+        )
+    if low.low <= 0 or estimate.low <= 0:
+        return unknown(f"{low}, {estimate} and {high} on a log axis.", "ends that are above 0")
+    product = low * high
+    square = Range(estimate.low**2, estimate.high**2)
+    ends = [float(end) ** 0.5 for end in (product.low, product.high)]
+    return judged(
+        product.meets(square),
+        f"The middle of {low} and {high} on a log axis is {ends[0]:.4g} to {ends[1]:.4g}; printed "
+        f"is {estimate}.",
+    )
+
+
+def d_of_t(effect: Figure, statistic: Figure, items: int, items2: int | None = None) -> Finding:
+    """Whether Cohen's d belongs to t: t / sqrt(n) of one or of paired samples, t sqrt(1/n1 + 1/n2)
+    of two (Lakens 2013, eq. 2 and 7). Hedges' g and d_av are other effects."""
+    factor = Fraction(1, items) + (Fraction(1, items2) if items2 else 0)
+    squares = [Range(min(ends), max(ends)) for ends in (_squares(effect), _squares(statistic))]
+    implied = squares[1].times(factor)
+    opposed = effect.high < 0 < statistic.low or statistic.high < 0 < effect.low
+    ends = [float(end) ** 0.5 for end in (implied.low, implied.high)]
+    of = f"{items} and {items2} items" if items2 else f"{items} pairs"
+    return judged(
+        not opposed and implied.meets(squares[0]),
+        f"t = {statistic} of {of} is a d of {ends[0]:.4g} to {ends[1]:.4g} in size; printed is "
+        f"{effect}.",
+    )
+
+
+def _squares(values: Range) -> list[Fraction]:
+    zero = [Fraction(0)] if values.low <= 0 <= values.high else []
+    return [values.low**2, values.high**2, *zero]

@@ -1,0 +1,45 @@
+"""Turns of dialogues between people with personas (RealPersonaChat), as samples of a study."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kensho.data.published import real_persona_chat
+from kensho.data.rows import Fault
+from kensho.data.sources import fetched
+
+
+def read(record: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Columns dialogue, turn, speaker, text, and the record of the source.
+
+    Raises ValueError where the source could not be had or holds something else.
+    """
+    path, source = fetched(record)
+    if path is None:
+        raise ValueError(source["reason"])
+    rows = []
+    for one in real_persona_chat(path):
+        if isinstance(one, Fault):
+            raise ValueError(f"{path}: {one.reason}; delete {record} to fetch it again")
+        for turn, said in enumerate(one.turns or []):
+            rows.append((one.document, turn, said["speaker"], said["text"].strip()))
+    return pd.DataFrame(rows, columns=["dialogue", "turn", "speaker", "text"]), source
+
+
+def continuations(turns: pd.DataFrame, before: int, most: int) -> pd.DataFrame:
+    """Samples: a turn of at most ``most`` characters with the ``before`` turns ahead of it.
+
+    Columns dialogue, speaker, prompt, completion. Speakers are A, who answers, and B. Turns without
+    so many ahead of them, empty ones and longer ones are none.
+    """
+    rows = []
+    for dialogue, own in turns.groupby("dialogue", sort=False):
+        said = list(own.sort_values("turn")[["speaker", "text"]].itertuples(index=False))
+        for place in range(before, len(said)):
+            answer, ahead = said[place], said[place - before : place]
+            if answer.text and sum(len(t.text) for t in (answer, *ahead)) <= most:
+                lines = [f"{'A' if t.speaker == answer.speaker else 'B'}: {t.text}" for t in ahead]
+                prompt = "\n".join([*lines, "A:"])
+                rows.append((dialogue, answer.speaker, prompt, f" {answer.text}"))
+    return pd.DataFrame(rows, columns=["dialogue", "speaker", "prompt", "completion"])

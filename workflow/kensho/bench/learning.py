@@ -1,0 +1,187 @@
+"""What studies of training share: a model learns samples, and each arm and seed is kept as it ends.
+
+A study trains in memory with :func:`kensho.train.loop.train` and scores held-out text; nothing but
+what it observes stays.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+import torch
+from peft import get_peft_model
+from transformers import PreTrainedTokenizerBase, set_seed
+
+from kensho.bench.run import Inputs, Run
+from kensho.data import corpus
+from kensho.data.prompt import completion, prompt
+from kensho.evaluate.journal import Journal, digest
+from kensho.files import sha256
+from kensho.models.loading import compute_dtype, device, tokenizer_of, weights
+from kensho.models.reference import Base
+from kensho.observations import Row, table
+from kensho.train.loop import train
+from kensho.train.methods import full, lora
+from kensho.train.run import Training
+from kensho.train.samples import encoded
+from kensho.train.sft import draw
+from kensho.train.targets import ATTENTION
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import Learning as Settings
+    from kensho.bench.settings import Seeded
+
+UNITS = {
+    "nll_per_character": "nat/character",
+    "log_likelihood_per_character": "nat/character",
+    "samples": "samples",
+    "trainable_parameters": "parameters",
+    "adapter_bytes": "bytes",
+}
+Observe = Callable[[Any], Mapping[str, float]]  # what an arm observes of a block, by metric
+
+
+class Learner(NamedTuple):
+    """A model that learns, and its tokenizer."""
+
+    model: Any
+    tokenizer: PreTrainedTokenizerBase
+
+
+def begin(base: Base, whole: bool = False) -> Learner:
+    """The base: all weights in float32 where they are trained, else in the dtype of computation."""
+    dtype = torch.float32 if whole else compute_dtype("auto")
+    return Learner(weights(base.folder, dtype), tokenizer_of(base.folder))
+
+
+def training(settings: Settings, name: str, seed: int, **changed: Any) -> Training:
+    """One training by LoRA with the settings of a study; ``changed`` are fields of Training."""
+    own: dict[str, Any] = {
+        "method": lora.METHOD,
+        "rank": getattr(settings, "rank", None),
+        "targets": ATTENTION,
+        "learning_rate": settings.learning_rate,
+        "steps": getattr(settings, "steps", 0),
+    } | changed
+    return Training(
+        name=f"{name} seed {seed}",
+        batch_size=settings.batch_size,
+        max_length=settings.max_length,
+        checkpoint_every=own["steps"],  # one, when all is learnt
+        dtype=compute_dtype("auto"),
+        seed=seed,
+        **own,
+    )
+
+
+def whole(plan: Training, learning_rate: float) -> Training:
+    """The same where every weight is trained."""
+    changed: dict[str, Any] = {"method": full.METHOD, "rank": None, "targets": None}
+    return replace(plan, learning_rate=learning_rate, **changed)
+
+
+def learn(
+    learner: Learner,
+    samples: pd.DataFrame,
+    plan: Training,
+    folder: Path,
+    *,
+    anew: bool = True,
+    alpha: int | None = None,
+) -> Learner:
+    """Train on samples (columns prompt and completion) in an order of the seed.
+
+    With ``anew`` a method of adapters makes one first, whose weights are of the seed; otherwise
+    what is trained already learns on. ``alpha`` is LoRA's, by default the method's. ``folder`` is
+    for the checkpoint and is removed.
+    """
+    set_seed(plan.seed)
+    model, tokenizer = learner
+    if anew and (adapter := plan.adapter()) is not None:
+        if alpha is not None:
+            adapter.lora_alpha = alpha  # type: ignore[attr-defined]
+        model = get_peft_model(model, adapter)
+    order = draw(samples, plan.samples, plan.seed)
+    rows = [
+        encoded(tokenizer, *pair, chat=False)
+        for pair in zip(order["prompt"], order["completion"], strict=True)
+    ]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    train(model, rows, tokenizer.pad_token_id, folder, plan)
+    shutil.rmtree(folder)
+    return Learner(model.to(device()).eval(), tokenizer)
+
+
+def translations(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Samples of English to Japanese, of columns en and ja."""
+    sides = {"prompt": pairs["en"].map(prompt), "completion": pairs["ja"].map(completion)}
+    return pd.DataFrame(sides)
+
+
+def by_seed(settings: Seeded) -> dict[str, int]:
+    """A block for each seed."""
+    return {f"seed-{seed}": seed for seed in settings.seeds}
+
+
+def observe(
+    experiment: str,
+    arms: Mapping[str, Observe],
+    blocks: Mapping[str, Any],
+    inputs: Inputs,
+    run: Run,
+) -> pd.DataFrame:
+    """Observation table: what each arm observes of each block, given to it by the block's name.
+
+    What an earlier attempt of the same job observed is taken from ``run.journal``.
+    """
+    torch.set_num_threads(run.threads)
+    journal: Any = {} if run.journal is None else Journal(run.journal)
+    read = [sha256(path) for path in inputs.values() if path.is_file()]
+    rows = []
+    for block, of in blocks.items():
+        for arm, observed in arms.items():
+            key = digest([*run.identity, read, arm, block])
+            if key not in journal:
+                journal[key] = [[name, float(value)] for name, value in observed(of).items()]
+            rows += [
+                Row(experiment, arm, block, 0, name, value, _unit(name))
+                for name, value in journal[key]
+            ]
+    return table(rows)
+
+
+def _unit(metric: str) -> str:
+    return next(unit for name, unit in UNITS.items() if metric.startswith(name))
+
+
+def conditions(
+    base: Base,
+    data: Mapping[str, tuple[Path, int]],
+    settings: Settings,
+    run: Run,
+    deviations: Sequence[str],
+) -> dict:
+    """What ran: ``data`` are tables by what they are for, and how many of their rows were used."""
+    return {
+        "ran": {
+            "models": [base.ran()],
+            "data": [
+                corpus.ran(path, items) | {"name": name} for name, (path, items) in data.items()
+            ],
+        },
+        "dtype": str(compute_dtype("auto")).removeprefix("torch."),
+        "own": dict(vars(settings)),
+        "items": settings.items,
+        "models": {base.name: base.model_dump()},
+        "seeds": list(getattr(settings, "seeds", [run.seed])),
+        "threads": run.threads,
+        "warmup": "none: likelihoods do not depend on time",
+        "fallbacks": [],
+        "deviations": list(deviations),
+    }

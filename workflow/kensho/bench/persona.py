@@ -1,0 +1,74 @@
+"""Are the turns of a person likelier under an adapter of this person than under another's?
+
+A contrast without a judge: for each speaker of RealPersonaChat, turns of held-out dialogues are
+scored under an adapter that learnt this speaker's turns (``own``) and under one that learnt as many
+of another speaker (``other``), both with the turns ahead of them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from kensho.bench import dialogues, learning
+from kensho.bench.run import Inputs, Observed, Run
+from kensho.bench.study_arms import PERSONA
+from kensho.models import reference
+from kensho.models.reference import Base
+from kensho.train.likelihood import nll_per_character
+
+if TYPE_CHECKING:
+    from kensho.bench.settings import Persona as Settings
+
+EXPERIMENT = "persona"
+
+
+def after(
+    base: Base,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    speakers: list[str],
+    arm: str,
+    settings: Settings,
+    run: Run,
+    speaker: str,
+) -> dict[str, float]:
+    """Likelihood of a speaker's held-out turns after learning this one's or the next one's."""
+    place = speakers.index(speaker)
+    learnt = speaker if arm == "own" else speakers[(place + 1) % len(speakers)]
+    samples = train[train["speaker"] == learnt]
+    plan = learning.training(settings, f"{EXPERIMENT} {speaker} {arm}", run.seed % 2**32)
+    learner = learning.learn(learning.begin(base), samples, plan, run.folder / "training")
+    asked = test[test["speaker"] == speaker].head(settings.items)
+    return {"nll_per_character": nll_per_character(*learner, asked), "samples": len(samples)}
+
+
+def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
+    """Both arms for the speakers with the most turns; a block is a speaker."""
+    base = reference.base(inputs["model"])
+    turns, source = dialogues.read(inputs["dialogues"])
+    samples = dialogues.continuations(turns, settings.turns, settings.max_characters)
+    order = np.random.default_rng(run.seed).permutation(samples["dialogue"].unique())
+    held = samples["dialogue"].isin(order[: len(order) // 4])
+    train, test = samples[~held], samples[held]
+    both = train["speaker"].value_counts()[lambda n: n.index.isin(test["speaker"])]
+    speakers = sorted(both.index, key=lambda name: (-both[name], name))[: settings.speakers]
+    if len(speakers) < settings.speakers:
+        raise ValueError(
+            f"bench.{EXPERIMENT}.speakers: {settings.speakers} speakers, but {len(speakers)} have "
+            "turns to learn and to ask; lower it"
+        )
+    arms = {arm: partial(after, base, train, test, speakers, arm, settings, run) for arm in PERSONA}
+    blocks = {f"speaker-{name}": name for name in speakers}
+    observed = learning.observe(EXPERIMENT, arms, blocks, inputs, run)
+    said = [f"{base.name} and {settings.steps} steps for each speaker: a small persona"]
+    made = learning.conditions(base, {}, settings, run, said)
+    asked = min(settings.items, int(test["speaker"].value_counts()[speakers].max()))
+    made["ran"]["data"] = [
+        {"name": "turns of speakers", "items": int(both[speakers].sum()), "of": len(train)},
+        {"name": "turns asked of each", "items": asked, "of": len(test)},
+    ]
+    return [(observed, made | {"datasets": {source["name"]: source}})]

@@ -1,0 +1,227 @@
+"""What means and numbers of items alone can decide of two arms, or of a whole board.
+
+Which items each arm had right is unknown, so the standard error of a paired difference is only
+known to lie between two limits: that of the pairing with the fewest discordant items, and that with
+the most (Fréchet 1951, Hoeffding 1940). Both ends move by what the figures were rounded to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from kensho.audit.printed import Figure, printed
+from kensho.audit.reading import column
+from kensho.audit.table import ABSENT, Spec
+from kensho.claims.base import Contrast
+from kensho.claims.designs import PublishedAggregate
+from kensho.claims.model import Claim, Tier
+from kensho.stats import decision, intervals, power, units
+from kensho.stats.analysis import Settings
+from kensho.stats.hypothesis import Rule
+from kensho.stats.intervals import Fit, Values
+from kensho.stats.scales import Region
+from kensho.stats.units import Tables
+
+PLACES = ["table", "column", "row", "score", "best_place", "worst_place", "separated"]
+
+
+class Bounds(NamedTuple):
+    """Intervals of a difference of two shares under the pairing with the most and the fewest
+    discordant items; `widest` holds the rounding of both shares too."""
+
+    widest: Fit
+    narrowest: Fit
+
+
+def difference(
+    first: Sequence[Values],
+    second: Sequence[Values],
+    items: Values,
+    alpha: float,
+    *,
+    best_of: int = 1,
+    graded: bool = False,
+) -> Bounds:
+    """Limits of the interval of first - second over every pairing of the same independent items.
+
+    Of n items, as many as min(a + b, 2 - a - b) n and as few as |a - b| n can be right under one
+    arm only; the interval of each is Bonett & Price's, as for items at hand. Scores between 0 and 1
+    spread no more than right and wrong ones with their mean, and can spread not at all (`graded`;
+    means over several answers to an item are such scores). A difference that was picked as the
+    best of several errs in any of them with a probability of alpha at most (Bonferroni), whatever
+    they have in common: the widest interval is at alpha / best_of.
+
+    Args: first, second: lowest and highest share that each figure can stand for.
+    """
+    (a_low, a_high), (b_low, b_high) = (
+        [np.clip(np.asarray(end, dtype=float), 0, 1) for end in side] for side in (first, second)
+    )
+    sums = a_low + b_low, a_high + b_high
+    most = 1 - np.abs(np.clip(1, *sums) - 1)  # the rounding that allows most, at a sum near 1
+    centre = (a_low + a_high - b_low - b_high) / 2
+    fits = [_paired(d, np.maximum(most, np.abs(d)), items, alpha / best_of)
+            for d in (a_low - b_high, centre, a_high - b_low)]  # fmt: skip
+    low = np.min([fit.low for fit in fits], axis=0)
+    high = np.max([fit.high for fit in fits], axis=0)
+    widest = Fit(centre, low, high, np.max([fit.se for fit in fits], axis=0), np.inf)
+    if graded:
+        none = 0 * centre
+        return Bounds(widest, Fit(centre, centre, centre, none, np.inf))
+    return Bounds(widest, _paired(centre, np.abs(centre), items, alpha))
+
+
+def _paired(d: Values, discordant: Values, items: Values, alpha: float) -> Fit:
+    won, lost = (discordant + d) / 2 * items, (discordant - d) / 2 * items
+    return intervals.paired_proportions(won, lost, items, alpha)
+
+
+def _observed(test: PublishedAggregate, reading: Contrast, tables: Tables, alpha: float) -> Bounds:
+    """Limits on a reading, in the unit of the scores.
+
+    Raises ValueError for a side with several figures.
+    """
+    rows = units.paired(reading, tables, test.experiment, positive=False)
+    if len(rows) != 1 or any(len(cell) != 1 for side in rows for cell in rows[side]):
+        raise ValueError(
+            f"{test.experiment}: reading '{reading.label}': more figures than one for each arm, "
+            "and an aggregate is one; name its task with `block`"
+        )
+    (low, high), shares = test.ends, []
+    for side in rows:
+        figure = _printed(rows[side].iloc[0][0], test.decimals)
+        shares.append([float((end - Fraction(low)) / Fraction(high - low))
+                       for end in (figure.low, figure.high)])  # fmt: skip
+    bounds = difference(
+        shares[0],
+        shares[1],
+        test.items,
+        alpha,
+        best_of=test.best_of,
+        graded=test.outcome == "score",
+    )
+    return Bounds(*(_times(fit, high - low) for fit in bounds))
+
+
+def _times(fit: Fit, span: float) -> Fit:
+    estimate, low, high, se = (span * x for x in fit[:4])
+    return Fit(estimate, low, high, se, fit.dof)
+
+
+def _printed(value: float, decimals: int) -> Figure:
+    """A figure of a table, with the decimals that are left of it: 48.0 may have been 48."""
+    return printed(f"{Decimal(repr(float(value))).normalize():f}", decimals=decimals)
+
+
+def judged(claim: Claim, tables: Tables, tier: Tier, settings: Settings) -> dict[str, Any]:
+    """What published aggregates put into a judgement; the first reading decides.
+
+    The registered rule on the widest interval, and on the normal posterior with the standard error
+    of that pairing: whatever the pairing was, neither is shorter for certain.
+    """
+    test, rule = claim.required_test, Rule.of_claim(claim)
+    assert isinstance(test, PublishedAggregate)
+    level = settings.alpha / settings.family_size
+    bounds = [_observed(test, reading, tables, level) for reading in test.readings]
+    first, narrow = bounds[0]
+    spread = max(first.se, 1e-12)
+    planned: dict[str, Any] | None = None
+    if spread > 1e-9:
+        planned = power.prospective(rule, test.items, spread * math.sqrt(test.items), level)
+        planned.pop("curve")
+    ends = float(first.low), float(first.high)
+    masses = [_mass(rule.region, centre, spread) for centre in _centres(first, level, test)]
+    towards = [_mass(rule.effects, centre, spread) for centre in _centres(first, level, test)]
+    low, high = (min(masses), max(masses))
+    p_region = low if low > 0.5 else high if high < 0.5 else 0.5
+    result = decision.Result(
+        tier,
+        test.items,
+        float(first.estimate),
+        ends,
+        p_region=p_region,
+        p_region_sensitivity=[p_region],
+        p_direction=min(towards),
+        level=f"{100 * (1 - level / test.best_of):.4g} %",
+        n_required=planned["n_required"] if planned else None,
+    )
+    verdict, reason, sentence = decision.decide(rule, result)
+    sentence += _pairing(rule, narrow, reason)
+    wide = _observed(test, test.readings[0], tables, settings.alpha).widest
+    return {
+        "verdict": verdict,
+        "reason": reason,
+        "sentence": sentence,
+        "estimate": result.estimate,
+        "interval": (float(wide.low), float(wide.high)),
+        "interval_family": ends,
+        "n_units": test.items,
+        "power": planned,
+        "readings": [
+            {"label": reading.label, "value": float(fit.estimate), "low": float(fit.low),
+             "high": float(fit.high),
+             "holds": decision.contained((fit.low, fit.high), rule.region)}
+            for reading, (fit, _) in zip(test.readings, bounds, strict=True)
+        ],
+        "details": {"fewest_discordant": (float(narrow.low), float(narrow.high))},
+    }  # fmt: skip
+
+
+def _centres(fit: Fit, level: float, test: PublishedAggregate) -> list[float]:
+    """Centres of the posteriors whose intervals end where the widest one does."""
+    half = stats.norm.ppf(1 - level / test.best_of / 2) * fit.se
+    return [float(fit.low + half), float(fit.high - half)]
+
+
+def _mass(region: Region, centre: float, spread: float) -> float:
+    low, high = (
+        far if end is None else end for end, far in zip(region, (-math.inf, math.inf), strict=True)
+    )
+    return float(max(0, stats.norm.cdf(high, centre, spread) - stats.norm.cdf(low, centre, spread)))
+
+
+def _pairing(rule: Rule, narrow: Fit, reason: str) -> str:
+    """Whether the items, had they been published, could decide what their means do not."""
+    if reason != "UNDECIDED":
+        return ""
+    ends = float(narrow.low), float(narrow.high)
+    if decision.contained(ends, rule.region) or decision.disjoint(ends, rule.region):
+        return " Answers to the items, paired, could decide it at this number of items."
+    return " No pairing of so many items decides it."
+
+
+def places(spec: Spec, table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Between which places of a board each row can stand, and what nothing published separates.
+
+    A row stands above another for certain where the widest interval of their difference, at alpha
+    over the number of pairs, excludes 0. Columns PLACES: best_place is 1 + those above for certain,
+    worst_place counts those that are not below for certain; `separated` is the share of all pairs
+    of the column.
+
+    Raises ValueError, one line with the cell, for a cell that is no figure.
+    """
+    rows = []
+    for tie in spec.ties:
+        cells = column(table, tie.score, spec.table)
+        held = ~cells.str.strip().str.casefold().isin(ABSENT)
+        try:
+            scores = [printed(cell, spec.scale, spec.decimals) for cell in cells[held]]
+        except ValueError as error:
+            raise ValueError(f"{spec.table}, '{tie.score}': {error}; change the cell") from None
+        low, high = (np.array([float(getattr(s, end)) for s in scores]) for end in ("low", "high"))
+        pairs = max(1, len(scores) * (len(scores) - 1) // 2)
+        widest, _ = difference((low[:, None], high[:, None]), (low, high), tie.items, alpha / pairs)
+        above = widest.low > 0
+        best, worst = 1 + above.sum(0), len(scores) - above.sum(1)
+        rows += [
+            (spec.title, tie.score, name, score.text, int(b), int(w), above.sum() / pairs)
+            for name, score, b, w in zip(table[spec.rows][held], scores, best, worst, strict=True)
+        ]
+    return pd.DataFrame(rows, columns=PLACES)

@@ -1,0 +1,182 @@
+"""What stages of training share: their folder, the model that they begin with, and how one learns.
+
+A stage turns samples into rows of token ids and says what a step lowers; :func:`learned` does the
+rest, exactly resumable.
+"""
+
+import fcntl
+import hashlib
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from peft import get_peft_model
+from transformers import AutoConfig, set_seed
+
+from kensho.files import lock, read_json, write_json
+from kensho.models.loading import keep_unpacked, merged, probe_logits, tokenizer_of
+from kensho.models.reference import Reference
+from kensho.train import processes
+from kensho.train.loop import NEXT_TOKEN, Objective, Sample, mixed, train
+from kensho.train.memory import resident_bytes
+from kensho.train.record import Measured
+from kensho.train.run import Training
+from kensho.train.targets import check
+
+WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
+# Rows of a model that has no adapter of this stage yet, in evaluation mode, and its tokenizer.
+Encode = Callable[[Any, Any], Sequence[Sample]]
+
+
+def draw(samples: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
+    """``count`` samples in training order: seeded, without repetition until all were used."""
+    return samples.iloc[[*islice(order(len(samples), seed), count)]].reset_index(drop=True)
+
+
+def order(size: int, seed: int) -> Iterator[int]:
+    """Places of ``size`` samples in training order, without end.
+
+    Raises ValueError where there are none.
+    """
+    if not size:
+        raise ValueError("no sample to train on; raise samples or data.train")
+    rng = np.random.default_rng(seed)
+    while True:
+        yield from rng.permutation(size)
+
+
+def learned(
+    base: Reference,
+    texts: Mapping[str, Iterable[str]],
+    encode: Encode,
+    output: Path,
+    checkpoints: Path,
+    training: Training,
+    objective: Objective = NEXT_TOKEN,
+) -> tuple[pd.DataFrame, Measured]:
+    """Train one arm with one seed on the rows that ``encode`` makes; save it to ``output``.
+
+    ``texts`` are what the rows are made of, in training order. A ``base`` stored in NF4 stays so
+    under its adapter, adapters that it has already become part of it. ``checkpoints`` is the
+    caller's to remove when all is kept: the same call goes on from the last one and gives the same
+    weights as an undisturbed run; a call with other settings, texts, base or code starts anew.
+    Returns the steps (step, loss, tokens, seconds, peak_bytes above what was resident before the
+    model was loaded) and what was measured. Raises ValueError if training left the logits
+    unchanged, or before anything for targets that the architecture lacks.
+    """
+    method, name = training.method, training.name
+    if training.targets is not None:
+        check(AutoConfig.from_pretrained(base.base).model_type, training.targets)
+    texts_sha256 = digest(texts)
+    settings = asdict(training) | {
+        **{"samples": texts_sha256, "base": base.model_dump()},
+        **{"method": method.name, "dtype": str(training.dtype), "processes": processes.size()},
+    }
+    dtype = torch.float32 if method.weights == "float32" else training.dtype
+    with exclusive(checkpoints):
+        if processes.first():
+            discard_foreign(checkpoints, settings)
+        processes.wait()
+        baseline = 0 if torch.cuda.is_available() else resident_bytes()
+        model, tokenizer = begun(base, dtype, quantised=method.weights == "nf4")
+        rows = encode(model.eval(), tokenizer)
+        set_seed(training.seed)  # before the adapter is made: its initialisation is of the seed
+        if (adapted := training.adapter()) is not None:
+            model = get_peft_model(model, adapted)
+        if method.weights == "nf4":  # adapters in 16 bit (QLoRA, section 3)
+            for parameter in model.parameters():
+                if parameter.requires_grad:
+                    parameter.data = parameter.data.to(torch.bfloat16)
+        model = processes.shard(model, training.dtype if mixed(training) else None)
+        untrained = probe_logits(model, tokenizer)
+        if training.checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        pad = tokenizer.pad_token_id
+        steps = train(model, rows, pad, checkpoints, training, baseline, objective)
+        model.eval()
+        if torch.equal(untrained, probe_logits(model, tokenizer)):
+            raise ValueError(f"{name}: training did not change the logits of the probe")
+        whole = processes.gathered(model) if processes.size() > 1 else None
+        if processes.first():
+            save(model, tokenizer if method.whole else None, output, whole)
+    table = pd.DataFrame(steps)
+    steady = table[table["step"] > WARMUP_STEPS]
+    seconds = float(steady["seconds"].sum())
+    return table, Measured(
+        trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        peak_memory_bytes=int(table["peak_bytes"].max()),
+        tokens_per_second=int(steady["tokens"].sum()) / seconds if len(steady) else None,
+        samples_in_order_sha256=texts_sha256,
+        weights="nf4" if method.weights == "nf4" else str(dtype).removeprefix("torch."),
+        dtype=str(training.dtype).removeprefix("torch."),
+        processes=processes.size(),
+    )
+
+
+def begun(base: Reference, dtype: torch.dtype, *, quantised: bool = False) -> tuple[Any, Any]:
+    """The model that a stage begins with, its adapters part of it, and its tokenizer."""
+    on = "cpu" if processes.size() > 1 else None  # sharing moves it, layer by layer
+    earlier = [adapter.path for adapter in base.adapters]
+    model: Any = merged(base.base, dtype, earlier, quantised=quantised, on=on)
+    keep_unpacked(model)
+    return model, tokenizer_of(base.base)
+
+
+def save(model: Any, tokenizer: Any, output: Path, state: Mapping | None = None) -> None:
+    """A model, and its tokenizer if one is given, complete at ``output`` or not there."""
+    temporary = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.save_pretrained(temporary, state_dict=state)
+    if tokenizer is not None:
+        tokenizer.save_pretrained(temporary)
+    shutil.rmtree(output, ignore_errors=True)
+    temporary.rename(output)
+
+
+@contextmanager
+def exclusive(folder: Path):
+    """Hold the folder's lock; a run that survived its killed parent is waited for.
+
+    Of several processes the first holds it for all.
+    """
+    if not processes.first():
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w", encoding="utf-8") as file:
+        if not lock(file):
+            print(f"{folder}: another process still trains here; waiting", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def discard_foreign(folder: Path, settings: dict) -> None:
+    """Empty the folder unless what it holds was made with these settings; note the settings."""
+    note = folder / "settings.json"
+    if not note.is_file() or read_json(note) != settings:
+        _empty(folder)
+        write_json(note, settings)
+
+
+def _empty(folder: Path) -> None:
+    """Remove everything but the lock, which this process holds; the note of settings first."""
+    (folder / "settings.json").unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "lock":
+            path.unlink()
+
+
+def digest(texts: Mapping[str, Iterable[str]]) -> str:
+    """Hex sha256 of the training texts in their order."""
+    lines = "\n".join(map("".join, zip(*texts.values(), strict=True)))
+    return hashlib.sha256(lines.encode()).hexdigest()
