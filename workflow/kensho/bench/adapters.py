@@ -86,8 +86,8 @@ def _observed(
     }
     observed = learning.observe(experiment, functions, learning.by_seed(settings), inputs, run)
     used = {"train": (inputs["train"], max(sizes)), "test": (inputs["test"], settings.items)}
-    said = [f"{base.name} and {max(sizes):,} samples, each seen once, stand for the claim's"]
-    return observed, learning.conditions(base, used, settings, run, said)
+    deviations = [f"{base.name} and {max(sizes):,} samples, each seen once, stand for the claim's"]
+    return observed, learning.conditions(base, used, settings, run, deviations)
 
 
 def configurations(inputs: Inputs, settings: Settings, run: Run) -> Observed:

@@ -17,6 +17,7 @@ from kensho.bench import learning
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.bench.study_arms import CONTINUAL
 from kensho.data.corpus import read_table
+from kensho.data.prompt import completion, prompt_back
 from kensho.models import reference
 from kensho.models.reference import Base
 from kensho.train.likelihood import nll_per_character
@@ -29,8 +30,8 @@ EXPERIMENT = "continual"
 
 def backwards(pairs: pd.DataFrame) -> pd.DataFrame:
     """Samples of Japanese to English, of columns en and ja."""
-    prompts = "Japanese: " + pairs["ja"] + "\nEnglish:"
-    return pd.DataFrame({"prompt": prompts, "completion": " " + pairs["en"]})
+    sides = {"prompt": pairs["ja"].map(prompt_back), "completion": pairs["en"].map(completion)}
+    return pd.DataFrame(sides)
 
 
 def after(
@@ -70,5 +71,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     observed = learning.observe(EXPERIMENT, arms, learning.by_seed(settings), inputs, run)
     seen = 2 * settings.steps * settings.batch_size
     used = {"train": (inputs["train"], seen), "test": (inputs["test"], settings.items)}
-    said = ["both tasks are of one corpus and opposite directions: other pairs of tasks differ"]
-    return [(observed, learning.conditions(base, used, settings, run, said))]
+    deviations = [
+        "both tasks are of one corpus and opposite directions: other pairs of tasks differ"
+    ]
+    return [(observed, learning.conditions(base, used, settings, run, deviations))]

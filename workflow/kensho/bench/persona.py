@@ -64,8 +64,8 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     arms = {arm: partial(after, base, train, test, speakers, arm, settings, run) for arm in PERSONA}
     blocks = {f"speaker-{name}": name for name in speakers}
     observed = learning.observe(EXPERIMENT, arms, blocks, inputs, run)
-    said = [f"{base.name} and {settings.steps} steps for each speaker: a small persona"]
-    made = learning.conditions(base, {}, settings, run, said)
+    deviations = [f"{base.name} and {settings.steps} steps for each speaker: a small persona"]
+    made = learning.conditions(base, {}, settings, run, deviations)
     asked = min(settings.items, int(test["speaker"].value_counts()[speakers].max()))
     made["ran"]["data"] = [
         {"name": "turns of speakers", "items": int(both[speakers].sum()), "of": len(train)},

@@ -66,11 +66,11 @@ def standard(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     table = _observed(name, base, train, test.head(settings.items), inputs, settings, run)
     seen = settings.steps * settings.batch_size
     used = {"train": (inputs["train"], seen), "test": (inputs["test"], settings.items)}
-    said = [
+    deviations = [
         f"{base.name}, translation of everyday sentences and likelihood stand for what the claim "
         "leaves unnamed: model, standard task and score"
     ]
-    return [(table, learning.conditions(base, used, settings, run, said))]
+    return [(table, learning.conditions(base, used, settings, run, deviations))]
 
 
 def dialogue(inputs: Inputs, settings: RanksDialogue, run: Run) -> Observed:
@@ -82,11 +82,11 @@ def dialogue(inputs: Inputs, settings: RanksDialogue, run: Run) -> Observed:
     held = samples["dialogue"].isin(order[: len(order) // 5])
     test = samples[held].head(settings.items)
     table = _observed(name, base, samples[~held], test, inputs, settings, run)
-    said = [
+    deviations = [
         f"{base.name}, the next turn of dialogues ({source['name']}) and likelihood stand for what "
         "the claim leaves unnamed: model, complex generation and score"
     ]
-    made = learning.conditions(base, {}, settings, run, said)
+    made = learning.conditions(base, {}, settings, run, deviations)
     seen = min(settings.steps * settings.batch_size, int((~held).sum()))
     made["ran"]["data"] = [
         {"name": "dialogues that are learnt", "items": seen, "of": int((~held).sum())},

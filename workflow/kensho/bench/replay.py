@@ -81,9 +81,9 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     observed = learning.observe(EXPERIMENT, arms, learning.by_seed(settings), inputs, run)
     seen = settings.steps * settings.batch_size
     used = {"train": (inputs["train"], seen), "test": (inputs["test"], settings.items)}
-    said = [
+    deviations = [
         "replayed and held-out English are of one corpus: what replay gains holds what is learnt "
         "of that corpus beside what is not forgotten",
         f"{seen:,} sentences stand for the billions of tokens of a continued pre-training",
     ]
-    return [(observed, learning.conditions(base, used, settings, run, said))]
+    return [(observed, learning.conditions(base, used, settings, run, deviations))]

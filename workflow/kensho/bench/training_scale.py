@@ -65,11 +65,11 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         if settings.unit != CLAIMED
         else []
     )
-    said = [
+    deviations = [
         f"{base.name} and everyday translations stand for the source's models and domain",
         f"every sample is seen {settings.epochs} times; the source's number of epochs is not known",
         *smaller,
     ]
-    made = learning.conditions(base, used, settings, run, said)
-    made["ran"]["stand_ins"] = [said[0], *smaller]
+    made = learning.conditions(base, used, settings, run, deviations)
+    made["ran"]["stand_ins"] = [deviations[0], *smaller]
     return [(observed, made)]

@@ -141,16 +141,16 @@ def row_for(rows: Sequence[Row], parameters: int) -> Row:
     )
 
 
-def decide(found: Analysis, card: Card, task: Task, tables: Strategy) -> Decision:
+def decide(analysis: Analysis, card: Card, task: Task, tables: Strategy) -> Decision:
     """Method, rank, targets, batch and learning rate for a base of an architecture.
 
     Each sample is seen once. Raises ValueError where no way fits the device, or where
     :func:`kensho.train.plan.plan` does not know the architecture.
     """
-    row, bounds = row_for(tables.rows, found.parameters), tables.ranks[task]
+    row, bounds = row_for(tables.rows, analysis.parameters), tables.ranks[task]
     rank = min(max(row.rank, bounds.least), bounds.most)
-    length = -(-found.length // BOUND) * BOUND
-    way, batch, peak = _fitting(found, card, rank, row.batch, length, tables)
+    length = -(-analysis.length // BOUND) * BOUND
+    way, batch, peak = _fitting(analysis, card, rank, row.batch, length, tables)
     accumulation = row.batch * row.accumulation // batch
     targets = tables.modules.targets
     stage = {
@@ -161,57 +161,58 @@ def decide(found: Analysis, card: Card, task: Task, tables: Strategy) -> Decisio
         "checkpointing": way.checkpointing,
         "method": {"name": way.method, "rank": rank, "targets": list(targets)},
     }
-    steps = max(3, -(-found.samples // (batch * accumulation)))
+    steps = max(3, -(-analysis.samples // (batch * accumulation)))
+    limit = analysis.memory_bytes * tables.memory
     reasons = [
         f"learning rate and {batch * accumulation} samples a step: {row.source}",
         f"rank {row.rank} of that row, moved into {bounds.least} to {bounds.most}: {bounds.source}",
         f"{', '.join(targets)}: {tables.modules.source}",
         f"{way.method}{' with checkpointing' * way.checkpointing}, batch {batch}: a step plans "
-        f"{peak / 1e9:.2f} GB of {found.memory_bytes * tables.memory / 1e9:.2f} GB ({way.source})",
+        f"{peak / 1e9:.2f} GB of {limit / 1e9:.2f} GB ({way.source})",
     ]
     advised = [
         f"advice: {sign.advice}, since {sign.figure.replace('_', ' ')} is {value:.2f}, above "
         f"{sign.above:g} ({sign.source})"
         for sign in tables.signs
-        if (value := getattr(found, sign.figure)) > sign.above
+        if (value := getattr(analysis, sign.figure)) > sign.above
     ]
     return Decision(stage, steps, length, peak, reasons + advised)
 
 
 def _fitting(
-    found: Analysis, card: Card, rank: int, batch: int, length: int, tables: Strategy
+    analysis: Analysis, card: Card, rank: int, batch: int, length: int, tables: Strategy
 ) -> tuple[Way, int, int]:
     """The first way whose planned step fits, with the largest batch by halving, and its peak."""
-    limit = found.memory_bytes * tables.memory
+    limit = analysis.memory_bytes * tables.memory
     targets = next(key for key, names in TARGETS.items() if {*tables.modules.targets} <= {*names})
     batches = [batch >> halved for halved in range(batch.bit_length())]
     for way, rows in product(tables.ways, batches):
         method = resolve(METHODS[way.method].code)
-        shape = (method, found.dtype, rows, length, rank, targets)
+        shape = (method, analysis.dtype, rows, length, rank, targets)
         peak = plan(card, Step(*shape, checkpointing=way.checkpointing))["peak"]
         if peak <= limit:
             return way, rows, peak
     raise ValueError(
-        f"{found.model}: a step of one sample plans {peak / 1e9:.1f} GB by the last way, "
-        f"{limit / 1e9:.1f} GB are there ({found.device}); take a smaller model"
+        f"{analysis.model}: a step of one sample plans {peak / 1e9:.1f} GB by the last way, "
+        f"{limit / 1e9:.1f} GB are there ({analysis.device}); take a smaller model"
     )
 
 
-def recipe(found: Analysis, decision: Decision) -> str:
+def recipe(analysis: Analysis, decision: Decision) -> str:
     """An overlay of the configuration as YAML; analysis and reasons stand above it as comments."""
     own: Mapping[str, Any] = {
         "train": {
-            "base": found.model,
+            "base": analysis.model,
             "steps": decision.steps,
             "max_length": decision.max_length,
             "arms": [{"name": NAME, "stages": [decision.stage]}],
         }
     }
-    analysis = [f"{name.replace('_', ' ')}: {_shown(value)}" for name, value in vars(found).items()]
+    lines = [f"{name.replace('_', ' ')}: {_shown(value)}" for name, value in vars(analysis).items()]
     comments = [
         "Made by `snakemake strategy`; lay it over a configuration with --configfile, or edit it.",
         "Analysis",
-        *(f"  {line}" for line in analysis),
+        *(f"  {line}" for line in lines),
         "Why",
         *(f"  {line}" for line in decision.reasons),
     ]
