@@ -1,5 +1,6 @@
 """Before its first step a training says what it will learn, and refuses what would be wrong."""
 
+import json
 import re
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 from kensho.models.loading import tokenizer_of
 from kensho.train.audit import audit
 from kensho.train.methods import full
+from kensho.train.record import Audit
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED, encoded
 from kensho.train.tables import marked
@@ -32,9 +34,10 @@ def test_samples_are_counted_and_shown_token_by_token(tiny_model, capsys):
     assert found.samples == 4 and not found.warnings
     assert found.tokens == sum(len(sample["input_ids"]) for sample in made)
     assert found.learned == sum(x != IGNORED for sample in made for x in sample["labels"])
+    assert Audit.model_validate(json.loads(found.model_dump_json()), strict=True) == found
     assert len(found.shown) == 3
     for sample, (ids, labels) in zip(found.shown, map(dict.values, made), strict=False):
-        assert [learned for _, learned in sample] == [label != IGNORED for label in labels]
+        assert [token.learned for token in sample] == [label != IGNORED for label in labels]
         assert len(sample) == len(ids)
     said = capsys.readouterr().err
     assert f"test: {found.learned} of {found.tokens} tokens of 4 samples are learned\n" in said

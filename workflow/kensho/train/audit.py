@@ -7,7 +7,7 @@ import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
 from kensho.models.encoding import encode
-from kensho.train.record import Audit
+from kensho.train.record import Audit, Token
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED, texts
 
@@ -80,21 +80,23 @@ def audit(
 
 def _shown(
     tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], labels: Sequence[int]
-) -> list[tuple[str, bool]]:
+) -> list[Token]:
     """Each token as text, or its name where it is part of a character, and if it is learned."""
     text = [str(tokenizer.decode([one])) for one in ids]
     pieces = tokenizer.convert_ids_to_tokens(list(ids))
     read = [piece if "\ufffd" in one else one for one, piece in zip(text, pieces, strict=True)]
     # what comes first is foretold by nothing
     learned = [place > 0 and label != IGNORED for place, label in enumerate(labels)]
-    return list(zip(read, learned, strict=True))
+    return [
+        Token(text=one, learned=is_learned) for one, is_learned in zip(read, learned, strict=True)
+    ]
 
 
 def _say(name: str, found: Audit) -> None:
     lines = [f"{found.learned} of {found.tokens} tokens of {found.samples} samples are learned"]
     for number, sample in enumerate(found.shown, 1):
         for what, wanted in (("masked", False), ("learned", True)):
-            tokens = "|".join(repr(token)[1:-1] for token, learned in sample if learned == wanted)
+            tokens = "|".join(repr(t.text)[1:-1] for t in sample if t.learned == wanted)
             lines.append(f"sample {number}, {what}: {tokens}")
     lines += [f"warning: {line}" for line in found.warnings]
     print(*(f"{name}: {line}" for line in lines), sep="\n", file=sys.stderr, flush=True)

@@ -12,18 +12,24 @@ from kensho.observations.ran import Data
 from kensho.validation import validated
 
 
+class Token(Record):
+    """A token of a sample, as text, and whether it is learned."""
+
+    text: str
+    learned: bool
+
+
 class Audit(Record):
     """What a training was about to learn: counts of its samples as cut, and what is odd in them.
 
-    ``learned`` tokens are those with loss; ``shown`` has the first samples, each token as text and
-    whether it is learned.
+    ``learned`` tokens are those with loss; ``shown`` has the first samples token by token.
     """
 
     samples: int
     tokens: int
     learned: int
     warnings: list[str]
-    shown: list[list[tuple[str, bool]]]
+    shown: list[list[Token]]
 
 
 class Measured(Record):
