@@ -20,7 +20,7 @@ with job(snakemake) as fallbacks:
     settings, schedule, seed = dict(params.stage), dict(params.schedule), int(wildcards.seed)
     dtype = compute_dtype(schedule.pop("dtype"))
     schedule["batch_size"] = settings["batch_size"] or schedule["batch_size"]
-    method = resolve(params.method_code)
+    method = resolve(params.method_code).of(settings["method"])
     if method.name != (named := settings["method"]["name"]):
         raise ValueError(f"{params.method_code} is method {method.name}, not {named}; name it so")
     earlier = inputs.get("reference")

@@ -1,7 +1,9 @@
 """Loading a model with or without an adapter, in the dtype the processor is good at."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
@@ -159,22 +161,61 @@ def load_reference(reference: Reference, dtype: torch.dtype):
 def load(folder: Path | str, dtype: torch.dtype, *adapters: Path | str, quantised: bool = False):
     """Model (in eval mode) and tokenizer; each adapter must change the logits.
 
-    In float32 adapters are added to the weights, otherwise they are applied beside them.
-    Raises ValueError if an adapted model answers the probe exactly as it did without the adapter,
-    which means that it was ignored.
+    Those before the last one are :func:`merged`, as the last was trained over them. In float32 it
+    is too, otherwise it is applied beside the weights. Raises ValueError if an adapted model
+    answers the probe exactly as it did without the adapter, which means that it was ignored.
     """
     tokenizer = tokenizer_of(folder)
-    model = weights(folder, dtype, quantised=quantised).eval()
+    *earlier, last = adapters or (None,)
+    model = merged(folder, dtype, earlier, quantised=quantised).eval()
     decode_plainly(model)
-    exact = dtype == torch.float32 and not getattr(model, "is_quantized", False)
-    for adapter in adapters:
-        before = probe_logits(model, tokenizer)
-        model = PeftModel.from_pretrained(model, adapter).eval()
-        if torch.equal(before, probe_logits(model, tokenizer)):
-            raise ValueError(f"{adapter}: the adapter does not change the logits of the probe")
-        if exact:  # to rounding, and a third faster
+    if last is not None:
+        if read_json(Path(last) / "adapter_config.json").get("use_dora"):
+            keep_unpacked(model)  # DoRA reads the weights
+        model = _adapted(model, last, tokenizer)
+        if dtype == torch.float32 and not quantised:  # exact to rounding, and a third faster
             model = model.merge_and_unload()
     return model, tokenizer
+
+
+def merged(
+    folder: Path | str,
+    dtype: torch.dtype,
+    adapters: Sequence[Path | str],
+    *,
+    quantised: bool = False,
+    on: str | None = None,
+):
+    """The model of a folder with adapters added to its weights; only then, if so, put into NF4."""
+    if quantised and adapters:  # weights in 4 bits would lose most of what is added to them
+        with TemporaryDirectory() as place:
+            merged(folder, dtype, adapters).save_pretrained(place)
+            model = weights(place, dtype, quantised=True)
+        model.name_or_path = model.config._name_or_path = str(folder)
+        return model
+    model = weights(folder, dtype, quantised=quantised, on=on)
+    for adapter in adapters:
+        model = _adapted(model, adapter, tokenizer_of(folder)).merge_and_unload()
+        model.requires_grad_(True)  # PEFT froze what it adapted
+    return model
+
+
+def keep_unpacked(model) -> None:
+    """Weights in NF4 stay as they were stored, which gradients and readers of weights need.
+
+    For processors with bf16 units bitsandbytes packs them otherwise at the first product.
+    """
+    for layer in model.modules():
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
+
+
+def _adapted(model, adapter: Path | str, tokenizer):
+    before = probe_logits(model, tokenizer)
+    model = PeftModel.from_pretrained(model, adapter).eval()
+    if torch.equal(before, probe_logits(model, tokenizer)):
+        raise ValueError(f"{adapter}: the adapter does not change the logits of the probe")
+    return model
 
 
 @torch.no_grad()

@@ -12,10 +12,13 @@ from kensho.augment.catalogue import TECHNIQUES, Asking, Trip, models_of
 from kensho.bench.catalogue import EXPERIMENTS
 from kensho.data.sources import Source
 from kensho.models.catalogue import Model
+from kensho.part import resolve
 from kensho.plan.config import Config
+from kensho.plan.memory import adapter_sizes
 from kensho.plan.work import techniques
 from kensho.train import targets
-from kensho.train.plan import ADAPTABLE, PLANNABLE
+from kensho.train.catalogue import METHODS
+from kensho.train.plan import ADAPTABLE, PLANNABLE, sizes
 from kensho.validation import problems, suggestion
 
 # How many of the held-out sentences an experiment takes.
@@ -117,11 +120,18 @@ def _unfit_models(
         card = cards.get((models[base].card if base in models else None) or "")
         for stage in arm.stages:
             modules = getattr(stage.method, "targets", None)
+            method = resolve(METHODS[stage.method.name].code)
             try:
                 if card and modules:
                     targets.check(card.model_type, modules)
             except ValueError as error:
                 yield f"{where}: train.arms: '{arm.name}': {error}; name some of these"
+                continue
+            try:
+                if card and modules and card.model_type in ADAPTABLE:
+                    adapter_sizes(method, stage.method.model_dump(), sizes(card).matrices)
+            except ValueError as error:
+                yield f"{where}: train.arms: '{arm.name}': {error}"
 
 
 def _unfit_techniques(config: Config, models: Mapping[str, Model], where: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 Batches are as large as it allows, pairs as long as they are on average; answers reach their limits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from kensho.jlce import catalogue as jlce
 from kensho.part import resolve
 from kensho.plan.config import Config
 from kensho.train.catalogue import METHODS
+from kensho.train.methods import Method
 from kensho.train.plan import TARGETS
 
 TOKENS = 1 / 0.893  # of a Japanese character by Llama-2's tokenizer; Qwen's, Llama-3's make fewer
@@ -66,6 +67,7 @@ class Training(NamedTuple):
     """What trains batches of ``batch`` samples of ``length`` tokens; adapters have the rest.
 
     A step has ``accumulation`` batches; with ``checkpointing`` activations are computed twice.
+    ``settings`` are those of the method.
     """
 
     method: str
@@ -75,10 +77,15 @@ class Training(NamedTuple):
     targets: Sequence[str] = ()
     accumulation: int = 1
     checkpointing: bool = False
+    settings: Mapping[str, Any] = {}
+
+    @property
+    def by(self) -> Method:
+        """The method, with the base held as its settings have it."""
+        return resolve(METHODS[self.method].code).of(self.settings)
 
     def passes(self, count: int) -> Passes:
-        whole = resolve(METHODS[self.method].code).whole
-        flops = (6 if whole else 4) + (2 if self.checkpointing else 0)
+        flops = (6 if self.by.whole else 4) + (2 if self.checkpointing else 0)
         return Passes(count * self.batch * self.length, count, flops)
 
 
@@ -98,7 +105,7 @@ def stage(config: Config, of: Any) -> Work:
     (batch, accumulation), method = batches(config, of), of.method.model_dump()
     adapters = method.get("rank"), method.get("targets", ())
     kept = accumulation, of.checkpointing
-    training = Training(method["name"], batch, config.train.max_length, *adapters, *kept)
+    training = Training(method["name"], batch, config.train.max_length, *adapters, *kept, method)
     mean = training._replace(length=_pair(config))
     passes = [mean.passes(config.train.steps * accumulation)]
     return Work(passes, batch, config.train.max_length, training=training)

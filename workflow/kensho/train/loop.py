@@ -25,6 +25,7 @@ from kensho.files import replacing
 from kensho.models.loading import device
 from kensho.train import processes
 from kensho.train.memory import peak_bytes, reset_peak
+from kensho.train.methods import Course
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED
 
@@ -40,22 +41,22 @@ def train(
     folder: Path,
     training: Training,
     baseline: int = 0,
+    course: Course | None = None,
 ) -> list[dict[str, Any]]:
     """Train on ``samples`` in their order; goes on from the last checkpoint in ``folder``.
 
     AdamW without decay; the learning rate grows over the first tenth of the steps and then falls
-    to nought, both linearly. Returns a row per step: step, loss, tokens (of all rows), seconds,
-    peak_bytes (above ``baseline``, of the fullest process). Raises ValueError where a loss is not
+    to nought, both linearly. Returns a row per step: step, loss (what a method adds to it included:
+    ``course``), tokens (of all rows), seconds, peak_bytes (above ``baseline``, of the fullest
+    process). Raises ValueError where a loss is not
     finite, a step has nothing to learn, or its rows cannot be shared evenly.
     """
     model.train()
     processes.require_shared(model)
-    optimizer = torch.optim.AdamW(
-        (p for p in model.parameters() if p.requires_grad), lr=0.0, weight_decay=0.0, fused=True
-    )
-    (group,) = optimizer.param_groups
+    course = course or Course(model, training)
+    optimizer = torch.optim.AdamW(course.groups(), lr=0.0, weight_decay=0.0, fused=True)
     seen = Seen(folder / "steps.jsonl", training)
-    begun = _restore(model, optimizer, folder, seen.known())
+    begun = _restore(model, optimizer, course, folder, seen.known())
     seen.keep(begun)
     share = processes.share(training.batch_size * training.accumulation)
     cut = training.max_length
@@ -79,13 +80,19 @@ def train(
             (loss * processes.size()).backward()
             total += loss.item()
         total = processes.summed(total)
+        if (penalty := course.penalty()) is not None:
+            penalty.backward()
+            total += penalty.item()
         if not math.isfinite(total):
             raise ValueError(
                 f"{training.name}: the loss of step {step + 1} is {total}; lower learning_rate"
             )
-        group["lr"] = training.learning_rate * _rate(step, training.steps)
-        nn.utils.clip_grad_norm_(group["params"], LARGEST_NORM)
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * _rate(step, training.steps)
+        learning = [p for group in optimizer.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(learning, LARGEST_NORM)
         optimizer.step()
+        course.stepped(step + 1)
         optimizer.zero_grad(set_to_none=True)
         seen.note(
             step=step + 1,
@@ -95,7 +102,7 @@ def train(
             peak=peak_bytes() - baseline,
         )
         if (step + 1) % training.checkpoint_every == 0 or step + 1 == training.steps:
-            _save(model, optimizer, folder, step + 1)
+            _save(model, optimizer, course, folder, step + 1)
     return seen.rows
 
 
@@ -204,7 +211,9 @@ def _changing(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, T
     return {**{name: p.detach() for name, p in learning.items()}, **moments}
 
 
-def _save(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, step: int) -> None:
+def _save(
+    model: nn.Module, optimizer: torch.optim.Optimizer, course: Course, folder: Path, step: int
+) -> None:
     """Under another name until it is whole; earlier checkpoints go when it is."""
     whole, partial = folder / f"checkpoint-{step}", folder / ".checkpoint.partial"
     if processes.first():
@@ -216,7 +225,8 @@ def _save(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, step
         state["cuda"] = torch.cuda.get_rng_state()
     with replacing(partial / RNG.format(rank=processes.rank())) as path:
         torch.save(state, path)
-    dcp.save(_changing(model, optimizer), checkpoint_id=partial, no_dist=processes.size() == 1)
+    changing = _changing(model, optimizer) | course.state()
+    dcp.save(changing, checkpoint_id=partial, no_dist=processes.size() == 1)
     processes.wait()
     if processes.first():
         earlier = list(folder.glob("checkpoint-*"))
@@ -225,7 +235,9 @@ def _save(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, step
             shutil.rmtree(path)
 
 
-def _restore(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, known: int) -> int:
+def _restore(
+    model: nn.Module, optimizer: torch.optim.Optimizer, course: Course, folder: Path, known: int
+) -> int:
     """Take over the last checkpoint whose steps are all ``known``, in place.
 
     Returns its step, 0 where there is none.
@@ -241,8 +253,10 @@ def _restore(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, k
             parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    state = _changing(model, optimizer)
+    kept = course.state()
+    state = _changing(model, optimizer) | kept
     dcp.load(state, checkpoint_id=found[step], no_dist=processes.size() == 1)
+    course.restored({name: state[name] for name in kept})
     rng = torch.load(found[step] / RNG.format(rank=processes.rank()))
     torch.set_rng_state(rng["cpu"])
     if "cuda" in rng:

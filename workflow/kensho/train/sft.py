@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from peft import PeftModel, get_peft_model
+from peft import get_peft_model
 from transformers import AutoConfig, set_seed
 
 from kensho.data.prompt import completion, prompt
 from kensho.files import lock, read_json, write_json
-from kensho.models.loading import probe_logits, tokenizer_of, weights
+from kensho.models.loading import keep_unpacked, load_reference, merged, probe_logits, tokenizer_of
 from kensho.models.reference import Reference
 from kensho.train import processes
 from kensho.train.loop import mixed, train
@@ -27,6 +27,7 @@ from kensho.train.run import Training
 from kensho.train.samples import encoded
 from kensho.train.targets import check
 
+MOST_LOST = 0.01  # of the change that a training made, when its adapter is read again
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
 
 
@@ -56,6 +57,8 @@ def stage(
         drawn = drawn.assign(prompt=drawn["en"].map(prompt), completion=drawn["ja"].map(completion))
     pairs = {side: drawn[side] for side in ("prompt", "completion")}
     method, name = training.method, training.name
+    if processes.size() > 1 and (why := method.one_process):
+        raise ValueError(f"{name}: method {method.name} takes one process: {why}; take another")
     if training.targets is not None:
         check(AutoConfig.from_pretrained(base.base).model_type, training.targets)
     texts_sha256 = _digest(pairs)
@@ -72,19 +75,17 @@ def stage(
         set_seed(training.seed)  # before the adapter is made: its initialisation is of the seed
         tokenizer = tokenizer_of(base.base)
         on = "cpu" if processes.size() > 1 else None  # sharing moves it, layer by layer
-        model: Any = weights(base.base, dtype, quantised=method.weights == "nf4", on=on)
-        for adapter in base.adapters:
-            model = PeftModel.from_pretrained(model, adapter.path).merge_and_unload()
-            model.requires_grad_(True)  # PEFT froze what it adapted
-        for layer in model.modules():  # bitsandbytes' product for bf16 processors has no gradient
-            if hasattr(layer, "support_avx512bf16_for_cpu"):
-                layer.support_avx512bf16_for_cpu = False
+        earlier = [adapter.path for adapter in base.adapters]
+        quantised = method.weights == "nf4"
+        model: Any = merged(base.base, dtype, earlier, quantised=quantised, on=on)
+        keep_unpacked(model)
         if (adapted := training.adapter()) is not None:
             model = get_peft_model(model, adapted)
-        if method.weights == "nf4":  # adapters in 16 bit (QLoRA, section 3)
+        if method.half:
             for parameter in model.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.to(torch.bfloat16)
+        course = method.course(model, training)
         model = processes.shard(model, training.dtype if mixed(training) else None)
         untrained = probe_logits(model, tokenizer)
         encodings = [
@@ -94,15 +95,24 @@ def stage(
         if training.checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
         pad = tokenizer.pad_token_id
-        rows = train(model, encodings, pad, checkpoints, training, baseline)
+        rows = train(model, encodings, pad, checkpoints, training, baseline, course)
         model.eval()
-        if torch.equal(untrained, probe_logits(model, tokenizer)):
+        trained = probe_logits(model, tokenizer)
+        if torch.equal(untrained, trained):
             raise ValueError(f"{name}: training did not change the logits of the probe")
         whole = processes.gathered(model) if processes.size() > 1 else None
         if processes.first():
             temporary = output.with_name(f".{output.name}.partial")
             shutil.rmtree(temporary, ignore_errors=True)
-            model.save_pretrained(temporary, state_dict=whole)
+            course.save(temporary, whole)
+            if method.unknown:
+                made = base.trained(temporary, method.name, weights=str(dtype), compute=str(dtype))
+                again = probe_logits(load_reference(made, dtype)[0], tokenizer)
+                if (again - trained).abs().max() > MOST_LOST * (untrained - trained).abs().max():
+                    raise ValueError(
+                        f"{name}: what was saved does not compute what was trained; take another "
+                        "class than that of its method"
+                    )
             if method.whole:
                 tokenizer.save_pretrained(temporary)
             shutil.rmtree(output, ignore_errors=True)
