@@ -92,8 +92,8 @@ ONE_LINE = {
         "train.arms.0.stages.0.method.rnk: unknown key, did you mean 'rank'?",
     ),
     "unknown method": (
-        {"train": {"arms": [arm({**ADAPTERS, "name": "dora"})]}},
-        "train.arms.0.stages.0.method: name: expected 'full', 'lora', 'qlora', found the text",
+        {"train": {"arms": [arm({**ADAPTERS, "name": "dara"})]}},
+        "train.arms.0.stages.0.method: name: expected 'full', 'lora', 'rslora', ",
     ),
     "unknown stage": (
         {"train": {"arms": [{"name": "x", "stages": [{"stage": "dpo", "method": WHOLE}]}]}},

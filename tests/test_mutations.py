@@ -101,7 +101,7 @@ MEANINGFUL = {
             *(f"bench.{one}.model" for one in ("medical", "vocabulary", "inference")),
             "bench.augmentation_training.model",
             "bench.vocabulary.published",
-            "train.arms.0.stages.0.samples",
+            *("train.arms.0.stages.0.samples", "train.arms.0.stages.0.method.alpha"),
             "bench.kv_cache.time_limit_s",
             "jlce.arms",
             "corpora.perplexity",

@@ -236,12 +236,12 @@ def test_an_adapter_over_an_adapter_is_loaded_as_it_was_trained(
     assert far(done.loaded(), done.logits) < (1e-5 if second == "lora" else 0.02)
 
 
-NOT_OVER_NF4 = ["lora", "pissa", "ia3", "peft, BOFTConfig"]
+NOT_OVER_NF4 = ["pissa", "ia3", "peft, BOFTConfig"]
 
 
-@pytest.mark.parametrize("arm", [arm for arm in ARMS if arm not in ("full", "qlora")])
+@pytest.mark.parametrize("arm", ["rslora", "dora", "adalora", "vera", "oft", "miss", *NOT_OVER_NF4])
 def test_a_base_in_nf4_is_refused_by_name_while_the_configuration_is_read(arm):
-    if arm in (*NOT_OVER_NF4, "lora, lora_plus"):
+    if arm in NOT_OVER_NF4:
         with pytest.raises(ValidationError, match=r"nf4\n.*; leave nf4 out"):
             configured(arm, nf4=True)
     else:

@@ -57,10 +57,6 @@ class Pairs(Adapters):
     )
 
 
-class Lora(Pairs, Quantisable):
-    never = "LoRA over a base in NF4 is method qlora"
-
-
 class LoraVariant(Pairs, Quantisable):
     pass
 
@@ -134,7 +130,7 @@ METHODS = Catalogue(
             name="lora",
             title="low-rank adapters",
             code="kensho.train.methods.lora:METHOD",
-            settings=Lora,
+            settings=Pairs,
         ),
         Part(
             name="rslora",
