@@ -9,10 +9,11 @@ import torch
 from kensho.models import as_lora
 from kensho.models.loading import load_reference, probe_logits, tokenizer_of, weights
 from kensho.models.reference import Reference
+from kensho.models.twins import CONFIGS
 from kensho.part import resolve
 from kensho.plan import work
 from kensho.plan.memory import size_of, trained
-from kensho.train import catalogue, loop
+from kensho.train import catalogue, loop, targets
 from kensho.train.methods import adalora, lora, own
 from kensho.train.run import Training
 from kensho.train.sft import stage
@@ -21,6 +22,7 @@ from peft.optimizers import create_loraplus_optimizer
 from pydantic import TypeAdapter, ValidationError
 from test_plan import LLAMA
 from test_sft import PAIRS, SCHEDULE
+from transformers import AutoConfig, AutoModelForCausalLM
 
 QKVO = ["q_proj", "k_proj", "v_proj", "o_proj"]
 RANKED = {"rank": 4, "targets": QKVO}
@@ -138,11 +140,12 @@ def assert_equal(one, other):
         assert path.read_bytes() == (other.folder / path.name).read_bytes()
 
 
-@pytest.mark.parametrize(("arm", "at"), [("adalora", 3), ("adalora", 6), ("pissa", 5)])
+@pytest.mark.parametrize(("arm", "at"), [("adalora", 5), ("adalora", 8), ("pissa", 5)])
 def test_a_method_with_a_state_of_its_own_goes_on_exactly(block_model, tmp_path, arm, at):
+    """AdaLoRA's last cut is after the sixth step, of which a checkpoint is kept."""
     settings = configured(arm)
-    whole = Trained(block_model, tmp_path / "whole", settings)
-    assert_equal(whole, interrupted(block_model, tmp_path / "torn", settings, at))
+    whole = Trained(block_model, tmp_path / "whole", settings, steps=8)
+    assert_equal(whole, interrupted(block_model, tmp_path / "torn", settings, at, steps=8))
 
 
 def test_another_machines_singular_vectors_are_not_gone_on_with(block_model, tmp_path, monkeypatch):
@@ -234,6 +237,45 @@ def test_an_adapter_over_an_adapter_is_loaded_as_it_was_trained(
     done = Trained(first.reference, tmp_path / "2", configured(second), dtype=dtype, steps=3)
     assert far(done.logits, first.logits) > 0.05
     assert far(done.loaded(), done.logits) < (1e-5 if second == "lora" else 0.02)
+
+
+@pytest.mark.parametrize("model_type", targets.MODULES)
+@pytest.mark.parametrize("arm", [arm for arm in ARMS if arm not in ("full", "qlora", "pissa")])
+def test_every_architecture_takes_it_and_learns_what_is_counted(model_type, arm):
+    modules = list(targets.MODULES[model_type])
+    settings = configured(arm, targets=modules)
+    with torch.device("meta"):
+        config = AutoConfig.for_model(model_type, **CONFIGS[model_type])
+        plain = AutoModelForCausalLM.from_config(config)
+    matrices = {
+        name: layer.weight.shape
+        for name, layer in plain.named_modules()
+        if name.rsplit(".", 1)[-1] in modules and hasattr(layer, "weight")
+    }
+    turned = 1 if model_type == "gpt2" else -1  # whose weights are (in, out)
+    method = told(settings).method
+    if method.linear and model_type == "gpt2":
+        with pytest.raises(ValueError, match="takes linear layers, of which gpt2 has none; take"):
+            targets.check_layers(model_type, method)
+        return
+    targets.check_layers(model_type, method)
+    model = get_peft_model(plain, told(settings).adapter())
+    method.course(model, told(settings))
+    learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    if method.tensors is None:
+        assert learning > 0
+        return
+    assert learning == sum(
+        sum(
+            method.tensors(
+                tuple(shape)[::turned],
+                settings.get("rank"),
+                module=name.rsplit(".", 1)[-1],
+                **own(settings),
+            )
+        )
+        for name, shape in matrices.items()
+    )
 
 
 NOT_OVER_NF4 = ["pissa", "ia3", "peft, BOFTConfig"]

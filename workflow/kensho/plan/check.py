@@ -128,6 +128,8 @@ def _unfit_models(
                 yield f"{where}: train.arms: '{arm.name}': {error}; name some of these"
                 continue
             try:
+                if card:
+                    targets.check_layers(card.model_type, method)
                 if card and modules and card.model_type in ADAPTABLE:
                     adapter_sizes(method, stage.method.model_dump(), sizes(card).matrices)
             except ValueError as error:

@@ -25,7 +25,7 @@ from kensho.train.memory import resident_bytes
 from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.samples import encoded
-from kensho.train.targets import check
+from kensho.train.targets import check, check_layers
 
 MOST_LOST = 0.01  # of the change that a training made, when its adapter is read again
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
@@ -60,7 +60,9 @@ def stage(
     if processes.size() > 1 and (why := method.one_process):
         raise ValueError(f"{name}: method {method.name} takes one process: {why}; take another")
     if training.targets is not None:
-        check(AutoConfig.from_pretrained(base.base).model_type, training.targets)
+        model_type = AutoConfig.from_pretrained(base.base).model_type
+        check(model_type, training.targets)
+        check_layers(model_type, method)
     texts_sha256 = _digest(pairs)
     settings = asdict(training) | {
         **{"samples": texts_sha256, "base": base.model_dump()},

@@ -76,8 +76,8 @@ class Method:
     ``drawn``: the adapter takes the run's seed itself. ``half``: adapters learn in bfloat16.
     ``branches``: they are LoRA's, whose activations are planned. ``copies``: further float32
     tensors as large as what learns. ``unknown``: what is saved is held against what was trained.
-    ``alone``: why several processes cannot share the training, None where they can.
-    ``moves_base``: the model without its adapter is not the base.
+    ``linear``: it takes linear layers alone. ``alone``: why several processes cannot share the
+    training, None where they can.
     """
 
     name: str
@@ -91,9 +91,9 @@ class Method:
     branches: bool = False
     copies: int = 0
     unknown: bool = False
+    linear: bool = False
     course: type[Course] = Course
     alone: str | None = None
-    moves_base: bool = False
 
     @property
     def whole(self) -> bool:

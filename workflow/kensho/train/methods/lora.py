@@ -41,6 +41,8 @@ class Paired(Course):
     def groups(self) -> list[dict[str, Any]]:
         """B, and vectors, learn ``lora_plus`` times as fast as A; groups as PEFT makes them."""
         faster = self.settings.get("lora_plus", 1.0)
+        if faster == 1:
+            return super().groups()
         learning = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
         peaks = {False: self.training.learning_rate, True: faster * self.training.learning_rate}
         return [

@@ -70,6 +70,6 @@ def factor(shape: tuple[int, int], rank: None, *, module: str, **_: Any) -> list
     return [shape[0 if module in INNER else 1]]
 
 
-OFT = Method("oft", adapter=rotation, tensors=angles, ranked=False, course=Turning)
-MISS = Method("miss", adapter=shards, tensors=shard)
+OFT = Method("oft", adapter=rotation, tensors=angles, ranked=False, course=Turning, linear=True)
+MISS = Method("miss", adapter=shards, tensors=shard, linear=True)
 IA3 = Method("ia3", adapter=factors, tensors=factor, ranked=False)

@@ -53,5 +53,6 @@ METHOD = Method(
     adapter=adapter,
     ranked=False,
     unknown=True,
+    linear=True,
     alone="whether a class of PEFT can be shared is not known",
 )

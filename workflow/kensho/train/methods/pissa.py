@@ -63,6 +63,4 @@ class Principal(lora.Paired):
         write_json(folder / lora.CONFIG, saved | doubled | {"init_lora_weights": True})
 
 
-METHOD = replace(
-    lora.METHOD, name="pissa", adapter=adapter, course=Principal, moves_base=True, copies=1
-)
+METHOD = replace(lora.METHOD, name="pissa", adapter=adapter, course=Principal, copies=1)
