@@ -124,7 +124,7 @@ def parameters(folder: Path) -> int:
 
 def elements(folder: Path) -> dict[str, int]:
     """Elements of each tensor of a model's weights by name, from the headers of their files."""
-    counts = {}
+    counts: dict[str, int] = {}
     for path in folder.glob(WEIGHTS):
         with open(path, "rb") as file:  # the format of safetensors: size, header, tensors
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
