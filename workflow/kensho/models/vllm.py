@@ -105,7 +105,11 @@ class Vllm:
             folder = Path(model.adapters[0].path)
             self._plain = tempfile.TemporaryDirectory()
             if read_json(folder / as_lora.CONFIG)["peft_type"] in as_lora.EXACT:
-                folder = as_lora.written(folder, Path(model.base), Path(self._plain.name) / "lora")
+                into = Path(self._plain.name) / "lora"
+                try:
+                    folder = as_lora.written(folder, Path(model.base), into)
+                except ValueError as error:
+                    raise Refused(f"vLLM: {error}") from None
             rank = read_json(folder / as_lora.CONFIG)["r"]
             if rank > RANKS[-1]:
                 raise Refused(f"vLLM: an adapter of rank {rank}")
