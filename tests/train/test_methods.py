@@ -13,15 +13,17 @@ from kensho.models.twins import CONFIGS
 from kensho.part import resolve
 from kensho.plan import work
 from kensho.plan.memory import size_of, trained
-from kensho.train import catalogue, loop, targets
+from kensho.train import catalogue, cpt, dpo, loop, sft, targets
 from kensho.train.methods import adalora, lora, own
+from kensho.train.precision import autocast, in_its_own_dtype
 from kensho.train.run import Training
-from kensho.train.sft import stage
+from kensho.train.samples import encoded
 from peft import PeftModel, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
 from pydantic import TypeAdapter, ValidationError
 from test_plan import LLAMA
 from test_sft import PAIRS, SCHEDULE
+from test_stages import PREFERENCES, merged
 from transformers import AutoConfig, AutoModelForCausalLM
 
 QKVO = ["q_proj", "k_proj", "v_proj", "o_proj"]
@@ -53,22 +55,27 @@ def configured(arm, **changes):
     return TypeAdapter(catalogue.Method).validate_python(settings).model_dump()
 
 
-def told(settings, seed=1, dtype=torch.float32, **changes):
+def told(settings, seed=1, dtype=torch.float32, beta=0.1, **changes):
     """What the script of a stage makes of a method's settings."""
     method = resolve(catalogue.METHODS[settings["name"]].code).of(settings)
     given = {"rank": settings.get("rank"), "targets": settings.get("targets")}
-    own_settings = {**SCHEDULE, "dtype": dtype, "settings": {"method": settings}, **given}
+    own_settings = {
+        **SCHEDULE,
+        "dtype": dtype,
+        "settings": {"method": settings, "beta": beta},
+        **given,
+    }
     return Training(name="test", seed=seed, method=method, **{**own_settings, **changes})
 
 
 class Trained:
     """A training, the logits of the probe at its end, and what is loaded of it."""
 
-    def __init__(self, base, folder, settings, **changes):
+    def __init__(self, base, folder, settings, stage=sft.stage, samples=PAIRS, **changes):
         self.base = base if isinstance(base, Reference) else Reference.of(base)
         self.training = told(settings, **changes)
         self.folder = folder / "model"
-        call = (self.base, PAIRS, self.folder, folder / "checkpoints", self.training)
+        call = (self.base, samples, self.folder, folder / "checkpoints", self.training)
         with pytest.MonkeyPatch.context() as patch:  # the last model that the loop was given
             patch.setattr("kensho.train.stage.train", self._watched)
             self.steps, self.record = stage(*call)
@@ -140,7 +147,13 @@ def assert_equal(one, other):
         assert path.read_bytes() == (other.folder / path.name).read_bytes()
 
 
-@pytest.mark.parametrize(("arm", "at"), [("adalora", 5), ("adalora", 8), ("pissa", 5)])
+@pytest.mark.parametrize(
+    ("arm", "at"),
+    [
+        ("adalora", 8),
+        *(pytest.param(arm, 5, marks=pytest.mark.slow) for arm in ("adalora", "pissa")),
+    ],
+)
 def test_a_method_with_a_state_of_its_own_goes_on_exactly(block_model, tmp_path, arm, at):
     """AdaLoRA's last cut is after the sixth step, of which a checkpoint is kept."""
     settings = configured(arm)
@@ -204,6 +217,42 @@ def test_groups_of_lora_plus_are_those_of_peft(block_model):
         assert {id(p): training.learning_rate * factor for p, factor in factors} == expected
 
 
+def test_the_weight_of_rslora_falls_with_the_root_of_the_rank_from_that_of_lora_at_16():
+    plain = told(configured("lora", rank=16)).adapter()
+    for rank in (4, 16, 64):
+        made = told(configured("rslora", rank=rank)).adapter()
+        weight = made.lora_alpha / math.sqrt(rank)
+        assert made.use_rslora
+        assert weight == pytest.approx(plain.lora_alpha / 16 * math.sqrt(16 / rank))
+
+
+def gradients(model, training, tokenizer):
+    """Of some rows, as a step computes them, all in one vector."""
+    pairs = zip(PAIRS["en"], PAIRS["ja"], strict=True)
+    rows = [encoded(tokenizer, *pair, chat=False) for pair in pairs]
+    with in_its_own_dtype(model, training), autocast(training):
+        loop.summed_loss(model, **loop.collated(rows, tokenizer.pad_token_id)).backward()
+    return torch.cat([p.grad.flatten().float() for p in model.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("arm", ["lora", "dora", "vera", "ia3", "oft", "miss", "adalora"])
+def test_gradients_in_16_bit_are_those_of_32_to_its_rounding(block_model, tmp_path, arm):
+    """At weights that have learned: at first half of LoRA's gradients are nought."""
+    tokenizer, both = tokenizer_of(block_model), []
+    for dtype in (torch.float32, torch.bfloat16):
+        training = told(configured(arm), dtype=dtype)
+        torch.manual_seed(1)
+        held = weights(block_model, torch.bfloat16).to(dtype)
+        model = get_peft_model(held, training.adapter())
+        training.method.course(model, training)
+        generator = torch.Generator().manual_seed(2)
+        for p in model.parameters():
+            if p.requires_grad:
+                p.data += 0.02 * torch.randn(p.shape, generator=generator)
+        both.append(gradients(model, training, tokenizer))
+    assert (both[1] - both[0]).norm() < 0.03 * both[0].norm()
+
+
 def test_what_vera_draws_is_of_the_seed(block_model):
     keys = {told(configured("vera"), seed=seed).adapter().projection_prng_key for seed in (1, 2)}
     assert keys == {1, 2}
@@ -228,6 +277,43 @@ def test_what_vllm_is_served_computes_the_same(block_model, tmp_path, arm):
     assert json.loads((tmp_path / "plain/adapter_config.json").read_text())["peft_type"] == "LORA"
 
 
+def in_stages(base, folder, arm):
+    """A training by each stage in turn, every one over those before, by one method."""
+    settings, reference, trainings = configured(arm), base, []
+    stages = (sft.stage, PAIRS), (cpt.stage, PAIRS), (dpo.stage, PREFERENCES)
+    for number, (stage, samples) in enumerate(stages):
+        call = (reference, folder / str(number), settings, stage, samples)
+        trainings.append(Trained(*call, steps=4, learning_rate=1e-3))
+        reference = trainings[-1].reference
+    return trainings
+
+
+def assert_merged(done, folder):
+    """The stage that merges takes it, and the model that it makes says what was trained."""
+    merged(done.reference, folder)
+    model, tokenizer = load_reference(Reference.of(folder / "model"), torch.float32)
+    if done.training.method.weights != "nf4":  # which are not what it is merged into
+        assert far(probe_logits(model, tokenizer), done.logits) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "arm",
+    [arm if arm == "vera" else pytest.param(arm, marks=pytest.mark.slow) for arm in ARMS],
+)
+def test_every_stage_takes_every_method(block_model, tmp_path, arm):
+    trainings = in_stages(block_model, tmp_path, arm)
+    last = trainings[-1]
+    assert all(map(math.isfinite, last.steps["loss"]))
+    assert far(last.loaded(), last.logits) < (1e-2 if arm == "qlora" else 1e-5)
+    if last.training.method.whole:
+        with pytest.raises(ValueError, match="its model has no adapter to merge; leave the stage"):
+            merged(last.reference, tmp_path / "merged")
+    else:
+        assert len(last.reference.adapters) == 3
+        assert_merged(last, tmp_path / "merged")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("second", ["lora", "qlora"])
 def test_an_adapter_over_an_adapter_is_loaded_as_it_was_trained(

@@ -58,8 +58,14 @@ class Pairs(Adapters):
     )
 
 
-class LoraVariant(Pairs, Quantisable):
+class Dora(Pairs, Quantisable):
     pass
+
+
+class RsLora(Pairs, Quantisable):
+    alpha: Count = Field(
+        8, description="adapters are weighed by alpha / sqrt(rank); one for all ranks"
+    )
 
 
 class Pissa(Pairs, Quantisable):
@@ -137,13 +143,13 @@ METHODS = Catalogue(
             name="rslora",
             title="low-rank adapters that weigh alpha / sqrt(rank)",
             code="kensho.train.methods.lora:RSLORA",
-            settings=LoraVariant,
+            settings=RsLora,
         ),
         Part(
             name="dora",
             title="low-rank adapters of direction, and a length for each row",
             code="kensho.train.methods.lora:DORA",
-            settings=LoraVariant,
+            settings=Dora,
         ),
         Part(
             name="qlora",

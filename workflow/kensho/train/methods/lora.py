@@ -1,6 +1,7 @@
 """LoRA (Hu et al. 2021, arXiv 2106.09685): two narrow matrices beside each targeted one.
 
-Variants: rsLoRA weighs them by alpha / sqrt(rank) (Kalajdzievski 2023, arXiv 2312.03732), DoRA
+Variants: rsLoRA weighs them by alpha / sqrt(rank), alpha being the same for all ranks, so that
+activations and gradients are too (Kalajdzievski 2023, arXiv 2312.03732, section 3), DoRA
 learns the length of each row of the sum apart from its direction (Liu et al. 2024,
 arXiv 2402.09353). LoRA+ gives B a higher learning rate (Hayou et al. 2024, arXiv 2402.12354).
 """
@@ -25,6 +26,14 @@ def adapter(rank: int, targets: Sequence[str] | str, *, alpha: int | None = None
     return LoraConfig(
         r=rank, lora_alpha=scale, target_modules=modules, task_type="CAUSAL_LM", **variant
     )
+
+
+STABLE = 8  # LoRA's weight of 2 at rank 16
+
+
+def stabilised(rank: int, targets: Sequence[str] | str, *, alpha: int = STABLE):
+    """PEFT's configuration; adapters weigh alpha / sqrt(rank)."""
+    return adapter(rank, targets, alpha=alpha, use_rslora=True)
 
 
 def tensors(shape: tuple[int, int], rank: int, **_: Any) -> list[int]:
@@ -56,7 +65,7 @@ class Folded(Paired):
 
 CONFIG = "adapter_config.json"
 METHOD = Method("lora", adapter=adapter, tensors=tensors, course=Paired, branches=True)
-RSLORA = replace(METHOD, name="rslora", adapter=partial(adapter, use_rslora=True), course=Folded)
+RSLORA = replace(METHOD, name="rslora", adapter=stabilised, course=Folded)
 DORA = replace(
     METHOD, name="dora", adapter=partial(adapter, use_dora=True), tensors=directed, branches=False
 )
