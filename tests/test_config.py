@@ -29,6 +29,7 @@ def arm(method, name="x", **stage):
 
 
 ADAPTERS = {"name": "lora", "rank": 4, "targets": ["q_proj"]}
+BLOCKS = {"name": "oft", "targets": ["q_proj"]}
 WHOLE = {"name": "full"}
 LORA, FULL = arm(ADAPTERS), arm(WHOLE)
 JUDGE = {"url": "http://judge/v1", "model": "any"}
@@ -92,8 +93,20 @@ ONE_LINE = {
         "train.arms.0.stages.0.method.rnk: unknown key, did you mean 'rank'?",
     ),
     "unknown method": (
-        {"train": {"arms": [arm({**ADAPTERS, "name": "dora"})]}},
-        "train.arms.0.stages.0.method: name: expected 'full', 'lora', 'qlora', found the text",
+        {"train": {"arms": [arm({**ADAPTERS, "name": "dara"})]}},
+        "train.arms.0.stages.0.method: name: expected 'full', 'lora', 'rslora', ",
+    ),
+    "a method that cannot stand on 4 bits": (
+        {"train": {"arms": [arm({**ADAPTERS, "name": "pissa", "nf4": True})]}},
+        "train.arms.0.stages.0.method.nf4: PiSSA begins with the singular values of the weights",
+    ),
+    "a block that does not fit": (
+        {"train": {"arms": [arm({**BLOCKS, "block_size": 50})]}},
+        "train.arms: 'x': blocks of 50 do not fill an input of 576; take a block_size",
+    ),
+    "a class that PEFT lacks": (
+        {"train": {"arms": [arm({"name": "peft", "targets": ["q_proj"], "config": "BoftConfig"})]}},
+        "train.arms.0.stages.0.method: PEFT has no class 'BoftConfig' that adapts modules, did",
     ),
     "unknown stage": (
         {"train": {"arms": [{"name": "x", "stages": [{"stage": "ppo", "method": WHOLE}]}]}},

@@ -120,6 +120,7 @@ MEANINGFUL = {
             "bench.augmentation_training.model",
             *("strategy.model", *(f"bench.{study}.model" for study in STUDIES)),
             "bench.vocabulary.published",
+            *(f"{stage}.method.alpha" for stage in STAGES),
             "bench.kv_cache.time_limit_s",
             "jlce.arms",
             "corpora.perplexity",

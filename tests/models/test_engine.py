@@ -59,14 +59,15 @@ def adapted(folder, held="as computed", **config):
         ({"use_dora": False, "bias": "none", "modules_to_save": None}, None),
         ({"use_dora": True}, "use_dora"),
         ({"use_rslora": True}, "use_rslora"),
-        ({"peft_type": "VERA"}, "peft_type"),
+        ({"peft_type": "VERA"}, None),  # written as LoRA
+        ({"peft_type": "OFT"}, "peft_type"),
         ({"bias": "all"}, "bias"),
         ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
         ({"rank_pattern": {"q_proj": 4}}, "rank_pattern"),
         ({"r": 1024}, "rank 1024"),
     ],
 )
-def test_an_adapter_goes_to_vllm_only_where_it_is_plain_lora(tmp_path, config, why):
+def test_an_adapter_goes_to_vllm_only_where_lora_computes_the_same(tmp_path, config, why):
     said = unfit(adapted(tmp_path / "adapter", **config), torch.float32)
     assert said is None if why is None else why in said
 

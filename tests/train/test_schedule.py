@@ -25,10 +25,18 @@ def test_a_short_run_warms_up_over_one_step():
 
 def test_matrices_decay_alone():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.LayerNorm(2))
-    (matrices, rest) = groups(model, 0.1)
+    alike = [(p, 1.0) for p in model.parameters()]
+    (matrices, rest) = groups(alike, 0.1)
     assert [p.ndim for p in matrices["params"]] == [2] and matrices["weight_decay"] == 0.1
     assert {p.ndim for p in rest["params"]} == {1} and rest["weight_decay"] == 0
-    assert [len(group["params"]) for group in groups(model, 0.0)] == [4]
+    assert [len(group["params"]) for group in groups(alike, 0.0)] == [4]
+
+
+def test_a_factor_of_the_rate_and_decay_hold_together():
+    fast, slow, vector = (torch.nn.Parameter(torch.ones(shape)) for shape in ((2, 2), (2, 2), 2))
+    made = groups([(fast, 16.0), (slow, 1.0), (vector, 16.0)], 0.1)
+    kinds = {id(p): (g["factor"], g["weight_decay"]) for g in made for p in g["params"]}
+    assert kinds == {id(fast): (16, 0.1), id(slow): (1, 0.1), id(vector): (16, 0)}
 
 
 @pytest.mark.parametrize(

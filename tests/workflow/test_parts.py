@@ -13,7 +13,7 @@ from planning import ROOT, copied, jobs, nowhere, snakemake
 
 BLOCK = re.compile(r"```(?:python|yaml)\n# ([^\n]+)\n(.*?)```", re.S)
 CATALOGUE = re.compile(r"(\w+) in (\S+)")
-NAMES = ("echo", "dora", "backwards", "letters", "polarity")
+NAMES = ("echo", "gaussian", "backwards", "letters", "polarity")
 LONGEST = 10  # lines of an addition
 SMALL = {
     "data": {"pool": 600, "train": 200, "test": 60},
@@ -29,7 +29,7 @@ SMALL = {
                     {
                         "stage": "backwards",
                         "learning_rate": 0.01,
-                        "method": {"name": "dora", "rank": 2, "targets": ["q_proj"]},
+                        "method": {"name": "gaussian", "rank": 2, "targets": ["q_proj"]},
                     }
                 ],
             }
@@ -104,7 +104,7 @@ def test_an_unknown_part_is_one_line_with_the_known_ones(extended):
     done = snakemake(extended, "-n", "--configfile", "damaged.yaml", "--", "jlce")
     assert done.returncode and "Traceback" not in done.stdout
     [line] = [line for line in done.stdout.splitlines() if "stages.0.method" in line]
-    assert all(f"'{name}'" in line for name in (*METHODS, "dora", "dara")), line
+    assert all(f"'{name}'" in line for name in (*METHODS, "gaussian", "dara")), line
 
 
 @pytest.mark.slow
@@ -124,6 +124,6 @@ def test_added_parts_run(extended):
     _, conditions = read(extended / made[2])
     assert [r["stage"] for r in conditions["trainings"]] == ["backwards"]
     adapter = Path(extended, "results/train/added/1-backwards/seed1/model/adapter_config.json")
-    assert '"use_dora": true' in adapter.read_text(encoding="utf-8")
+    assert '"init_lora_weights": "gaussian"' in adapter.read_text(encoding="utf-8")
     asked, _ = read(extended / made[3])
     assert asked["block"].str.startswith("polarity/").all()

@@ -23,7 +23,7 @@ with job(snakemake) as fallbacks:
     dtype = compute_dtype(schedule.pop("dtype"))
     schedule["batch_size"] = settings.get("batch_size") or schedule["batch_size"]
     own = settings.get("method", {"name": NONE.name})
-    method = resolve(params.method_code) if params.method_code else NONE
+    method = resolve(params.method_code).of(own) if params.method_code else NONE
     if method.name != (named := own["name"]):
         raise ValueError(f"{params.method_code} is method {method.name}, not {named}; name it so")
     earlier = inputs.get("reference")

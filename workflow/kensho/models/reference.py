@@ -118,10 +118,16 @@ def weights(folder: Path) -> dict[str, str]:
 
 
 def parameters(folder: Path) -> int:
-    """Elements of all tensors of a model's weights, by the headers of their files."""
-    count = 0
+    """Elements of all tensors of a model's weights."""
+    return sum(elements(folder).values())
+
+
+def elements(folder: Path) -> dict[str, int]:
+    """Elements of each tensor of a model's weights by name, from the headers of their files."""
+    counts: dict[str, int] = {}
     for path in folder.glob(WEIGHTS):
         with open(path, "rb") as file:  # the format of safetensors: size, header, tensors
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        count += sum(prod(one["shape"]) for name, one in header.items() if name != "__metadata__")
-    return count
+        tensors = {name: one for name, one in header.items() if name != "__metadata__"}
+        counts |= {name: prod(one["shape"]) for name, one in tensors.items()}
+    return counts

@@ -22,7 +22,7 @@ import torch
 from kensho.fallback import OutOfMemory, of_memory
 from kensho.files import read_json
 from kensho.messages import plain
-from kensho.models import vllm_worker
+from kensho.models import as_lora, vllm_worker
 from kensho.models.loading import SPLITS, device, tokenizer_of
 from kensho.models.reference import Reference
 from kensho.models.vllm_worker import Scored
@@ -58,7 +58,9 @@ def unfit(model: Reference, dtype: torch.dtype) -> str | None:
     if len(model.adapters) > 1:
         return f"{len(model.adapters)} adapters over each other"
     for adapter in model.adapters:
-        config = read_json(Path(adapter.path) / "adapter_config.json")
+        config = read_json(Path(adapter.path) / as_lora.CONFIG)
+        if config["peft_type"] in as_lora.EXACT:
+            continue
         other = [key for key, value in PLAIN.items() if config.get(key, value) != value]
         other += [key for key in ABSENT if config.get(key)]
         if config["r"] > RANKS[-1]:
@@ -100,10 +102,19 @@ class Vllm:
             "tensor_parallel_size": devices,
         }
         if self.adapted:
-            (adapter,) = model.adapters
-            rank = read_json(Path(adapter.path) / "adapter_config.json")["r"]
+            folder = Path(model.adapters[0].path)
+            self._plain = tempfile.TemporaryDirectory()
+            if read_json(folder / as_lora.CONFIG)["peft_type"] in as_lora.EXACT:
+                into = Path(self._plain.name) / "lora"
+                try:
+                    folder = as_lora.written(folder, Path(model.base), into)
+                except ValueError as error:
+                    raise Refused(f"vLLM: {error}") from None
+            rank = read_json(folder / as_lora.CONFIG)["r"]
+            if rank > RANKS[-1]:
+                raise Refused(f"vLLM: an adapter of rank {rank}")
             held = next(one for one in RANKS if one >= rank)
-            settings["adapter"] = {"path": str(Path(adapter.path).absolute()), "rank": held}
+            settings["adapter"] = {"path": str(folder.absolute()), "rank": held}
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             [str(python), "-P", vllm_worker.__file__, json.dumps(settings)],

@@ -14,10 +14,11 @@ from kensho.data.sources import Source
 from kensho.models.catalogue import Model
 from kensho.part import resolve
 from kensho.plan.config import Config
+from kensho.plan.memory import adapter_sizes
 from kensho.plan.work import techniques
 from kensho.train import targets
 from kensho.train.catalogue import METHODS
-from kensho.train.plan import ADAPTABLE, PLANNABLE
+from kensho.train.plan import ADAPTABLE, PLANNABLE, sizes
 from kensho.validation import problems, suggestion
 
 # How many of the held-out sentences an experiment takes.
@@ -120,12 +121,22 @@ def _unfit_models(
             )
         card = cards.get((models[base].card if base in models else None) or "")
         for stage in arm.stages:
-            modules = getattr(getattr(stage, "method", None), "targets", None)
+            if (own := getattr(stage, "method", None)) is None:
+                continue
+            method, modules = resolve(METHODS[own.name].code), getattr(own, "targets", None)
             try:
                 if card and modules:
                     targets.check(card.model_type, modules)
             except ValueError as error:
                 yield f"{where}: train.arms: '{arm.name}': {error}; name some of these"
+                continue
+            try:
+                if card:
+                    targets.check_layers(card.model_type, method)
+                if card and modules and card.model_type in ADAPTABLE:
+                    adapter_sizes(method, own.model_dump(), sizes(card).matrices)
+            except ValueError as error:
+                yield f"{where}: train.arms: '{arm.name}': {error}"
 
 
 def _unfit_stages(config: Config, where: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from kensho.bench.catalogue import PREPARATIONS
 from kensho.models.cards import Card
 from kensho.models.catalogue import Model
 from kensho.models.lock import MEND, Lock
-from kensho.part import Part, resolve
+from kensho.part import Part
 from kensho.plan import memory
 from kensho.plan import work as works
 from kensho.plan.config import Config
@@ -24,8 +24,7 @@ from kensho.plan.rates import Machine, dtype_of
 from kensho.plan.work import Work
 from kensho.run.budget import Foreseen
 from kensho.run.events import Held
-from kensho.train.catalogue import METHODS, STAGES
-from kensho.train.methods import Method
+from kensho.train.catalogue import STAGES
 from kensho.train.plan import BYTES
 
 PLACES = "KENSHO_PLACES"  # variable by which jobs inherit what the head planned for each
@@ -205,8 +204,8 @@ class _Jobs:
         if row.rule == "train_stage" and work.training:
             rows = work.training.batch * work.training.accumulation
             counts = [count for count in counts if rows % count == 0]  # a step's rows are shared
-            if self.method(work.training).weights == "nf4":
-                counts = [1]  # and weights in 4 bits are not
+            if work.training.by.one_process:
+                counts = [1]
         parts = {count: memory.peak(size, work, self.dtype, count) for count in counts}
         fitting = [count for count in counts if parts[count] <= holds]
         if on.memory_bytes and not fitting:
@@ -220,7 +219,7 @@ class _Jobs:
             )
         row = replace(row, devices=next(iter(fitting), None) if accelerated else 0)
         processes = min(node, row.devices or 1) if row.rule == "train_stage" else 1
-        whole = work.training and self.method(work.training).whole
+        whole = work.training and work.training.by.whole
         held = "float32" if whole else self.dtype
         loaded = processes * size.parameters * BYTES[held]
         row = replace(row, host_bytes=loaded if accelerated else need)
@@ -230,9 +229,6 @@ class _Jobs:
         if seconds is None:
             return self.limited(replace(row, why=on.why), asked, device)
         return self.paid(replace(row, seconds=seconds), self.known.cores)
-
-    def method(self, training: works.Training) -> Method:
-        return resolve(METHODS[training.method].code)
 
     def most_devices(self, rule: str) -> int:
         """Of one job: trainings share their weights, what evaluates spreads its layers."""

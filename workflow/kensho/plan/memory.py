@@ -7,13 +7,13 @@ matrix), and logits; a targeted matrix counts as hidden x intermediate. Running 
 cache, and logits where whole texts are scored.
 """
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 from kensho.models import cards
 from kensho.models.cards import Card
-from kensho.part import resolve
 from kensho.plan.work import Training, Work
-from kensho.train.catalogue import METHODS
+from kensho.train.methods import Method, own
 from kensho.train.plan import BYTES, PLANNABLE, TARGETS, Step, plan, sizes
 
 NF4 = (
@@ -94,7 +94,11 @@ def trained(size: Size, training: Training, dtype: Dtype, devices: int = 1) -> t
     besides its share the weights of two layers, the one at work and the next, and the embeddings
     with their gradient. Whole weights that are computed in 16 bit have a copy in it (autocast).
     """
-    method = resolve(METHODS[training.method].code)
+    method, settings = training.by, own(training.settings)
+    if method.tensors is None and not method.whole:
+        raise ValueError(
+            f"memory of method {method.name} is not planned: PEFT alone knows its sizes"
+        )
     copies = 2 * size.parameters if method.whole and dtype == "bfloat16" and devices == 1 else 0
     dtype = "float32" if method.weights == "float32" else dtype
     containing = (key for key, names in TARGETS.items() if {*training.targets} <= {*names})
@@ -103,6 +107,7 @@ def trained(size: Size, training: Training, dtype: Dtype, devices: int = 1) -> t
     step = Step(
         *(method, dtype, rows, training.length, training.rank, targets),
         checkpointing=training.checkpointing,
+        own=settings,
     )
     try:
         planned = plan(size.card, step)
@@ -111,10 +116,16 @@ def trained(size: Size, training: Training, dtype: Dtype, devices: int = 1) -> t
         return copies + _shared(planned["peak"], fixed, planned["weights"], size, devices), left
     except ValueError:
         width, tokens = BYTES[dtype], rows * training.length
-    matrix = (training.rank or 0) * (size.hidden + size.inner)
-    weights = size.parameters if method.whole else matrix * len(training.targets) * size.layers
+    known = sizes(size.card).matrices if size.card.model_type in PLANNABLE else {}
+    shapes = [known.get(name, (size.hidden, size.inner)) for name in training.targets]
+    weights, shared = size.parameters, 0
+    if method.tensors is not None:
+        by_name = dict(zip(training.targets, shapes, strict=True))
+        told = {**training.settings, "rank": training.rank, "targets": training.targets}
+        weights = size.layers * sum(adapter_sizes(method, told, by_name))
+        shared = method.frozen(shapes, training.rank) if method.frozen else 0
     held: float = size.parameters * (NF4 if method.weights == "nf4" else width)
-    held += 0 if method.whole else 4 * weights
+    held += 0 if method.whole else 4 * (weights * (1 + method.copies) + shared)
     layer: float = 17 * width * tokens * size.hidden
     kept: float = layer * size.layers
     if training.checkpointing:  # the input of every layer, and all of one
@@ -122,7 +133,21 @@ def trained(size: Size, training: Training, dtype: Dtype, devices: int = 1) -> t
     logits = tokens * size.vocabulary * (4 + max(width + 4, 8))
     static = held + 12 * weights
     peak = _shared(static + kept + logits, static, held, size, devices)
-    return copies + peak, 4 * weights
+    return copies + peak, 4 * (weights + shared)
+
+
+def adapter_sizes(
+    method: Method, settings: Mapping[str, Any], shapes: Mapping[str, tuple[int, int]]
+) -> list[int]:
+    """Elements of each tensor that learns beside matrices of these (in, out), of one layer.
+
+    Raises ValueError where the method's settings do not fit a matrix.
+    """
+    if (tensors := method.tensors) is None:
+        return []
+    rank, taken = settings.get("rank"), own(settings)
+    sizes = (tensors(shapes[name], rank, module=name, **taken) for name in settings["targets"])
+    return [elements for one in sizes for elements in one]
 
 
 def _shared(whole: float, static: float, weights: float, size: Size, devices: int) -> float:

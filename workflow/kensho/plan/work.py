@@ -3,7 +3,7 @@
 Batches are as large as it allows, pairs as long as they are on average; answers reach their limits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from kensho.jlce import catalogue as jlce
 from kensho.part import resolve
 from kensho.plan.config import Config
 from kensho.train.catalogue import METHODS, STAGES
+from kensho.train.methods import Method
 from kensho.train.plan import TARGETS
 
 TOKENS = 1 / 0.893  # of a Japanese character by Llama-2's tokenizer; Qwen's, Llama-3's make fewer
@@ -67,6 +68,7 @@ class Training(NamedTuple):
     """What trains batches of ``batch`` samples of ``length`` tokens; adapters have the rest.
 
     A step has ``accumulation`` batches; with ``checkpointing`` activations are computed twice.
+    ``settings`` are those of the method.
     """
 
     method: str
@@ -76,10 +78,15 @@ class Training(NamedTuple):
     targets: Sequence[str] = ()
     accumulation: int = 1
     checkpointing: bool = False
+    settings: Mapping[str, Any] = {}
+
+    @property
+    def by(self) -> Method:
+        """The method, with the base held as its settings have it."""
+        return resolve(METHODS[self.method].code).of(self.settings)
 
     def passes(self, count: int) -> Passes:
-        whole = resolve(METHODS[self.method].code).whole
-        flops = (6 if whole else 4) + (2 if self.checkpointing else 0)
+        flops = (6 if self.by.whole else 4) + (2 if self.checkpointing else 0)
         return Passes(count * self.batch * self.length, count, flops)
 
 
@@ -104,7 +111,7 @@ def stage(config: Config, of: Any) -> Work:
     batch *= 2 if paired else 1
     adapters = method.get("rank"), method.get("targets", ())
     kept = accumulation, of.checkpointing
-    training = Training(method["name"], batch, config.train.max_length, *adapters, *kept)
+    training = Training(method["name"], batch, config.train.max_length, *adapters, *kept, method)
     mean = training._replace(length=_pair(config))
     count = config.train.steps * accumulation
     passes = [mean.passes(count), *([Passes(count * batch * mean.length, count)] * paired)]

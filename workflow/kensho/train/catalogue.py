@@ -7,9 +7,9 @@ the steps and a record.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 
-from pydantic import Field, create_model
+from pydantic import Field, create_model, field_validator, model_validator
 
 from kensho.part import Catalogue, Needs, NoSettings, Part
 from kensho.train.schedule import Scheduler
@@ -27,9 +27,101 @@ def choice(catalogue: Catalogue, key: str) -> Any:
     return Annotated[Union[*models], Field(discriminator=key)] if models[1:] else models[0]
 
 
-class Adapters(Section):
-    rank: Rank
+class Targeted(Section):
     targets: list[Target] = Field(min_length=1, description="modules that get adapters")
+
+
+class Quantisable(Targeted):
+    nf4: bool = Field(
+        False, description="hold the base in NF4 with double quantisation; adapters in float32"
+    )
+    never: ClassVar[str | None] = None  # why it cannot be
+
+    @field_validator("nf4")
+    @classmethod
+    def _possible(cls, value: bool) -> bool:
+        if value and cls.never:
+            raise ValueError(f"{cls.never}; leave nf4 out")
+        return value
+
+
+class Adapters(Targeted):
+    rank: Rank
+    alpha: Count | None = Field(
+        None, description="adapters are weighed by alpha / rank; null for 2 x rank"
+    )
+
+
+class Pairs(Adapters):
+    lora_plus: float = Field(
+        1.0, ge=1, le=1024, description="learning rate of B, times that of A (LoRA+)"
+    )
+
+
+class Dora(Pairs, Quantisable):
+    pass
+
+
+class RsLora(Pairs, Quantisable):
+    alpha: Count = Field(
+        8, description="adapters are weighed by alpha / sqrt(rank); one for all ranks"
+    )
+
+
+class Pissa(Pairs, Quantisable):
+    never = "PiSSA begins with the singular values of the weights as they are"
+    iterations: Count | None = Field(
+        None, description="of a randomised SVD, about 16; null for the whole one, which is slow"
+    )
+
+
+class AdaLora(Adapters, Quantisable):
+    rank: Rank = Field(description="of a module in the end, on average")
+    begun_with: Rank | None = Field(None, description="rank at first; null for 1.5 x rank")
+    initial: float = Field(0.1, ge=0, lt=1, description="share of the steps before ranks fall")
+    final: float = Field(0.3, ge=0, lt=1, description="share of the steps at the final ranks")
+    orthogonality: float = Field(
+        0.5, ge=0, description="weight of the term that holds P and Q orthogonal, in the loss"
+    )
+
+    @model_validator(mode="after")
+    def _falling(self):
+        if self.initial + self.final >= 1:
+            raise ValueError("no step is left in which ranks fall; lower initial or final")
+        if self.begun_with is not None and self.begun_with <= self.rank:
+            raise ValueError(f"no rank falls to {self.rank}; raise begun_with above it")
+        return self
+
+
+class Vera(Quantisable):
+    rank: Rank = Field(256, description="of the matrices that all modules share")
+
+
+class Ia3(Quantisable):
+    never = "PEFT's factors change the dtype of activations that 4-bit layers read"
+
+
+class Oft(Quantisable):
+    block_size: Annotated[Count, Field(ge=2)] = Field(
+        32, description="inputs that are turned together; divides the inputs of every module"
+    )
+
+
+class Miss(Quantisable):
+    rank: Rank
+
+
+class PeftClass(Quantisable):
+    never = "whether a class of PEFT that is passed through can stand on 4 bits is not known"
+    config: str = Field(description="a class of PEFT's configurations, BOFTConfig for instance")
+    settings: dict[str, Any] = Field({}, description="of that class, but for its target modules")
+
+    @model_validator(mode="after")
+    def _known(self):
+        from kensho.train.methods.passed import adapter  # PEFT takes seconds: not without need
+
+        adapter(None, self.targets, config=self.config, settings=self.settings)
+        return self
 
 
 METHODS = Catalogue(
@@ -45,13 +137,67 @@ METHODS = Catalogue(
             name="lora",
             title="low-rank adapters",
             code="kensho.train.methods.lora:METHOD",
-            settings=Adapters,
+            settings=Pairs,
+        ),
+        Part(
+            name="rslora",
+            title="low-rank adapters that weigh alpha / sqrt(rank)",
+            code="kensho.train.methods.lora:RSLORA",
+            settings=RsLora,
+        ),
+        Part(
+            name="dora",
+            title="low-rank adapters of direction, and a length for each row",
+            code="kensho.train.methods.lora:DORA",
+            settings=Dora,
         ),
         Part(
             name="qlora",
-            title="low-rank adapters over a base in NF4",
+            title="low-rank adapters in bfloat16 over a base in NF4",
             code="kensho.train.methods.qlora:METHOD",
-            settings=Adapters,
+            settings=Pairs,
+        ),
+        Part(
+            name="pissa",
+            title="low-rank adapters that begin with the largest singular values",
+            code="kensho.train.methods.pissa:METHOD",
+            settings=Pissa,
+        ),
+        Part(
+            name="adalora",
+            title="ranks that fall to a budget where they matter least",
+            code="kensho.train.methods.adalora:METHOD",
+            settings=AdaLora,
+        ),
+        Part(
+            name="vera",
+            title="two vectors a module beside random matrices that all share",
+            code="kensho.train.methods.vera:METHOD",
+            settings=Vera,
+        ),
+        Part(
+            name="oft",
+            title="inputs turned in blocks",
+            code="kensho.train.methods.others:OFT",
+            settings=Oft,
+        ),
+        Part(
+            name="miss",
+            title="one matrix for all shards of the input",
+            code="kensho.train.methods.others:MISS",
+            settings=Miss,
+        ),
+        Part(
+            name="ia3",
+            title="a factor for each activation",
+            code="kensho.train.methods.others:IA3",
+            settings=Ia3,
+        ),
+        Part(
+            name="peft",
+            title="any other class of PEFT, by its name",
+            code="kensho.train.methods.passed:METHOD",
+            settings=PeftClass,
         ),
     ),
 )

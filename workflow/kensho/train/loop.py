@@ -8,7 +8,6 @@ for rows that begin alike, where the architecture allows it (:mod:`kensho.train.
 
 import json
 import math
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,16 +18,15 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
-from torch.distributed.checkpoint.api import CheckpointException
 from torch.nn.functional import cross_entropy
 
 from kensho.files import replacing
 from kensho.models.loading import device
-from kensho.train import processes
+from kensho.train import checkpoints, processes
 from kensho.train.curves import Curves
 from kensho.train.memory import peak_bytes, reset_peak
+from kensho.train.methods import Course
 from kensho.train.packing import apart, line, unfit
 from kensho.train.precision import autocast, in_its_own_dtype
 from kensho.train.run import Training
@@ -37,7 +35,6 @@ from kensho.train.schedule import diverged, groups, rate
 
 Sample = Mapping[str, Sequence[int]]  # input_ids and labels of one text
 LARGEST_NORM = 1.0  # gradients are scaled down to it, as transformers' Trainer does
-RNG = "rng-{rank}.pt"
 
 
 @dataclass(frozen=True)
@@ -70,23 +67,27 @@ def train(
     baseline: int = 0,
     held_out: Sequence[Sample] = (),
     objective: Objective = NEXT_TOKEN,
+    course: Course | None = None,
 ) -> list[dict[str, Any]]:
     """Train on ``samples`` in their order; goes on from the last checkpoint in ``folder``.
 
     AdamW at the rate of :func:`kensho.train.schedule.rate`. Returns a row per step: step, loss
-    (of a unit of the objective: nats per token), learning_rate, learned (tokens), tokens (of all
-    rows), seconds, peak_bytes (above ``baseline``, of the fullest process) and validation: the loss
-    of ``held_out`` after the first step, at checkpoints and after the last step, else None; its
-    seconds are not the step's.
+    (of a unit of the objective: nats per token; with the penalty of ``course``), learning_rate (of
+    parameters to which ``course`` gives no other), learned (tokens), tokens (of all rows), seconds,
+    peak_bytes (above ``baseline``, of the fullest process) and validation: the loss of ``held_out``
+    after the first step, at checkpoints and after the last step, else None; its seconds are not the
+    step's.
     Raises ValueError where a loss is not finite or the run has diverged, a step has nothing to
     learn, its rows cannot be shared evenly, or a checkpoint cannot be written.
     """
     model.train()
     processes.require_shared(model)
-    optimizer = torch.optim.AdamW(groups(model, training.weight_decay), lr=0.0, fused=True)
+    course = course or training.method.course(model, training)
+    learning = groups(course.factors(), training.weight_decay)
+    optimizer = torch.optim.AdamW(learning, lr=0.0, fused=True)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     seen = Seen(folder / "steps.jsonl", training)
-    begun = _restore(model, optimizer, folder, seen.known())
+    begun = checkpoints.restore(model, optimizer, course, folder, seen.known())
     seen.keep(begun)
     width = training.batch_size * training.accumulation
     share = processes.share(width)
@@ -117,6 +118,9 @@ def train(
                 (loss * processes.size()).backward()
                 total += loss.item()
             total = processes.summed(total)
+            if (penalty := course.penalty()) is not None:
+                penalty.backward()
+                total += penalty.item()
             losses = [row["loss"] for row in seen.rows] + [total]
             if not math.isfinite(total):
                 raise ValueError(
@@ -131,9 +135,10 @@ def train(
                 step, training.steps, training.scheduler, training.warm_up
             )
             for group in optimizer.param_groups:
-                group["lr"] = at
+                group["lr"] = group["factor"] * at
             nn.utils.clip_grad_norm_(parameters, LARGEST_NORM)
             optimizer.step()
+            course.stepped(step + 1)
             optimizer.zero_grad(set_to_none=True)
             seconds, done = time.perf_counter() - began, step + 1
             kept = done % training.checkpoint_every == 0 or done == training.steps
@@ -150,7 +155,7 @@ def train(
                 else None,
             )
             if kept:
-                _save(model, optimizer, folder, done, training.name)
+                checkpoints.save(model, optimizer, course, folder, done)
     seen.curves.end()
     return seen.rows
 
@@ -281,74 +286,3 @@ class Seen:
             file=sys.stderr,
             flush=True,
         )
-
-
-def _changing(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """All that a step changes, by name."""
-    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    moments = {
-        f"{name} {key}": value
-        for name, p in learning.items()
-        for key, value in optimizer.state[p].items()
-    }
-    return {**{name: p.detach() for name, p in learning.items()}, **moments}
-
-
-def _save(
-    model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, step: int, name: str
-) -> None:
-    """Under another name until it is whole; earlier checkpoints go when it is.
-
-    Raises ValueError where it cannot be written: what was there stays.
-    """
-    whole, partial = folder / f"checkpoint-{step}", folder / ".checkpoint.partial"
-    if processes.first():
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-    processes.wait()
-    state = {"cpu": torch.get_rng_state()}
-    if device() == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state()
-    try:
-        with replacing(partial / RNG.format(rank=processes.rank())) as path:
-            torch.save(state, path)
-        dcp.save(_changing(model, optimizer), checkpoint_id=partial, no_dist=processes.size() == 1)
-    except (OSError, RuntimeError, CheckpointException) as error:
-        failures = getattr(error, "failures", {})
-        cause = next((one for one, _ in failures.values()), error)
-        shutil.rmtree(partial, ignore_errors=True)
-        raise ValueError(
-            f"{name}: the checkpoint of step {step} cannot be written to {folder} "
-            f"({str(cause).splitlines()[0]}); free space there: earlier ones are kept"
-        ) from None
-    processes.wait()
-    if processes.first():
-        earlier = list(folder.glob("checkpoint-*"))
-        partial.rename(whole)
-        for path in earlier:
-            shutil.rmtree(path)
-
-
-def _restore(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path, known: int) -> int:
-    """Take over the last checkpoint whose steps are all ``known``, in place.
-
-    Returns its step, 0 where there is none.
-    """
-    there = {int(path.name.rsplit("-", 1)[1]): path for path in folder.glob("checkpoint-*")}
-    found = {step: path for step, path in there.items() if step <= known}
-    processes.wait()
-    if not found:
-        return 0
-    step = max(found)
-    for group in optimizer.param_groups:  # at a rate of nought: makes the moments, moves nothing
-        for parameter in group["params"]:
-            parameter.grad = torch.zeros_like(parameter)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    state = _changing(model, optimizer)
-    dcp.load(state, checkpoint_id=found[step], no_dist=processes.size() == 1)
-    rng = torch.load(found[step] / RNG.format(rank=processes.rank()))
-    torch.set_rng_state(rng["cpu"])
-    if "cuda" in rng:
-        torch.cuda.set_rng_state(rng["cuda"])
-    return step

@@ -12,7 +12,7 @@ from kensho.models.reference import Reference
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 from kensho.train.record import Measured
 from kensho.train.run import Training
-from kensho.train.stage import digest, exclusive, save
+from kensho.train.stage import complete, digest, exclusive
 
 CLOSEST = 1e-5  # of the largest logit: float32 rounds at 1e-7, sums of some thousand at more
 
@@ -48,7 +48,9 @@ def stage(
                     f"{training.name}: merging {adapter.path} moves a logit by {furthest:.1e} of "
                     f"the largest, more than {CLOSEST:g}; leave the stage out"
                 )
-        save(model, tokenizer, output)
+        with complete(output) as place:
+            model.save_pretrained(place)
+            tokenizer.save_pretrained(place)
     columns = ["step", "loss", "learning_rate", "learned", "tokens", "seconds", "peak_bytes"]
     table = pd.DataFrame(columns=[*columns, "validation"])
     return table, Measured(

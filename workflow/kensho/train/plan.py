@@ -9,7 +9,8 @@ float32, grouped-query attention in a fused kernel that keeps one float per head
 of the matrix, and LoRA branches.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from kensho.models.cards import Card
@@ -34,7 +35,7 @@ class Step:
 
     ``dtype`` is that of the base weights and of the computation; where every weight is trained
     also that of gradients and moments. A method that holds its base in NF4 does so with the layers'
-    matrices, with double quantisation.
+    matrices, with double quantisation. ``own`` are the settings that its adapters take.
     """
 
     method: Method
@@ -44,6 +45,7 @@ class Step:
     rank: int | None = None
     targets: str | None = None
     checkpointing: bool = False
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def tokens(self) -> int:
@@ -61,11 +63,11 @@ class Step:
             raise ValueError(f"{self.method.name} needs a rank")
         return self.rank
 
-    def adapter_sizes(self, shape: tuple[int, int]) -> list[int]:
+    def adapter_sizes(self, module: str, shape: tuple[int, int]) -> list[int]:
         """Elements of each tensor of the adapter of an (in, out) matrix."""
         if self.method.tensors is None:
-            raise ValueError(f"{self.method.name} has no adapters")
-        return self.method.tensors(shape, self.adapter_rank)
+            raise ValueError(f"{self.method.name} has no adapters of known size")
+        return self.method.tensors(shape, self.rank, module=module, **self.own)
 
     @property
     def width(self) -> int:
@@ -150,7 +152,7 @@ def plan(card: Card, step: Step) -> dict[str, int]:
     largest tensor. ``peak`` is the largest sum that exists at one time: at the loss, in the
     backward pass (activations go as gradients come), or in the update. Temporary tensors inside a
     layer and what allocator and libraries add are not in it. Raises ValueError for an unsupported
-    architecture or an adapter without rank and targets.
+    architecture, an adapter without rank and targets, or one that is no pair of LoRA's.
     """
     shape = sizes(card)
     full = step.method.whole
@@ -158,15 +160,17 @@ def plan(card: Card, step: Step) -> dict[str, int]:
         raise ValueError(
             f"{step.method.name} on '{card.name}' needs a rank, targets and a Llama layer"
         )
+    if not full and not step.method.branches:
+        raise ValueError(f"what {step.method.name} keeps for the gradient is not planned")
     layer = [a * b for a, b in shape.matrices.values()] + list(shape.layer_vectors)
     table = shape.vocabulary * shape.hidden
     outer = [table] * (1 if shape.tied else 2) + list(shape.final_vectors)
-    adapters = [] if full else [step.adapter_sizes(shape.matrices[name]) for name in step.adapted]
+    adapters = [step.adapter_sizes(name, shape.matrices[name]) for name in step.adapted]
     trained = layer if full else [elements for tensors in adapters for elements in tensors]
     tensors = trained * shape.layers + (outer if full else [])
     size = step.width if full else FLOAT
     optimizer = 2 * sum(tensors) * size + FLOAT * len(tensors)  # two moments, a step counter each
-    held = 0 if full else sum(tensors) * FLOAT
+    held = 0 if full else sum(tensors) * FLOAT * (1 + step.method.copies)
     weights = shape.layers * _held(shape, step) + sum(outer) * step.width
 
     kept = saved(card, step)

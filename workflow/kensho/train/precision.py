@@ -24,10 +24,12 @@ def autocast(training: Training) -> AbstractContextManager:
 
 
 def in_its_own_dtype(model: Any, training: Training) -> AbstractContextManager:
-    """Adapters in float32 compute in the dtype of the model, as autocast has them do.
+    """LoRA's matrices in float32 compute in the dtype of the model, as autocast has them do.
 
-    PEFT would turn the input of each one to float32 and keep it for the gradient.
+    PEFT would turn the input of each pair to float32 and keep it for the gradient. Other adapters
+    need that: DoRA adds its pair to the weights, where 16 bit would lose it, before it takes their
+    norm, and what VeRA and (IA)3 put beside a layer has no such switch.
     """
-    if training.dtype is torch.float32 or training.method.whole:
+    if training.dtype is torch.float32 or not training.method.branches:
         return nullcontext()
     return disable_input_dtype_casting(model)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from kensho.train.methods import Method
+from kensho.train.methods import Method, own
 from kensho.train.schedule import Scheduler
 
 if TYPE_CHECKING:
@@ -63,14 +63,15 @@ class Training:
 
         Raises ValueError where the method needs a rank and targets and has none.
         """
-        method = self.settings.get("method", {})
-        own = {key: x for key, x in method.items() if key not in ("name", "rank", "targets")}
+        settings = own(self.settings.get("method", {}))
         if self.method.adapter is None:
-            if own:
+            if settings:
                 raise ValueError(
-                    f"{self.name}: method {self.method.name} takes no {', '.join(own)}"
+                    f"{self.name}: method {self.method.name} takes no {', '.join(settings)}"
                 )
             return None
-        if self.rank is None or self.targets is None:
-            raise ValueError(f"{self.name}: method {self.method.name} takes a rank and targets")
-        return self.method.adapter(self.rank, self.targets, **own)
+        if self.targets is None or (self.method.ranked and self.rank is None):
+            needed = "a rank and targets" if self.method.ranked else "targets"
+            raise ValueError(f"{self.name}: method {self.method.name} takes {needed}")
+        seed = {"seed": self.seed} if self.method.drawn else {}
+        return self.method.adapter(self.rank, self.targets, **settings, **seed)

@@ -1,8 +1,13 @@
 """How the rate of learning runs over the steps, what decays, and when a run is beyond hope."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Scheduler = Literal["linear", "cosine", "constant"]
 IN_A_ROW = 5  # steps that must all be bad: the loss of a batch alone varies
@@ -24,17 +29,19 @@ def rate(step: int, steps: int, scheduler: Scheduler = "linear", warm_up: float 
     return (1 + math.cos(math.pi * done)) / 2 if scheduler == "cosine" else 1.0
 
 
-def groups(model: Any, decay: float) -> list[dict[str, Any]]:
-    """Parameters that learn, for AdamW, in one group where nothing decays.
+def groups(factors: Sequence[tuple[Tensor, float]], decay: float) -> list[dict[str, Any]]:
+    """Parameters that learn, for AdamW, each with its ``factor`` of the learning rate.
 
-    Else decay takes the matrices alone, as transformers' Trainer has it.
+    Decay takes the matrices alone, as transformers' Trainer has it.
     """
-    learning = [p for p in model.parameters() if p.requires_grad]
-    if not decay:
-        return [{"params": learning, "weight_decay": 0.0}]
-    parts = [[p for p in learning if (p.ndim > 1) == matrices] for matrices in (True, False)]
-    decays = zip(parts, (decay, 0.0), strict=True)
-    return [{"params": part, "weight_decay": one} for part, one in decays if part]
+    kinds: dict[tuple[float, float], list[Tensor]] = {}
+    for parameter, factor in factors:
+        of = decay if parameter.ndim > 1 else 0.0
+        kinds.setdefault((factor, of), []).append(parameter)
+    return [
+        {"params": alike, "factor": factor, "weight_decay": of}
+        for (factor, of), alike in kinds.items()
+    ]
 
 
 def diverged(losses: Sequence[float]) -> bool:

@@ -22,7 +22,7 @@ from peft import get_peft_model
 from transformers import AutoConfig, set_seed
 
 from kensho.files import lock, read_json, write_json
-from kensho.models.loading import keep_unpacked, merged, probe_logits, tokenizer_of
+from kensho.models.loading import keep_unpacked, load_reference, merged, probe_logits, tokenizer_of
 from kensho.models.reference import Reference
 from kensho.train import curves, processes
 from kensho.train.loop import NEXT_TOKEN, Objective, Sample, train
@@ -31,8 +31,9 @@ from kensho.train.packing import PACKED, unfit
 from kensho.train.precision import mixed
 from kensho.train.record import Measured
 from kensho.train.run import Training
-from kensho.train.targets import check
+from kensho.train.targets import check, check_layers
 
+MOST_LOST = 0.01  # of the change that a training made, when its adapter is read again
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
 # Rows to learn and rows to score, of a model that has no adapter of this stage yet, in evaluation
 # mode, and its tokenizer.
@@ -79,8 +80,12 @@ def learned(
     """
     method, name = training.method, training.name
     curves.check(training.trackers)
+    if processes.size() > 1 and (why := method.one_process):
+        raise ValueError(f"{name}: method {method.name} takes one process: {why}; take another")
     if training.targets is not None:
-        check(AutoConfig.from_pretrained(base.base).model_type, training.targets)
+        model_type = AutoConfig.from_pretrained(base.base).model_type
+        check(model_type, training.targets)
+        check_layers(model_type, method)
     texts_sha256 = digest(texts)
     settings = asdict(training) | {
         **{"samples": texts_sha256, "held_out": digest(held_out or {"text": []})},
@@ -98,22 +103,35 @@ def learned(
         set_seed(training.seed)  # before the adapter is made: its initialisation is of the seed
         if (adapted := training.adapter()) is not None:
             model = get_peft_model(model, adapted)
-        if method.weights == "nf4":  # adapters in 16 bit (QLoRA, section 3)
+        if method.half:
             for parameter in model.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.to(torch.bfloat16)
+        course = method.course(model, training)
         model = processes.shard(model, training.dtype if mixed(training) else None)
         untrained = probe_logits(model, tokenizer)
         if training.checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})
         pad = tokenizer.pad_token_id
-        steps = train(model, rows, pad, checkpoints, training, baseline, scored, objective)
-        model.eval()
-        if torch.equal(untrained, probe_logits(model, tokenizer)):
+        call = (training, baseline, scored, objective, course)
+        steps = train(model, rows, pad, checkpoints, *call)
+        trained = probe_logits(model.eval(), tokenizer)
+        if not (moved := _distance(untrained, trained)):
             raise ValueError(f"{name}: training did not change the logits of the probe")
         whole = processes.gathered(model) if processes.size() > 1 else None
         if processes.first():
-            save(model, tokenizer if method.whole else None, output, whole)
+            with complete(output) as place:
+                course.save(place, whole)
+                if method.whole:
+                    tokenizer.save_pretrained(place)
+                if method.unknown:
+                    made = base.trained(place, method.name, weights=str(dtype), compute=str(dtype))
+                    again = probe_logits(load_reference(made, dtype)[0], tokenizer)
+                    if not _distance(again, trained) <= MOST_LOST * moved:
+                        raise ValueError(
+                            f"{name}: what was saved does not compute what was trained; take "
+                            "another class of PEFT"
+                        )
     table = pd.DataFrame(steps)
     steady = table[table["step"] > WARMUP_STEPS]
     seconds = float(steady["seconds"].sum())
@@ -129,6 +147,10 @@ def learned(
     )
 
 
+def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
+    return (one - other).abs().max().item()
+
+
 def _rows(model: Any, training: Training) -> str:
     return unfit(model) or PACKED if training.packing else "padded: as configured"
 
@@ -142,13 +164,12 @@ def begun(base: Reference, dtype: torch.dtype, *, quantised: bool = False) -> tu
     return model, tokenizer_of(base.base)
 
 
-def save(model: Any, tokenizer: Any, output: Path, state: Mapping | None = None) -> None:
-    """A model, and its tokenizer if one is given, complete at ``output`` or not there."""
+@contextmanager
+def complete(output: Path) -> Iterator[Path]:
+    """A folder to write to: complete at ``output`` in the end, or not there."""
     temporary = output.with_name(f".{output.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
-    model.save_pretrained(temporary, state_dict=state)
-    if tokenizer is not None:
-        tokenizer.save_pretrained(temporary)
+    yield temporary
     shutil.rmtree(output, ignore_errors=True)
     temporary.rename(output)
 

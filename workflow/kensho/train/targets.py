@@ -5,6 +5,8 @@ one tensor, and PEFT 0.21 takes DeepSeek-V3's ``gate_proj`` for that and passes 
 shared experts of the name over.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +23,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     "gpt_neox": ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"),
     "gpt2": ("c_attn", "c_proj", "c_fc"),
 }
+CONVOLUTIONS = ("gpt2",)  # whose matrices are transformers' Conv1D
 if TYPE_CHECKING:
+    from kensho.train.methods import Method
+
     Target = str
 else:
     Target = Literal[tuple(dict.fromkeys(name for names in MODULES.values() for name in names))]
@@ -35,4 +40,13 @@ def check(model_type: str, targets: Sequence[str]) -> None:
     if unknown := ", ".join(name for name in targets if name not in known):
         raise ValueError(
             f"targets: {model_type} has no module {unknown}; it has {', '.join(known)}"
+        )
+
+
+def check_layers(model_type: str, method: Method) -> None:
+    """Raises ValueError for an architecture whose layers a method has no code for."""
+    if method.linear and model_type in CONVOLUTIONS:
+        raise ValueError(
+            f"method {method.name} takes linear layers, of which {model_type} has none; take "
+            "another method"
         )

@@ -4,4 +4,4 @@ from dataclasses import replace
 
 from kensho.train.methods import lora
 
-METHOD = replace(lora.METHOD, name="qlora", weights="nf4")
+METHOD = replace(lora.METHOD, name="qlora", weights="nf4", half=True)

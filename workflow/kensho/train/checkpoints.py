@@ -1,0 +1,92 @@
+"""Checkpoints of a training: what a step changes, whole or not there."""
+
+import shutil
+from pathlib import Path
+
+import torch
+import torch.distributed.checkpoint as dcp
+from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
+
+from kensho.files import replacing
+from kensho.models.loading import device
+from kensho.train import processes
+from kensho.train.methods import Course
+
+RNG = "rng-{rank}.pt"
+
+
+def _changing(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """All that a step changes, by name."""
+    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    moments = {
+        f"{name} {key}": value
+        for name, p in learning.items()
+        for key, value in optimizer.state[p].items()
+    }
+    return {**{name: p.detach() for name, p in learning.items()}, **moments}
+
+
+def save(
+    model: nn.Module, optimizer: torch.optim.Optimizer, course: Course, folder: Path, step: int
+) -> None:
+    """Under another name until it is whole; earlier checkpoints go when it is.
+
+    Raises ValueError where it cannot be written: what was there stays.
+    """
+    whole, partial = folder / f"checkpoint-{step}", folder / ".checkpoint.partial"
+    if processes.first():
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+    processes.wait()
+    state = {"cpu": torch.get_rng_state()}
+    if device() == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state()
+    try:
+        with replacing(partial / RNG.format(rank=processes.rank())) as path:
+            torch.save(state, path)
+        changing = _changing(model, optimizer) | course.state()
+        dcp.save(changing, checkpoint_id=partial, no_dist=processes.size() == 1)
+    except (OSError, RuntimeError, CheckpointException) as error:
+        failures = getattr(error, "failures", {})
+        cause = next((one for one, _ in failures.values()), error)
+        shutil.rmtree(partial, ignore_errors=True)
+        raise ValueError(
+            f"{course.training.name}: the checkpoint of step {step} cannot be written to {folder} "
+            f"({str(cause).splitlines()[0]}); free space there: earlier ones are kept"
+        ) from None
+    processes.wait()
+    if processes.first():
+        earlier = list(folder.glob("checkpoint-*"))
+        partial.rename(whole)
+        for path in earlier:
+            shutil.rmtree(path)
+
+
+def restore(
+    model: nn.Module, optimizer: torch.optim.Optimizer, course: Course, folder: Path, known: int
+) -> int:
+    """Take over the last checkpoint whose steps are all ``known``, in place.
+
+    Returns its step, 0 where there is none.
+    """
+    there = {int(path.name.rsplit("-", 1)[1]): path for path in folder.glob("checkpoint-*")}
+    found = {step: path for step, path in there.items() if step <= known}
+    processes.wait()
+    if not found:
+        return 0
+    step = max(found)
+    for group in optimizer.param_groups:  # at a rate of nought: makes the moments, moves nothing
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    kept = course.state()
+    state = _changing(model, optimizer) | kept
+    dcp.load(state, checkpoint_id=found[step], no_dist=processes.size() == 1)
+    course.restored({name: state[name] for name in kept})
+    rng = torch.load(found[step] / RNG.format(rank=processes.rank()))
+    torch.set_rng_state(rng["cpu"])
+    if "cuda" in rng:
+        torch.cuda.set_rng_state(rng["cuda"])
+    return step
