@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 import yaml
 from pydantic import ValidationError
 
-from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Experiment
+from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS
+from kensho.bench.experiment import Experiment
 from kensho.bench.inputs import Context
 from kensho.bench.run import Run, as_settings
 from kensho.data import sources

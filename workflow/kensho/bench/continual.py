@@ -8,19 +8,14 @@ Backward transfer (Lopez-Paz and Ranzato 2017, arXiv 1706.08840) is what B chang
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from kensho.bench import learning
+from kensho.bench.learning import Study
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.bench.study_arms import CONTINUAL
-from kensho.data.corpus import read_table
-from kensho.data.prompt import completion, prompt_back
-from kensho.models import reference
-from kensho.models.reference import Base
 from kensho.train.likelihood import nll_per_character
+from kensho.train.sft import asked
 
 if TYPE_CHECKING:
     from kensho.bench.settings import Continual as Settings
@@ -28,50 +23,34 @@ if TYPE_CHECKING:
 EXPERIMENT = "continual"
 
 
-def backwards(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Samples of Japanese to English, of columns en and ja."""
-    sides = {"prompt": pairs["ja"].map(prompt_back), "completion": pairs["en"].map(completion)}
-    return pd.DataFrame(sides)
-
-
-def after(
-    base: Base,
-    pairs: pd.DataFrame,
-    test: pd.DataFrame,
-    arm: str,
-    settings: Settings,
-    run: Run,
-    seed: int,
-) -> dict[str, float]:
+def after(study: Study, arm: str, seed: int) -> dict[str, float]:
     """Likelihood of A after A and after B, and of B after B; each task has half of the pairs."""
-    half = len(pairs) // 2
-    first, second = learning.translations(pairs.iloc[:half]), backwards(pairs.iloc[half:])
-    asked, answered = learning.translations(test), backwards(test)
-    plan = learning.training(settings, f"{EXPERIMENT} {arm}", seed)
-    folder, observed = run.folder / "training", {}
-    learner = learning.begin(base)
+    half = len(study.train) // 2
+    first, second = asked(study.train.iloc[:half]), asked(study.train.iloc[half:], "ja-en")
+    into_ja, into_en = asked(study.test), asked(study.test, "ja-en")
+    plan = learning.training(study, arm, seed)
+    folder, observed = study.folder, {}
+    learner = learning.begin(study.base)
     if arm != "fresh":
         learner = learning.learn(learner, first, plan, folder)
     if arm == "merged":
         learner = learner._replace(model=learner.model.merge_and_unload())
     if arm != "fresh":  # what merging rounds is none of what B changes
-        observed["nll_per_character_a"] = nll_per_character(*learner, asked)
+        observed["nll_per_character_a"] = nll_per_character(*learner, into_ja)
     learner = learning.learn(learner, second, plan, folder, anew=arm != "one")
     return observed | {
-        "nll_per_character_a_after": nll_per_character(*learner, asked),
-        "nll_per_character_b": nll_per_character(*learner, answered),
+        "nll_per_character_a_after": nll_per_character(*learner, into_ja),
+        "nll_per_character_b": nll_per_character(*learner, into_en),
     }
 
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """All arms, on halves of the corpus that share no pair."""
-    base, pairs = reference.base(inputs["model"]), read_table(inputs["train"])
-    test = read_table(inputs["test"]).head(settings.items)
-    arms = {arm: partial(after, base, pairs, test, arm, settings, run) for arm in CONTINUAL}
-    observed = learning.observe(EXPERIMENT, arms, learning.by_seed(settings), inputs, run)
+    study = learning.of_corpus(EXPERIMENT, inputs, settings, run)
+    observed = learning.observe(study, after, CONTINUAL, inputs)
     seen = 2 * settings.steps * settings.batch_size
     used = {"train": (inputs["train"], seen), "test": (inputs["test"], settings.items)}
     deviations = [
         "both tasks are of one corpus and opposite directions: other pairs of tasks differ"
     ]
-    return [(observed, learning.conditions(base, used, settings, run, deviations))]
+    return [(observed, learning.conditions(study, used, deviations))]

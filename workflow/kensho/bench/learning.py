@@ -7,7 +7,7 @@ what it observes stays.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,9 +19,10 @@ from transformers import PreTrainedTokenizerBase, set_seed
 
 from kensho.bench.run import Inputs, Run
 from kensho.data import corpus
-from kensho.data.prompt import completion, prompt
+from kensho.data.corpus import read_table
 from kensho.evaluate.journal import Journal, digest
 from kensho.files import sha256
+from kensho.models import reference
 from kensho.models.loading import compute_dtype, device, tokenizer_of, weights
 from kensho.models.reference import Base
 from kensho.observations import Row, table
@@ -29,7 +30,7 @@ from kensho.train.loop import train
 from kensho.train.methods import full, lora
 from kensho.train.run import Training
 from kensho.train.samples import encoded
-from kensho.train.sft import draw
+from kensho.train.stage import draw
 from kensho.train.targets import ATTENTION
 
 if TYPE_CHECKING:
@@ -43,7 +44,32 @@ UNITS = {
     "trainable_parameters": "parameters",
     "adapter_bytes": "bytes",
 }
-Observe = Callable[[Any], Mapping[str, float]]  # what an arm observes of a block, by metric
+
+
+class Study(NamedTuple):
+    """What the arms of a study share: a base, samples to learn and to be asked, and how it runs."""
+
+    name: str
+    base: Base
+    train: pd.DataFrame
+    test: pd.DataFrame
+    settings: Any
+    run: Run
+
+    @property
+    def folder(self) -> Path:
+        """Where one training at a time keeps its checkpoint."""
+        return self.run.folder / "training"
+
+
+# What an arm, by name, observes of a block, by metric.
+Observe = Callable[[Study, str, Any], Mapping[str, float]]
+
+
+def of_corpus(name: str, inputs: Inputs, settings: Settings, run: Run) -> Study:
+    """A study of the corpus's pairs: all to learn, the first items of the test set to be asked."""
+    train, test = read_table(inputs["train"]), read_table(inputs["test"]).head(settings.items)
+    return Study(name, reference.base(inputs["model"]), train, test, settings, run)
 
 
 class Learner(NamedTuple):
@@ -59,8 +85,9 @@ def begin(base: Base, whole: bool = False) -> Learner:
     return Learner(weights(base.folder, dtype), tokenizer_of(base.folder))
 
 
-def training(settings: Settings, name: str, seed: int, **changed: Any) -> Training:
+def training(study: Study, arm: str, seed: int, **changed: Any) -> Training:
     """One training by LoRA with the settings of a study; ``changed`` are fields of Training."""
+    settings = study.settings
     own: dict[str, Any] = {
         "method": lora.METHOD,
         "rank": getattr(settings, "rank", None),
@@ -69,7 +96,7 @@ def training(settings: Settings, name: str, seed: int, **changed: Any) -> Traini
         "steps": getattr(settings, "steps", 0),
     } | changed
     return Training(
-        name=f"{name} seed {seed}",
+        name=f"{study.name} {arm} seed {seed}",
         batch_size=settings.batch_size,
         max_length=settings.max_length,
         checkpoint_every=own["steps"],  # one, when all is learnt
@@ -118,39 +145,36 @@ def learn(
     return Learner(model.to(device()).eval(), tokenizer)
 
 
-def translations(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Samples of English to Japanese, of columns en and ja."""
-    sides = {"prompt": pairs["en"].map(prompt), "completion": pairs["ja"].map(completion)}
-    return pd.DataFrame(sides)
-
-
 def by_seed(settings: Seeded) -> dict[str, int]:
     """A block for each seed."""
     return {f"seed-{seed}": seed for seed in settings.seeds}
 
 
 def observe(
-    experiment: str,
-    arms: Mapping[str, Observe],
-    blocks: Mapping[str, Any],
+    study: Study,
+    after: Observe,
+    arms: Iterable[str],
     inputs: Inputs,
-    run: Run,
+    blocks: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Observation table: what each arm observes of each block, given to it by the block's name.
+    """Observation table: what each arm observes of each block (by default a seed), given by name.
 
     What an earlier attempt of the same job observed is taken from ``run.journal``.
     """
+    run = study.run
     torch.set_num_threads(run.threads)
     journal: Any = {} if run.journal is None else Journal(run.journal)
     read = [sha256(path) for path in inputs.values() if path.is_file()]
     rows = []
-    for block, of in blocks.items():
-        for arm, observed in arms.items():
+    for block, of in (by_seed(study.settings) if blocks is None else blocks).items():
+        for arm in arms:
             key = digest([*run.identity, read, arm, block])
             if key not in journal:
-                journal[key] = [[name, float(value)] for name, value in observed(of).items()]
+                journal[key] = [
+                    [name, float(value)] for name, value in after(study, arm, of).items()
+                ]
             rows += [
-                Row(experiment, arm, block, 0, name, value, _unit(name))
+                Row(study.name, arm, block, 0, name, value, _unit(name))
                 for name, value in journal[key]
             ]
     return table(rows)
@@ -161,13 +185,10 @@ def _unit(metric: str) -> str:
 
 
 def conditions(
-    base: Base,
-    data: Mapping[str, tuple[Path, int]],
-    settings: Settings,
-    run: Run,
-    deviations: Sequence[str],
+    study: Study, data: Mapping[str, tuple[Path, int]], deviations: Sequence[str]
 ) -> dict:
     """What ran: ``data`` are tables by what they are for, and how many of their rows were used."""
+    base, settings, run = study.base, study.settings, study.run
     return {
         "ran": {
             "models": [base.ran()],

@@ -7,17 +7,15 @@ of another speaker (``other``), both with the turns ahead of them.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from kensho.bench import dialogues, learning
+from kensho.bench.learning import Study
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.bench.study_arms import PERSONA
 from kensho.models import reference
-from kensho.models.reference import Base
 from kensho.train.likelihood import nll_per_character
 
 if TYPE_CHECKING:
@@ -26,23 +24,13 @@ if TYPE_CHECKING:
 EXPERIMENT = "persona"
 
 
-def after(
-    base: Base,
-    train: pd.DataFrame,
-    test: pd.DataFrame,
-    speakers: list[str],
-    arm: str,
-    settings: Settings,
-    run: Run,
-    speaker: str,
-) -> dict[str, float]:
-    """Likelihood of a speaker's held-out turns after learning this one's or the next one's."""
-    place = speakers.index(speaker)
-    learnt = speaker if arm == "own" else speakers[(place + 1) % len(speakers)]
-    samples = train[train["speaker"] == learnt]
-    plan = learning.training(settings, f"{EXPERIMENT} {speaker} {arm}", run.seed % 2**32)
-    learner = learning.learn(learning.begin(base), samples, plan, run.folder / "training")
-    asked = test[test["speaker"] == speaker].head(settings.items)
+def after(study: Study, arm: str, of: tuple[str, str]) -> dict[str, float]:
+    """Likelihood of the first speaker's held-out turns after learning this one's or the other's."""
+    speaker, other = of
+    samples = study.train[study.train["speaker"] == (speaker if arm == "own" else other)]
+    plan = learning.training(study, f"{speaker} {arm}", study.run.seed % 2**32)
+    learner = learning.learn(learning.begin(study.base), samples, plan, study.folder)
+    asked = study.test[study.test["speaker"] == speaker].head(study.settings.items)
     return {"nll_per_character": nll_per_character(*learner, asked), "samples": len(samples)}
 
 
@@ -61,11 +49,12 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
             f"bench.{EXPERIMENT}.speakers: {settings.speakers} speakers, but {len(speakers)} have "
             "turns to learn and to ask; lower it"
         )
-    arms = {arm: partial(after, base, train, test, speakers, arm, settings, run) for arm in PERSONA}
-    blocks = {f"speaker-{name}": name for name in speakers}
-    observed = learning.observe(EXPERIMENT, arms, blocks, inputs, run)
+    study = Study(EXPERIMENT, base, train, test, settings, run)
+    pairs = zip(speakers, [*speakers[1:], speakers[0]], strict=True)
+    blocks = {f"speaker-{pair[0]}": pair for pair in pairs}
+    observed = learning.observe(study, after, PERSONA, inputs, blocks)
     deviations = [f"{base.name} and {settings.steps} steps for each speaker: a small persona"]
-    made = learning.conditions(base, {}, settings, run, deviations)
+    made = learning.conditions(study, {}, deviations)
     asked = min(settings.items, int(test["speaker"].value_counts()[speakers].max()))
     made["ran"]["data"] = [
         {"name": "turns of speakers", "items": int(both[speakers].sum()), "of": len(train)},

@@ -8,18 +8,15 @@ paper advises. Likelihood of held-out sentences of both languages before and aft
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from kensho.bench import learning
+from kensho.bench.learning import Study
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.bench.study_arms import REPLAY
-from kensho.data.corpus import read_table
-from kensho.models import reference
-from kensho.models.reference import Base
 from kensho.train.likelihood import nll_per_character, plain
 
 if TYPE_CHECKING:
@@ -45,28 +42,20 @@ def mixture(pairs: pd.DataFrame, count: int, share: int, seed: int) -> list[str]
     return [*japanese, *pairs["en"].iloc[order[len(pairs) - english :]]]
 
 
-def after(
-    base: Base,
-    pairs: pd.DataFrame,
-    test: pd.DataFrame,
-    arm: str,
-    settings: Settings,
-    run: Run,
-    seed: int,
-) -> dict[str, float]:
+def after(study: Study, arm: str, seed: int) -> dict[str, float]:
     """Likelihood of both languages before and after the steps of one arm."""
     method, share = REPLAY[arm]
-    learner = learning.begin(base, whole=method == "full")
-    held = {side: plain(test[side]) for side in ("en", "ja")}
+    learner = learning.begin(study.base, whole=method == "full")
+    held = {side: plain(study.test[side]) for side in ("en", "ja")}
     before = {
         f"nll_per_character_{side}_before": nll_per_character(*learner, texts)
         for side, texts in held.items()
     }
-    plan = learning.training(settings, f"{EXPERIMENT} {arm}", seed)
+    plan = learning.training(study, arm, seed)
     if method == "full":
-        plan = learning.whole(plan, settings.full_learning_rate)
-    samples = plain(mixture(pairs, plan.samples, share, seed))
-    learner = learning.learn(learner, samples, plan, run.folder / "training")
+        plan = learning.whole(plan, study.settings.full_learning_rate)
+    samples = plain(mixture(study.train, plan.samples, share, seed))
+    learner = learning.learn(learner, samples, plan, study.folder)
     return before | {
         f"nll_per_character_{side}": nll_per_character(*learner, texts)
         for side, texts in held.items()
@@ -75,10 +64,8 @@ def after(
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """Both methods at every share."""
-    base, pairs = reference.base(inputs["model"]), read_table(inputs["train"])
-    test = read_table(inputs["test"]).head(settings.items)
-    arms = {arm: partial(after, base, pairs, test, arm, settings, run) for arm in REPLAY}
-    observed = learning.observe(EXPERIMENT, arms, learning.by_seed(settings), inputs, run)
+    study = learning.of_corpus(EXPERIMENT, inputs, settings, run)
+    observed = learning.observe(study, after, REPLAY, inputs)
     seen = settings.steps * settings.batch_size
     used = {"train": (inputs["train"], seen), "test": (inputs["test"], settings.items)}
     deviations = [
@@ -86,4 +73,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         "of that corpus beside what is not forgotten",
         f"{seen:,} sentences stand for the billions of tokens of a continued pre-training",
     ]
-    return [(observed, learning.conditions(base, used, settings, run, deviations))]
+    return [(observed, learning.conditions(study, used, deviations))]

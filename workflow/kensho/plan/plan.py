@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from kensho import external
 from kensho.augment.catalogue import TECHNIQUES, models_of
-from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS, Job
+from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS
+from kensho.bench.experiment import Job
 from kensho.bench.inputs import Context
 from kensho.claims.model import Claim
 from kensho.data.sources import Source

@@ -1,9 +1,7 @@
 """Supervised fine-tuning by any method, resumable, observed step by step."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -28,8 +26,9 @@ def stage(
     """
     own, chat = training.settings, in_turns(training)
     apart = samples["held_out"] if "held_out" in samples else pd.Series(False, samples.index)
-    drawn = draw(asked(samples[~apart], own), training.samples, training.seed)
-    held_out = asked(samples[apart], own)
+    directions = own.get("directions", "en-ja")
+    drawn = draw(asked(samples[~apart], directions), training.samples, training.seed)
+    held_out = asked(samples[apart], directions)
     shown = own.get("context", 0)
     audited: list[Audit] = []
 
@@ -60,15 +59,18 @@ def stage(
     return steps, measured.model_copy(update={"audit": audited[0]})
 
 
-def asked(samples: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Prompts and completions of sentence pairs, in the directions that are set."""
+def asked(samples: pd.DataFrame, directions: str = "en-ja") -> pd.DataFrame:
+    """Prompts and completions of sentence pairs (en, ja): ``en-ja``, ``ja-en`` or ``both``.
+
+    Samples that are no pairs but have prompts stay.
+    """
     if "prompt" in samples:
         return samples
     en, ja = samples["en"], samples["ja"]
     into_ja = {"prompt": en.map(prompt), "completion": ja.map(completion)}
     into_en = {"prompt": ja.map(prompt_back), "completion": en.map(completion)}
     made = {"en-ja": [into_ja], "ja-en": [into_en], "both": [into_ja, into_en]}
-    return pd.concat(map(pd.DataFrame, made[settings.get("directions", "en-ja")]))
+    return pd.concat(map(pd.DataFrame, made[directions]))
 
 
 def in_turns(training: Training) -> bool:

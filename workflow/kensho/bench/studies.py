@@ -1,0 +1,125 @@
+"""Studies: experiments that train or augment by themselves, run by targets of their own."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from kensho.bench import inputs, settings, study_arms
+from kensho.bench.experiment import LARGE, Experiment, always
+from kensho.part import Needs
+from kensho.validation import Section
+
+
+def _study(
+    name: str, title: str, code: str, own: type[Section], named: Iterable[str], **other: Any
+) -> Experiment:
+    """A study of training: it trains by itself, each arm and seed for equal samples."""
+    return Experiment(
+        name=name,
+        title=title,
+        code=f"kensho.bench.{code}",
+        settings=own,
+        needs=LARGE,
+        target="training_studies",
+        **{"inputs": inputs.model("train", "test"), "arms": always(*named), **other},
+    )
+
+
+def _dialogues(arms: Iterable[str]) -> dict[str, Any]:
+    """What a study on dialogues adds: it has no arms without them."""
+    return {
+        "inputs": inputs.dialogues,
+        "arms": lambda own, context: arms if inputs.used([inputs.DIALOGUES], context) else [],
+        "absent": "needs the dialogues of real-persona-chat: set paths.mirror to a folder that "
+        "holds them",
+        "left_out": inputs.without_dialogues,
+    }
+
+
+STUDIES = (
+    Experiment(
+        name="augmentation_features",
+        title="F-4: gains of augmentation for a classifier on frozen sentence features",
+        code="kensho.bench.augmentation_features:experiment",
+        settings=settings.AugmentationFeatures,
+        reads=("sizes", "seeds", "added"),
+        needs=Needs(environment="data", minutes=30),
+        inputs=inputs.augmentation_features,
+        arms=lambda own, context: (
+            ["none", "repeat", *own.techniques, "combined", "more-data"]
+            if inputs.used(own.tasks, context)
+            else []
+        ),
+        target="augmentation_study",
+        absent="needs labelled items (bench.augmentation_features.tasks): fetch them with "
+        "`snakemake --profile local sources`, or set paths.mirror to a folder that holds them",
+        left_out=inputs.refused("tasks"),
+    ),
+    Experiment(
+        name="augmentation_training",
+        title="F-4: gains of augmentation for a language model that learns from few pairs",
+        code="kensho.bench.augmentation_training:experiment",
+        settings=settings.AugmentationTraining,
+        needs=LARGE,
+        inputs=inputs.augmentation_training,
+        arms=lambda own, context: own.arms,
+        target="augmentation_study",
+    ),
+    _study(
+        "training_scale",
+        "C-1: held-out likelihood by the number of samples",
+        "training_scale:experiment",
+        settings.TrainingScale,
+        study_arms.DOSES,
+    ),
+    _study(
+        "ranks",
+        "F-7: held-out likelihood of translations by the rank of LoRA",
+        "ranks:standard",
+        settings.Ranks,
+        study_arms.RANKS,
+    ),
+    _study(
+        "ranks_dialogue",
+        "F-7: held-out likelihood of turns of dialogues by the rank",
+        "ranks:dialogue",
+        settings.RanksDialogue,
+        study_arms.RANKS,
+        **_dialogues(study_arms.RANKS),
+    ),
+    _study(
+        "adapters",
+        "R-5: four configurations of LoRA, full fine-tuning, and their files",
+        "adapters:configurations",
+        settings.Adapters,
+        study_arms.CONFIGURATIONS,
+    ),
+    _study(
+        "rates",
+        "R-5: held-out likelihood by learning rate and alpha of LoRA",
+        "adapters:rates",
+        settings.Rates,
+        study_arms.RATES,
+    ),
+    _study(
+        "replay",
+        "forgetting of English while Japanese is learnt, by the share replayed",
+        "replay:experiment",
+        settings.Replay,
+        study_arms.REPLAY,
+    ),
+    _study(
+        "continual",
+        "two tasks in turn: one adapter, a merged base, or fresh adapters",
+        "continual:experiment",
+        settings.Continual,
+        study_arms.CONTINUAL,
+    ),
+    _study(
+        "persona",
+        "turns of a person under an adapter of one's own or another's",
+        "persona:experiment",
+        settings.Persona,
+        study_arms.PERSONA,
+        **_dialogues(study_arms.PERSONA),
+    ),
+)
