@@ -94,14 +94,14 @@ localrules:
 rule all:
     default_target: True
     input:
-        REPORT,
+        in_languages(*REPORT),
         INPUTS.main_experiments(),
 
 
 rule benchmark:
     """Every experiment that this configuration can run, every claim that it can test judged."""
     input:
-        REPORT,
+        in_languages(*REPORT),
         # some arms no claim asks for
         INPUTS.experiments_of("benchmark"),
 
@@ -109,21 +109,21 @@ rule benchmark:
 rule augmentation_study:
     """What augmentation gains (F-4), judged on the same page."""
     input:
-        REPORT,
+        in_languages(*REPORT),
         INPUTS.experiments_of("augmentation_study"),
 
 
 rule training_studies:
     """What decides how well a training ends (C-1, F-7, R-5, T-1 to T-4), judged on the same page."""
     input:
-        REPORT,
+        in_languages(*REPORT),
         INPUTS.experiments_of("training_studies"),
 
 
 rule own:
     """Every claim on tables that you bring, in a report of their own; runs no model."""
     input:
-        "results/own_report.html",
+        in_languages("results/own_report.html"),
 
 
 rule sources:

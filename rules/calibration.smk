@@ -205,10 +205,10 @@ rule calibration_page:
 rule calibration:
     """How often the engine is wrong, in under 10 minutes."""
     input:
-        "results/calibration/short/report.html",
+        in_languages("results/calibration/short/report.html"),
 
 
 rule calibration_full:
     """The same at full size, in under 60 minutes."""
     input:
-        "results/calibration/full/report.html",
+        in_languages("results/calibration/full/report.html"),

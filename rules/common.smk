@@ -94,3 +94,10 @@ GPU, memory, minutes = DIRECTIVES.gpu, DIRECTIVES.memory, DIRECTIVES.minutes
 environment = DIRECTIVES.environment
 MODELS, VLLM = environment("models"), environment("vllm")
 INPUTS = inputs.Inputs(CONFIG, PLAN, RUN.models)
+
+
+def in_languages(*files):
+    """Files, and beside each English page the one in the language of the configuration."""
+    pages = [file.removesuffix(".html") for file in files if file.endswith(".html")]
+    translated = [f"{page}.{CONFIG.language}.html" for page in pages if CONFIG.language != "en"]
+    return [*files, *translated]

@@ -310,5 +310,5 @@ rule corpus_mixture:
 rule corpora:
     """Every corpus and mixture of corpora.make, with a page on each corpus."""
     input:
-        expand(f"{CORPUS}/quality.html", corpus=CORPUS_NAMES),
+        in_languages(*expand(f"{CORPUS}/quality.html", corpus=CORPUS_NAMES)),
         expand("results/data/{mixture}/mixture.csv", mixture=MIXTURES),

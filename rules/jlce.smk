@@ -170,6 +170,5 @@ rule jlce_preference:
 rule jlce:
     """Sixteen Japanese tasks on the models of jlce.arms, what a judge prefers, and their verdicts."""
     input:
-        "results/jlce.html",
+        in_languages("results/jlce.html", *REPORT),
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
-        REPORT,

@@ -17,9 +17,8 @@ if REHEARSED and workflow.is_main_process:
 rule rehearsal:
     """All targets on twins, a few rows and single steps, in the folder rehearsal/."""
     input:
-        REPORT,
+        in_languages(*REPORT, "results/jlce.html"),
         INPUTS.experiments_of("benchmark", "augmentation_study", "training_studies"),
-        "results/jlce.html",
         rules.stages.input,
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
     log:

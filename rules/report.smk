@@ -27,6 +27,26 @@ rule report:
         "../workflow/scripts/report/report.py"
 
 
+rule translate:
+    """A page in another language, by its catalogue; what that lacks stays English."""
+    input:
+        page="results/{page}.html",
+        catalogue="resources/languages/{language}.yaml",
+    output:
+        html="results/{page}.{language}.html",
+    log:
+        "logs/translate/{page}-{language}.log",
+    wildcard_constraints:
+        page=".+",
+        language="ja",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        code=code("report/translate.py", "stats"),
+    script:
+        "../workflow/scripts/report/translate.py"
+
+
 rule archive:
     """results/report.zip: all that was made, as `snakemake --report` shows it. Runs no job."""
     input:

@@ -1,10 +1,13 @@
 import pandas as pd
 import pytest
+import torch
 from kensho.augment import study, variant_table
 from kensho.bench import augmentation_training
 from kensho.bench.run import Run
 from kensho.bench.settings import AugmentationTraining
 from kensho.data.corpus import write_table
+from kensho.models import reference
+from kensho.models.loading import load
 
 
 def pairs(names):
@@ -44,6 +47,7 @@ def settings(**changed):
     own = {
         "techniques": ["synonyms"], "arms": ["none", "repeat", "synonyms", "pivot", "more-data"],
         "sizes": [4], "seeds": [1, 2], "steps": 2, "batch_size": 4, "max_length": 64, "items": 2,
+        "translated": 2, "max_new_tokens": 4,
     }  # fmt: skip
     return AugmentationTraining(**(own | changed))
 
@@ -57,14 +61,35 @@ def test_arms_learn_the_same_originals_and_differ_by_what_is_added(inputs, tmp_p
     assert added["synonyms"].tolist() == [4, 4] and added["more-data"].tolist() == [8, 8]
     likelihood = cells["nll_per_character.n4"].unstack()
     assert (likelihood["synonyms"] != likelihood["repeat"]).all()
+    assert cells["chrf.n4"].between(0, 100).all()
     assert (likelihood.loc["seed-1"] != likelihood.loc["seed-2"]).all()
     outcomes = conditions["own"]["outcomes"]
     assert outcomes["synonyms"]["kept"] == 12 and outcomes["pivot"]["kept"] == 3
     assert "pivot has variants of 3 of 12 sentences" in " ".join(conditions["deviations"])
     assert (added["pivot"] <= 3).all()
-    assert [*conditions["absent"]] == ["nll_per_character.n100"]
+    assert {*conditions["absent"]} == {"nll_per_character.n100", "chrf.n100"}
     ((again, _),) = augmentation_training.experiment(inputs, settings(), run)
     assert again.equals(table)
+
+
+def test_a_model_that_answers_as_the_references_are_has_a_full_score(inputs):
+    base = reference.base(inputs["model"])
+    model, tokenizer = load(base.folder, torch.float32)
+    prompts, answers = [f"English: {name}.\nJapanese:" for name in ("sky", "the sea")], []
+    for prompt in prompts:  # one at a time: without padding
+        asked = tokenizer(prompt, return_tensors="pt")
+        written = model.generate(**asked, max_new_tokens=12, do_sample=False, pad_token_id=0)[0]
+        text = tokenizer.decode(written[asked["input_ids"].shape[1] :], skip_special_tokens=True)
+        answers.append(text.strip().partition("\n")[0].strip())
+    samples = pd.DataFrame({"prompt": prompts, "completion": [f" {text}" for text in answers]})
+    assert all(answers)
+    assert augmentation_training.chrf(model, tokenizer, samples, 12) == pytest.approx(100)
+    assert augmentation_training.chrf(model, tokenizer, samples.assign(completion=" 空"), 12) < 50
+
+
+def test_more_translations_than_items_are_refused():
+    with pytest.raises(ValueError, match="translated: 3 of 2 items; lower it"):
+        settings(translated=3)
 
 
 def test_more_originals_than_the_pool_has_are_refused(inputs, tmp_path):

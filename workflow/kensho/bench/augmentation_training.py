@@ -1,26 +1,31 @@
 """F-4: what augmentation gains for a language model that learns from few sentence pairs.
 
 Each seed draws originals, adds to them by each arm (`kensho.augment.study.arms`), and trains a LoRA
-adapter with equal steps and rows; the likelihood of held-out sentences is compared.
+adapter with equal steps and rows; the likelihood of held-out sentences and chrF of translations are
+compared.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import sacrebleu
 import torch
 
 from kensho.augment import study
+from kensho.bench import learning
 from kensho.bench.run import Inputs, Observed, Run
-from kensho.bench.vocabulary_training import nll_per_character
 from kensho.data import corpus
+from kensho.evaluate.greedy import Decoding, generate
 from kensho.models import reference
+from kensho.models.encoding import encode
 from kensho.models.loading import compute_dtype, load
 from kensho.models.reference import Base, Reference
 from kensho.observations import Row, table
+from kensho.train.likelihood import nll_per_character
 from kensho.train.methods import lora
 from kensho.train.run import Training
 from kensho.train.sft import stage
@@ -30,7 +35,8 @@ if TYPE_CHECKING:
     from kensho.bench.settings import AugmentationTraining as Settings
 
 EXPERIMENT = "augmentation_training"
-REGISTERED = 100  # originals of which claims read the likelihood
+REGISTERED = 100  # originals of which claims read the metrics
+UNITS = {"nll_per_character": "nats/character", "chrf": "points", "variants": "samples"}
 
 
 def observe(
@@ -41,7 +47,7 @@ def observe(
     settings: Settings,
     run: Run,
 ) -> pd.DataFrame:
-    """Metrics ``nll_per_character`` and ``variants`` (rows that are some) by size, by seed.
+    """Metrics ``nll_per_character``, ``chrf`` and ``variants`` (rows that are some) by size.
 
     ``items`` are those of :func:`kensho.augment.study.pairs`.
     """
@@ -58,15 +64,15 @@ def observe(
             for arm, train, new in study.arms(drawn, variants):
                 if arm not in settings.arms:
                     continue
-                value = nll_after(base, train, test, dtype, settings, seed, run)
-                place = EXPERIMENT, arm, f"seed-{seed}", 0
-                unit = "nats/character"
-                rows += [Row(*place, f"nll_per_character.n{size}", value, unit)]
-                rows += [Row(*place, f"variants.n{size}", new, "samples")]
+                values = learnt(base, train, test, dtype, settings, seed, run) | {"variants": new}
+                rows += [
+                    Row(EXPERIMENT, arm, f"seed-{seed}", 0, f"{name}.n{size}", value, UNITS[name])
+                    for name, value in values.items()
+                ]
     return table(rows)
 
 
-def nll_after(
+def learnt(
     base: Base,
     train: pd.DataFrame,
     test: pd.DataFrame,
@@ -74,8 +80,8 @@ def nll_after(
     settings: Settings,
     seed: int,
     run: Run,
-) -> float:
-    """Train an adapter on the rows of an arm: nats per character of the held-out sentences."""
+) -> dict[str, float]:
+    """Train an adapter on the rows of an arm: what it has learnt, by metric."""
     scratch = run.folder / "training"
     training = Training(
         name=f"{EXPERIMENT} seed {seed}",
@@ -93,9 +99,33 @@ def nll_after(
     samples = train.rename(columns={"first": "ja"})[["ja", "en"]]
     stage(Reference.of_base(base), samples, scratch / "model", scratch / "checkpoints", training)
     model, tokenizer = load(base.folder, dtype, scratch / "model")
-    value = nll_per_character(model, tokenizer, test)
+    samples = learning.translations(test)
+    values = {
+        "nll_per_character": nll_per_character(model, tokenizer, samples),
+        "chrf": chrf(model, tokenizer, samples.head(settings.translated), settings.max_new_tokens),
+    }
     shutil.rmtree(scratch)
-    return value
+    return values
+
+
+def chrf(model: Any, tokenizer: Any, samples: pd.DataFrame, most: int) -> float:
+    """Corpus chrF2 (0-100; Popović 2015) of the first lines that the model answers greedily.
+
+    ``samples`` has columns prompt and completion; answers have ``most`` tokens at most.
+    """
+    ends = model.generation_config.eos_token_id
+    ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
+    decoding = Decoding(
+        most=most,
+        ended=lambda answer: answer[-1] in ends or "\n" in tokenizer.decode(answer[-1:]),
+        batch=len(samples),
+        nodes=0,
+    )
+    contexts = [encode(tokenizer, prompt) for prompt in samples["prompt"]]
+    written = generate(model, contexts, decoding, padding=tokenizer.pad_token_id)
+    texts = tokenizer.batch_decode(written, skip_special_tokens=True)
+    answers = [text.strip().partition("\n")[0].strip() for text in texts]
+    return float(sacrebleu.corpus_chrf(answers, [samples["completion"].str.strip().tolist()]).score)
 
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
@@ -127,13 +157,14 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         "threads": run.threads,
         "warmup": "none: likelihoods do not depend on time",
         "absent": {
-            f"nll_per_character.n{size}": f"{size} originals are none of bench.{EXPERIMENT}.sizes"
+            f"{metric}.n{size}": f"{size} originals are none of bench.{EXPERIMENT}.sizes"
             for size in {REGISTERED} - {*settings.sizes}
+            for metric in ("nll_per_character", "chrf")
         },
         "fallbacks": [],
         "deviations": [
-            f"{base.name}, sentence pairs and likelihood stand for what the claim leaves unnamed: "
-            "model, task and metric",
+            f"{base.name}, sentence pairs, likelihood and chrF stand for what the claim leaves "
+            "unnamed: model, task and metric",
             f"every arm has {settings.steps} steps of {settings.batch_size} rows",
             *study.yields(items, variants),
         ],

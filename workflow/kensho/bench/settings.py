@@ -277,6 +277,8 @@ class AugmentationTraining(Study):
     sizes: Counts = Field([100], description="originals")
     pool: Count = Field(2000, description="training samples that originals are drawn from")
     items: Count = Field(48, description="held-out sentences scored for NLL per character")
+    translated: Count = Field(24, description="of them, translated for chrF")
+    max_new_tokens: Count = Field(64, description="at most, of a translation")
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
         [1, 2, 3, 4, 5], description="replicates: originals, adapter and order (F-4)"
     )
@@ -291,6 +293,8 @@ class AugmentationTraining(Study):
         lacking = {*self.arms} & {*TECHNIQUES} - {*self.techniques}
         if lacking:
             raise ValueError(f"arms: '{min(lacking)}' is none of its techniques; add it there")
+        if self.translated > self.items:
+            raise ValueError(f"translated: {self.translated} of {self.items} items; lower it")
         return self
 
 

@@ -256,6 +256,9 @@ class Config(Section):
         description="what runs them where engine: vllm is not installed or cannot serve a model, "
         "named and at a lower tier; empty: it fails",
     )
+    language: Literal["en", "ja"] = Field(
+        "en", description="of pages; another one than English is written beside it (*.ja.html)"
+    )
     licences: list[LicenceClass] = Field(
         ["permissive", "public-domain", "by", "by-sa", "gemma-terms"],
         description="licence classes that the run may use",

@@ -185,6 +185,7 @@ def _augmentation_training(own: Any, length: int) -> Work:
     trainings = len(own.arms) * len(own.sizes) * len(own.seeds)
     mean = training._replace(length=min(PAIR, own.max_length))
     passes = [mean.passes(own.steps), Passes(own.items * length, own.items)]
+    passes += _answers(own.translated, own.translated, length, own.max_new_tokens)
     return Work(passes * trainings, own.batch_size, own.max_length, True, training)
 
 

@@ -1,0 +1,252 @@
+"""Finished pages in another language: English is the one source, a catalogue has the rest.
+
+The catalogue (resources/languages/LANGUAGE.yaml) maps English to its translation: a sentence, or a
+whole block where sentences do not stand alone. ``{1}``, ``{2}``, ... stand for numbers, ``{name}``
+for any text, which is looked up for itself. Inline elements appear without their attributes
+(``see <a>all attempts</a>``), and characters as HTML has them (``&lt;``). Code and elements with
+``translate="no"`` (quotations) are left as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from html import escape, unescape
+from html.parser import HTMLParser
+
+KEPT = {"script", "style", "code", "pre"}
+INLINE = {"a", "abbr", "b", "code", "em", "i", "small", "span", "strong", "sub", "sup"}
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"}
+LABELS = re.compile(r"""\b(title|aria-label|data-text)="([^"]+)\"""")
+TAG = re.compile(r"<(/?)(\w+)>")
+NUMBER = r"[-−+±]?\d[\d,.]*\d(?:e[-+]?\d+)?|[-−+±]?\d|#"
+WITHIN = r"(?:(?![.!?] [A-Z]).)+?"  # a sentence
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+SENTENCE = re.compile(r"(?<=[.!?:;])\s+")
+LETTERS = re.compile(r"[A-Za-z]{2}")
+# Three words in small letters, one of them a word that only sentences and phrases have.
+WORDS = re.compile(r"(?:\b[a-z]{2,}\b[ ,;:]*){3,}")
+FUNCTION = re.compile(
+    r"\b(a|an|and|are|as|at|be|but|by|for|from|has|have|in|is|it|its|no|not|of|on|or|that|the|their"
+    r"|they|this|to|was|were|what|which|with)\b"
+)
+
+
+class Catalogue:
+    """Translations of one language by their English.
+
+    Raises:
+        ValueError: a translation lacks a placeholder of its English, or has another.
+    """
+
+    def __init__(self, entries: Mapping[str, str]):
+        self.exact = {_spaced(english): text for english, text in entries.items()}
+        patterns = []
+        for english, text in self.exact.items():
+            names = PLACEHOLDER.findall(english)
+            if sorted({*names}) != sorted({*PLACEHOLDER.findall(text)}):
+                raise ValueError(f"translation of '{english}': other placeholders; change them")
+            if names:
+                patterns.append((len(PLACEHOLDER.sub("", english)), _pattern(english), text))
+        # the one with the most text of its own is the closest
+        self.patterns = sorted(patterns, key=lambda entry: -entry[0])
+        self.of = lru_cache(maxsize=None)(self._of)
+
+    def _of(self, english: str) -> str | None:
+        """A translation, None where the catalogue has none."""
+        if english in self.exact and not PLACEHOLDER.search(english):
+            return self.exact[english]
+        if len(parts := _sentences(english)) > 1:
+            texts = [self.of(part) for part in parts]
+            if None not in texts:
+                return "".join(map(str, texts))
+        for _, pattern, text in self.patterns:
+            if match := pattern.fullmatch(english):
+                values = {
+                    name.removeprefix("n"): self.of(value) or value
+                    for name, value in match.groupdict().items()
+                }
+                return PLACEHOLDER.sub(lambda held, values=values: values[held[1]], text)
+        return None
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    """What matches the English; a placeholder that comes twice matches the same text."""
+    seen: set[str] = set()
+    pattern = ""
+    for place, part in enumerate(PLACEHOLDER.split(english)):
+        if place % 2 == 0:
+            pattern += re.escape(part)
+            continue
+        name = f"n{part}"
+        held = f"(?P<{name}>{NUMBER if part.isdigit() else WITHIN})"
+        pattern += f"(?P={name})" if name in seen else held
+        seen.add(name)
+    return re.compile(pattern)
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _sentences(text: str) -> list[str]:
+    """Split behind full stops and colons, not within an element."""
+    parts, held = [], ""
+    for part in SENTENCE.split(text):
+        held = f"{held} {part}" if held else part
+        if held.count("<") == 2 * held.count("</"):  # no element is open
+            parts.append(held)
+            held = ""
+    return [*parts, held] if held else parts
+
+
+# --- pages
+
+
+class _Tokens(HTMLParser):
+    """A page as (kind, tag, source) with nothing lost: kinds are start, end, text and other."""
+
+    def __init__(self, page: str):
+        super().__init__(convert_charrefs=False)
+        lines = [0]
+        for line in page.splitlines(keepends=True):
+            lines.append(lines[-1] + len(line))
+        self.lines, self.begun = lines, list[tuple[int, str, str]]()
+        self.feed(page)
+        self.close()
+        ends = [at for at, _, _ in self.begun[1:]] + [len(page)]
+        self.tokens: list[tuple[str, str, str]] = []
+        for (at, kind, tag), end in zip(self.begun, ends, strict=True):
+            source = page[at:end]
+            if kind == "text" and self.tokens and self.tokens[-1][0] == "text":
+                source = self.tokens.pop()[2] + source
+            self.tokens.append((kind, tag, source))
+
+    def _begin(self, kind: str, tag: str = "") -> None:
+        line, column = self.getpos()
+        self.begun.append((self.lines[line - 1] + column, kind, tag))
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self._begin("start", tag)
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        self._begin("other")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._begin("end", tag)
+
+    def handle_data(self, data: str) -> None:
+        self._begin("text")
+
+    def handle_entityref(self, name: str) -> None:
+        self._begin("text")
+
+    def handle_charref(self, name: str) -> None:
+        self._begin("text")
+
+    def handle_decl(self, decl: str) -> None:
+        self._begin("other")
+
+    def handle_comment(self, data: str) -> None:
+        self._begin("other")
+
+
+def _kept(tag: str, source: str) -> bool:
+    other = re.search(r'\s(translate="no"|lang="(?!en\b))', source)
+    return tag in KEPT or other is not None
+
+
+Token = tuple[str, str, str, bool]  # kind, tag, source, whether it is kept as it is
+
+
+def _runs(page: str) -> Iterator[list[Token]]:
+    """The tokens of a page: in runs of text with its inline elements, others one by one."""
+    run: list[Token] = []
+    open_kept: list[str] = []  # elements, from the outermost that is kept as it is
+    for kind, tag, source in _Tokens(page).tokens:
+        inside = bool(open_kept)
+        if kind == "start" and tag not in VOID and (inside or _kept(tag, source)):
+            open_kept.append(tag)
+        elif kind == "end" and inside:
+            open_kept.pop()
+        token = kind, tag, source, inside or bool(open_kept)
+        if kind == "text" or (tag in INLINE and kind != "other"):
+            run.append(token)
+        else:
+            yield run
+            yield [token]
+            run = []
+    yield run
+
+
+def _plain(tokens: Sequence[Token]) -> str:
+    """A run as the catalogue has it."""
+    return _spaced("".join(
+        _text(source) if kind == "text" else f"<{'/' * (kind == 'end')}{tag}>"
+        for kind, tag, source, _ in tokens
+    ))  # fmt: skip
+
+
+def _text(source: str) -> str:
+    return escape(unescape(source), quote=False)
+
+
+def _translated(run: Sequence[Token], catalogue: Catalogue) -> str:
+    """The source of a run in the other language, as much of it as the catalogue has."""
+    whole = "".join(source for _, _, source, _ in run)
+    if all(kept or kind != "text" or not LETTERS.search(source) for kind, _, source, kept in run):
+        return whole
+    before, after = (run[place][2] if run[place][0] == "text" else "" for place in (0, -1))
+    if (text := catalogue.of(_plain(run))) is None:  # texts one by one
+        return "".join(
+            source if kind != "text" or kept else _one(source, catalogue)
+            for kind, _, source, kept in run
+        )
+    tags: dict[str, list[str]] = {}
+    for kind, tag, source, _ in run:
+        if kind == "start":
+            tags.setdefault(tag, []).append(source)
+    full = TAG.sub(lambda t: t[0] if t[1] or not tags.get(t[2]) else tags[t[2]].pop(0), text)
+    return _margin(before)[0] + full + _margin(after)[1]
+
+
+def _margin(source: str) -> tuple[str, str]:
+    """The blanks before and behind a text."""
+    return source[: len(source) - len(source.lstrip())], source[len(source.rstrip()) :]
+
+
+def _one(source: str, catalogue: Catalogue) -> str:
+    text = catalogue.of(_spaced(_text(source)))
+    return source if text is None else text.join(_margin(source))
+
+
+def translated(page: str, catalogue: Catalogue, language: str) -> str:
+    """A page with all that the catalogue has; what it lacks stays English."""
+
+    def label(attribute: re.Match[str]) -> str:
+        text = catalogue.of(_spaced(unescape(attribute[2])))
+        return attribute[0] if text is None else f'{attribute[1]}="{escape(text)}"'
+
+    def labelled(token: Token) -> Token:
+        kind, tag, source, kept = token
+        return kind, tag, source if kept or kind != "start" else LABELS.sub(label, source), kept
+
+    runs = ([*map(labelled, run)] for run in _runs(page))
+    return "".join(_translated(run, catalogue) for run in runs).replace(
+        '<html lang="en">', f'<html lang="{language}">', 1
+    )
+
+
+def english(page: str) -> list[str]:
+    """English sentences and phrases of a page outside code, quotations and names, each once."""
+    runs = (
+        _plain([token for token in run if not (token[3] and token[0] == "text")])
+        for run in _runs(page)
+    )
+    texts = (text for run in runs for text in TAG.sub("\n", run).split("\n"))
+    return [*dict.fromkeys(text.strip() for text in texts if _is_english(text))]
+
+
+def _is_english(text: str) -> bool:
+    return any(FUNCTION.search(words[0]) for words in WORDS.finditer(text))
