@@ -42,6 +42,8 @@ UNITS = {
     "samples": "samples",
     "trainable_parameters": "parameters",
     "adapter_bytes": "bytes",
+    "rank": "dimensions",
+    "learning_rate": "per step",
 }
 Observe = Callable[[Any], Mapping[str, float]]  # what an arm observes of a block, by metric
 
