@@ -6,6 +6,7 @@
 # make archive: results/report.zip, what was made as `snakemake --report` shows it; runs no job
 # make rehearsal: a whole scale on twins, in rehearsal/ (SCALE=full); says what would fail
 # make vllm:   vLLM in an environment of its own, .venv-vllm (TORCH as above; rocm: Python 3.12)
+# make gguf:   llama.cpp in an environment of its own, .venv-gguf (the stage quantise)
 # make why:    what would run now, and because of what (TARGET=benchmark for another target)
 # make test:   the default tests
 # make test-all: the suites of .ci/suites, all others and the calibration
@@ -21,9 +22,11 @@ VLLM_PYTHON ?= $(if $(filter rocm,$(TORCH)),python3.12,$(PYTHON))
 VLLM_PIP := .venv-vllm/bin/python -m pip --disable-pip-version-check
 VLLM_INDEX = $(shell grep -so -- '--extra-index-url https.*' envs/vllm.$(TORCH).yaml)
 VLLM_PACKAGES = $(shell grep -soi '[a-z-]*==.*' envs/vllm.$(TORCH).yaml)
+GGUF := llama-cpp-python==0.3.36
+GGUF_PIP := .venv-gguf/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
 
-.PHONY: report benchmark own jlce archive rehearsal vllm why verify test test-all lint lock config clean
+.PHONY: report benchmark own jlce archive rehearsal vllm gguf why verify test test-all lint lock config clean
 
 report: .venv/installed
 	@$(SNAKEMAKE) --quiet rules
@@ -107,6 +110,18 @@ endif
 	$(VLLM_PIP) install --quiet $(VLLM_INDEX) $(VLLM_PACKAGES)
 	$(VLLM_PIP) uninstall --quiet --yes torchvision torchaudio torchcodec
 	echo $(TORCH) $(VLLM_PACKAGES) > $@
+
+gguf: .venv-gguf/installed
+
+# Its source has the converter of models, which the package leaves out.
+.venv-gguf/installed:
+	rm -rf .venv-gguf
+	$(PYTHON) -m venv .venv-gguf
+	$(GGUF_PIP) download --quiet --no-deps --no-binary :all: --dest .venv-gguf/source $(GGUF)
+	tar --extract --file .venv-gguf/source/*.tar.gz --directory .venv-gguf --strip-components=3 \
+		--wildcards '*/vendor/llama.cpp/convert_hf_to_gguf.py' '*/vendor/llama.cpp/conversion' '*/vendor/llama.cpp/gguf-py'
+	$(GGUF_PIP) install --quiet .venv-gguf/source/*.tar.gz
+	echo $(GGUF) > $@
 
 # Not installed anew before: what was added has no hashes yet.
 lock: | .venv

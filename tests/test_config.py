@@ -110,7 +110,7 @@ ONE_LINE = {
     ),
     "unknown stage": (
         {"train": {"arms": [{"name": "x", "stages": [{"stage": "ppo", "method": WHOLE}]}]}},
-        "train.arms.0.stages.0: stage: expected 'sft', 'cpt', 'dpo', 'merge', found the text 'ppo'",
+        "train.arms.0.stages.0: stage: expected 'sft', 'cpt', 'dpo', 'grpo', 'expand', 'merge', ",
     ),
     "no stage": (
         {"train": {"arms": [{"name": "x", "stages": []}]}},
@@ -180,6 +180,10 @@ ONE_LINE = {
     "nothing to merge": (
         {"train": {"arms": [{"name": "x", "stages": [*FULL["stages"], {"stage": "merge"}]}]}},
         "train.arms: 'x': merge: nothing before it has adapters; leave it out",
+    ),
+    "adapters beside what must be whole": (
+        {"train": {"arms": [{"name": "x", "stages": [*LORA["stages"], {"stage": "expand"}]}]}},
+        "train.arms: 'x': expand: what is before it has adapters; add merge between",
     ),
     "an unknown side to reject": (
         {"train": {"arms": [arm(WHOLE, **{"stage": "dpo", "rejected": "best"})]}},

@@ -97,7 +97,8 @@ MEANINGFUL = {
         [*(f"{stage}.learning_rate" for stage in STAGES), "bench.medical.learning_rate"]
         + ["bench.vocabulary_training.learning_rate", "bench.tokenisation.cost"]
         + ["bench.augmentation_training.learning_rate", "cluster.memory", "cluster.time"]
-        + [f"bench.{study}.learning_rate" for study in STUDIES]
+        + [f"bench.{study}.learning_rate" for study in STUDIES if study != "regret"]
+        + ["bench.continual.osf_learning_rate"]
         + [f"bench.{study}.full_learning_rate" for study in ("adapters", "replay")],
     ),
     "nats": (

@@ -1,13 +1,34 @@
 """The studies of training on a tiny model: what arms share, what differs, what a kill leaves."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from kensho.bench import adapters, continual, learning, persona, ranks, replay, training_scale
+import torch
+from kensho.bench import (
+    adapters,
+    continual,
+    learning,
+    persona,
+    ranks,
+    regret,
+    replay,
+    training_scale,
+)
 from kensho.bench import settings as own
 from kensho.bench.dialogues import continuations
 from kensho.bench.run import Run
-from kensho.bench.study_arms import CONFIGURATIONS, CONTINUAL, DOSES, RANKS, REPLAY
+from kensho.bench.study_arms import (
+    CONFIGURATIONS,
+    CONTINUAL,
+    DOSES,
+    GRID_RANKS,
+    GRID_RATES,
+    RANKS,
+    REPLAY,
+)
 from kensho.data.corpus import write_table
 from kensho.models import reference
 from kensho.train.likelihood import nll_per_character, plain
@@ -125,10 +146,50 @@ def test_arms_of_replay_begin_alike_and_end_apart(inputs, run):
 def test_one_adapter_goes_on_a_merged_one_stays_in_the_weights(inputs, run):
     observed = continual.experiment(inputs, own.Continual(**SMALL, steps=3), run)
     first = cells(observed, "nll_per_character_a")
-    assert {*first.index} == {"one", "merged"}
+    assert {*first.index} == {"one", "merged", "osf"}
     assert first["one"] == pytest.approx(first["merged"], rel=1e-3)  # rounded where weights are
     assert cells(observed, "nll_per_character_a_after").nunique() == len(CONTINUAL)
     assert cells(observed, "nll_per_character_b").nunique() == len(CONTINUAL)
+
+
+def test_orthogonal_subspaces_leave_the_upper_directions_as_they_were(tiny_model, tmp_path, run):
+    base, samples = reference.base(tiny_model), learning.translations(pairs("犬猫鳥魚馬牛羊猿"))
+    plan = learning.training(own.Continual(**SMALL, steps=3), "osf", 1)
+    plan = replace(plan, method=continual.OSF, learning_rate=1e-2, dtype=torch.float32)
+    before = learning.begin(base, whole=True).model.state_dict()
+    learner = learning.learn(learning.begin(base, whole=True), samples, plan, tmp_path / "osf")
+    after = learner.model.merge_and_unload().state_dict()
+    name = "model.layers.0.self_attn.q_proj.weight"
+    moved, rest = after[name] - before[name], "model.layers.0.mlp.up_proj.weight"
+    assert moved.abs().max() > 1e-4 and torch.equal(after[rest], before[rest])
+    half = len(before[name]) // 2
+    left, _, right = torch.linalg.svd(before[name])
+    kept = (left[:, :half].T @ moved @ right[:half].T).norm()
+    assert kept < 0.2 * moved.norm()  # AdamW alone keeps it from nought
+
+
+def test_regret_holds_the_choice_against_cells_chosen_by_other_samples(inputs, run, monkeypatch):
+    inputs["tables"] = Path("config/strategy.yaml").absolute()
+    settings = own.Regret(seeds=[1], items=2, samples=8, max_length=64)
+    scored = []
+    nll = regret.nll_per_character
+    monkeypatch.setattr(
+        regret,
+        "nll_per_character",
+        lambda *one: scored.append((nll(*one), one[2])) or scored[-1][0],
+    )
+    observed = regret.experiment(inputs, settings, run)
+    figures = cells(observed, "nll_per_character")
+    assert [*figures.index] == ["chosen", "best"]
+    grid = len(GRID_RANKS) * len(GRID_RATES)
+    assert len(scored) == 2 * (1 + grid)
+    of_grid = [scored[k : k + 2] for k in range(2, len(scored), 2)]
+    best = min(of_grid, key=lambda pair: pair[0][0])
+    assert figures["best"] == best[1][0] and figures["chosen"] == scored[1][0]
+    assert not {*scored[0][1].index} & {*scored[1][1].index}
+    peaks = observed[0][0].query("block.str.startswith('process')")
+    assert {*peaks["metric"]} == {"planned_peak_bytes", "peak_bytes"} and (peaks["value"] > 0).all()
+    assert observed[0][1]["own"]["chosen"]["method"]["rank"] == 8
 
 
 def turns():

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 from kensho.models import vocabulary
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 TEXTS = ["犬が好きです。", "猫が好きですか？", "犬と猫がいます。", "Dogs run, dogs run fast."] * 5
@@ -59,8 +59,38 @@ def test_merges_stand_on_those_of_the_base(base):
 def test_too_little_text_and_other_kinds_of_tokenizer_are_refused(base):
     with pytest.raises(ValueError, match=r"give only \d+ of 500 tokens"):
         vocabulary.expand(base, TEXTS, 500)
-    with pytest.raises(ValueError, match="a Unigram tokenizer; only BPE"):
-        vocabulary.expand({**base, "model": {"type": "Unigram"}}, TEXTS, 3)
+    with pytest.raises(ValueError, match="a WordLevel tokenizer, neither BPE nor Unigram; take"):
+        vocabulary.expand({**base, "model": {"type": "WordLevel"}}, TEXTS, 3)
+
+
+@pytest.fixture(scope="module")
+def unigram():
+    """A unigram model with bytes for what it lacks, of which one piece is Japanese."""
+    pieces = [("<unk>", 0.0), *((f"<0x{byte:02X}>", -20.0) for byte in range(256))]
+    pieces += [(one, -5.0 - place) for place, one in enumerate(["▁", *"Dogsrunfat,. ", "です"])]
+    core = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=True))
+    core.pre_tokenizer = pre_tokenizers.Metaspace()
+    parts = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    core.decoder = decoders.Sequence([*parts, decoders.Strip(" ", 1, 0)])
+    return json.loads(core.to_str())
+
+
+def test_a_unigram_model_gets_pieces_of_its_own_kind(unigram):
+    old, new = both(unigram)
+    assert sorted(new.get_vocab().values()) == [*range(old.get_vocab_size() + COUNT)]
+    assert all(new.get_vocab()[token] == i for token, i in old.get_vocab().items())
+    for text in TEXTS[:3]:
+        ids = new.encode(text).ids
+        assert new.decode(ids) == text
+        assert len(ids) < len(old.encode(text).ids)
+    assert new.encode(TEXTS[3]).ids == old.encode(TEXTS[3]).ids
+    added = new.get_vocab().keys() - old.get_vocab().keys()
+    assert len(added) == COUNT and all(vocabulary.JAPANESE.fullmatch(piece) for piece in added)
+    assert both(unigram)[1].to_str() == new.to_str()
+    with pytest.raises(ValueError, match=r"give only \d+ of 500 tokens; lower pieces"):
+        vocabulary.expand(unigram, TEXTS, 500)
+    with pytest.raises(ValueError, match="give only 0 of 5 tokens"):
+        vocabulary.expand(unigram, TEXTS[3:4], 5)
 
 
 @pytest.mark.parametrize("tied", [True, False])

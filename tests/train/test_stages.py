@@ -12,11 +12,12 @@ import pytest
 import torch
 from kensho.models.loading import load_reference, probe_logits, tokenizer_of, weights
 from kensho.models.reference import Reference
-from kensho.train import cpt, dpo, merge, sft
+from kensho.train import cpt, dpo, expand, grpo, merge, sft
 from kensho.train.loop import NEXT_TOKEN
 from kensho.train.methods import NONE
 from kensho.train.preferences import neighbours
 from kensho.train.run import Training
+from test_grpo import LETTERS, OWN
 from test_sft import LORA, PAIRS, SCHEDULE
 from test_sft import weights as trained_weights
 
@@ -26,6 +27,7 @@ STAGES = {
     "cpt": (cpt.stage, PAIRS, {}),
     "cpt-packed": (cpt.stage, PAIRS, {"blocks": True}),
     "dpo": (dpo.stage, PREFERENCES, {"beta": 0.1}),
+    "grpo": (grpo.stage, LETTERS, OWN),
 }
 
 
@@ -278,3 +280,33 @@ def test_a_merged_model_says_what_its_adapters_said(block_model, tmp_path):
 def test_nothing_to_merge_is_named(tiny_model, tmp_path):
     with pytest.raises(ValueError, match="no adapter to merge; leave the stage out"):
         merged(Reference.of(tiny_model), tmp_path)
+
+
+# --- expand
+
+
+def test_training_goes_on_from_an_expanded_vocabulary(tiny_model, tmp_path):
+    def expanded(base, folder, pieces=6):
+        training = Training(
+            **{**SCHEDULE, "name": "expand", "seed": 1, "method": NONE, "learning_rate": 0.0},
+            settings={"pieces": pieces},
+        )
+        return expand.stage(base, PAIRS, folder / "model", folder / "checkpoints", training)
+
+    steps, measured = expanded(Reference.of(tiny_model), tmp_path)
+    assert steps.empty
+    assert measured.own == {"vocabulary_before": 258, "vocabulary_after": 264}
+    whole = Reference.of(tmp_path / "model")
+    plain, _ = run("cpt", tiny_model, tmp_path / "plain")
+    after, _ = run("cpt", whole, tmp_path / "after")
+    assert after["tokens"].sum() < plain["tokens"].sum()  # of the same sentences
+    ids = tokenizer_of(whole.base).encode(PAIRS["ja"][0])
+    assert max(ids) >= 258
+    with pytest.raises(
+        ValueError, match=r"expand: the texts give only \d+ of 900 .*; lower pieces"
+    ):
+        expanded(Reference.of(tiny_model), tmp_path / "many", pieces=900)
+    held = {"weights": "float32", "compute": "float32"}
+    adapted = whole.trained(tmp_path / "after/model", "lora", **held)
+    with pytest.raises(ValueError, match="its model has adapters; add the stage merge before it"):
+        expanded(adapted, tmp_path / "again")

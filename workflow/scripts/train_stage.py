@@ -67,7 +67,9 @@ with job(snakemake) as fallbacks:
             "samples_sha256": digest,
             "data": {
                 "name": settings.get("mixture") or settings["corpus"],
-                "items": min(int((~samples["held_out"]).sum()), training.samples),
+                "items": min(int((~samples["held_out"]).sum()), training.samples)
+                if params.method_code
+                else int((~samples["held_out"]).sum()),
                 "of": of,
                 "sha256": digest,
             }

@@ -16,7 +16,6 @@ import sacrebleu
 import torch
 
 from kensho.augment import study
-from kensho.bench import learning
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.data import corpus
 from kensho.evaluate.greedy import Decoding, generate
@@ -28,7 +27,7 @@ from kensho.observations import Row, table
 from kensho.train.likelihood import nll_per_character
 from kensho.train.methods import lora
 from kensho.train.run import Training
-from kensho.train.sft import stage
+from kensho.train.sft import asked, stage
 from kensho.train.targets import ATTENTION
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def learnt(
     samples = train.rename(columns={"first": "ja"})[["ja", "en"]]
     stage(Reference.of_base(base), samples, scratch / "model", scratch / "checkpoints", training)
     model, tokenizer = load(base.folder, dtype, scratch / "model")
-    samples = learning.translations(test)
+    samples = asked(test)
     values = {
         "nll_per_character": nll_per_character(model, tokenizer, samples),
         "chrf": chrf(model, tokenizer, samples.head(settings.translated), settings.max_new_tokens),

@@ -2,19 +2,27 @@
 
 Task A translates English to Japanese, task B Japanese to English. ``one``: the adapter of A learns
 B. ``merged``: the adapter of A becomes part of the weights and a fresh one learns B. ``fresh``: an
-adapter of its own learns B on the base, that of A stays aside and so forgets nothing.
+adapter of its own learns B on the base, that of A stays aside and so forgets nothing. ``osf``
+(Nayak et al. 2025, arXiv 2504.07097, as PEFT has it): each task learns the lower half of the
+weights' singular directions, orthogonal to the upper one, and becomes part of the weights.
 Backward transfer (Lopez-Paz and Ranzato 2017, arXiv 1706.08840) is what B changes of A.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import torch
+from peft import OSFConfig
 
 from kensho.bench import learning
 from kensho.bench.learning import Study
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.bench.study_arms import CONTINUAL
 from kensho.train.likelihood import nll_per_character
+from kensho.train.methods import Method
 from kensho.train.sft import asked
 
 if TYPE_CHECKING:
@@ -23,17 +31,27 @@ if TYPE_CHECKING:
 EXPERIMENT = "continual"
 
 
+def _subspaces(rank: int, targets: Sequence[str]) -> OSFConfig:
+    return OSFConfig(target_modules=list(targets))  # half of each matrix, whatever LoRA's rank
+
+
+OSF = Method("osf", weights="float32", adapter=_subspaces)
+
+
 def after(study: Study, arm: str, seed: int) -> dict[str, float]:
     """Likelihood of A after A and after B, and of B after B; each task has half of the pairs."""
     half = len(study.train) // 2
     first, second = asked(study.train.iloc[:half]), asked(study.train.iloc[half:], "ja-en")
     into_ja, into_en = asked(study.test), asked(study.test, "ja-en")
     plan = learning.training(study, arm, seed)
+    if arm == "osf":
+        own = {"method": OSF, "dtype": torch.float32}  # what is orthogonal stays so to rounding
+        plan = replace(plan, learning_rate=study.settings.osf_learning_rate, **own)
     folder, observed = study.folder, {}
-    learner = learning.begin(study.base)
+    learner = learning.begin(study.base, whole=arm == "osf")
     if arm != "fresh":
         learner = learning.learn(learner, first, plan, folder)
-    if arm == "merged":
+    if arm in ("merged", "osf"):
         learner = learner._replace(model=learner.model.merge_and_unload())
     if arm != "fresh":  # what merging rounds is none of what B changes
         observed["nll_per_character_a"] = nll_per_character(*learner, into_ja)
@@ -51,6 +69,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     seen = 2 * settings.steps * settings.batch_size
     used = {"train": (inputs["train"], seen), "test": (inputs["test"], settings.items)}
     deviations = [
-        "both tasks are of one corpus and opposite directions: other pairs of tasks differ"
+        "both tasks are of one corpus and opposite directions: other pairs of tasks differ",
+        "osf computes in float32, the other arms in the dtype that is named",
     ]
     return [(observed, learning.conditions(study, used, deviations))]

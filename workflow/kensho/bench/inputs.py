@@ -54,6 +54,10 @@ def model(*tables: str) -> Callable[[Any, Context], Inputs]:
     }
 
 
+def regret(own, context) -> Inputs:
+    return {**model("train", "test")(own, context), "tables": "config/strategy.yaml"}
+
+
 def medical(own, context) -> Inputs:
     subjects = [record(name) for name in used(own.subjects, context)]
     return {**model()(own, context), "subjects": subjects}

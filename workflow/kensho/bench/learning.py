@@ -43,6 +43,8 @@ UNITS = {
     "samples": "samples",
     "trainable_parameters": "parameters",
     "adapter_bytes": "bytes",
+    "rank": "dimensions",
+    "learning_rate": "per step",
 }
 
 

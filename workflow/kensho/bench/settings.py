@@ -223,10 +223,10 @@ class VocabularyTraining(Section):
     seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
         [1, 2, 3], description="replicates: samples and their order (F-8)"
     )
-    items: Count = Field(8, description="held-out sentences scored before and after")
-    steps: Steps = Field(2, description="optimiser steps, equal for base and expanded model")
-    batch_size: Count = 2
-    max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
+    items: Count = Field(48, description="held-out sentences scored before and after")
+    steps: Steps = Field(16, description="optimiser steps, equal for base and expanded model")
+    batch_size: Count = 8
+    max_length: Count = Field(256, description="tokens per row; a longer sentence is several")
     learning_rate: LearningRate = 2e-4
 
 
@@ -355,6 +355,18 @@ class Replay(Seeded):
 class Continual(Seeded):
     rank: Rank = 8
     steps: Steps = Field(10, description="optimiser steps of each of the two tasks")
+    osf_learning_rate: LearningRate = Field(2e-4, description="of weights in their own subspace")
+
+
+class Regret(Section):
+    """Batch, rank and learning rate are the strategy's."""
+
+    model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
+    task: Literal["standard", "complex"] = Field("standard", description="as strategy.task")
+    items: Count = Field(32, description="held-out sentences that judge; as many select the best")
+    samples: Count = Field(160, description="of each training, seen once")
+    max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
+    seeds: Seeds = Field([1, 2, 3], description="replicates: order of the samples and adapters")
 
 
 class Persona(Learning, Dialogues):

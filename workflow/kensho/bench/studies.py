@@ -109,10 +109,18 @@ STUDIES = (
     ),
     _study(
         "continual",
-        "two tasks in turn: one adapter, a merged base, or fresh adapters",
+        "two tasks in turn: one adapter, a merged base, fresh adapters, or OSF",
         "continual:experiment",
         settings.Continual,
         study_arms.CONTINUAL,
+    ),
+    _study(
+        "regret",
+        "the strategy's choice against the best of a grid, and its memory against its plan",
+        "regret:experiment",
+        settings.Regret,
+        study_arms.REGRET,
+        inputs=inputs.regret,
     ),
     _study(
         "persona",

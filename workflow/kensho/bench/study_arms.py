@@ -31,5 +31,7 @@ RATES = {
 REPLAY = {
     f"{method}-{share}": (method, share) for method in ("lora", "full") for share in (0, 5, 25)
 }
-CONTINUAL = ("one", "merged", "fresh")
+CONTINUAL = ("one", "merged", "fresh", "osf")
+REGRET = ("chosen", "best")
+GRID_RANKS, GRID_RATES = (4, 16, 64), (2e-4, 1e-3, 5e-3)
 PERSONA = ("own", "other")

@@ -1,32 +1,35 @@
 """F-8 and R-2: does an expanded vocabulary still predict Japanese, before and after equal training?
 
 New embeddings start as means of old ones and cost likelihood until training has moved them. Base
-and expanded model are fully fine-tuned on the same samples in the same order; likelihood is given
-per character, since tokens differ. A block is a seed: a fresh process for each arm.
+and expanded model go through the same continual pre-training (:mod:`kensho.train.cpt`, all
+weights): the same sentences in the same order. Likelihood is given per character, since tokens
+differ. A block is a seed: a fresh process for each arm.
 """
 
 from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
-from torch.nn.functional import cross_entropy
 
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.data import corpus
 from kensho.data.corpus import read_table
-from kensho.data.prompt import completion, prompt
 from kensho.models import reference
+from kensho.models.encoding import start
 from kensho.models.loading import PRELOAD, compute_dtype, load
 from kensho.models.reference import Reference
+from kensho.train.cpt import stage
+from kensho.train.loop import summed_loss
 from kensho.train.methods import full
 from kensho.train.run import Training
-from kensho.train.sft import stage
+from kensho.train.samples import IGNORED
 
 if TYPE_CHECKING:
     from kensho.bench.settings import VocabularyTraining as Settings
@@ -49,8 +52,8 @@ def observe(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) ->
     """Observation table of the models of ``inputs`` by arm, beside tables train and test (en, ja).
 
     Metrics: ``nll_per_character_before`` and, after training, ``nll_per_character`` of held-out
-    translations, both also as perplexity (exp); ``training_tokens`` and ``training_seconds`` of
-    all steps.
+    Japanese sentences, both also as perplexity (exp); ``training_tokens`` and ``training_seconds``
+    of all steps.
     """
     results = []
     for block, seed in enumerate(settings.seeds):
@@ -61,11 +64,11 @@ def observe(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) ->
 
 
 def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
-    """One process: score held-out pairs, train, score them again."""
+    """One process: score held-out sentences, train, score them again."""
     torch.set_num_threads(run.threads)
-    base, pairs = reference.base(inputs[arm]), read_table(inputs["test"]).head(settings.items)
+    base, held_out = reference.base(inputs[arm]), read_table(inputs["test"]).head(settings.items)
     model, tokenizer = load(base.folder, dtype)
-    before = nll_per_character(model, tokenizer, pairs)
+    before = nll_per_character(model, tokenizer, held_out["ja"])
     del model
     scratch = run.folder / "training"  # one run at a time; what a killed one left goes first
     shutil.rmtree(scratch, ignore_errors=True)
@@ -84,7 +87,7 @@ def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, ru
     samples = read_table(inputs["train"])
     table, _ = stage(Reference.of_base(base), samples, output, checkpoints, training)
     model, tokenizer = load(output, dtype)
-    after = nll_per_character(model, tokenizer, pairs)
+    after = nll_per_character(model, tokenizer, held_out["ja"])
     shutil.rmtree(scratch)
     return {
         "nll_per_character_before": before,
@@ -97,18 +100,19 @@ def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, ru
 
 
 @torch.inference_mode()
-def nll_per_character(model: Any, tokenizer: Any, pairs: pd.DataFrame) -> float:
-    """Negative log-likelihood (nat) of the Japanese sides under their prompts, by characters."""
-    total = 0.0
-    for english, japanese in zip(pairs["en"], pairs["ja"], strict=True):
-        context, target = (
-            tokenizer(text, add_special_tokens=False)["input_ids"]
-            for text in (prompt(english), completion(japanese))
-        )
-        ids = torch.tensor([context + target], device=model.device)
-        logits = model(ids, logits_to_keep=len(target) + 1).logits[0, :-1].float()
-        total += float(cross_entropy(logits, ids[0, len(context) :], reduction="sum"))
-    return total / int(pairs["ja"].str.len().sum())
+def nll_per_character(model: Any, tokenizer: Any, sentences: Iterable[str]) -> float:
+    """Negative log-likelihood (nat) of sentences by characters.
+
+    Each stands behind the start token, since a first token that is not scored would be several
+    characters of one vocabulary and a part of one of another.
+    """
+    total, characters = 0.0, 0
+    for text in sentences:
+        own = tokenizer(text, add_special_tokens=False)["input_ids"]
+        rows = [[start(tokenizer), *own], [IGNORED, *own]]
+        ids, labels = (torch.tensor([row], device=model.device) for row in rows)
+        total, characters = total + summed_loss(model, ids, labels).item(), characters + len(text)
+    return total / characters
 
 
 def conditions(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
@@ -134,9 +138,9 @@ def conditions(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run)
         "warmup": "none: likelihoods do not depend on time; training_seconds holds every step",
         "fallbacks": [],
         "deviations": [
-            f"{models['base'].name} stands for Llama-2-7b, translation pairs for 100 billion "
-            "tokens of web text; equal steps see equal samples, of which the expanded model makes "
-            "fewer tokens",
+            f"{models['base'].name} stands for Llama-2-7b, sentences of the corpus for 100 billion "
+            "tokens of web text; equal steps see equal sentences, of which the expanded model "
+            "makes fewer tokens",
         ],
     }
 

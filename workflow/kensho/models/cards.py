@@ -74,6 +74,19 @@ def load_kind(path: Path, kind: type[Kind]) -> dict[str, Kind]:
     return cards
 
 
+def of_model(folder: Path, name: str) -> Card:
+    """The card of a model by its own config.json."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder).get_text_config()
+    plain = {k: v for k, v in config.to_dict().items() if isinstance(v, int | float | bool | str)}
+    model_type, source = config.model_type, "config.json of the model"
+    shape = {key: value for key, value in plain.items() if key not in ("model_type", "dtype")}
+    return Card(
+        name=name, model_type=model_type, config=shape, parameters=None, source=source, remark=""
+    )
+
+
 def build_on_meta(card: Card) -> PreTrainedModel:
     """Build the causal language model of a card with its shapes but without storage."""
     import torch

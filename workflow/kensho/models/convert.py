@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from kensho.files import sha256
 from kensho.models.loading import PROBE
@@ -19,16 +19,9 @@ def gguf_to_safetensors(gguf: Path | str, folder: Path | str) -> dict:
     The folder appears only when complete.
     """
     gguf, folder = Path(gguf), Path(folder)
-    loaded = AutoModelForCausalLM.from_pretrained(
-        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
-    )
+    loaded = _loaded(gguf)
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    config = loaded.config
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
-    plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    plain.load_state_dict(loaded.state_dict(), strict=True)
-    plain.tie_weights()
+    plain = _plain(loaded)
     temporary = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     plain.save_pretrained(temporary)
@@ -37,6 +30,27 @@ def gguf_to_safetensors(gguf: Path | str, folder: Path | str) -> dict:
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
     return {"gguf": gguf.name, "gguf_sha256": sha256(gguf), **record}
+
+
+def dequantised(gguf: Path) -> PreTrainedModel:
+    """The model of a GGUF file in float32, which can be saved."""
+    return _plain(_loaded(gguf))
+
+
+def _loaded(gguf: Path) -> PreTrainedModel:
+    return AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+    )
+
+
+def _plain(loaded: PreTrainedModel) -> PreTrainedModel:
+    config = loaded.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    plain.load_state_dict(loaded.state_dict(), strict=True)
+    plain.tie_weights()
+    return plain
 
 
 def _verify(model, tokenizer, folder: Path) -> dict:

@@ -2,10 +2,12 @@
 
 The way of Swallow (Fujii et al. 2024, arXiv 2404.17790, section 3): pieces learnt on Japanese text
 are appended to the vocabulary, and each new embedding is the mean of the embeddings of the tokens
-that used to stand for the piece. Swallow's pieces come from SentencePiece on segmented text; here
-byte-pair merges are learnt on top of the base's own, so every old encoding step stays as it was.
+that used to stand for the piece. Swallow's pieces come from SentencePiece on segmented text. Here
+they are of the base's own kind: byte-pair merges on top of its own, so that every old encoding step
+stays as it was, or pieces of a unigram language model (Kudo 2018, arXiv 1804.10959).
 """
 
+import io
 import json
 import re
 import shutil
@@ -15,24 +17,32 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from tokenizers import Tokenizer, models, trainers
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 JAPANESE = re.compile(r"[\u3001-\u303f\u3041-\u30ff\u4e00-\u9fff\uff01-\uffee]+")
 STAND_INS = 0x20000  # first of the characters that stand for base tokens while merges are learnt
+SPECIAL = 3  # first pieces of SentencePiece: unknown, begin and end
 TOKENIZER = "tokenizer.json"
 
 
 def expand(tokenizer: dict, texts: Iterable[str], count: int) -> dict:
     """The content of a tokenizer.json with ``count`` new tokens behind those it has.
 
-    Merges are learnt where the base's pre-tokenizer gives words of Japanese characters alone, so
-    text without such characters is encoded as before. Raises ValueError if the tokenizer is no
-    byte-pair encoding, or if the texts do not repeat enough for so many tokens.
+    They are learnt on Japanese characters alone, so text without such characters is encoded as
+    before. Raises ValueError if the tokenizer is neither a byte-pair encoding nor a unigram model,
+    or if the texts do not repeat enough for so many tokens.
     """
-    if tokenizer["model"]["type"] != "BPE":
-        raise ValueError(f"a {tokenizer['model']['type']} tokenizer; only BPE can be expanded")
+    kinds = {"BPE": _with_merges, "Unigram": _with_pieces}
+    if (kind := tokenizer["model"]["type"]) not in kinds:
+        raise ValueError(f"a {kind} tokenizer, neither BPE nor Unigram; take another model")
+    return {**tokenizer, "model": kinds[kind](tokenizer, texts, count)}
+
+
+def _with_merges(tokenizer: dict, texts: Iterable[str], count: int) -> dict:
+    """Merges learnt where the base's pre-tokenizer gives words of Japanese characters alone."""
     base = Tokenizer.from_str(json.dumps(tokenizer))
     vocabulary = dict(tokenizer["model"]["vocab"])
     named = {index: token for token, index in base.get_vocab().items()}
@@ -52,10 +62,49 @@ def expand(tokenizer: dict, texts: Iterable[str], count: int) -> dict:
         if (token := "".join(pair)) not in vocabulary:
             vocabulary[token] = following
             following += 1
-    if following < last:
-        raise ValueError(f"the texts give only {count - (last - following)} of {count} tokens")
-    model = {**tokenizer["model"], "vocab": vocabulary, "merges": list(map(list, merges))}
-    return {**tokenizer, "model": model}
+    _require(count - (last - following), count)
+    return {**tokenizer["model"], "vocab": vocabulary, "merges": list(map(list, merges))}
+
+
+def _with_pieces(tokenizer: dict, texts: Iterable[str], count: int) -> dict:
+    """The likeliest pieces of SentencePiece on runs of Japanese characters, with its scores.
+
+    Scores are log-probabilities among Japanese pieces, so a new piece is likelier than the old ones
+    that spell it.
+    """
+    vocabulary = tokenizer["model"]["vocab"]
+    known = {piece for piece, _ in vocabulary}
+    if max((token["id"] for token in tokenizer["added_tokens"]), default=0) >= len(vocabulary):
+        raise ValueError("tokens lie behind the unigram model's own; take another model")
+    runs = [run for text in texts for run in JAPANESE.findall(text)]
+    written, characters = io.BytesIO(), len({*"".join(runs)})
+    if not characters:
+        _require(0, count)
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(runs),
+        model_writer=written,
+        model_type="unigram",
+        vocab_size=characters + 2 * count + SPECIAL,
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        normalization_rule_name="identity",
+        add_dummy_prefix=False,
+        max_sentence_length=1 << 20,  # bytes; longer ones would be passed over
+        num_threads=1,  # several sum in another order each time
+        minloglevel=2,
+    )
+    learnt = SentencePieceProcessor(model_proto=written.getvalue())
+    pieces = [(learnt.id_to_piece(i), learnt.get_score(i)) for i in range(SPECIAL, len(learnt))]
+    new = [[piece, score] for piece, score in pieces if piece not in known][:count]
+    _require(len(new), count)
+    return {**tokenizer["model"], "vocab": [*vocabulary, *new]}
+
+
+def _require(made: int, count: int) -> None:
+    if made < count:
+        raise ValueError(
+            f"the texts give only {made} of {count} tokens; lower pieces or add training samples"
+        )
 
 
 def _japanese_words(base: Tokenizer, texts: Iterable[str]) -> Iterator[str]:

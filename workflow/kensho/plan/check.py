@@ -17,7 +17,7 @@ from kensho.plan.config import Config
 from kensho.plan.memory import adapter_sizes
 from kensho.plan.work import techniques
 from kensho.train import targets
-from kensho.train.catalogue import METHODS
+from kensho.train.catalogue import METHODS, STAGES
 from kensho.train.plan import ADAPTABLE, PLANNABLE, sizes
 from kensho.validation import problems, suggestion
 
@@ -153,9 +153,11 @@ def _unfit_stages(config: Config, where: str) -> Iterator[str]:
                 )
             if mixture and mixture not in config.corpora.make:
                 yield f"{key}: mixture '{mixture}' is not made; add it to corpora.make"
-            method = getattr(stage, "method", None)
-            if method is None and not adapted:
+            method, begins = getattr(stage, "method", None), STAGES[stage.stage].begins
+            if begins == "adapters" and not adapted:
                 yield f"{key}: {stage.stage}: nothing before it has adapters; leave it out"
+            if begins == "whole" and adapted:
+                yield f"{key}: {stage.stage}: what is before it has adapters; add merge between"
             adapted = method is not None and not resolve(METHODS[method.name].code).whole
 
 

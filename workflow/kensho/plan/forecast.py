@@ -131,7 +131,7 @@ class _Jobs:
                 row, part = Job("train_stage", folder, model, seeds), STAGES[stage.stage]
                 if not folder.startswith(f"{own.name}/"):
                     continue  # trained for another arm
-                if part.data == "nothing":
+                if not hasattr(stage, "method"):
                     yield self.limited(row, self.of(part), device=True)
                 else:
                     yield self.run(row, works.stage(config, stage), self.of(part))

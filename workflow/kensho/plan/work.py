@@ -115,6 +115,10 @@ def stage(config: Config, of: Any) -> Work:
     mean = training._replace(length=_pair(config))
     count = config.train.steps * accumulation
     passes = [mean.passes(count), *([Passes(count * batch * mean.length, count)] * paired)]
+    if hasattr(of, "new_tokens"):  # answers are sampled, and read by the reference
+        answers, read = count * batch, _pair(config)
+        passes += _answers(answers, batch, read, of.new_tokens)
+        passes += [Passes(answers * (read + of.new_tokens), count)] * (of.beta > 0)
     return Work(passes, batch, config.train.max_length, training=training)
 
 
@@ -245,6 +249,15 @@ def _continual(own: Any, length: int) -> Work:
     return _learnt(own, _study(own, own.rank), steps, PAIR, held=2)
 
 
+def _regret(own: Any, length: int) -> Work:
+    """The choice is not foreseen: the first batch of its table stands for its own."""
+    plan = Training("lora", 8, own.max_length, max(study_arms.GRID_RANKS), TARGETS["qkvo"])
+    cells = (1 + len(study_arms.GRID_RANKS) * len(study_arms.GRID_RATES)) * len(own.seeds)
+    passes = [plan._replace(length=PAIR).passes(ceil(own.samples / plan.batch))]
+    passes += [Passes(2 * own.items * length, 2 * own.items)]
+    return Work(passes * cells, plan.batch, own.max_length, True, plan)
+
+
 def _persona(own: Any, length: int) -> Work:
     steps = [own.steps] * len(study_arms.PERSONA) * own.speakers
     return _learnt(own, _study(own, own.rank), steps, ceil(own.max_characters * TOKENS))
@@ -272,6 +285,7 @@ EXPERIMENTS: dict[str, Callable[[Any, int], Work]] = {
     "ranks": _ranks,
     "ranks_dialogue": _ranks_dialogue,
     "rates": _rates,
+    "regret": _regret,
     "replay": _replay,
     "training_scale": _training_scale,
     "vocabulary": _vocabulary,

@@ -27,6 +27,9 @@ def choice(catalogue: Catalogue, key: str) -> Any:
     return Annotated[Union[*models], Field(discriminator=key)] if models[1:] else models[0]
 
 
+Rule = Literal["chrf", "japanese", "ended"]  # of a reward, kensho.train.rewards
+
+
 class Targeted(Section):
     targets: list[Target] = Field(min_length=1, description="modules that get adapters")
 
@@ -267,6 +270,19 @@ class Cpt(Tuned):
     )
 
 
+class Expand(Section):
+    corpus: Literal["original", "augmented"] = "original"
+    samples: Count | None = Field(None, description="the first so many of the corpus; null for all")
+    mixture: Name | None = Field(None, description="as of cpt: what the tokens are learnt on")
+    pieces: Count = Field(4_000, description="Japanese tokens added (R-2; Swallow adds 11,176)")
+
+
+class Quantise(Section):
+    format: Literal["q8_0", "q4_k_m"] = Field(
+        "q8_0", description="of GGUF; q4_k_m needs rows that 256 divides"
+    )
+
+
 class Dpo(Tuned):
     corpus: Literal["original"] = Field(
         "original", description="its Japanese side is preferred; what was made of it is not"
@@ -282,11 +298,32 @@ class Dpo(Tuned):
     )
 
 
+class Grpo(Tuned):
+    corpus: Literal["original"] = Field(
+        "original", description="its Japanese side is the reference"
+    )
+    learning_rate: LearningRate = 1e-4
+    group: Annotated[int, Field(ge=2, le=1024)] = Field(
+        4, description="answers to a prompt; batch_size counts answers"
+    )
+    new_tokens: Count = Field(48, description="of an answer; with its prompt at most max_length")
+    beta: Annotated[float, Field(ge=0, le=10)] = Field(
+        0.04, description="weight of the divergence from the stage before; 0 spares its copy"
+    )
+    rewards: dict[Rule, float] = Field(
+        {"chrf": 1.0}, description="weights of rules (docs/stages.md)", min_length=1
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stage(Part):
-    """A stage; ``data`` says what its samples are, "nothing" where it trains nothing."""
+    """A stage.
+
+    ``data`` says what its samples are, ``begins`` what its model must be, if that matters.
+    """
 
     data: Literal["pairs", "texts", "preferences", "nothing"]
+    begins: Literal["any", "adapters", "whole"] = "any"
 
 
 TRAINED = Needs(cores="all", accelerator=True, memory_mb=8000, minutes=60)
@@ -318,11 +355,38 @@ STAGES = Catalogue(
             needs=TRAINED,
         ),
         Stage(
+            name="grpo",
+            title="group relative policy optimisation on rewards by rule",
+            code="kensho.train.grpo:stage",
+            settings=Grpo,
+            data="pairs",
+            needs=TRAINED,
+        ),
+        Stage(
+            name="expand",
+            title="Japanese tokens join the vocabulary, their embeddings means of old ones",
+            code="kensho.train.expand:stage",
+            settings=Expand,
+            data="texts",
+            begins="whole",
+            needs=Needs(cores="all", memory_mb=8000, minutes=30),
+        ),
+        Stage(
             name="merge",
             title="adapters become part of the weights, in float32",
             code="kensho.train.merge:stage",
             data="nothing",
+            begins="adapters",
             needs=Needs(cores="all", accelerator=True, memory_mb=8000, minutes=30),
+        ),
+        Stage(
+            name="quantise",
+            title="weights in a format of llama.cpp (GGUF), and what these hold",
+            code="kensho.train.quantise:stage",
+            settings=Quantise,
+            data="nothing",
+            begins="whole",
+            needs=Needs(cores="all", memory_mb=8000, minutes=30),
         ),
     ),
 )

@@ -20,7 +20,7 @@ from kensho.train.loop import NEXT_TOKEN, Objective, Sample, collated, learned_t
 from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED
-from kensho.train.stage import learned, order
+from kensho.train.stage import learned, order, require_positions
 
 
 def stage(
@@ -31,9 +31,7 @@ def stage(
     A document ends with the end of a text; one of more than ``max_length`` tokens is several rows.
     With ``blocks`` a row is a block of documents. As :func:`kensho.train.stage.learned`.
     """
-    column = samples["text" if "text" in samples else "ja"]
-    apart = samples["held_out"] if "held_out" in samples else pd.Series(False, samples.index)
-    column, held_out = column[~apart], column[apart].map(str).tolist()
+    column, held_out = texts_of(samples)
     tokenizer, read = tokenizer_of(base.base), []
 
     def document(text: str) -> list[int]:
@@ -43,7 +41,7 @@ def stage(
     def documents() -> Iterator[list[int]]:
         pieces, size = 0, training.max_length
         for count, place in enumerate(order(len(column), training.seed), 1):
-            read.append(text := str(column.iloc[place]))
+            read.append(text := column[place])
             ids = document(text)
             for first in range(0, len(ids) - 1, size):  # one token alone foretells none
                 pieces += 1
@@ -56,6 +54,7 @@ def stage(
     kept = [*islice(rows, training.samples)]
 
     def checked(model, tokenizer) -> tuple[Sequence[Sample], Sequence[Sample]]:
+        require_positions(model, (len(one["input_ids"]) for one in kept), training)
         if blocks:
             require_apart(model, tokenizer, training)
         alone = map(document, held_out)
@@ -66,6 +65,13 @@ def stage(
         objective=IN_BLOCKS if blocks else NEXT_TOKEN,
         held_out={"text": held_out},
     )
+
+
+def texts_of(samples: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Texts to learn, and those that are held out: the column text, or ja of pairs."""
+    texts = samples["text" if "text" in samples else "ja"].map(str)
+    apart = samples["held_out"] if "held_out" in samples else pd.Series(False, samples.index)
+    return texts[~apart].tolist(), texts[apart].tolist()
 
 
 def row(ids: Sequence[int]) -> dict[str, list[int]]:

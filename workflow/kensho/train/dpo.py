@@ -23,7 +23,7 @@ from kensho.train.precision import autocast
 from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED, encoded
-from kensho.train.stage import learned, order
+from kensho.train.stage import learned, order, require_positions
 
 REFERENCE = "reference.json"  # beside the checkpoints: log-ratio of each row, in their order
 
@@ -51,6 +51,8 @@ def stage(
             raise ValueError(f"{training.name}: no pair fits in max_length; raise it")
 
     def encode(model, tokenizer) -> tuple[list[dict], list[dict]]:
+        sides = ("input_ids", "rejected_input_ids")
+        require_positions(model, (len(one[side]) for one in rows for side in sides), training)
         kept = checkpoints / REFERENCE
         if processes.first() and not kept.is_file():
             ratios = _reference(model, rows, tokenizer.pad_token_id, training)
@@ -97,12 +99,19 @@ def log_ratios(model: Any, rows: Sequence[Sample], pad: int) -> Tensor:
 
 def log_likelihoods(model: Any, input_ids: Tensor, labels: Tensor, **inputs: Tensor) -> Tensor:
     """Sum of the log-probabilities of each row's learned tokens, shape (rows,), in float32."""
+    each, row_of = token_log_likelihoods(model, input_ids, labels, **inputs)
+    return torch.zeros(len(labels), device=each.device).index_add(0, row_of, each)
+
+
+def token_log_likelihoods(
+    model: Any, input_ids: Tensor, labels: Tensor, **inputs: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Log-probability of each learned token and its row, shape (tokens,), row by row."""
     places = labels[:, 1:] != IGNORED
     with head_at(model, torch.nn.functional.pad(places, (0, 1))):
         logits = model(input_ids=input_ids, use_cache=False, **inputs).logits
     each = -cross_entropy(logits.float(), labels[:, 1:][places], reduction="none")
-    row_of = places.nonzero()[:, 0]
-    return torch.zeros(len(labels), device=each.device).index_add(0, row_of, each)
+    return each, places.nonzero()[:, 0]
 
 
 @torch.no_grad()

@@ -105,7 +105,7 @@ def train(
     with in_its_own_dtype(model, training), apart(model) if packing else nullcontext():
         for step in range(begun, training.steps):
             began = time.perf_counter()
-            rows = _cut(samples[step * width :][:width], training)
+            rows = _cut(samples[step * width : (step + 1) * width], training)
             learned, units = learned_tokens(rows), objective.units(rows)
             if not learned:
                 raise ValueError(

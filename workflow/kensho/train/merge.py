@@ -12,7 +12,7 @@ from kensho.models.reference import Reference
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 from kensho.train.record import Measured
 from kensho.train.run import Training
-from kensho.train.stage import complete, digest, exclusive
+from kensho.train.stage import digest, exclusive, save, untrained
 
 CLOSEST = 1e-5  # of the largest logit: float32 rounds at 1e-7, sums of some thousand at more
 
@@ -48,17 +48,6 @@ def stage(
                     f"{training.name}: merging {adapter.path} moves a logit by {furthest:.1e} of "
                     f"the largest, more than {CLOSEST:g}; leave the stage out"
                 )
-        with complete(output) as place:
-            model.save_pretrained(place)
-            tokenizer.save_pretrained(place)
-    columns = ["step", "loss", "learning_rate", "learned", "tokens", "seconds", "peak_bytes"]
-    table = pd.DataFrame(columns=[*columns, "validation"])
-    return table, Measured(
-        trainable_parameters=0,
-        peak_memory_bytes=peak_bytes() - baseline,
-        tokens_per_second=None,
-        samples_in_order_sha256=digest({"text": []}),
-        weights="float32",
-        dtype="float32",
-        own={"merged_logits_apart": furthest},
-    )
+        save(model, tokenizer, output)
+    own = {"merged_logits_apart": furthest}
+    return untrained(peak_bytes() - baseline, digest({"text": []}), own)

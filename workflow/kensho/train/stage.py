@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 from peft import get_peft_model
+from safetensors import SafetensorError
 from transformers import AutoConfig, set_seed
 
 from kensho.files import lock, read_json, write_json
@@ -164,14 +165,63 @@ def begun(base: Reference, dtype: torch.dtype, *, quantised: bool = False) -> tu
     return model, tokenizer_of(base.base)
 
 
+def save(model: Any, tokenizer: Any, output: Path) -> None:
+    """A whole model with its tokenizer, as :func:`complete`."""
+    with complete(output) as place:
+        model.save_pretrained(place)
+        tokenizer.save_pretrained(place)
+
+
 @contextmanager
 def complete(output: Path) -> Iterator[Path]:
-    """A folder to write to: complete at ``output`` in the end, or not there."""
+    """A folder to write to: complete at ``output`` in the end, or not there.
+
+    Raises ValueError where it cannot be written.
+    """
     temporary = output.with_name(f".{output.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
-    yield temporary
+    try:
+        yield temporary
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise ValueError(
+            f"{output} cannot be written ({str(error).splitlines()[0]}); free space there"
+        ) from None
     shutil.rmtree(output, ignore_errors=True)
     temporary.rename(output)
+
+
+def require_positions(model: Any, lengths: Iterable[int], training: Training) -> None:
+    """Raises ValueError where a row of so many tokens, as cut, has more than the model has."""
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    longest = min(max(lengths, default=0), training.max_length)
+    if context is not None and longest > context:
+        raise ValueError(
+            f"{training.name}: a row has {longest} tokens, the model {context} positions; lower "
+            f"max_length to {context}"
+        )
+
+
+def require_whole(base: Reference, training: Training) -> None:
+    """Raises ValueError for a model whose adapters lie beside its weights."""
+    if base.adapters:
+        raise ValueError(f"{training.name}: its model has adapters; add the stage merge before it")
+
+
+def untrained(
+    peak: int, samples_sha256: str, own: Mapping[str, float]
+) -> tuple[pd.DataFrame, Measured]:
+    """What a stage without steps returns: an empty table, and the peak in bytes of its float32."""
+    columns = ["step", "loss", "learning_rate", "learned", "tokens", "seconds", "peak_bytes"]
+    return pd.DataFrame(columns=[*columns, "validation"]), Measured(
+        trainable_parameters=0,
+        peak_memory_bytes=peak,
+        tokens_per_second=None,
+        samples_in_order_sha256=samples_sha256,
+        weights="float32",
+        dtype="float32",
+        own=dict(own),
+    )
 
 
 @contextmanager

@@ -1,0 +1,116 @@
+"""What stops a stage: one line with the mend, at every stage, and nothing is lost."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import torch
+from kensho.models.loading import tokenizer_of, weights
+from kensho.models.reference import Reference
+from kensho.train import expand, merge
+from kensho.train.methods import NONE
+from kensho.train.run import Training
+from test_sft import FULL, HELD, PAIRS, SCHEDULE
+from test_stages import STAGES, run
+
+WITHOUT_STEPS = {"merge": (merge.stage, {}), "expand": (expand.stage, {"pieces": 6})}
+
+
+def refused(name, base, folder, **more):
+    """The message of the refusal, of one line with a mend."""
+    with pytest.raises(ValueError) as refusal:
+        run(name, base, folder, **more)
+    message = str(refusal.value)
+    assert "\n" not in message and "; " in message
+    return message
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if name != "grpo"])
+def test_a_rate_that_is_too_high_is_named(tiny_model, tmp_path, name):
+    message = refused(name, tiny_model, tmp_path, learning_rate=1e30, **FULL)
+    assert message.startswith(f"{name}: ") and message.endswith("; lower learning_rate")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_no_sample_is_named(tiny_model, tmp_path, name):
+    empty = STAGES[name][1].head(0)
+    assert "no sample to train on" in refused(name, tiny_model, tmp_path, samples=empty)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_row_that_the_model_has_no_positions_for_is_refused(tiny_model, tmp_path, name):
+    folder = shutil.copytree(tiny_model, tmp_path / "short")
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(config.replace("1024", "16"))
+    message = refused(name, folder, tmp_path)
+    assert "the model 16 positions; lower max_length to 16" in message
+
+
+@pytest.mark.parametrize("name", ["cpt", "cpt-packed", "sft"])
+def test_samples_of_one_token_are_passed_over(tiny_model, tmp_path, name):
+    texts = pd.DataFrame({"text": ["", *PAIRS["ja"][:3]]})
+    short = PAIRS.assign(ja="") if name == "sft" else texts  # of an empty answer the end is learned
+    steps, _ = run(name, tiny_model, tmp_path, samples=short)
+    assert len(steps) == SCHEDULE["steps"] and (steps["learned"] > 0).all()
+
+
+KILLED = """
+import os, resource, signal, sys
+sys.path[:0] = {paths!r}
+from pathlib import Path
+import test_stage_errors as tests
+limit = {limit!r}
+if limit:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+else:
+    Path.rename = lambda self, to: os.kill(os.getpid(), signal.SIGKILL)
+tests.torch.set_num_threads(1)
+tests.without_steps({name!r}, tests.adapted(Path({model!r}), Path({before!r})), Path({folder!r}))
+"""
+
+
+def adapted(model, before):
+    """The model, with the adapter that lies in ``before`` if there is one."""
+    base = Reference.of(model)
+    return base.trained(before / "model", "lora", **HELD) if before.exists() else base
+
+
+def without_steps(name, base, folder):
+    code, settings = WITHOUT_STEPS[name]
+    own = {"name": name, "seed": 1, "method": NONE, "learning_rate": 0.0, "settings": settings}
+    training = Training(**{**SCHEDULE, **own})
+    return code(base, PAIRS, folder / "model", folder / "checkpoints", training)
+
+
+@pytest.mark.parametrize("name", WITHOUT_STEPS)
+def test_a_stage_without_steps_is_killed_or_finds_no_room(tiny_model, tmp_path, name):
+    before, folder = tmp_path / "before", tmp_path / "killed"
+    if name == "merge":
+        run("sft", tiny_model, before)
+    base = adapted(tiny_model, before)
+    without_steps(name, base, tmp_path / "whole")
+    for limit in (20_000, None):
+        code = KILLED.format(
+            **{"paths": [os.path.dirname(__file__), *sys.path], "name": name},
+            **{"model": str(tiny_model), "before": str(before), "folder": str(folder)},
+            limit=limit,
+        )
+        died = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        if limit:
+            last = died.stderr.strip().splitlines()[-1]
+            assert last.startswith("ValueError: ") and "cannot be written" in last, last
+            assert last.endswith("; free space there")
+        else:
+            assert died.returncode == -signal.SIGKILL, died.stderr
+        assert not (folder / "model").exists()
+    without_steps(name, base, folder)
+    for path in (tmp_path / "whole/model").iterdir():
+        assert path.read_bytes() == (folder / "model" / path.name).read_bytes(), path.name
+    loaded = weights(folder / "model", torch.float32)
+    assert len(tokenizer_of(folder / "model")) == loaded.config.vocab_size

@@ -1,0 +1,211 @@
+"""Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300, section 4.1).
+
+Each step samples a group of answers to each of its prompts from the model as it stands, and learns
+from them once, so that the paper's ratio of policies is 1 and its clipping without effect. An
+answer's advantage is its reward less the group's mean, in standard deviations of the group.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from kensho.data.prompt import prompt
+from kensho.files import replacing
+from kensho.models.encoding import encode
+from kensho.models.loading import device, tokenizer_of
+from kensho.models.reference import Reference
+from kensho.train import processes
+from kensho.train.dpo import token_log_likelihoods
+from kensho.train.loop import Objective, Sample, collated
+from kensho.train.precision import autocast
+from kensho.train.record import Measured
+from kensho.train.rewards import reward
+from kensho.train.run import Training
+from kensho.train.samples import IGNORED
+from kensho.train.sampling import answers, ends, turn
+from kensho.train.stage import learned, order, require_positions
+
+ROLLOUTS = "rollouts"  # answers and their rewards: a file of each step beside the checkpoints
+LEAST_SPREAD = 1e-4  # added to a group's standard deviation, which may be nought
+
+
+def stage(
+    base: Reference, samples: pd.DataFrame, output: Path, checkpoints: Path, training: Training
+) -> tuple[pd.DataFrame, Measured]:
+    """Raise the reward of translations of en, held against ja, the columns of ``samples``.
+
+    Its settings are those of :class:`kensho.train.catalogue.Grpo`. As
+    :func:`kensho.train.stage.learned`; ``rollouts.jsonl`` beside the weights has every answer, and
+    the steps have a column reward, the mean over a step's answers. Prompts that leave no room for
+    an answer in ``max_length`` are passed over and counted.
+    Raises ValueError where a step does not hold whole groups, or in several processes.
+    """
+    own = training.settings
+    width, group = training.batch_size * training.accumulation, own["group"]
+    if width % group:
+        raise ValueError(
+            f"{training.name}: a step of {width} answers is no whole number of groups of {group}; "
+            "change group or batch_size"
+        )
+    if processes.size() > 1:
+        raise ValueError(f"{training.name}: grpo samples in one process; take one device for it")
+    if "held_out" in samples:
+        samples = samples[~samples["held_out"]]
+    tokenizer, drawn, long = tokenizer_of(base.base), [], set()
+    for place in order(len(samples), training.seed):
+        en, ja = samples["en"].iloc[place], samples["ja"].iloc[place]
+        asked = encode(tokenizer, turn(tokenizer, prompt(en), chat=training.chat))
+        if len(asked) + own["new_tokens"] > training.max_length:
+            long.add(place)
+        else:
+            drawn.append(Asked(en, ja, asked))
+        if len(drawn) == training.samples // group:
+            break
+        if len(long) == len(samples):
+            raise ValueError(
+                f"{training.name}: no prompt leaves new_tokens of max_length; raise max_length"
+            )
+
+    def rollouts(model, tokenizer) -> tuple[Sequence[Sample], Sequence[Sample]]:
+        require_positions(model, (len(one.ids) + own["new_tokens"] for one in drawn), training)
+        return Rollouts(model, tokenizer, drawn, checkpoints / ROLLOUTS, training), []
+
+    objective = Objective(lambda *batch: summed_loss(*batch, own["beta"]), len)
+    texts = {key: [getattr(one, key) for one in drawn] for key in ("en", "ja")}
+    steps, measured = learned(base, texts, rollouts, output, checkpoints, training, objective)
+    files = [checkpoints / ROLLOUTS / f"{step}.jsonl" for step in steps["step"]]
+    written = [file.read_text(encoding="utf-8") for file in files]
+    with replacing(output / f"{ROLLOUTS}.jsonl") as path:
+        path.write_text("".join(written), encoding="utf-8")
+    rewards = [[json.loads(line)["reward"] for line in io.StringIO(lines)] for lines in written]
+    steps["reward"] = [np.mean(each) for each in rewards]
+    return steps, measured.model_copy(update={"own": {"prompts_too_long": len(long)}})
+
+
+class Asked(NamedTuple):
+    """A sentence, its reference, and the prompt's tokens."""
+
+    en: str
+    ja: str
+    ids: list[int]
+
+
+class Rollouts(Sequence):
+    """The rows of a step, sampled when they are asked for; rows of one step are asked for at once.
+
+    A step is sampled with a seed of its own, so that one that is taken again gives the same rows.
+    ``model`` is the one that learns: adapters are made in its layers. Its copy as it is now is the
+    reference, which ``beta`` 0 does without.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, asked: Sequence[Asked], kept: Path, training: Training
+    ):
+        self.model, self.tokenizer, self.asked = model, tokenizer, asked
+        self.kept, self.training, self.own = kept, training, training.settings
+        self.reference = copy.deepcopy(model) if self.own["beta"] else None
+        kept.mkdir(exist_ok=True)
+
+    def __len__(self) -> int:
+        return len(self.asked) * self.own["group"]
+
+    @torch.no_grad()
+    def __getitem__(self, rows):
+        group, seed = self.own["group"], self.training.seed
+        prompts = self.asked[rows.start // group : rows.stop // group]
+        asked = [one for one in prompts for _ in range(group)]
+        step = rows.start // (rows.stop - rows.start) + 1
+        stops = ends(self.model, self.tokenizer)
+        self.model.eval()
+        with torch.random.fork_rng(), autocast(self.training):
+            torch.manual_seed(int(np.random.SeedSequence([seed, step]).generate_state(1)[0]))
+            try:
+                written = answers(
+                    self.model,
+                    [one.ids for one in asked],
+                    stops,
+                    batch=self.training.batch_size,
+                    pad=self.tokenizer.pad_token_id,
+                    most=self.own["new_tokens"],
+                )
+            except RuntimeError as error:
+                if "probability tensor" not in str(error):
+                    raise
+                raise ValueError(
+                    f"{self.training.name}: step {step} cannot be sampled, its probabilities are "
+                    "not finite; lower learning_rate"
+                ) from None
+        self.model.train()
+        said = self.tokenizer.batch_decode(written, skip_special_tokens=True)
+        rewards = [
+            reward(text.strip(), one.ja, self.own["rewards"], ended=answer[-1] in stops)
+            for one, text, answer in zip(asked, said, written, strict=True)
+        ]
+        self._keep(step, asked, said, rewards)
+        return self._rows(asked, written, advantages(torch.tensor(rewards), group).tolist())
+
+    def _rows(
+        self, asked: Sequence[Asked], written: Sequence[list[int]], gains: Sequence[float]
+    ) -> list[Sample]:
+        rows: list[dict[str, Any]] = [
+            {
+                "input_ids": one.ids + answer,
+                "labels": [IGNORED] * len(one.ids) + answer,
+                "advantage": [gain],
+            }
+            for one, answer, gain in zip(asked, written, gains, strict=True)
+        ]
+        if self.reference is None:
+            return rows
+        size, pad = self.training.batch_size, self.tokenizer.pad_token_id
+        with autocast(self.training):
+            for first in range(0, len(rows), size):
+                batch = rows[first : first + size]
+                each, row_of = token_log_likelihoods(self.reference, **collated(batch, pad))
+                for place, row in enumerate(batch):
+                    row["reference"] = each[row_of == place].tolist()
+        return rows
+
+    def _keep(
+        self, step: int, asked: Sequence[Asked], said: Sequence[str], rewards: Sequence[float]
+    ) -> None:
+        lines = [
+            {"step": step, "en": one.en, "answer": text, "reward": gain}
+            for one, text, gain in zip(asked, said, rewards, strict=True)
+        ]
+        with replacing(self.kept / f"{step}.jsonl") as path:
+            text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            path.write_text(text, encoding="utf-8")
+
+
+def advantages(rewards: Tensor, group: int) -> Tensor:
+    """Rewards of shape (prompts x group,) less their group's mean, by its standard deviation."""
+    each = rewards.view(-1, group)
+    spread = each.std(dim=1, keepdim=True, correction=0) + LEAST_SPREAD
+    return ((each - each.mean(dim=1, keepdim=True)) / spread).flatten()
+
+
+def summed_loss(model: Any, rows: Sequence[Mapping[str, Any]], pad: int, beta: float) -> Tensor:
+    """Sum over answers of the negative of eq. 3, with eq. 4 as divergence from the reference.
+
+    Both are means over an answer's tokens.
+    """
+    each, row_of = token_log_likelihoods(model, **collated(rows, pad))
+    gains = torch.tensor([row["advantage"][0] for row in rows], device=device())
+    lengths = torch.bincount(row_of, minlength=len(rows))
+    losses = -torch.exp(each - each.detach()) * gains[row_of]
+    if beta:
+        known = torch.tensor([one for row in rows for one in row["reference"]], device=device())
+        gap = known - each
+        losses = losses + beta * (gap.exp() - gap - 1)
+    return (losses / lengths[row_of]).sum()

@@ -1,0 +1,99 @@
+"""Weights in the formats of llama.cpp (GGUF), and what these hold, as weights again."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from kensho.files import read_json
+from kensho.models.convert import dequantised
+from kensho.models.loading import tokenizer_of
+from kensho.models.reference import WEIGHTS, Reference
+from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
+from kensho.train.record import Measured
+from kensho.train.run import Training
+from kensho.train.stage import digest, exclusive, require_whole, save, untrained
+
+HERE = Path(__file__).parents[3] / ".venv-gguf"  # what `make gguf` makes
+BLOCKS = {"q8_0": 32, "q4_k_m": 256}  # weights that share a scale, all of one row
+TO_Q4_K_M = (
+    "import ctypes, sys, llama_cpp\n"
+    "own = llama_cpp.llama_model_quantize_default_params()\n"
+    "own.ftype, own.nthread = llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M, int(sys.argv[3])\n"
+    "paths = [path.encode() for path in sys.argv[1:3]]\n"
+    "sys.exit(llama_cpp.llama_model_quantize(*paths, ctypes.byref(own)))"
+)
+
+
+def stage(
+    base: Reference, samples: pd.DataFrame, output: Path, checkpoints: Path, training: Training
+) -> tuple[pd.DataFrame, Measured]:
+    """Save ``base`` as ``model.gguf`` in ``format``; beside it the weights that the file holds.
+
+    What is evaluated then are these weights, in float32: rounding is what llama.cpp did, computing
+    is not its own. ``own`` has the bytes of the file. No sample is read and no step taken. Raises
+    ValueError where adapters are not yet part of the weights, rows cannot be divided into blocks,
+    or llama.cpp is not installed or refuses the model.
+    """
+    require_whole(base, training)
+    named, folder = training.settings["format"], Path(base.base)
+    require_blocks(folder, named, training.name)
+    if not (HERE / "installed").is_file():
+        raise ValueError(
+            f"{training.name}: llama.cpp is not installed; run `make gguf`, or leave the stage out"
+        )
+    baseline = 0 if torch.cuda.is_available() else resident_bytes()
+    reset_peak()
+    with exclusive(checkpoints):
+        file = checkpoints / "model.gguf"
+        if named == "q8_0":
+            _converted(folder, file, named, training.name)
+        else:
+            wide = checkpoints / "float32.gguf"
+            _converted(folder, wide, "f32", training.name)
+            threads = str(torch.get_num_threads())
+            python = [str(HERE / "bin/python"), "-I", "-c", TO_Q4_K_M]
+            _run([*python, str(wide), str(file), threads], training.name)
+            wide.unlink()
+        size = file.stat().st_size
+        save(dequantised(file), tokenizer_of(base.base), output)
+        file.rename(output / file.name)
+    return untrained(peak_bytes() - baseline, digest({"text": []}), {"gguf_bytes": size})
+
+
+def require_blocks(folder: Path, named: str, name: str) -> None:
+    """Raises ValueError for a matrix whose rows the format's blocks do not divide."""
+    for tensor, shape in _shapes(folder):
+        if len(shape) > 1 and shape[-1] % BLOCKS[named]:
+            others = [other for other, block in BLOCKS.items() if shape[-1] % block == 0]
+            mend = f"take {others[0]}" if others else "leave the stage out"
+            raise ValueError(
+                f"{name}: {tensor} has rows of {shape[-1]}, which blocks of {BLOCKS[named]} "
+                f"({named}) do not divide; {mend}"
+            )
+
+
+def _shapes(folder: Path) -> Iterator[tuple[str, list[int]]]:
+    for path in sorted(folder.glob(WEIGHTS)):
+        with open(path, "rb") as file:  # the format of safetensors: size, header, tensors
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        yield from ((k, one["shape"]) for k, one in header.items() if k != "__metadata__")
+
+
+def _converted(folder: Path, file: Path, kind: str, name: str) -> None:
+    kinds = read_json(folder / "config.json").get("architectures")
+    script = [sys.executable, str(HERE / "convert_hf_to_gguf.py"), str(folder.absolute())]
+    _run([*script, "--outfile", str(file), "--outtype", kind], f"{name}: {kinds}")
+
+
+def _run(command: Sequence[str], name: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": "", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+        raise ValueError(f"{name}: llama.cpp cannot convert it ({last}); leave the stage out")
