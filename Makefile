@@ -2,7 +2,7 @@
 #              (TORCH=cuda or rocm: with that build of torch)
 # make benchmark: every experiment, judged on the same page
 # make own: claims on tables that you bring, results/own_report.html
-# make jlce: sixteen Japanese tasks, results/jlce.html; their claims on the same page
+# make jlce: sixteen Japanese tasks and ours, results/jlce.html; their claims on the same page
 # make archive: results/report.zip, what was made as `snakemake --report` shows it; runs no job
 # make rehearsal: a whole scale on twins, in rehearsal/ (SCALE=full); says what would fail
 # make vllm:   vLLM in an environment of its own, .venv-vllm (TORCH as above; rocm: Python 3.12)

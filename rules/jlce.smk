@@ -1,4 +1,4 @@
-# JLCE: sixteen Japanese tasks on several models, and their Bayesian ranking.
+# JLCE: sixteen Japanese tasks and some of ours on several models, and their Bayesian ranking.
 from functools import cache
 
 JLCE = CONFIG.jlce
@@ -109,6 +109,7 @@ rule jlce_scores:
         mem_mb=memory(4000),
         runtime=minutes(30),
     params:
+        ranked=tasks.ranked(JLCE.tasks, JLCE.ranked),
         draws=CONFIG.stats.draws,
         seed=CONFIG.seed,
         code=code("stats/jlce_scores.py", "stats"),

@@ -224,6 +224,18 @@ ONE_LINE = {
     "one model to rank": ({"jlce": {"arms": ["base"]}}, "jlce.arms: expected at least 2 items"),
     "no first prompt": ({"jlce": {"prompts": [2]}}, "jlce.prompts: without 1"),
     "more seeds than there are": ({"jlce": {"seeds": 4}}, "jlce.seeds: 4 of only 3 (train.seeds)"),
+    "ranked and not asked": (
+        {"jlce": {"tasks": ["nli"], "ranked": ["nli", "honorific"]}},
+        "jlce.ranked: 'honorific' is not asked; add it to jlce.tasks, or leave it out",
+    ),
+    "no task that ranks": (
+        {"jlce": {"tasks": ["honorific"]}},
+        "jlce.ranked: no task ranks the models; add one",
+    ),
+    "engine without a wheel": (
+        {"engine": "llama.cpp"},
+        "engine: llama.cpp runs no tasks here, as PyPI has no wheel of llama-cpp-python",
+    ),
     "judge without a model": (
         {"jlce": {"judge": {"url": "http://judge/v1", "pairs": [["base", "lora-r8"]]}}},
         "jlce.judge.model: required key is missing",

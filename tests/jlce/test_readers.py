@@ -23,6 +23,7 @@ FILES = {
     "livedoor-news": ("livedoor-news/livedoor-news-subset.tar.gz", 360),
     "bsd": ("bsd/test.json", 2000),
     "ud-japanese-gsd": ("ud-japanese-gsd/ja_gsd-ud-test.conllu", 543),
+    "ud-japanese-gsdluw": ("ud-japanese-gsdluw/ja_gsdluw-ud-test.conllu", 543),
 }
 PUBLISHED = Path(__file__).parent / "published"
 ITEMS = yaml.safe_load((PUBLISHED / "items.yaml").read_text(encoding="utf-8"))

@@ -159,4 +159,7 @@ def test_the_main_metric_of_a_task_is_told_to_the_items(pack):
     path = pack / "nli.yaml"
     path.write_text(path.read_text("utf-8").replace("main: balanced_acc", "main: acc"))
     catalogue.tasks.cache_clear()
-    assert catalogue.scored(["nli", "style"]) == {**before, "nli": {"kind": "nli", "main": "acc"}}
+    assert catalogue.scored(["nli", "style"]) == {
+        **before,
+        "nli": {**before["nli"], "main": "acc"},
+    }

@@ -1,14 +1,15 @@
-"""The sixteen tasks on our own items: well formed, and scored as they must be."""
+"""All tasks on our own items: well formed, and scored as they must be."""
 
 from pathlib import Path
 
 import pytest
-from kensho.jlce import items, metrics
+from kensho.jlce import catalogue, items, metrics
 from lm_eval.tasks import TaskManager
 
 PACK = Path(metrics.__file__).parent / "tasks" / "jlce"
 NAMES = sorted(path.stem for path in PACK.glob("*.yaml") if not path.stem[-1].isdigit())
-HERE = [name for name in NAMES if name != "translation"]  # its items are Tatoeba's
+# The items of translation are Tatoeba's.
+HERE = [name for name in NAMES if not name.startswith("translation")]
 
 WRITTEN = [name for name in HERE if "generate_until" in (PACK / f"{name}.yaml").read_text()]
 
@@ -20,12 +21,19 @@ def tasks():
     return manager.load_task_or_group(names)
 
 
-def test_there_are_sixteen_with_three_prompts_each():
-    assert len(NAMES) == 16
-    assert len(list(PACK.glob("*.yaml"))) == 48
+def test_there_are_sixteen_and_ours_with_three_prompts_each():
+    own = [name for name, task in catalogue.tasks().items() if task.own]
+    assert len(NAMES) - len(own) == 16
+    assert set(own) == {"translation_ja_en", "pos_long_units", "honorific", "zero_subject"}
+    assert len(list(PACK.glob("*.yaml"))) == 3 * len(NAMES)
 
 
-@pytest.mark.parametrize("kind", sorted(set(items.KINDS) - {"translation"}))
+def test_the_tag_jlce_stands_for_the_sixteen_alone():
+    for name, task in catalogue.tasks().items():
+        assert ("tag: jlce\n" in (PACK / f"{name}.yaml").read_text()) == (not task.own)
+
+
+@pytest.mark.parametrize("kind", sorted(k for k in items.KINDS if not k.startswith("translation")))
 def test_our_items_are_well_formed_and_enough(kind):
     found = items.read(items.OURS / f"{kind}.jsonl", kind)
     splits = [item.split for item in found]

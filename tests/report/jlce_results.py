@@ -14,6 +14,7 @@ from kensho.models import reference
 from kensho.models.reference import Base
 from kensho.report import jlce
 from kensho.stats import leaderboard
+from kensho.stats.ranking import ranking
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
@@ -45,7 +46,7 @@ def written(folder: Path) -> dict:
     asked, kinds = prepare.prepare(
         {}, {"pairs": ORIGIN}, (sentences, sentences), count=ITEMS, seed=1
     )
-    tasks = {name: {"kind": t.kind, "main": t.main} for name, t in catalogue.tasks().items()}
+    tasks = catalogue.scored(catalogue.tasks())
     origins = {"kinds": kinds, "tasks": tasks, "left_out": []}
     toy = Base(name="toy", path="toy", weights="other", files={"a": "0" * 64}, parameters=1)
     reference.write(folder / "toy.json", toy)
@@ -72,6 +73,7 @@ def written(folder: Path) -> dict:
             served=served,
         )
         told |= {"items": kinds, "thinking": harness.thinking(samples)}
+        told |= {"bleu": run.bleu_signatures(samples)}
         told |= observations.environment()
         observations.write(folder / "benchmark_data" / "jlce", observed[arm], told)
     main = {task: found["main"] for task, found in tasks.items()}
@@ -80,7 +82,8 @@ def written(folder: Path) -> dict:
     files |= {key: folder / f"{key}.json" for key in ("ranking", "origins")}
     write_table(files["scores"], leaderboard.scores(observed, main, baselines, seed=1))
     write_table(files["contamination"], prepare.contamination(["犬。猫。"], asked))
-    write_json(files["ranking"], leaderboard.ranking(observed, seed=1, draws=200))
+    documents = {task: tasks[task]["documents"] for task in TASKS}
+    write_json(files["ranking"], ranking(observed, documents, seed=1, draws=200))
     write_json(files["origins"], origins)
     files["observed"] = [folder / "benchmark_data" / "jlce" / f"{arm}.csv" for arm in answers]
     return files

@@ -55,6 +55,7 @@ def ranking() -> dict:
         "diagnostics": {"rhat": 1.002, "gates_ok": True},
         "tasks": 2,
         "items": {"nli": 20, "translation": 20},
+        "shared": [{"tasks": ["dependency", "bunsetsu"], "correlation": 0.42}],
         "prior": {"ability": 0.2, "spread": 0.1},
         "sensitivity": [{"prior": "ability x 0.5", "first": 0.68}, {"prior": "x 2", "first": 0.73}],
     }  # fmt: skip
@@ -93,6 +94,7 @@ def observed(folder, arms=ARMS) -> list[str]:
         **{"ran": ran("reduced"), "dtype": "bfloat16", "models": {"smollm2-135m": {}}},
         "deviations": ["a small model stands in"],
         "thinking": {"answers": 0, "characters": 0, "without_answer": 0},
+        "bleu": {"translation": "nrefs:1|case:mixed|eff:no|tok:x-1|smooth:exp|version:2.6.0"},
     }
     written = observations.write(folder, observations.table(rows), conditions)
     return [str(file) for path in written for file in (path, path.with_suffix(".conditions.json"))]
@@ -323,3 +325,18 @@ def test_names_that_look_like_nothing_or_numbers_stay_names(tmp_path):
         given["contamination"], index=False
     )
     assert jlce.read(**given)["contamination"]["item"].tolist() == ["null", "007", "NA", "1.0"]
+
+
+def test_corpus_bleu_stands_with_its_signature_and_tasks_of_our_own_apart(tmp_path):
+    given = jlce.read(**files(tmp_path))
+    bleu = ("translation", 1, "lora", "bleu", False, 0.031, 0.01, 0.07, 12, 20, *3 * [float("nan")])
+    own = ("honorific", 1, "lora", "joint", True, 0.5, 0.4, 0.6, 12, 20, *3 * [float("nan")])
+    rows = pd.DataFrame([bleu, own], columns=given["scores"].columns)
+    given["scores"] = pd.concat([given["scores"], rows], ignore_index=True)
+    given["origins"]["tasks"]["honorific"] = {"kind": "nli", "main": "joint"}
+    seen = text(jlce.build(**given))
+    assert "BLEU of the corpus 0.031 [0.010, 0.070]" in seen
+    assert "no mean of sentences: nrefs:1|case:mixed|eff:no|tok:x-1|smooth:exp" in seen
+    assert "Our own, none of the sixteen Honorific style transfer" in seen
+    assert "Not part of the ranking: Honorific style transfer." in seen
+    assert "Dependency parsing and Bunsetsu chunking 0.42" in seen

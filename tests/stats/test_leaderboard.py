@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import sacrebleu
 from kensho.stats import intervals, leaderboard
-from kensho.stats.leaderboard import nemenyi, ranking, scores
+from kensho.stats import ranking as ranks
+from kensho.stats.leaderboard import scores
+from kensho.stats.ranking import nemenyi
 from scipy import stats
 from sklearn.metrics import accuracy_score, matthews_corrcoef, recall_score
 
@@ -223,6 +226,40 @@ def test_nemenyi_has_the_published_critical_values(models, q):
         assert apart["pairs"][0]["p_value"] == pytest.approx(0.05)
 
 
+def test_bleu_of_the_corpus_is_of_all_counts_and_its_interval_of_clusters():
+    answers = ["a b c d e", "a b c x y z", "q", "b c d e f g"]
+    golds = ["a b c d e f", "a b c d e f", "r s", "b c d e f h"]
+    scorer = sacrebleu.BLEU(tokenize="none", force=True)
+    of_items = [
+        sacrebleu.BLEU(tokenize="none", effective_order=True).sentence_score(answer, [gold])
+        for answer, gold in zip(answers, golds, strict=True)
+    ]
+    counts = [[s.sys_len, s.ref_len, *s.counts, *s.totals] for s in of_items]
+    metrics = dict(zip(leaderboard.BLEU, np.transpose(counts), strict=True))
+    chrf = [0.5] * len(answers)
+    found = of(table("a", "translation", chrf=chrf, **metrics), main={"translation": "chrf"})
+    bleu = row(found, metric="bleu")
+    expected = scorer.corpus_score(answers, [golds]).score / 100
+    assert bleu["value"] == pytest.approx(expected)
+    assert bleu["low"] < expected < bleu["high"]
+    twice = of(
+        table("a", "translation", 1, chrf=chrf, **metrics),
+        table("a", "translation", 2, chrf=chrf, **{name: 0 * v for name, v in metrics.items()}),
+        main={"translation": "chrf"},
+    )
+    assert row(twice, metric="bleu")["value"] == pytest.approx(expected / 2)  # mean over seeds
+
+
+@pytest.mark.parametrize("right", [[3, 1, 0, 0], [0, 0, 0, 0], [4, 3, 2, 1], [2, 0, 1, 0]])
+@pytest.mark.parametrize("length", [3, 4, 9])
+def test_bleu_is_smoothed_as_sacrebleu_does(right, length):
+    ngrams = [max(length - n, 0) for n in range(4)]
+    right = np.minimum(right, ngrams).tolist()
+    expected = sacrebleu.BLEU.compute_bleu(right, ngrams, length, 6, "exp").score / 100
+    counts = np.array([[length, 6, *right, *ngrams]])
+    assert leaderboard.corpus_bleu(counts) == pytest.approx(expected, abs=1e-12)
+
+
 def arms(shares, tasks=5, clusters=12, seed=0):
     """Models that answer items of some difficulty, two to a cluster."""
     rng = np.random.default_rng(seed)
@@ -240,6 +277,12 @@ def arms(shares, tasks=5, clusters=12, seed=0):
     }
 
 
+def ranking(tables, documents=None, **settings):
+    """Every task about texts of its own, where nothing else is said."""
+    tasks = {block.split("/")[0] for block in next(iter(tables.values()))["block"]}
+    return ranks.ranking(tables, documents or {task: task for task in tasks}, **settings)
+
+
 def test_models_that_were_not_asked_alike_cannot_be_ranked():
     tables = arms({"a": 0.8, "b": 0.6})
     short = tables["b"][tables["b"]["block"] != "t3/c4/q9"]
@@ -253,6 +296,22 @@ def test_models_that_were_not_asked_alike_cannot_be_ranked():
     single = {arm: rows[rows["block"].str.contains("/c0/")] for arm, rows in tables.items()}
     with pytest.raises(ValueError, match="task 't0' has 1 cluster; at least 2"):
         ranking(single, seed=0, draws=10)
+
+
+@pytest.mark.slow
+def test_only_the_tasks_that_are_wanted_rank_and_ours_by_their_own_score():
+    tables = arms({"a": 0.8, "b": 0.4}, tasks=4)
+    for arm, rows in tables.items():
+        own = rows["block"].str.startswith("t3/")
+        tables[arm] = rows.assign(metric=rows["metric"].mask(own, "own_score"))
+    three = ranking(
+        tables, {f"t{k}": "one" if k < 2 else f"t{k}" for k in range(3)}, seed=1, draws=200
+    )
+    assert three["tasks"] == 3 and set(three["items"]) == {"t0", "t1", "t2"}
+    assert [group["tasks"] for group in three["shared"]] == [["t0", "t1"]]
+    assert 0 <= three["shared"][0]["correlation"] <= 1
+    with_ours = ranking(tables, {f"t{k}": f"t{k}" for k in range(4)}, seed=1, draws=200)
+    assert with_ours["tasks"] == 4 and with_ours["shared"] == []
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +338,7 @@ def test_models_that_are_alike_have_a_posterior_too():
 def test_the_variance_added_is_that_of_a_discordant_unit_each_way():
     right = np.zeros((20, 2))
     right[:5, 0] = 1  # only the first model has them right
-    found = leaderboard.paired_moments([right, np.zeros((20, 2))])
+    found = ranks.paired_moments([right, np.zeros((20, 2))])
     contrast = np.array([1, -1])
     difference = contrast @ found["cov"] @ contrast
     assert difference[1] == pytest.approx(intervals.paired_proportions(0, 0, 20, 0.05).se ** 2)

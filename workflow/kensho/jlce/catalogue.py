@@ -20,12 +20,19 @@ from kensho.validation import Count, Section, suggestion, validated
 PACK = Path(__file__).parent / "tasks" / "jlce"
 LIBRARY = Path(__file__).parents[1]
 NAME = re.compile(r"(?P<task>[a-z][a-z0-9_]*?)(?:_(?P<prompt>[0-9]+))?")
+# What corpus BLEU is computed from: lengths of answer and reference in words, and for n-grams of 1
+# to 4 words how many of an answer stand in a reference, and how many it has.
+BLEU = ("bleu_length", "bleu_reference_length")
+BLEU += tuple(f"bleu_{what}_{n}" for what in ("right", "ngrams") for n in (1, 2, 3, 4))
 CORPUS = ("balanced_acc", "mcc")  # metrics of all items together; an item has its label
 # Kinds of item, as :mod:`kensho.jlce.items` has them.
 KINDS = (
     *("reading", "summary", "commonsense", "nli", "sentiment", "logic", "acceptability"),
     *("mathematics", "style", "translation", "syntax"),
+    *("translation_ja_en", "long_units", "honorific", "zero_subject"),
 )
+# Kinds that are other questions about the documents of a kind.
+SAME_DOCUMENTS = {"translation_ja_en": "translation", "long_units": "syntax"}
 Group = Literal["Semantic", "Syntactic", "Reasoning", "Generation"]
 GROUPS = get_args(Group)
 # Public items by the name of their source, and the kind of item that they are.
@@ -40,6 +47,7 @@ PUBLIC = {
     "bsd": "translation",
     "livedoor-news": "summary",
     "ud-japanese-gsd": "syntax",
+    "ud-japanese-gsdluw": "long_units",
 }
 
 
@@ -52,7 +60,10 @@ class Judged(Section):
 
 
 class Task(Section):
-    """A task: its place on the page, the kind of its items, and the metric that stands for it."""
+    """A task: its place on the page, the kind of its items, and the metric that stands for it.
+
+    ``own`` marks a task that is none of the sixteen but an addition of this project.
+    """
 
     version: float
     kind: str
@@ -60,6 +71,7 @@ class Task(Section):
     group: Group
     place: Count
     title: str
+    own: bool = False
     judged: Judged | None = None
 
 
@@ -186,11 +198,24 @@ def kinds() -> list[str]:
     return list(dict.fromkeys(task.kind for task in tasks().values()))
 
 
+def ranked(names: Iterable[str], wanted: Iterable[str] | None) -> list[str]:
+    """Those of the tasks that rank models: the wanted ones, None for those of the sixteen."""
+    kept = {name for name, task in tasks().items() if not task.own} if wanted is None else {*wanted}
+    return [name for name in names if name in kept]
+
+
 def scored(names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Kind of items and main metric of these tasks, in the order of the page."""
+    """Of these tasks, in the order of the page: kind of items, main metric, and documents.
+
+    Tasks with the same ``documents`` ask about the same texts.
+    """
     wanted = {*names}
     return {
-        name: {"kind": task.kind, "main": task.main}
+        name: {
+            "kind": task.kind,
+            "main": task.main,
+            "documents": SAME_DOCUMENTS.get(task.kind, task.kind),
+        }
         for name, task in tasks().items()
         if name in wanted
     }

@@ -53,6 +53,12 @@ class Summary(Item):
     summary: Text
 
 
+def _one_of(item):
+    if item.answer >= len(item.choices):
+        raise ValueError(f"answer: {item.answer} of only {len(item.choices)} choices from 0 on")
+    return item
+
+
 class Commonsense(Item):
     question: Text
     choices: Annotated[list[Text], Field(min_length=2)]
@@ -61,9 +67,7 @@ class Commonsense(Item):
 
     @model_validator(mode="after")
     def _chosen(self):
-        if self.answer >= len(self.choices):
-            raise ValueError(f"answer: {self.answer} of only {len(self.choices)} choices from 0 on")
-        return self
+        return _one_of(self)
 
     @property
     def options(self) -> tuple[list[str], int]:
@@ -126,6 +130,43 @@ class Translation(Item):
     references: Annotated[list[Text], Field(min_length=1)]
 
 
+class Honorific(Item):
+    text: Text
+    wanted: Literal["尊敬語", "謙譲語"]
+    references: Annotated[list[Text], Field(min_length=1)]
+
+
+class ZeroSubject(Item):
+    """A text, and a predicate in it whose subject is not said."""
+
+    text: Text
+    predicate: Text
+    choices: Annotated[list[Text], Field(min_length=2)]
+    answer: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _chosen(self):
+        return _one_of(self)
+
+    @property
+    def options(self) -> tuple[list[str], int]:
+        return self.choices, self.answer
+
+
+class LongUnits(Item):
+    text: Text
+    words: Annotated[list[Text], Field(min_length=1)]
+    upos: list[Text]
+
+    @model_validator(mode="after")
+    def _aligned(self):
+        if "".join(self.words) != self.text:
+            raise ValueError("words: joined they are not the text")
+        if len(self.upos) != len(self.words):
+            raise ValueError(f"upos: {len(self.upos)} for {len(self.words)} words")
+        return self
+
+
 class Syntax(Item):
     text: Text
     words: Annotated[list[Text], Field(min_length=1)]
@@ -159,6 +200,10 @@ KINDS: Mapping[str, type[Item]] = {
     "style": Style,
     "translation": Translation,
     "syntax": Syntax,
+    "translation_ja_en": Translation,
+    "long_units": LongUnits,
+    "honorific": Honorific,
+    "zero_subject": ZeroSubject,
 }
 
 

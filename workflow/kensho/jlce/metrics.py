@@ -11,16 +11,20 @@ import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
+from sacrebleu import BLEU
 from sklearn.metrics import matthews_corrcoef
 
 from kensho.evaluate.thinking import without_thinking
 from kensho.jlce import scoring
 from kensho.jlce.choice import named
+from kensho.jlce.honorific import raised
+from kensho.jlce.kana import match_by_reading
 from kensho.jlce.number import last_number
 from kensho.jlce.style import is_polite
 
 NUMBERED = re.compile(r"\s*(\d{1,9})\s+(\S.*)")
 ARC = re.compile(r"\s+(\d{1,9})(?:\s+(\S+))?\s*")
+TRANSLATED = {"translation": "ja", "translation_ja_en": "en"}  # into which language
 Results = Sequence
 
 
@@ -51,6 +55,7 @@ def reading(doc: dict, results: Results) -> dict:
     answer, outcome = _cleaned(results)
     return {
         "exact_match": scoring.exact_match(answer, doc["answers"]),
+        "match_by_reading": match_by_reading(answer, doc["answers"], doc["passage"]),
         "character_f1": scoring.character_f1(answer, doc["answers"]),
         "levenshtein_ratio": scoring.levenshtein_ratio(answer, doc["answers"]),
         **outcome,
@@ -162,9 +167,37 @@ def style(doc: dict, results: Results) -> dict:
 
 
 def translation(doc: dict, results: Results) -> dict:
+    return _translated(doc, results, TRANSLATED["translation"])
+
+
+def translation_ja_en(doc: dict, results: Results) -> dict:
+    return _translated(doc, results, TRANSLATED["translation_ja_en"])
+
+
+def _translated(doc: dict, results: Results, language: str) -> dict:
     answer, outcome = _cleaned(results)
-    chrf = scoring.chrf(answer, doc["references"])
-    return {"chrf": chrf, "bleu": (answer, doc["references"]), **outcome}
+    golds = doc["references"]
+    return {
+        "chrf": scoring.chrf(answer, golds),
+        "sentence_bleu": scoring.sentence_bleu(answer, golds, language),
+        "bleu": scoring.bleu_counts(answer, golds, language),
+        **outcome,
+    }
+
+
+def honorific(doc: dict, results: Results) -> dict:
+    """Whether the wanted honorific form is there, and how much of the content is kept."""
+    answer, outcome = _cleaned(results)
+    exact = scoring.exact_match(answer, doc["references"])
+    right = bool(exact) or raised(answer, doc["text"], doc["wanted"])
+    kept = scoring.chrf(answer, doc["references"])
+    return {
+        "form_acc": float(right),
+        "chrf": kept,
+        "joint": right * kept,
+        "exact_match": exact,
+        **outcome,
+    }
 
 
 def _text(results: Results, golds: list[str]) -> dict:
@@ -193,6 +226,7 @@ def mcc(pairs: list[tuple[int, int]]) -> float:
     return float(matthews_corrcoef(*zip(*pairs, strict=True)))
 
 
-def bleu(pairs: list[tuple[str, list[str]]]) -> float:
-    answers, references = zip(*pairs, strict=True)
-    return scoring.corpus_bleu(answers, references)
+def bleu(counts: list[list[int]]) -> float:
+    """Corpus BLEU as a share, of the counts of :func:`kensho.jlce.scoring.bleu_counts`."""
+    length, gold_length, *ngrams = np.sum(counts, axis=0).tolist()
+    return BLEU.compute_bleu(ngrams[:4], ngrams[4:], length, gold_length, "exp").score / 100

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from kensho.jlce.catalogue import CORPUS, tasks
+from kensho.jlce.catalogue import BLEU, CORPUS, tasks
 from kensho.observations import Row, table
 
 EXPERIMENT = "jlce"
@@ -24,7 +24,7 @@ def observations(arm: str, samples: Mapping[int, Mapping[str, list]]) -> pd.Data
     Blocks are task/cluster/item; a slash of their own is "-", or "%2F" in a task where that makes
     one block of two. Metrics of the prompts 2 and 3 end in @2 and @3. ``score`` is the
     number that stands for an item in rankings: the task's main metric, or whether its label is
-    right.
+    right. That of a task of our own is ``own_score``, so that no claim on the sixteen meets it.
     """
     rows = []
     for seed, task, template, logs in _logs(samples):
@@ -52,14 +52,18 @@ def _metrics(task: str, log: Mapping) -> Iterator[tuple[str, float]]:
         value = log[metric]
         if metric == "balanced_acc":
             yield from zip(("gold", "chosen"), map(float, value), strict=True)
+        elif metric == "bleu":
+            yield from zip(BLEU, map(float, value), strict=True)
         elif isinstance(value, int | float):  # neither labels nor texts
             yield metric, float(value)
-    main = tasks()[task].main
-    yield "score", float(log["acc" if main in CORPUS else main])
+    asked = tasks()[task]
+    score = float(log["acc" if asked.main in CORPUS else asked.main])
+    yield "own_score" if asked.own else "score", score
 
 
 def _unit(metric: str) -> str:
-    return {"gold": "label", "chosen": "label", "thinking": "characters"}.get(metric, "share")
+    units = {"gold": "label", "chosen": "label", "thinking": "characters"}
+    return units.get(metric, "words" if metric in BLEU else "share")
 
 
 def answers(samples: Mapping[int, Mapping[str, list]]) -> Iterator[dict]:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from kensho.jlce import items, readers
-from kensho.jlce.catalogue import PUBLIC
-from kensho.jlce.items import KINDS, OURS, Item
+from kensho.jlce.catalogue import PUBLIC, SAME_DOCUMENTS
+from kensho.jlce.items import KINDS, OURS, Item, Translation
 
 OWN = {"source": "our own", "licence": "Apache-2.0", "attribution": "the Kenshō authors"}
 SHOWN = 8  # worked examples of a translation prompt
@@ -37,14 +37,19 @@ def prepare(
     Raises ValueError naming the file that cannot be read.
     """
     drawn, record = {}, {}
-    for number, kind in enumerate(KINDS):
+    for kind in KINDS:
+        if kind == "translation_ja_en":  # the same pairs the other way round
+            drawn[kind] = [_turned(item) for item in drawn["translation"]]
+            record[kind] = record["translation"]
+            continue
         ours = _ours(kind, pairs)
         train, test = ([i for i in ours if i.split == s] for s in ("train", "test"))
         origin = origins["pairs"] if kind == "translation" else OWN
         name = next((name for name in public if PUBLIC[name] == kind), None)
         if name is not None:
             test, origin = readers.read(name, public[name]), origins[name]
-        tests = draw(test, count, seed + number)
+        # tasks with the same documents draw the same ones
+        tests = draw(test, count, seed + list(KINDS).index(SAME_DOCUMENTS.get(kind, kind)))
         drawn[kind] = train + tests
         record[kind] = {
             **origin,
@@ -52,6 +57,11 @@ def prepare(
             **baselines(tests),
         }
     return drawn, record
+
+
+def _turned(item: Translation) -> Translation:
+    changes = {"text": item.references[0], "references": [item.text]}
+    return item.model_copy(update=changes)
 
 
 def _ours(kind: str, pairs: tuple[pd.DataFrame, pd.DataFrame]) -> list[Item]:

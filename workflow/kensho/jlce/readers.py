@@ -138,6 +138,13 @@ def bsd(path: Path) -> Iterator[items.Translation]:
             )
 
 
+def long_units(path: Path) -> Iterator[items.LongUnits]:
+    """The sentences of UD_Japanese-GSD in long-unit words (UD_Japanese-GSDLUW)."""
+    for one in universal_dependencies(path):
+        fields = one.model_dump(include={"id", "split", "cluster", "text", "words", "upos"})
+        yield items.LongUnits(**fields)
+
+
 def universal_dependencies(path: Path) -> Iterator[items.Syntax]:
     """A Japanese treebank in CoNLL-U with bunsetsu in MISC (UD_Japanese-GSD)."""
     for sentence in path.read_text(encoding="utf-8").strip().split("\n\n"):
@@ -176,6 +183,7 @@ READERS: dict[str, Callable[[Path], Iterator[items.Item]]] = {
     "bsd": bsd,
     "livedoor-news": livedoor,
     "ud-japanese-gsd": universal_dependencies,
+    "ud-japanese-gsdluw": long_units,
 }
 
 

@@ -1,7 +1,7 @@
-"""The sixteen tasks on one model."""
+"""The tasks on one model."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from lm_eval.tasks import TaskManager
 from kensho.evaluate import harness
 from kensho.jlce import (
     items,
-    metrics,  # noqa: F401  (the task files name its functions: part of the code digest)
+    metrics,  # the task files name its functions: part of the code digest
+    scoring,
 )
 from kensho.jlce.catalogue import PACK
 from kensho.jlce.observed import EXPERIMENT as EXPERIMENT
@@ -33,6 +34,16 @@ class Settings:
 def task_name(task: str, template: int = 1) -> str:
     """The harness's name of a task with one of its three prompts."""
     return f"jlce_{task}" if template == 1 else f"jlce_{task}_{template}"
+
+
+def bleu_signatures(samples: Mapping[int, Mapping[str, list]]) -> dict[str, str]:
+    """How corpus BLEU of each translation task is computed, from the logs by seed and task name."""
+    return {
+        task: scoring.bleu_signature([log["doc"]["references"] for log in logs], language)
+        for by_name in samples.values()
+        for task, language in metrics.TRANSLATED.items()
+        if (logs := by_name.get(task_name(task)))
+    }
 
 
 def evaluate(

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from functools import cache
+from importlib.metadata import version
 
 import numpy as np
 import sacrebleu
@@ -154,18 +155,49 @@ def chrf(answer: str, golds: Sequence[str]) -> float:
     return sacrebleu.sentence_chrf(normalised(answer), list(map(normalised, golds))).score / 100
 
 
-def corpus_bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """BLEU (Papineni et al. 2002) of a corpus on words of MeCab (UniDic), from 0 to 100.
+TOKENIZED = {"ja": "none", "en": "13a"}  # by sacrebleu; Japanese has been divided before
 
-    ``references`` holds a list for each answer; shorter lists are filled with their first.
+
+def bleu_counts(answer: str, golds: Sequence[str], language: str) -> list[int]:
+    """What corpus BLEU (Papineni et al. 2002) adds up, of one answer, by sacrebleu.
+
+    Length of the answer, that of the closest gold, then for n-grams of 1 to 4 words the number
+    found in a gold and the number there are. Words of Japanese ("ja") are MeCab's with UniDic-lite,
+    of English ("en") those of mteval-v13a.
     """
-    most = max(map(len, references))
-    columns = [
-        [words(golds[place] if place < len(golds) else golds[0]) for golds in references]
-        for place in range(most)
-    ]
-    tokenized = [words(answer) for answer in answers]
-    return sacrebleu.corpus_bleu(tokenized, columns, tokenize="none", force=True).score
+    score = _bleu(language).sentence_score(*_tokenized(answer, golds, language))
+    return [score.sys_len, score.ref_len, *score.counts, *score.totals]
+
+
+def sentence_bleu(answer: str, golds: Sequence[str], language: str) -> float:
+    """BLEU of one sentence as a share: orders that it is too short for left out, others smoothed.
+
+    Exponential smoothing and effective order, sacrebleu's for sentences (Chen and Cherry 2014,
+    method 3).
+    """
+    found = _bleu(language).sentence_score(*_tokenized(answer, golds, language))
+    return min(found.score / 100, 1.0)
+
+
+def bleu_signature(golds: Sequence[Sequence[str]], language: str) -> str:
+    """How corpus BLEU was computed, in sacrebleu's form (Post 2018)."""
+    counts = {len(of_item) for of_item in golds}
+    tokenizer = TOKENIZED[language]
+    if language == "ja":
+        tokenizer = f"fugashi-{version('fugashi')}-unidic-lite-{version('unidic-lite')}"
+    return (
+        f"nrefs:{counts.pop() if len(counts) == 1 else 'var'}|case:mixed|eff:no|tok:{tokenizer}|"
+        f"smooth:exp|version:{sacrebleu.__version__}"
+    )
+
+
+def _bleu(language: str) -> sacrebleu.BLEU:
+    return sacrebleu.BLEU(tokenize=TOKENIZED[language], effective_order=True, force=True)
+
+
+def _tokenized(answer: str, golds: Sequence[str], language: str) -> tuple[str, list[str]]:
+    cut = words if language == "ja" else normalised
+    return cut(answer), [cut(gold) for gold in golds]
 
 
 def rouge(answer: str, golds: Sequence[str]) -> dict[str, float]:

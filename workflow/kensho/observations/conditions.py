@@ -76,6 +76,7 @@ class Conditions(Record):
     trainings: list[dict[str, Any]] = Field([], description="records of kensho.train.record")
     adapters: str | None = None
     thinking: dict[str, int] = Field({})
+    bleu: dict[str, str] = Field({})
     not_tested: list[str] = Field([], description="why a task of the settings is missing")
     absent: dict[str, str] = Field({}, description="metrics that could not be had, and why")
     not_measured: list[str] = Field([], description="blocks that are computed")

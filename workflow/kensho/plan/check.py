@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from kensho.augment.catalogue import TECHNIQUES, Asking, Trip, models_of
 from kensho.bench.catalogue import EXPERIMENTS
 from kensho.data.sources import Source
+from kensho.jlce.catalogue import ranked
 from kensho.models.catalogue import Model
 from kensho.part import resolve
 from kensho.plan.config import Config
@@ -280,6 +281,10 @@ def _unknown_names(
             yield f"{where}: evaluate.choice_tasks: no task '{name}', {suggestion(name, choices)}"
     if 1 not in config.jlce.prompts:
         yield f"{where}: jlce.prompts: without 1, the prompt that is ranked; add it"
+    for name in set(config.jlce.ranked or []) - set(config.jlce.tasks):
+        yield f"{where}: jlce.ranked: '{name}' is not asked; add it to jlce.tasks, or leave it out"
+    if not ranked(config.jlce.tasks, config.jlce.ranked):
+        yield f"{where}: jlce.ranked: no task ranks the models; add one"
     if config.jlce.seeds > (there := len(config.train.seeds)):
         yield (
             f"{where}: jlce.seeds: {config.jlce.seeds} of only {there} (train.seeds); lower it, or "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from kensho.augment import catalogue as augment
 from kensho.augment.catalogue import TECHNIQUES
@@ -156,6 +156,18 @@ class Judge(Section):
     parallel: Count = Field(4, description="requests at a time")
 
 
+def _not_llama_cpp(engine: object) -> object:
+    if engine in ("llama.cpp", "llama-cpp", "llama_cpp", "gguf"):
+        raise ValueError(
+            "llama.cpp runs no tasks here, as PyPI has no wheel of llama-cpp-python (the gguf arms "
+            "of bench.inference run in a package of your own build); take transformers or vllm"
+        )
+    return engine
+
+
+Engine = Annotated[Literal["auto", "transformers", "vllm"], BeforeValidator(_not_llama_cpp)]
+
+
 class Jlce(Section):
     arms: Annotated[list[Name], Field(min_length=2)] | None = Field(
         None,
@@ -164,6 +176,9 @@ class Jlce(Section):
     )
     seeds: Count = Field(1, description="trainings of an arm that are asked, of train.seeds")
     tasks: list[Task] = Field(list(get_args(Task)), min_length=1)
+    ranked: list[Task] | None = Field(
+        None, description="tasks that rank the models; null for those of the source's sixteen"
+    )
     prompts: list[Annotated[int, Field(ge=1, le=3)]] = Field(
         [1], description="1 is ranked, others are shown beside it", min_length=1
     )
@@ -246,7 +261,7 @@ class Config(Section):
         description="what a job may use where its node lacks the accelerator, named and at a lower "
         "tier; empty: it fails",
     )
-    engine: Literal["auto", "transformers", "vllm"] = Field(
+    engine: Engine = Field(
         "auto",
         description="what runs the models of evaluate, jlce and bench.vocabulary; auto: vLLM on an "
         "accelerator if `make vllm` was run, else transformers",

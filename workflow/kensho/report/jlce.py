@@ -1,4 +1,4 @@
-"""The JLCE page: sixteen tasks of Japanese on several models, from the files of their run."""
+"""The JLCE page: tasks of Japanese on several models, from the files of their run."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,14 +17,16 @@ from kensho.report.text import absent, number
 
 TASKS = tuple(tasks())
 GROUPS = {
-    group: tuple(name for name, task in tasks().items() if task.group == group)
+    group: tuple(n for n, task in tasks().items() if task.group == group and not task.own)
     for group in catalogue.GROUPS
-}
+} | {"Our own, none of the sixteen": tuple(n for n, task in tasks().items() if task.own)}
 TITLES = {name: task.title for name, task in tasks().items()}
 METRICS = {
     **{"acc": "accuracy", "balanced_acc": "balanced accuracy", "mcc": "Matthews correlation"},
     **{"uas": "UAS", "las": "LAS", "upos_f1": "UPOS F1", "word_f1": "word F1"},
-    **{"span_f1": "span F1", "character_f1": "character F1", "chrf": "chrF", "bleu": "BLEU"},
+    **{"span_f1": "span F1", "character_f1": "character F1", "chrf": "chrF"},
+    **{"bleu": "BLEU of the corpus", "sentence_bleu": "BLEU of sentences, mean"},
+    **{"match_by_reading": "exact match, kana by reading", "form_acc": "honorific form"},
     **{"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"},
     **{"style_acc": "style accuracy", "joint": "style × chrF"},
 }
@@ -32,11 +34,12 @@ METRICS = {
 NAMED = {
     **{"reading": "JSQuAD", "nli": "JNLI", "commonsense": "JCommonsenseQA", "sentiment": "MARC-ja"},
     **{"acceptability": "JCoLA", "syntax": "UD-Japanese-GSD"},
+    **{"long_units": "UD-Japanese-GSDLUW"},
 }
 KEY = ["task", "template", "arm", "metric"]
 SCORES = [*KEY, "main", "value", "low", "high", "clusters", "items", "chance", "majority", "parsed"]
 RANKING = ["models", "score", "rank_probabilities", "average_rank", "friedman", "nemenyi", "tasks"]
-RANKING += ["items", "prior", "sensitivity", "diagnostics"]
+RANKING += ["items", "shared", "prior", "sensitivity", "diagnostics"]
 CONTAMINATION = ["kind", "cluster", "item", "share"]
 CONTAMINATED = 0.5  # share of an item's character 13-grams in the training text
 SETTLED = 0.95  # probability from which the first place is not called open
@@ -133,6 +136,12 @@ def _page(
         settled=SETTLED,
         diagnostics=tables.nested(ranking["diagnostics"]),
         heat=_heat(default, models),
+        unranked=[t for t in dict.fromkeys(default["task"]) if t not in ranking["items"]],
+        shared=[
+            (" and ".join(TITLES[t] for t in group["tasks"]), group["correlation"])
+            for group in ranking["shared"]
+        ],
+        signatures=_signatures(arms),
         missing=[TITLES[task] for task in TASKS if task not in set(default["task"])],
         details={
             task: [_prompt(template, rows, models) for template, rows in part.groupby("template")]
@@ -156,6 +165,15 @@ def _page(
         tint=TINT,
         p_value=text.p_value,
     )
+
+
+def _signatures(arms: list[dict]) -> dict[str, str]:
+    """How corpus BLEU was computed, by task; several ways where arms differ."""
+    found: dict[str, list[str]] = {}
+    for arm in arms:
+        for task, signature in arm.get("bleu", {}).items():
+            found.setdefault(task, []).append(signature)
+    return {task: "; ".join(dict.fromkeys(several)) for task, several in found.items()}
 
 
 def _differing(nemenyi: dict) -> list[str]:

@@ -1,34 +1,37 @@
-"""JLCE's leaderboard: every model's scores with their intervals, and the models ranked.
+"""JLCE's leaderboard: every model's scores with their intervals.
 
 Tables are observations by arm, one row for each item, metric and training seed (the replicate).
 Blocks are "<task>/<cluster>/<item>", metrics "acc" with the first prompt and "acc@2" with the
-second, all of them shares from 0 to 1 but for "gold" and "chosen", the indices of labels, and
-"thinking", a count of characters.
+second, all of them shares from 0 to 1 but for "gold" and "chosen", the indices of labels,
+"thinking", a count of characters, and the counts of corpus BLEU.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kensho.claims.base import Side
-from kensho.stats import frequentist, intervals
-from kensho.stats.evidence.tasks import by_task, moments, rank_probabilities
-from kensho.stats.hypothesis import Hypothesis
-from kensho.stats.scales import DIFFERENCE
+from kensho.jlce.catalogue import BLEU
+from kensho.stats import intervals
 from kensho.stats.units import Tables
 
 EXPERIMENT = "jlce"
 LEVELS = ["task", "cluster", "item"]
 LABELS = ["gold", "chosen"]
 SCORE = "score"  # the number that stands for an item in the ranking
-BESIDE = {*LABELS, SCORE, "parsed", "thinking"}  # what no score of a task is made of
+OWN_SCORE = "own_score"  # that of a task which is none of the sixteen
+BESIDE = {
+    *LABELS,
+    *BLEU,
+    SCORE,
+    OWN_SCORE,
+    "parsed",
+    "thinking",
+}  # what no score of a task is made of
 RESAMPLES = 2000
 COLUMNS = ["task", "template", "arm", "metric", "main", "value", "low", "high"]
 COLUMNS += ["clusters", "items", "chance", "majority", "parsed"]
@@ -65,7 +68,7 @@ def scores(
     """
     places, rows = {task: place for place, task in enumerate(main)}, []
     for arm, table in tables.items():
-        groups = _items(arm, table).groupby(["task", "template"], sort=False)
+        groups = items_of(arm, table).groupby(["task", "template"], sort=False)
         for (task, template), items in groups:
             if task not in main:
                 raise ValueError(
@@ -96,11 +99,11 @@ def _file(arm: str) -> str:
     return f"{EXPERIMENT}/{arm}.csv"
 
 
-def _items(arm: str, table: pd.DataFrame) -> pd.DataFrame:
+def items_of(arm: str, table: pd.DataFrame) -> pd.DataFrame:
     """Rows without warm-up, block and metric in their parts: LEVELS, metric, template."""
     rows = table[table["replicate"] >= 0]
     values, metric = rows["value"], rows["metric"].str.replace(r"@\d+$", "", regex=True)
-    label, free = metric.isin(LABELS), metric.eq("thinking")
+    label, free = metric.isin(LABELS), metric.isin([*BLEU, "thinking"])
     for wrong, what in (
         (rows["block"].str.count("/") != 2, "is no <task>/<cluster>/<item>"),
         (metric.str.contains("@"), "has a metric that is no <name>@<number of the prompt>"),
@@ -144,6 +147,10 @@ def _scores(arm: str, task: str, items: pd.DataFrame, seed: int, level: float) -
             if metric not in scores:
                 low, high = interval(counts, of_counts, seed, level)
                 scores[metric] = float(of_counts(counts.sum(0))), low, high
+    if items["metric"].isin(BLEU).any():
+        counts = _ngrams(items)
+        low, high = interval(counts, corpus_bleu, seed, level)
+        scores["bleu"] = float(corpus_bleu(counts.sum(0))), low, high
     for metric, (value, low, high) in scores.items():
         if high - low < 1e-12:  # clusters that are all alike are not certain to stay so
             least = LEAST.get(metric, 0.0)
@@ -171,6 +178,32 @@ def _confusion(arm: str, task: str, items: pd.DataFrame) -> np.ndarray:
     counts = np.zeros((clusters.max() + 1, len(seeds), labels.size, labels.size))
     np.add.at(counts, (clusters[:, None], np.arange(len(seeds)), gold, chosen), 1)
     return counts
+
+
+def _ngrams(items: pd.DataFrame) -> np.ndarray:
+    """What corpus BLEU adds up: clusters x seeds x BLEU."""
+    rows = items[items["metric"].isin(BLEU)]
+    keys = ["cluster", "replicate", "metric"]
+    sums = rows.groupby(keys, sort=False)["value"].sum().unstack("metric")[list(BLEU)]
+    clusters, seeds = rows["cluster"].unique(), rows["replicate"].unique()
+    whole = sums.reindex(pd.MultiIndex.from_product([clusters, seeds]))
+    return whole.to_numpy().reshape(len(clusters), len(seeds), len(BLEU))
+
+
+def corpus_bleu(counts: np.ndarray) -> np.ndarray:
+    """BLEU (Papineni et al. 2002) as a share, from counts (..., seeds, BLEU), mean over seeds.
+
+    Exponential smoothing (Chen and Cherry 2014, method 3), as sacrebleu: the k-th order without a
+    match counts as 1 / 2^k matches. 0 where no word is right.
+    """
+    length, gold, right, ngrams = np.split(counts.astype(float), [1, 2, 6], axis=-1)
+    missed = (right == 0) & (ngrams > 0)
+    smoothed = np.where(missed, 0.5 ** missed.cumsum(-1), right)
+    share = np.divide(smoothed, ngrams, out=np.zeros_like(right), where=ngrams > 0)
+    some = (right.sum(-1) > 0) & (ngrams > 0).all(-1)
+    logs = np.log(share, out=np.zeros_like(share), where=share > 0).mean(-1)
+    brevity = np.minimum(1 - np.divide(gold, length, out=np.ones_like(gold), where=length > 0), 0)
+    return np.where(some, np.exp(logs + brevity[..., 0]), 0.0).mean(-1)
 
 
 def mean(sums: np.ndarray) -> np.ndarray:
@@ -251,137 +284,3 @@ def _guesses(metric: str, items: pd.DataFrame, baseline: Mapping[str, float]) ->
         share = 1 / items.loc[items["metric"] == "gold", "value"].nunique()
         return {"chance": baseline.get("chance", share), "majority": share}
     return {"chance": 0.0, "majority": 0.0} if metric == "mcc" else {}
-
-
-def ranking(tables: Tables, *, seed: int, draws: int, alpha: float = 0.05) -> dict:
-    """The models (arms) ranked by their items' scores with the first prompt, JSON values only.
-
-    Seeds are averaged within items, items within clusters. The clusters are the units of a task,
-    the tasks a sample of those that could have been asked (see `models.ranking`). `draws` are of
-    each of 4 chains.
-
-    Returns models (best first by posterior mean), score (ability less the mean of the models:
-    mean, low and high of the 95 % highest-density interval), rank_probabilities, average_rank
-    over tasks, friedman (None with fewer than three models or tasks, or where all scores are
-    equal), nemenyi, diagnostics (of the first model's gap to the best other one), tasks and items,
-    prior, and sensitivity: under each other prior the probability that the first model is first.
-
-    Raises ValueError naming arm and block or task where the arms were not asked the same items or
-    a task has fewer than two clusters.
-    """
-    if len(tables) < 2:
-        raise ValueError(
-            f"{EXPERIMENT}: {len(tables)} model gives no ranking; evaluate at least two"
-        )
-    items = {arm: _items(arm, table) for arm, table in tables.items()}
-    sides = [Side(arm=arm, metric=SCORE) for arm in tables]
-    cells, effects = by_task(sides, tables, EXPERIMENT, LEVELS)
-    by_mean = int(effects.mean().to_numpy().argmax())
-    summary, diagnostics, theta = _fit(cells, by_mean, seed, draws)
-    first = int(theta.mean(axis=0).argmax())
-    if first != by_mean:  # rarely
-        summary, diagnostics, _ = _fit(cells, first, seed, draws)
-    order = [effects.columns[i] for i in np.argsort(-theta.mean(axis=0), kind="stable")]
-    chances = rank_probabilities(theta, list(effects.columns))
-    ability = dict(zip(effects.columns, theta.T, strict=True))
-    average = effects.rank(axis=1, ascending=False).mean()
-    rows = items[order[0]].query("metric == @SCORE and template == 1")
-    return {
-        "models": order,
-        "score": {arm: _ability(ability[arm]) for arm in order},
-        "rank_probabilities": {arm: chances[arm] for arm in order},
-        "average_rank": {arm: float(average[arm]) for arm in order},
-        "friedman": _friedman(effects),
-        "nemenyi": nemenyi({arm: float(average[arm]) for arm in order}, len(effects), alpha),
-        "diagnostics": {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in diagnostics.items()
-        },
-        "tasks": len(effects),
-        "items": {
-            str(task): len(part[["cluster", "item"]].drop_duplicates())
-            for task, part in rows.groupby("task", sort=False)
-        },
-        "prior": summary["prior"],
-        "sensitivity": [
-            {"prior": row["prior"], "first": row["p_region"]}
-            for row in summary["prior_sensitivity"]
-        ],
-    }
-
-
-def _fit(
-    cells: Sequence[np.ndarray], first: int, seed: int, draws: int
-) -> tuple[dict, dict, np.ndarray]:
-    """Summary and diagnostics of a model's gap to the best other one; draws of all abilities."""
-    # these take seconds to import, and the scores need none of them
-    from kensho.stats import bayesian
-    from kensho.stats.models import MODELS
-    from kensho.stats.sampling import flat
-
-    def gap(drawn: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
-        return drawn["theta"][:, first] - np.delete(drawn["theta"], first, axis=1).max(axis=1)
-
-    summary, diagnostics, record = bayesian.posterior(
-        MODELS["ranking"].with_estimand(gap),
-        paired_moments(cells),
-        Hypothesis(DIFFERENCE, (0.0, None), None, 0.0),
-        seed=seed,
-        draws=draws,
-    )
-    return summary, diagnostics, flat(record)["theta"]
-
-
-def paired_moments(cells: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """`moments` of scores up to 1 in which no two models are alike for certain.
-
-    Between two models one unit is added that only the first has right, and one that only the second
-    has, as by Bonett & Price (2012): n units add 1 / (n + 2)^2 to each model's variance. A task on
-    which all models fail would otherwise have none, and two of them no proper posterior.
-    """
-    of_tasks, models = moments(cells), cells[0].shape[1]
-    added = [np.eye(models) / (len(cell) + 2) ** 2 for cell in cells]
-    return {"mean": of_tasks["mean"], "cov": of_tasks["cov"] + np.array(added)}
-
-
-def _ability(draws: np.ndarray) -> dict[str, float]:
-    from arviz import hdi
-
-    low, high = hdi(draws, hdi_prob=0.95)
-    return {"mean": float(draws.mean()), "low": float(low), "high": float(high)}
-
-
-def _friedman(effects: pd.DataFrame) -> dict | None:
-    if min(effects.shape) < 3:
-        return None
-    long = effects.rename_axis(index="task", columns="model").stack().rename("score").reset_index()
-    test = frequentist.friedman(long, dv="score", within="model", subject="task")
-    return None if test["statistic"] is None else test
-
-
-def nemenyi(average_rank: Mapping[str, float], tasks: int, alpha: float) -> dict:
-    """Nemenyi's test of all pairs of models by their average ranks over tasks.
-
-    Demšar (2006, section 3.2.2): models differ whose average ranks are at least
-    q_alpha sqrt(k (k + 1) / 6N) apart, q_alpha the studentised range over sqrt(2).
-
-    Returns critical_difference, alpha, and pairs: a, b, difference (rank of a less that of b),
-    p_value (adjusted for all pairs).
-    """
-    k = len(average_rank)
-    se, of_range = math.sqrt(k * (k + 1) / (6 * tasks)), stats.studentized_range(k, np.inf)
-    return {
-        "critical_difference": float(of_range.isf(alpha)) / math.sqrt(2) * se,
-        "alpha": alpha,
-        "pairs": [
-            {
-                "a": a,
-                "b": b,
-                "difference": average_rank[a] - average_rank[b],
-                "p_value": float(
-                    of_range.sf(abs(average_rank[a] - average_rank[b]) / se * math.sqrt(2))
-                ),
-            }
-            for a, b in combinations(average_rank, 2)
-        ],
-    }

@@ -65,6 +65,7 @@ with job(snakemake) as fallbacks:
         "items": kinds,
         "own": {**observed["own"], **asked, "batch_size": batch},
         "thinking": harness.thinking(samples),
+        "bleu": run.bleu_signatures(samples),
     }
     write(f"results/benchmark_data/{run.EXPERIMENT}", run.observations(arm, samples), observed)
     for journal in journals.glob(f"{arm}-seed*.jsonl"):

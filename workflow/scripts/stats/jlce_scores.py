@@ -3,7 +3,8 @@ from pathlib import Path
 from kensho.files import read_json, write_json, write_table
 from kensho.observations import read
 from kensho.run.job import job
-from kensho.stats.leaderboard import ranking, scores
+from kensho.stats.leaderboard import scores
+from kensho.stats.ranking import ranking
 
 with job(snakemake):
     params, origins = snakemake.params, read_json(snakemake.input.origins)
@@ -12,4 +13,6 @@ with job(snakemake):
     main = {task: entry["main"] for task, entry in origins["tasks"].items()}
     baselines = {task: origins["kinds"][entry["kind"]] for task, entry in origins["tasks"].items()}
     write_table(snakemake.output.scores, scores(tables, main, baselines, seed=params.seed))
-    write_json(snakemake.output.ranking, ranking(tables, seed=params.seed, draws=params.draws))
+    documents = {task: origins["tasks"][task]["documents"] for task in params.ranked}
+    ranked = ranking(tables, documents, seed=params.seed, draws=params.draws)
+    write_json(snakemake.output.ranking, ranked)

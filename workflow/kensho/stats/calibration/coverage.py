@@ -119,6 +119,8 @@ SETTINGS = {
     "ranking": Setting(  # 10 points apart, 5 points from task to task
         {"theta": [0.05, -0.05, 0.02, -0.02], "tau": 0.05},
         DIFFERENCE, 0.14, _of_units(lambda d: d["mean"][:, 0] - d["mean"][:, 1]),
+        data={"mean": np.full((8, 4), 0.5),  # each task asks items of its own
+              "cov": np.tile(0.25 / 100 * (0.5 + 0.5 * np.eye(4)), (8, 1, 1))},
     ),
     "beta_binomial": Setting(
         {"p": [0.75, 0.25]}, SHARE, 0.12,

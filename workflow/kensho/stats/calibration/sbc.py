@@ -16,6 +16,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
 
+from kensho.stats.evidence import clusters
 from kensho.stats.models import Data, Draws, Model
 from kensho.stats.sampling import Sampling, flat, sample
 from kensho.stats.scales import Interval
@@ -40,9 +41,16 @@ def _dose_design() -> Data:
 
 
 def _ranking_design(tasks: int = 8, models: int = 4, items: int = 100) -> Data:
-    """Scores around one half, correlated 0.5 between models over the items that they share."""
-    cov = 0.25 / items * (0.5 + 0.5 * np.eye(models))
-    return {"mean": np.full((tasks, models), 0.5), "cov": np.tile(cov, (tasks, 1, 1))}
+    """Scores around one half, correlated 0.5 between models over the items that they share.
+
+    The first three tasks ask the same items, the next two others.
+    """
+    cov = np.tile(0.25 / items * (0.5 + 0.5 * np.eye(models)), (tasks, 1, 1))
+    groups = [([0, 1, 2], 0.6), ([3, 4], 0.3)]
+    return {
+        "mean": np.full((tasks, models), 0.5),
+        "cov": clusters.joint(cov, range(tasks), groups),
+    }
 
 
 def _comparisons() -> Data:

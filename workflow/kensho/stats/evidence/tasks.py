@@ -177,9 +177,7 @@ def by_task(
         )
     if len(levels) == 1:
         return [scores[None] for scores in table.to_numpy()], table
-    parts = split(table.index, levels, experiment)
-    columns = [by_unit(column, parts, level=1) for column in table.to_numpy().T]
-    units = pd.concat(columns, axis=1)
+    units = of_units(table, levels, experiment)
     cells = [cell.to_numpy() for _, cell in units.groupby(level=0, sort=False)]
     names = list(dict.fromkeys(units.index.get_level_values(0)))
     for name, cell in zip(names, cells, strict=True):
@@ -189,6 +187,13 @@ def by_task(
                 "are needed to tell how sure its mean is"
             )
     return cells, pd.DataFrame([c.mean(axis=0) for c in cells], names, [s.arm for s in sides])
+
+
+def of_units(table: pd.DataFrame, levels: Sequence[str], experiment: str) -> pd.DataFrame:
+    """Mean of each unit of each task: index task, unit; the columns of a `grid`, in its order."""
+    parts = split(table.index, levels, experiment)
+    columns = [by_unit(column, parts, level=1) for column in table.to_numpy().T]
+    return pd.concat(columns, axis=1)
 
 
 def moments(cells: Sequence[np.ndarray], width: float | None = None) -> Mapping[str, np.ndarray]:

@@ -4,10 +4,12 @@
     theta ~ ZeroSumNormal(ability), tau ~ HalfNormal(spread)
 
 Data: mean (T, M) score of M models on T tasks, cov (T, M, M) covariance of these means over the
-task's items, which all models share. The difficulty of a task leaves with the mean over models:
-what remains are M - 1 orthonormal contrasts, turned to the eigenvectors of their covariance, so
-that they are independent normals with variance tau^2 + variance_ti. The effects of tasks are
-integrated out and drawn exactly afterwards.
+task's items, which all models share, or (T, M, T, M) where tasks share clusters, so that their
+errors go together. The difficulty of a task leaves with the mean over models: what remains are
+M - 1 orthonormal contrasts of each task, turned to the eigenvectors of their covariance, so that
+they are independent normals with variance tau^2 + variance_ti; the turn leaves the effects of
+tasks, which are alike in all directions, as they are. These are integrated out and drawn exactly
+afterwards.
 
 Estimand: theta_0 - theta_1. Draws of `task_effects` (D, T, M) are the ability of each model on each
 task, theta + e_t, both without their mean over models.
@@ -20,13 +22,30 @@ from scipy import linalg, stats
 from kensho.stats.models.base import Data, Draws, Model, Prior, half_normal, shared, variations
 
 
+def _turn(cov: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variances (T, M - 1) of independent contrasts, and the turn (T, M - 1, T, M) to them.
+
+    Where tasks share clusters, a contrast is one of all tasks together.
+    """
+    tasks, models = cov.shape[:2]
+    helmert = linalg.helmert(models)
+    if cov.ndim == 3:
+        variance, vectors = np.linalg.eigh(helmert @ cov @ helmert.T)
+        turn = np.einsum("ts,tji,jm->tism", np.eye(tasks), vectors, helmert)
+    else:
+        every = np.kron(np.eye(tasks), helmert)
+        joint = cov.reshape(tasks * models, -1)
+        variance, vectors = np.linalg.eigh(every @ joint @ every.T)
+        turn = vectors.T @ every
+    shape = tasks, models - 1
+    return np.maximum(variance, 0).reshape(shape), turn.reshape(*shape, tasks, models)
+
+
 def _inputs(data: Data) -> Data:
     """Contrasts: axes (T, M - 1, M), value (T, M - 1) and variance (T, M - 1)."""
-    helmert = linalg.helmert(data["mean"].shape[1])
-    variance, vectors = np.linalg.eigh(helmert @ data["cov"] @ helmert.T)
-    axes = np.swapaxes(vectors, 1, 2) @ helmert
-    value = np.einsum("tim,tm->ti", axes, data["mean"])
-    return {"axes": axes, "value": value, "variance": np.maximum(variance, 0)}
+    variance, turn = _turn(data["cov"])
+    value = np.einsum("tism,sm->ti", turn, data["mean"])
+    return {"axes": turn.sum(axis=2), "value": value, "variance": variance}
 
 
 def _build(data: Data, prior: Prior) -> pm.Model:
@@ -58,30 +77,30 @@ def _moments(draws: Draws, contrasts: Data) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _replicate(draws: Draws, data: Data, rng: np.random.Generator) -> Data:
-    contrasts = _inputs(data)
+    contrasts, (_, turn) = _inputs(data), _turn(data["cov"])
     mean, sd = _moments(draws, contrasts)
     if "task_effects" in draws:
-        mean = np.einsum("tim,dtm->dti", contrasts["axes"], draws["task_effects"])
+        mean = np.einsum("tism,dsm->dti", turn, draws["task_effects"])
         sd = np.sqrt(contrasts["variance"])
     value = rng.normal(mean, sd)
     difficulty = data["mean"].mean(axis=1, keepdims=True)
-    return {"mean": difficulty + np.einsum("tim,dti->dtm", contrasts["axes"], value)}
+    return {"mean": difficulty + np.einsum("tism,dti->dsm", turn, value)}
 
 
 def _log_likelihood(draws: Draws, data: Data) -> np.ndarray:
-    """One column for each task."""
+    """One column for each task, or for as many contrasts where tasks share clusters."""
     contrasts = _inputs(data)
     return stats.norm.logpdf(contrasts["value"], *_moments(draws, contrasts)).sum(axis=-1)
 
 
 def _task_effects(draws: Draws, data: Data, prior: Prior, rng: np.random.Generator) -> Draws:
-    contrasts = _inputs(data)
+    contrasts, (_, turn) = _inputs(data), _turn(data["cov"])
     mean, sd = _moments(draws, contrasts)
     weight = (draws["tau"][:, None, None] / sd) ** 2
     drawn = rng.normal(
         mean + weight * (contrasts["value"] - mean), np.sqrt(weight * contrasts["variance"])
     )
-    return {"task_effects": np.einsum("tim,dti->dtm", contrasts["axes"], drawn)}
+    return {"task_effects": np.einsum("tism,dti->dsm", turn, drawn)}
 
 
 def _farthest_task(data: Data) -> np.ndarray:
