@@ -22,6 +22,7 @@ rule rehearsal:
         "results/jlce.html",
         rules.stages.input,
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
+        rules.judging.input,
     log:
         "logs/rehearsal.log",
     conda:
