@@ -3,6 +3,7 @@
 # make benchmark: every experiment, judged on the same page
 # make own: claims on tables that you bring, results/own_report.html
 # make jlce: sixteen Japanese tasks and ours, results/jlce.html; their claims on the same page
+# make judging: translations both ways, and what judges say of them (D)
 # make archive: results/report.zip, what was made as `snakemake --report` shows it; runs no job
 # make rehearsal: a whole scale on twins, in rehearsal/ (SCALE=full); says what would fail
 # make vllm:   vLLM in an environment of its own, .venv-vllm (TORCH as above; rocm: Python 3.12)
@@ -26,7 +27,7 @@ GGUF := llama-cpp-python==0.3.36
 GGUF_PIP := .venv-gguf/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
 
-.PHONY: report benchmark own jlce archive rehearsal vllm gguf why verify test test-all lint lock config clean
+.PHONY: report benchmark own jlce judging archive rehearsal vllm gguf why verify test test-all lint lock config clean
 
 report: .venv/installed
 	@$(SNAKEMAKE) --quiet rules
@@ -43,6 +44,10 @@ own: .venv/installed
 jlce: .venv/installed
 	@$(SNAKEMAKE) jlce --quiet rules
 	@echo "page: results/jlce.html; report: results/validation_report.html"
+
+judging: .venv/installed
+	@$(SNAKEMAKE) judging --quiet rules
+	@echo "report: results/validation_report.html"
 
 archive: .venv/installed
 	@$(SNAKEMAKE) archive --quiet rules

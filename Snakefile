@@ -36,6 +36,7 @@ include: "rules/strategy.smk"
 include: "rules/evaluate.smk"
 include: "rules/stages.smk"
 include: "rules/jlce.smk"
+include: "rules/judging.smk"
 include: "rules/experiments.smk"
 include: "rules/stats.smk"
 include: "rules/report.smk"
@@ -88,6 +89,7 @@ localrules:
     calibration,
     calibration_full,
     jlce,
+    judging,
     stages,
 
 

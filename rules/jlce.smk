@@ -146,6 +146,7 @@ rule jlce_preference:
     """A model as judge of two arms' open answers, each item in both orders (jlce.judge)."""
     input:
         answers=lambda w: expand("results/jlce/{a}/answers.jsonl", a=INPUTS.preferred(w.arm)),
+        planted="resources/judging/planted.jsonl",
     output:
         observation_files("jlce_preference", ["{arm}"]),
     log:
@@ -162,6 +163,8 @@ rule jlce_preference:
         judge=JLCE.judge.model_dump(exclude={"pairs", "url"}) if JLCE.judge else None,
         url=fingerprint(JLCE.judge.url) if JLCE.judge else None,
         journal=lambda w: f"results/jlce/journals/{w.arm}.jsonl",
+        planted_right=CONFIG.judging.planted_right,
+        most_missing=CONFIG.judging.most_missing,
         seed=CONFIG.seed,
         code=code("jlce/jlce_preference.py", "models"),
     script:

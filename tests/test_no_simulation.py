@@ -34,6 +34,7 @@ ALLOWED = {  # selections and their order, never a measured value
     "kensho/bench/quick_mode.py": {"permutation", "choice"},  # order of the arms, texts
     "kensho/data/corpus.py": {"permutation"},  # splits
     "kensho/jlce/prepare.py": {"choice"},  # items
+    "kensho/judging/items.py": {"permutation"},  # which items
     "kensho/train/stage.py": {"permutation"},  # order of the samples
 }
 TORCH = {

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "gemm": "needs an accelerator",
     "rocm_variables": "needs ROCm",
     "device": "needs an accelerator",
+    "shaberi_published": "reads marks of others: tests/bench/test_shaberi_published.py",
     "selftest": "times the machine: tests/bench/test_selftest.py",
     "budget": "tests/test_budget.py, tests/workflow/test_spent_budget.py",
     "preflight": "tests/test_preflight.py",
@@ -60,6 +61,7 @@ TARGETS = {
     "own",
     "sources",
     "jlce",
+    "judging",
     "stages",
     "corpora",
     "calibration",
@@ -73,6 +75,7 @@ TARGETS_OF_USERS = (
     "training_studies",
     "strategy",
     "jlce",
+    "judging",
     "own",
     "corpora",
     "stages",
@@ -146,6 +149,9 @@ def folder(tmp_path, judge):
         "pairs": [["lora-r8", "base"]],
         "key_variable": "JUDGE_KEY",
     }
+    overlay["judging"]["judges"] = [
+        {"name": "tie", "url": f"{judge}/{TOKEN}", "model": "tie", "key_variable": "JUDGE_KEY"}
+    ]
     overlay["bench"]["medical"]["subjects"] = ["jmmlu-anatomy"]
     mirror = tmp_path / f"mirror-{TOKEN}"
     overlay["paths"] = {"mirror": str(mirror)}
@@ -217,7 +223,12 @@ def run(folder, *targets, **environment):
     )  # fmt: skip
 
 
-PARTS = {*PREPARATIONS, *EXPERIMENTS}  # each is a rule of its name
+PARTS = {
+    *PREPARATIONS,
+    *EXPERIMENTS,
+    "translation_preference",
+    "marks",
+}  # each is a rule of its name
 
 
 def rules_of(folder):
@@ -245,6 +256,10 @@ def test_every_rule_runs_once_for_each_thing_that_it_makes(folder, tmp_path_fact
     assert ruled >= ran | {"verify"} and undeclared(trace) == []
     again = snakemake(folder, "-n", "--configfile", "tiny.yaml", "--", *TARGETS_OF_USERS)
     assert jobs(again.stdout) == {}, again.stdout[-3000:]
+    for claim in ("D-2.pair", "D-2"):  # its judge cannot judge
+        analysis = json.loads((folder / f"results/analysis/{claim}.json").read_text("utf-8"))
+        assert analysis["verdict"] == "NOT TESTED", analysis["sentence"]
+        assert "tie: it got 0 of 24 planted pairs right" in analysis["sentence"]
     analysis = json.loads((folder / "results/analysis/OWN-1.json").read_text(encoding="utf-8"))
     assert analysis["verdict"] == "VERIFIED"
     said = done.stdout + verified.stdout + again.stdout

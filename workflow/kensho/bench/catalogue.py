@@ -246,6 +246,20 @@ EXPERIMENTS = Catalogue(
             left_out=inputs.refused("tokenizers"),
         ),
         Experiment(
+            name="shaberi_published",
+            title="D-5: marks of D's models on Shaberi's four sets, as they were published",
+            code="kensho.bench.shaberi_published:experiment",
+            seeded=False,
+            needs=Needs(memory_mb=2000),
+            inputs=inputs.shaberi,
+            arms=lambda own, context: (
+                [] if inputs.without_shaberi(own, context) else list(inputs.SHABERI)
+            ),
+            absent="needs Shaberi's marks as they were published: fetch them with `snakemake "
+            "--profile local sources`, or set paths.mirror to a folder that holds them",
+            left_out=inputs.without_shaberi,
+        ),
+        Experiment(
             name="vocabulary",
             title="R-2: Japanese characters per second with base and expanded vocabulary",
             code="kensho.bench.vocabulary:experiment",
@@ -285,7 +299,10 @@ EXPERIMENTS = Catalogue(
         "evaluation",
         "jlce",
         "jlce_preference",
+        "marks",
         "training",
+        "translation",
+        "translation_preference",
     ),
 )
 

@@ -146,3 +146,19 @@ def dialogues(own, context) -> Inputs:
 def without_dialogues(own, context) -> dict[str, str]:
     """Why there are none."""
     return {name: why for name, why in context.refused.items() if name == DIALOGUES}
+
+
+SHABERI = {  # published marks, by arm
+    arm: [f"shaberi-{name}-{arm}" for name in ("elyza", "tengu", "mt-bench", "rakuda")]
+    for arm in ("before", "after", "general")
+}
+
+
+def shaberi(own, context) -> Inputs:
+    return {arm: [record(name) for name in names] for arm, names in SHABERI.items()}
+
+
+def without_shaberi(own, context) -> dict[str, str]:
+    """Why one of the files is not used; the average is that of all."""
+    named = [name for names in SHABERI.values() for name in names]
+    return {name: context.refused[name] for name in named if name in context.refused}

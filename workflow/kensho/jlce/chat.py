@@ -1,9 +1,9 @@
 """A judge behind an OpenAI-compatible chat endpoint, asked at temperature 0, each thing once.
 
 Faults are of one line that names the key of the configuration (`jlce.judge.url` for instance) and
-the mend: ConnectionErrors where the endpoint may be back soon, ValueErrors where it may not. Of an
-address only scheme and host are shown. The API key comes from the environment and goes into the
-request alone.
+the mend: ConnectionErrors where the endpoint may be back soon, ValueErrors where it may not, Late
+and Refused where it is this very request. Of an address only scheme and host are shown. The API
+key comes from the environment and goes into the request alone.
 """
 
 import os
@@ -30,11 +30,20 @@ LONGEST_WAIT = 300  # seconds that are waited before an attempt
 CONNECT = 10  # seconds
 FIRST_WAIT = 1.0  # seconds before a second attempt, doubled before each further one
 BUSY = (429, 500, 502, 503, 504)
+REFUSING = (400, 413, 422, 451)  # this request, whatever the next one gets
 PASSING = (
     requests.ConnectionError,
     requests.exceptions.ChunkedEncodingError,  # a body that was cut in the middle
     requests.exceptions.ContentDecodingError,
 )
+
+
+class Late(ValueError):
+    """No reply within the time that a request has."""
+
+
+class Refused(ValueError):
+    """A request that the endpoint will not answer (HTTP 400, 413, 422, 451)."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +57,24 @@ class Endpoint:
     max_tokens: int  # of one reply
     timeout: float  # seconds without a byte of the reply
     parallel: int  # requests at a time
+    key: str = "jlce.judge"  # of the configuration, as faults name it
 
     def __post_init__(self):
         if re.search(r"[@?#]", self.url):
             raise ValueError(
-                "jlce.judge.url: holds a password or a query; give the bare URL, and the key in "
-                "the environment variable that jlce.judge.key_variable names"
+                f"{self.key}.url: holds a password or a query; give the bare URL, and the key in "
+                f"the environment variable that {self.key}.key_variable names"
             )
         parts = urlsplit(self.url)
         if self.key_variable and parts.scheme != "https" and not _loopback(parts.hostname):
             raise ValueError(
-                "jlce.judge.url: would send the API key in the clear; give an https URL, or one of "
-                "this machine (127.0.0.1)"
+                f"{self.key}.url: would send the API key in the clear; give an https URL, or one "
+                "of this machine (127.0.0.1)"
             )
         # it may be the key itself, so it is not shown
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.key_variable or "none"):
             raise ValueError(
-                "jlce.judge.key_variable: not the name of an environment variable; export the key "
+                f"{self.key}.key_variable: not the name of an environment variable; export the key "
                 "in one, JUDGE_KEY for instance, and give that name"
             )
 
@@ -92,9 +102,9 @@ def replies(
 
     Replies enter the journal as they come, so a run that was interrupted goes on.
     """
-    keys = {prompt: digest([endpoint.url, _request(endpoint, prompt)]) for prompt in prompts}
+    keys = {prompt: key_of(endpoint, prompt) for prompt in prompts}
     pending = {prompt: key for prompt, key in keys.items() if key not in journal}
-    secret, lock = _secret(endpoint) if pending else None, Lock()
+    secret, lock = key_from_environment(endpoint) if pending else None, Lock()
 
     def settle(prompt: str, key: str) -> None:
         reply = ask(endpoint, prompt, secret)
@@ -112,11 +122,17 @@ def replies(
     return {prompt: Reply(*journal[key]) for prompt, key in keys.items()}
 
 
+def key_of(endpoint: Endpoint, prompt: str) -> str:
+    """Key of a prompt's reply in a journal."""
+    return digest([endpoint.url, _request(endpoint, prompt)])
+
+
 def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
     """One reply; a busy endpoint is asked again when it says, one that takes no seed without it.
 
-    Raises ConnectionError for an endpoint that stays busy or out of reach, ValueError for one that
-    refuses the request or answers something else than a chat.
+    Raises ConnectionError for an endpoint that stays busy or out of reach, Late where no reply
+    comes in time, Refused where it will not answer this, ValueError for one that cannot be
+    asked so or answers something else than a chat.
     """
     body = _request(endpoint, prompt)
     for attempt in range(ATTEMPTS):
@@ -125,9 +141,9 @@ def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
         except PASSING as error:
             if attempt + 1 == ATTEMPTS:
                 raise ConnectionError(
-                    f"jlce.judge.url: cannot reach {site(endpoint.url)} ({type(error).__name__}, "
-                    f"{ATTEMPTS} attempts); start the judge there, or mend the URL; what is judged "
-                    "is kept"
+                    f"{endpoint.key}.url: cannot reach {site(endpoint.url)} "
+                    f"({type(error).__name__}, {ATTEMPTS} attempts); start the judge there, or "
+                    "mend the URL; what is judged is kept"
                 ) from None
             time.sleep(FIRST_WAIT * 2**attempt)
             continue
@@ -140,12 +156,13 @@ def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
             time.sleep(_wait(endpoint, response, attempt))
     if response.status_code in BUSY:
         raise ConnectionError(
-            f"jlce.judge.url: {site(endpoint.url)} is still busy (HTTP {response.status_code}) "
-            f"after {ATTEMPTS} attempts; run again later, or lower jlce.judge.parallel; what is "
-            "judged is kept"
+            f"{endpoint.key}.url: {site(endpoint.url)} is still busy (HTTP {response.status_code}) "
+            f"after {ATTEMPTS} attempts; run again later, or lower {endpoint.key}.parallel; what "
+            "is judged is kept"
         )
     if response.status_code != 200:
-        raise ValueError(_refusal(endpoint, response, secret))
+        fault = Refused if response.status_code in REFUSING else ValueError
+        raise fault(_refusal(endpoint, response, secret))
     try:
         completion = response.json()
         choice = completion["choices"][0]
@@ -154,8 +171,8 @@ def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
             raise TypeError
     except (ValueError, LookupError, TypeError):
         raise ValueError(
-            f"jlce.judge.url: what {site(endpoint.url)} answers is no chat completion; give the "
-            "base URL of an OpenAI-compatible endpoint, which usually ends in /v1"
+            f"{endpoint.key}.url: what {site(endpoint.url)} answers is no chat completion; give "
+            "the base URL of an OpenAI-compatible endpoint, which usually ends in /v1"
         ) from None
     served = str(completion.get("model") or endpoint.model)
     return Reply(text or "", served, choice.get("finish_reason"), body.get("seed"))
@@ -171,7 +188,8 @@ def _request(endpoint: Endpoint, prompt: str) -> dict:
     }
 
 
-def _secret(endpoint: Endpoint) -> str | None:
+def key_from_environment(endpoint: Endpoint) -> str | None:
+    """The API key. Raises ValueError where its variable holds none."""
     if endpoint.key_variable is None:
         return None
     key = os.environ.get(endpoint.key_variable, "").strip()
@@ -179,8 +197,8 @@ def _secret(endpoint: Endpoint) -> str | None:
     if not re.fullmatch(r"[!-~]+", key):
         what = "holds no API key" if key else "is not set"
         raise ValueError(
-            f"jlce.judge.key_variable: the environment variable {endpoint.key_variable} {what}; "
-            "export the judge's API key in it"
+            f"{endpoint.key}.key_variable: the environment variable {endpoint.key_variable} "
+            f"{what}; export the judge's API key in it"
         )
     return key
 
@@ -195,16 +213,16 @@ def _post(endpoint: Endpoint, body: Mapping, secret: str | None) -> requests.Res
             allow_redirects=False,
         )
     except requests.ReadTimeout:
-        raise ValueError(
-            f"jlce.judge.timeout: no reply from {site(endpoint.url)} within {endpoint.timeout:g} "
-            "s; raise it, or take a faster judge; what is judged is kept"
+        raise Late(
+            f"{endpoint.key}.timeout: no reply from {site(endpoint.url)} within "
+            f"{endpoint.timeout:g} s; raise it, or take a faster judge; what is judged is kept"
         ) from None
     except PASSING:
         raise
     except requests.RequestException as error:
         raise ValueError(
-            f"jlce.judge.url: {site(endpoint.url)} cannot be asked ({type(error).__name__}); mend "
-            "the URL; what is judged is kept"
+            f"{endpoint.key}.url: {site(endpoint.url)} cannot be asked ({type(error).__name__}); "
+            "mend the URL; what is judged is kept"
         ) from None
 
 
@@ -233,7 +251,7 @@ def _wait(endpoint: Endpoint, response: requests.Response, attempt: int) -> floa
             pass
     if seconds > LONGEST_WAIT:
         raise ValueError(
-            f"jlce.judge.url: {site(endpoint.url)} takes no request for {seconds:.0f} s (HTTP "
+            f"{endpoint.key}.url: {site(endpoint.url)} takes no request for {seconds:.0f} s (HTTP "
             f"{response.status_code}); run again then, what is judged is kept"
         )
     return seconds
@@ -246,14 +264,14 @@ def _refusal(endpoint: Endpoint, response: requests.Response, secret: str | None
             mend = "name there the environment variable that holds the judge's API key"
         else:
             mend = f"put a valid key into the environment variable {endpoint.key_variable}"
-        return f"jlce.judge.key_variable: {url} refuses access (HTTP {status}); {mend}"
+        return f"{endpoint.key}.key_variable: {url} refuses access (HTTP {status}); {mend}"
     if status == 404 or 300 <= status < 400:
         return (
-            f"jlce.judge.url: HTTP {status} from {url}; give the base URL, which usually ends in "
-            "/v1, and in jlce.judge.model a model that is served there"
+            f"{endpoint.key}.url: HTTP {status} from {url}; give the base URL, which usually ends "
+            f"in /v1, and in {endpoint.key}.model a model that is served there"
         )
     reason = response.text.replace(secret, "…") if secret else response.text
     return (
-        f"jlce.judge.model: {url} refuses the request (HTTP {status}: "
-        f"{shorten(reason, 200, placeholder=' …')}); mend jlce.judge as it says, and run again"
+        f"{endpoint.key}.model: {url} refuses the request (HTTP {status}: "
+        f"{shorten(reason, 200, placeholder=' …')}); mend {endpoint.key} as it says, and run again"
     )

@@ -212,22 +212,32 @@ def _pair(arms: Sequence[str], replicate: int, one: Answer, other: Answer) -> Pa
             f"{arms[0]}: the document of item '{one.item}' of {one.task} lacks {error}; evaluate "
             "the arm again"
         ) from None
-    texts = [without_thinking(answer.answer)[0] or EMPTY for answer in (one, other)]
-    fenced, imitating = zip(*map(_fenced, texts), strict=True)
-    # known to no answer, since it follows from both
-    mark = digest([document, sorted(texts)])[:12]
-    fields = {"instruction": told.instruction, "document": document, "criterion": told.criterion}
-    first, second = (
-        PROMPT.format(**fields, a=a, b=b, mark=mark) for a, b in (fenced, fenced[::-1])
-    )
+    texts = [without_thinking(answer.answer)[0] for answer in (one, other)]
+    same = texts[0] == texts[1]
+    imitating, prompts = shown(told.instruction, document, told.criterion, texts)
     # a slash parts the levels of a block
     kind = catalogue.tasks()[one.task].kind
     levels = (f"{kind}:{one.cluster}", f"{one.task}:{one.item}")
     block = "/".join(name.replace("/", "%2F") for name in levels)
-    return Pair(one.task, block, replicate, texts[0] == texts[1], imitating, (first, second))
+    return Pair(one.task, block, replicate, same, imitating, prompts)
 
 
-def _fenced(text: str) -> tuple[str, bool]:
+def shown(
+    instruction: str, document: str, criterion: str, texts: Sequence[str]
+) -> tuple[tuple[bool, bool], tuple[str, str]]:
+    """Whether either of two answers imitates the prompt's form, and the prompts in both orders."""
+    texts = [text or EMPTY for text in texts]
+    (one, a), (other, b) = map(fenced, texts)
+    # known to no answer, since it follows from both
+    mark = digest([document, sorted(texts)])[:12]
+    fields = {"instruction": instruction, "document": document, "criterion": criterion}
+    first, second = (
+        PROMPT.format(**fields, a=x, b=y, mark=mark) for x, y in ((one, other), (other, one))
+    )
+    return (a, b), (first, second)
+
+
+def fenced(text: str) -> tuple[str, bool]:
     """An answer as it is shown, headings of the prompt's form in other brackets, and if it has any.
 
     Full-width letters and compatibility forms are headings too.

@@ -14,6 +14,7 @@ from kensho.data.sources import Source
 from kensho.jlce.catalogue import ranked
 from kensho.models.catalogue import Model
 from kensho.part import resolve
+from kensho.plan import judging
 from kensho.plan.config import Config
 from kensho.plan.memory import adapter_sizes
 from kensho.plan.work import techniques
@@ -33,7 +34,7 @@ HELD_OUT = (
 def evaluation_tasks() -> list[str]:
     """Choices that lm-evaluation-harness is asked beside what the corpus gives."""
     files = (Path(__file__).parents[1] / "evaluate/tasks").glob("*.yaml")
-    return sorted(path.stem for path in files if not path.stem.startswith("tatoeba"))
+    return sorted(path.stem for path in files if not path.stem.startswith(("tatoeba", "judged")))
 
 
 def check(
@@ -272,6 +273,15 @@ def _unknown_names(
     for key, name in arm_names:
         if name not in evaluated:
             yield f"{where}: jlce.{key}: no arm '{name}', {suggestion(name, evaluated)}"
+    writers = judging.writers(config)
+    for name in writers:
+        if name not in evaluated:
+            yield f"{where}: judging: no arm '{name}', {suggestion(name, evaluated)}"
+    if len(set(writers)) < len(writers):
+        yield f"{where}: judging: an arm stands twice in before, after and anchors; leave one"
+    named = [one.name for one in config.judging.judges]
+    if len(set(named)) < len(named):
+        yield f"{where}: judging.judges: two have one name; rename one"
     if any(one == other for one, other in judged):
         yield f"{where}: jlce.judge.pairs: an arm against itself; name two arms"
     if len({"-".join(pair) for pair in judged}) < len(judged):

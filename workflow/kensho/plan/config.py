@@ -5,12 +5,11 @@ raw mapping into a :class:`Config` or into the list of all its problems.
 """
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from kensho.augment import catalogue as augment
 from kensho.augment.catalogue import TECHNIQUES
@@ -19,6 +18,7 @@ from kensho.bench.catalogue import EXPERIMENTS
 from kensho.data.corpora import Corpora
 from kensho.data.licences import LicenceClass
 from kensho.jlce.catalogue import PUBLIC, tasks
+from kensho.judging.settings import Address, Judging
 from kensho.paths import Paths
 from kensho.provenance.settings import Provenance
 from kensho.run.budget import Budget
@@ -127,33 +127,10 @@ class Evaluate(Section):
     batch_size: Count = 16
 
 
-VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
-
-
-def _variable(name: str) -> str:
-    """Without showing it where it is none: it may be the key itself."""
-    if not re.fullmatch(VARIABLE, name):
-        raise ValueError("not the name of an environment variable; export the key in one")
-    return name
-
-
-class Judge(Section):
-    url: str = Field(
-        description="base URL of an OpenAI-compatible endpoint, usually ending in /v1",
-        pattern=r"^https?://[^\s@?#]+$",
-    )
-    model: str
+class Judge(Address):
     pairs: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = Field(
         description="arms whose answers are compared, in both orders", min_length=1
     )
-    key_variable: Annotated[str, AfterValidator(_variable)] | None = Field(
-        None,
-        description="name of the environment variable that holds the API key",
-        json_schema_extra={"pattern": VARIABLE},
-    )
-    max_tokens: Count = Field(1024, description="of one verdict with its reasons")
-    timeout: Count = Field(120, description="seconds without a byte of the reply")
-    parallel: Count = Field(4, description="requests at a time")
 
 
 def _not_llama_cpp(engine: object) -> object:
@@ -289,6 +266,9 @@ class Config(Section):
     evaluate: Evaluate = Field(Evaluate(), description="lm-evaluation-harness")
     bench: Bench = Field(bench.Bench(), description="experiments")
     jlce: Jlce = Field(Jlce(), description="sixteen Japanese tasks, the target `jlce`")
+    judging: Judging = Field(
+        Judging(), description="translations and judges, the target `judging` (D)"
+    )
     stats: Stats = Field(Stats(), description="verdicts")
     pooled: Pooled = Field(Pooled(), description="claims that several sites have judged")
     audit: Audit = Field(Audit(), description="published tables, for the target `audit`")

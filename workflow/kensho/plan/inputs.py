@@ -7,7 +7,7 @@ from kensho.augment.catalogue import TECHNIQUES, models_of
 from kensho.bench.inputs import PAIRS
 from kensho.models import engine
 from kensho.models.catalogue import Model, files
-from kensho.plan import beginnings, work
+from kensho.plan import beginnings, judging, work
 from kensho.plan.config import Config
 from kensho.plan.directives import observation_files
 from kensho.plan.plan import Plan
@@ -21,8 +21,20 @@ TRAINED = "results/train"
 class Inputs:
     """Of the rules of one run. Wildcards are Snakemake's, with the names that rules give them."""
 
-    def __init__(self, config: Config, plan: Plan, models: Mapping[str, Model]):
+    def __init__(
+        self,
+        config: Config,
+        plan: Plan,
+        models: Mapping[str, Model],
+        classes: Mapping[str, str] = {},
+    ):
+        """``classes`` are the licence classes of the sources."""
         self.config, self.plan, self.models = config, plan, models
+        self.unaccepted = {
+            name: f"licence class {held} is not accepted (licences)"
+            for name, held in classes.items()
+            if held not in config.licences
+        }
         self.arms = {arm.name: arm for arm in config.train.trained}
 
     def base(self, arm: str) -> str:
@@ -163,6 +175,33 @@ class Inputs:
         """The two arms whose answers a judge compares."""
         judge = self.config.jlce.judge
         return next(arms for arms in (judge.pairs if judge else []) if "-".join(arms) == pair)
+
+    def writers(self) -> list[str]:
+        """Arms that translate for the target `judging`: after, before, and the fixed set."""
+        return judging.writers(self.config)
+
+    def judged_sources(self) -> dict[str, list[str]]:
+        """What is translated and answered, beside the corpus."""
+        accepted = [
+            f"results/sources/{name}/record.json"
+            for name in judging.sources(self.config.judging)
+            if name not in self.unaccepted
+        ]
+        return {"records": accepted, "llm_jp_eval": judging.prepared(self.config.judging)}
+
+    def unjudged(self) -> dict[str, str]:
+        """Sets of the target `judging` that are left out for their licence, with the reason."""
+        names = judging.sources(self.config.judging)
+        return {judging.SETS[n]: self.unaccepted[n] for n in names if n in self.unaccepted}
+
+    def judge(self, name: str) -> Any:
+        """A judge's section of the configuration."""
+        return next(one for one in self.config.judging.judges if one.name == name)
+
+    def comet(self) -> dict[str, str]:
+        """COMET's scores, where they are brought."""
+        table = self.config.judging.comet
+        return {"comet": table} if table else {}
 
     def observations(self, wildcards) -> list[str]:
         """Files that a claim's verdict rests on."""

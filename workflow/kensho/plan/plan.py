@@ -17,12 +17,15 @@ from kensho.data.sources import Source
 from kensho.jlce import catalogue as jlce
 from kensho.models import engine
 from kensho.models.catalogue import Model
-from kensho.plan import beginnings
+from kensho.plan import beginnings, judging
 from kensho.plan.config import Config
 from kensho.run import budget
 from kensho.validation import suggestion
 
-BEYOND = ("jlce", "jlce_preference")  # observed by other targets than the main job
+BEYOND = {  # observed by other targets than the main job
+    **dict.fromkeys(("jlce", "jlce_preference"), "jlce"),
+    **dict.fromkeys(("translation", *judging.ARMS), "judging"),
+}
 STUDIES = ("augmentation_study", "training_studies")
 COMMAND = "snakemake --profile local"
 FETCH = f"{COMMAND} sources"
@@ -31,16 +34,17 @@ OWN = ("own", "results/own_report.html", "results/own_summary.json")
 JUDGED = {  # by a target that makes the report: of which targets the claims are judged
     **dict.fromkeys(("all", *REPORT), ("all",)),
     "jlce": ("all", "jlce"),
+    "judging": ("all", "judging"),
     "benchmark": ("all", "jlce", "benchmark"),
     **{target: ("all", target) for target in STUDIES},
-    "rehearsal": ("all", "jlce", "benchmark", *STUDIES),
+    "rehearsal": ("all", "jlce", "judging", "benchmark", *STUDIES),
 }
 LEFT = {
     "all": "the main job has not judged it here yet",
     "benchmark": "left to the target `benchmark`, which runs this experiment (bench.main)",
     **{
         target: f"left to the target `{target}`, which runs this experiment"
-        for target in ("jlce", *STUDIES)
+        for target in ("jlce", "judging", *STUDIES)
     },
 }
 
@@ -188,6 +192,7 @@ def make(
         "evaluation": everyone,
         "jlce": ranked(config),
         "jlce_preference": ["-".join(pair) for pair in judge.pairs] if judge else [],
+        **judging.arms(config),
     }
     problems = external.problems(claims, arms)
     lacking = jlce.without_prompt(config.jlce.tasks, config.jlce.prompts)
@@ -218,7 +223,7 @@ def make(
     paid = [claim.test for name, claim in tested.items() if claim.test and name not in unpaid]
     read = [test.arms for test in paid if test.experiment in ("adaptation", "evaluation")]
     targets = {name: part.target for name, part in EXPERIMENTS.items()}
-    targets |= dict.fromkeys(BEYOND, "jlce")
+    targets |= BEYOND
     targets |= dict.fromkeys(config.bench.main, "all")
     plan = Plan(
         arms=arms,
@@ -286,6 +291,8 @@ def _untestable(claim: Claim, arms: Mapping[str, Sequence[str]], config: Config)
         return f"no experiment '{experiment}' in this version"
     if part and part.absent and not arms[experiment]:
         return part.absent
+    if experiment in judging.ARMS and not arms[experiment]:
+        return judging.NO_JUDGE
     absent = [arm for arm in claim.test.arms if arm not in arms[experiment]]
     return f"the configuration has no arm {', '.join(absent)}" if absent else None
 

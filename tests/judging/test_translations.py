@@ -1,0 +1,140 @@
+"""Items, what is written for them, their scores, and COMET's that are brought."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import sacrebleu
+from kensho.evaluate.journal import digest
+from kensho.evaluate.lm import Backend
+from kensho.judging import comet, items
+from kensho.judging.answers import written
+from kensho.judging.items import translation
+from kensho.judging.observed import set_weights, translations
+from kensho.models.loading import load
+
+MIRROR = Path("/work/shared/data")
+
+
+def test_a_turn_is_asked_behind_those_before_it_in_its_own_direction(tmp_path):
+    turns = [("Hello.", "こんにちは。"), ("Who is it?", "どなたですか。"), ("Me.", "私です。")]
+    scene = {"id": "s1", "conversation": [{"en_sentence": e, "ja_sentence": j} for e, j in turns]}
+    (tmp_path / "bsd.json").write_text(json.dumps([scene]), encoding="utf-8")
+    made = {item.block: item for item in items.dialogues(tmp_path / "bsd.json", 1)}
+    last = made["dialogues-ja-en/s1-3"]
+    assert (last.source, last.reference) == ("私です。", "Me.")
+    assert last.before == [["どなたですか。", "Who is it?"]]
+    before = "Japanese: どなたですか。\nEnglish: Who is it?\n\n"
+    assert last.prompt == f"{before}Japanese: 私です。\nEnglish:"
+    assert made["dialogues-en-ja/s1-1"].prompt == "English: Hello.\nJapanese:"
+
+
+def test_sets_of_llm_jp_eval_keep_their_instruction_and_examples(tmp_path):
+    held = {
+        "instruction": "訳しなさい。",
+        "few_shots": [{"input": "One.", "output": "一。"}],
+        "samples": [{"input": "Two.", "output": "二。"}],
+    }
+    path = tmp_path / "alt-e-to-j.json"
+    path.write_text(json.dumps(held), encoding="utf-8")
+    (item,) = items.llm_jp_eval(path)
+    assert (item.block, item.direction, item.reference) == ("alt-e-to-j/0", "en-ja", "二。")
+    shot = "### 入力:\nOne.\n\n### 応答:\n一。\n\n"
+    assert item.prompt == f"訳しなさい。\n\n{shot}### 入力:\nTwo.\n\n### 応答:\n"
+    path.write_text('{"samples": [{}]}', encoding="utf-8")
+    with pytest.raises(ValueError, match="not a set as llm-jp-eval"):
+        items.llm_jp_eval(path)
+
+
+def test_items_are_drawn_from_each_set_alike_and_read_back(tmp_path):
+    pairs = pd.DataFrame(
+        {"id": range(9), "en": list("abcdefghi"), "ja": list("あいうえおかきくけ")}
+    )
+    most = {"sentences-en-ja": 4, "sentences-ja-en": 4}
+    drawn = items.drawn(items.sentences(pairs), most, 3)
+    assert drawn == items.drawn(items.sentences(pairs), most, 3)
+    one, other = drawn[:4], drawn[4:]
+    assert [item.source for item in one] == [item.reference for item in other]
+    items.write(tmp_path / "items.jsonl", drawn)
+    assert items.read(tmp_path / "items.jsonl") == drawn
+
+
+@pytest.mark.skipif(not MIRROR.is_dir(), reason="needs the mirror of real data")
+def test_real_dialogues_and_questions_are_read():
+    turns = [*items.dialogues(MIRROR / "bsd/test.json", 4)]
+    assert {len(item.before) for item in turns} == {0, 1, 2, 3, 4}
+    (path,) = (MIRROR / "elyza-tasks-100").rglob("*.json")
+    asked = items.questions("elyza-tasks-100", path)
+    assert len(asked) == 100 and all(item.source and item.rubric for item in asked)
+
+
+PAIRS = [
+    translation("sentences", 1, "en-ja", "It rains.", "雨が降る。", []),
+    translation("sentences", 2, "en-ja", "It snows.", "雪が降る。", []),
+    translation("sentences", 1, "ja-en", "It rains hard today.", "今日は大雨だ。", []),
+    translation("dialogues", 1, "ja-en", "Yes, it is so.", "そうです。", [["a", "b"]]),
+]
+
+
+def test_translations_are_scored_as_sacrebleu_does_with_the_words_of_their_language():
+    answers = {item.block: item.reference for item in PAIRS}
+    answers["sentences-en-ja/2"] = "雪が降った。"
+    answers["sentences-ja-en/1"] = "It rains hard, today."
+    rows = {(row.block, row.metric): row.value
+            for row in translations("before", PAIRS, answers, {})}  # fmt: skip
+    assert rows["sentences-en-ja/1", "bleu"] == pytest.approx(100)
+    assert rows["dialogues-ja-en/1", "chrf_in_context"] == pytest.approx(100)
+    assert ("dialogues-ja-en/1", "chrf") not in rows
+    english = sacrebleu.sentence_bleu("It rains hard, today.", ["It rains hard today."]).score
+    assert rows["sentences-ja-en/1", "bleu"] == pytest.approx(english)
+    whole = sacrebleu.corpus_bleu(
+        ["雨 が 降る 。", "雪 が 降っ た 。"], [["雨 が 降る 。", "雪 が 降る 。"]],
+        tokenize="none", force=True,
+    ).score  # fmt: skip
+    assert rows["sentences-en-ja", "corpus_bleu"] == pytest.approx(whole)
+
+
+def test_comet_is_of_the_answers_that_were_written(tmp_path):
+    answers = pd.DataFrame({"block": ["alt-e-to-j/0", "alt-e-to-j/1", "rakuda/0"]})
+    answers["answer_sha256"] = [digest(block) for block in answers["block"]]
+    path = tmp_path / "comet.csv"
+
+    def brought(rows):
+        table = pd.DataFrame(rows, columns=["arm", "block", "answer_sha256", "score"])
+        table.to_csv(path, index=False)
+        return comet.read(path, {"base": answers})
+
+    good = [("base", row.block, row.answer_sha256, 0.5) for row in answers.itertuples()][:2]
+    assert brought(good) == {"base": {"alt-e-to-j/0": 0.5, "alt-e-to-j/1": 0.5}}
+    for wrong, said in (
+        (
+            [*good[:1], ("base", "alt-e-to-j/1", "0" * 64, 0.5)],
+            "line 3: base has written some",
+        ),
+        (good[:1], "base has no score of alt-e-to-j/1; add it"),
+        ([*good, good[0]], "base, alt-e-to-j/0 stands twice; leave one"),
+        ([*good[:1], (*good[1][:3], 77.0)], "line 3: 77.0 is no COMET score"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            brought(wrong)
+
+
+def test_every_set_counts_alike_in_weighted_marks():
+    weights = set_weights(["a/1", "a/2", "a/3", "b/1"])
+    marks = {"a/1": 1, "a/2": 2, "a/3": 3, "b/1": 8}
+    assert sum(weights[b] * m for b, m in marks.items()) / 4 == (2 + 8) / 2
+
+
+def test_a_model_writes_an_answer_to_every_item(tiny_model):
+    question = items.Item(
+        id="0", set="rakuda", direction=None, source="何？", reference="", prompt="何？"
+    )
+    model, tokenizer = load(tiny_model, __import__("torch").float32)
+    lm = Backend(pretrained=model, tokenizer=tokenizer, batch_size=2)
+    made = written(
+        lm, [question, *PAIRS], chat=False, seed=1, limits=(4, 6), instructions={"en-ja": "x"}
+    )
+    assert {*made["block"]} == {item.block for item in (question, *PAIRS)}
+    assert (made["answer_sha256"] == made["answer"].map(digest)).all()
+    assert not made["answer"].str.contains("\n").any()

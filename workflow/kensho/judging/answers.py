@@ -1,0 +1,52 @@
+"""What an arm writes: translations in one line each, and answers to open questions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from lm_eval.api.model import LM
+from lm_eval.tasks import TaskManager
+
+from kensho.evaluate import harness
+from kensho.evaluate.journal import digest
+from kensho.evaluate.thinking import without_thinking
+from kensho.judging.items import DIRECTIONS, Item
+
+PLAIN = "質問：{prompt}\n回答："  # a question to a model without a chat template
+PREPARED = "judged_translation", "judged_question"
+
+
+def written(
+    lm: LM,
+    items: Sequence[Item],
+    *,
+    chat: bool,
+    seed: int,
+    limits: tuple[int, int],
+    instructions: Mapping[str, str],
+) -> pd.DataFrame:
+    """Columns block, source, answer, reference, answer_sha256; ``limits`` are the tokens of a
+    translation and of an answer.
+
+    ``instructions`` are system prompts by direction, for models with a chat template alone. What a
+    model thought is no part of its answer.
+    """
+    rows = []
+    for direction in (*DIRECTIONS, None):
+        own = [item for item in items if item.direction == direction]
+        if not own:
+            continue
+        name, most = PREPARED[direction is None], limits[direction is None]
+        asked = [
+            item.prompt if direction or chat else PLAIN.format(prompt=item.prompt) for item in own
+        ]
+        task = harness.task(name, pd.DataFrame({"prompt": asked}), max_gen_toks=most)
+        told: dict[str, Any] = {}
+        if chat and direction and (instruction := instructions.get(direction)):
+            told = {"system_instruction": instruction}
+        manager = TaskManager(include_defaults=False)
+        logs = harness.logs(lm, [task], manager, seed=seed, apply_chat_template=chat, **told)
+        for item, log in zip(own, logs[name], strict=True):
+            answer = without_thinking(log["filtered_resps"][0])[0].strip()
+            rows.append((item.block, item.source, answer, item.reference, digest(answer)))
+    return pd.DataFrame(rows, columns=["block", "source", "answer", "reference", "answer_sha256"])

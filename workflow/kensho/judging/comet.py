@@ -1,0 +1,47 @@
+"""COMET scores that are brought: its checkpoint is a pickle, and its package wants older libraries.
+
+Whoever has both scores `results/judging/<arm>/answers.jsonl` (docs/judging.md) and brings a table.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+COLUMNS = ["arm", "block", "answer_sha256", "score"]
+
+
+def read(path: Path | str, answers: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, float]]:
+    """Scores by arm and block, of answers (columns block, answer_sha256) by arm.
+
+    Raises ValueError, one line, for another form, a score of another answer or of none, one that
+    stands twice, and an arm of which some translation of a set lacks its score.
+    """
+    try:
+        table = pd.read_csv(path, dtype={"arm": str, "block": str, "answer_sha256": str})
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: not readable ({error}); bring it as CSV") from None
+    if missing := [name for name in COLUMNS if name not in table]:
+        raise ValueError(f"{path}: no column {missing[0]}; add it")
+    if twice := table[table.duplicated(["arm", "block"])].head(1).to_dict("records"):
+        raise ValueError(f"{path}: {twice[0]['arm']}, {twice[0]['block']} stands twice; leave one")
+    scores: dict[str, dict[str, float]] = {}
+    for row in table.itertuples():
+        where = f"{path}, line {row.Index + 2}"
+        if str(row.arm) not in answers:
+            continue
+        own = answers[str(row.arm)].set_index("block")["answer_sha256"]
+        if own.get(str(row.block)) != row.answer_sha256:
+            raise ValueError(
+                f"{where}: {row.arm} has written something else for {row.block}; score the answers "
+                "of this run again"
+            )
+        if not -1 <= row.score <= 2:  # wmt22-comet-da gives about 0 to 1
+            raise ValueError(f"{where}: {row.score} is no COMET score; mend it")
+        scores.setdefault(str(row.arm), {})[str(row.block)] = float(row.score)
+    for arm, own in scores.items():
+        sets = {block.split("/")[0] for block in own}
+        for block in answers[arm]["block"]:
+            if block.split("/")[0] in sets and block not in own:
+                raise ValueError(f"{path}: {arm} has no score of {block}; add it")
+    return scores
