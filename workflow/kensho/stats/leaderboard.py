@@ -65,7 +65,7 @@ def scores(
     """
     places, rows = {task: place for place, task in enumerate(main)}, []
     for arm, table in tables.items():
-        groups = _items(arm, table).groupby(["task", "template"], sort=False)
+        groups = rows_of_items(arm, table).groupby(["task", "template"], sort=False)
         for (task, template), items in groups:
             if task not in main:
                 raise ValueError(
@@ -96,7 +96,7 @@ def _file(arm: str) -> str:
     return f"{EXPERIMENT}/{arm}.csv"
 
 
-def _items(arm: str, table: pd.DataFrame) -> pd.DataFrame:
+def rows_of_items(arm: str, table: pd.DataFrame) -> pd.DataFrame:
     """Rows without warm-up, block and metric in their parts: LEVELS, metric, template."""
     rows = table[table["replicate"] >= 0]
     values, metric = rows["value"], rows["metric"].str.replace(r"@\d+$", "", regex=True)
@@ -273,7 +273,7 @@ def ranking(tables: Tables, *, seed: int, draws: int, alpha: float = 0.05) -> di
         raise ValueError(
             f"{EXPERIMENT}: {len(tables)} model gives no ranking; evaluate at least two"
         )
-    items = {arm: _items(arm, table) for arm, table in tables.items()}
+    items = {arm: rows_of_items(arm, table) for arm, table in tables.items()}
     sides = [Side(arm=arm, metric=SCORE) for arm in tables]
     cells, effects = by_task(sides, tables, EXPERIMENT, LEVELS)
     by_mean = int(effects.mean().to_numpy().argmax())

@@ -3,6 +3,7 @@ from pathlib import Path
 from kensho.files import read_json, write_json, write_table
 from kensho.observations import read
 from kensho.run.job import job
+from kensho.stats import withheld
 from kensho.stats.leaderboard import ranking, scores
 
 with job(snakemake):
@@ -13,3 +14,4 @@ with job(snakemake):
     baselines = {task: origins["kinds"][entry["kind"]] for task, entry in origins["tasks"].items()}
     write_table(snakemake.output.scores, scores(tables, main, baselines, seed=params.seed))
     write_json(snakemake.output.ranking, ranking(tables, seed=params.seed, draws=params.draws))
+    write_table(snakemake.output.withheld, withheld.compare(tables))
