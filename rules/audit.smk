@@ -5,7 +5,8 @@ from kensho.audit import table as audited
 rule audit:
     """What is consistent, impossible or not checkable, and why; places that nothing separates."""
     input:
-        CONFIG.audit.tables,
+        tables=CONFIG.audit.tables,
+        cards=["resources/architectures.yaml", "resources/hardware.yaml"],
     output:
         claims="results/audit/claims.csv",
         findings="results/audit/findings.csv",
@@ -19,7 +20,7 @@ rule audit:
     container:
         None  # a mirror lies outside what an image sees
     params:
-        claims=[claim.model_dump(mode="json") for claim in CLAIMS if claim.audit],
+        claims=[claim.model_dump(mode="json") for claim in CLAIMS],
         contents=lambda w: audited.contents(CONFIG.audit.tables, RUN.mirror),
         alpha=CONFIG.stats.alpha,
         layout=[

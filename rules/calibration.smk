@@ -10,7 +10,7 @@ REPLICATIONS = {
         "mutants": 100,
         "formula": 5000,
         "formula_sbc": 40,
-        "audit": 2000,
+        "audit": 10000,
     },
     "full": {
         "characteristics": 60000,
@@ -20,7 +20,7 @@ REPLICATIONS = {
         "mutants": 200,
         "formula": 20000,
         "formula_sbc": 300,
-        "audit": 10000,
+        "audit": 50000,
     },
 }
 STUDIED = "results/calibration/{size}"

@@ -101,6 +101,7 @@ rule jlce_scores:
     output:
         scores="results/jlce/scores.csv",
         ranking="results/jlce/ranking.json",
+        withheld="results/jlce/withheld.csv",
     log:
         "logs/jlce_scores.log",
     conda:
@@ -125,6 +126,7 @@ rule jlce_page:
         ranking="results/jlce/ranking.json",
         origins="results/jlce/items.json",
         contamination="results/jlce/contamination.csv",
+        withheld="results/jlce/withheld.csv",
         observations=observation_files("jlce", PLAN.arms["jlce"]),
     output:
         html="results/jlce.html",

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from kensho.audit import table
+from kensho.audit import cards, reading, table
+from kensho.audit.printed import printed
 from kensho.report import audit as page
 from kensho.stats import aggregates
 
@@ -39,7 +40,7 @@ def audited(folder, name, text, checks=CHECKS, **more):
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec), encoding="utf-8")
     spec, rows = table.of_file(folder / "spec.yaml", None)
     found = table.audit(spec, rows, name)
-    return found, table.counts(spec, found, len(rows))
+    return found, table.counts(spec, found, rows)
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -52,12 +53,13 @@ def test_a_table_of_every_form(tmp_path, name):
         ("reachable", "C"): "NOT CHECKABLE",
         ("ranks", "A"): "CONSISTENT",
         ("ranks", "B"): "CONSISTENT",
+        ("ranks", "C"): "NOT CHECKABLE",
     }
     if name == "t.tex":
         with pytest.raises(ValueError, match="line 5, 'acc': 'none at all' is no printed"):
             audited(tmp_path, name, FORMS[name].replace("C & --", "C & none at all"))
     assert "255 are 0.5692 and 256 are 0.5714" in found.sentence[1]
-    assert counts["IMPOSSIBLE"].to_list() == [1, 0]
+    assert counts["IMPOSSIBLE"].to_list() == [1, 0] and counts["absent"].to_list() == [0, 0]
 
 
 @pytest.mark.parametrize("name", ["t.md", "t.tex"])
@@ -94,6 +96,14 @@ def test_per_cent_dropped_zeros_and_rows_without_cells(tmp_path):
          "spec.yaml: checks[0]: no check 'withn', did you mean 'within'?; change it"),
         ("model,acc\nA,1\n", [{"check": "within", "figure": "acc"}],
          "spec.yaml: checks[0]: within needs 'lowest'; add it"),
+        ("model,acc\nA,57.1 %\n", [{"check": "reachable", "score": "acc", "items": 448}],
+         "t.csv, line 2, 'acc': '57.1 %' is in per cent, and `scale` 1; put scale: 100; change"),
+        ("model,acc\nA,0.5\n", [{"check": "reachable", "score": "acc", "items": 0}],
+         "t.csv, line 2: reachable: 0 items or trials, which are fewer than 1; change it"),
+        ("model,acc\nA,\"0,571\"\n", [{"check": "reachable", "score": "acc", "items": 9}],
+         "t.csv, line 2, 'acc': '0,571' is no printed number; change the cell, or leave it empty"),
+        ("model,acc,n\nA,1,\"4,5\"\n", [{"check": "reachable", "score": "acc", "items": "n"}],
+         "t.csv, line 2, 'n': '4,5' is no whole number; change the cell, or leave it empty"),
         ("model,acc,n\nA,1,1.5\n", [{"check": "reachable", "score": "acc", "items": "n"}],
          "t.csv, line 2, 'n': '1.5' is no whole number; change the cell, or leave it empty"),
     ],
@@ -102,6 +112,88 @@ def test_a_malformed_table_is_one_line_with_the_cell(tmp_path, text, checks, lin
     with pytest.raises(ValueError) as caught:
         audited(tmp_path, "t.csv", text, checks)
     assert line in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["**57.1**", "57.1†", "57.1¹", "57.1<sup>a</sup>", "<b>57.1</b>", "57.1 %", "５７．１％",
+     "`57.1`", "57.1 ± 0.4", "57.1 (0.4)", "**57.1 ± 0.4**", "57.1 (±0.4)"],
+)  # fmt: skip
+def test_what_stands_around_a_figure_does_not_change_it(tmp_path, cell):
+    text = f"| model | acc |\n|---|---|\n| A | {cell} |\n| B | 57.0 |\n| C | - |\n"
+    check = {"check": "reachable", "score": "acc", "items": 448}
+    found, counts = audited(tmp_path, "t.md", text, [check], scale=100)
+    assert found.word.to_list() == ["CONSISTENT", "IMPOSSIBLE"]
+    assert counts["absent"].to_list() == [1]
+
+
+def test_the_second_figure_of_a_cell_is_a_column(tmp_path):
+    text = r"""\begin{tabular}{lr}
+model & acc \\ % one more \\
+A & \cellcolor{red!10}\textbf{57.1}$_{\pm 2.3}$ \\
+B & 57.1 {\scriptsize$\pm$ 3.1} \\
+%C & 1 \\
+\end{tabular}"""
+    check = {"check": "standard_error", "score": "acc", "error": "acc ±", "items": 448}
+    found, _ = audited(tmp_path, "t.tex", text, [check], scale=100)
+    assert found.word.to_list() == ["CONSISTENT", "IMPOSSIBLE"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "rows"),
+    [
+        ("|  | a |  |\n|---|---|---|\n| - | - | - |\n", ["column 1", "a", "column 3"], 1),
+        ("a | b means a and b\nP(a|b)\n\n| x | y |\n|-|-|\n| 1 |  |\n|2||\n", ["x", "y"], 2),
+    ],
+)
+def test_markdown_keeps_every_row_and_takes_prose_for_no_table(tmp_path, text, names, rows):
+    (tmp_path / "t.md").write_text(text, encoding="utf-8")
+    found = reading.read(tmp_path / "t.md")
+    assert list(found) == names and len(found) == rows
+
+
+def test_two_lines_of_header_are_joined(tmp_path):
+    text = r"""\begin{tabular}{lrr}
+& \multicolumn{2}{c}{Japanese} \\ \cmidrule{2-3}
+model & GPQA & Avg \\
+\multirow{2}{*}{A} & 0.571 & 1\,234 \\
+\end{tabular}"""
+    (tmp_path / "t.tex").write_text(text, encoding="utf-8")
+    found = reading.read(tmp_path / "t.tex", headers=2)
+    assert list(found) == ["model", "Japanese GPQA", "Japanese Avg"]
+    assert found.iloc[0, 0] == "A" and printed(found.iloc[0, 2]).value == 1234
+
+
+def test_a_name_twice_in_an_entry_is_refused(tmp_path):
+    for text in ("- {a: 1, a: 2}\n", "- {a.b: 1, a: {b: 2}}\n"):
+        (tmp_path / "t.yaml").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match="twice"):
+            reading.read(tmp_path / "t.yaml")
+
+
+def test_a_column_without_a_cell_is_counted(tmp_path):
+    check = {"check": "items_recovered", "scores": "acc", "items": 9}
+    found, counts = audited(tmp_path, "t.csv", "model,acc\nA,\nB,—\n", [check])
+    assert found.empty and counts["absent"].to_list() == [2]
+
+
+def test_cards_give_parameters_and_limits(tmp_path):
+    text = "model,card,tps,tflops\nA,llama-3-8b,300,9000\nB,llama-3-8b,350,90000\n"
+    checks = [
+        {"check": "bandwidth", "passes": "tps", "parameters": "card", "bits": 16,
+         "limit": "mi300x"},
+        {"check": "peak", "tokens": "tflops", "parameters": "card", "limit": "mi300x bfloat16"},
+    ]  # fmt: skip
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    spec = table.Spec.model_validate(
+        {"title": "t", "table": "t.csv", "rows": "model", "checks": checks}
+    )
+    of_cards = cards.load(ROOT / "resources/architectures.yaml", ROOT / "resources/hardware.yaml")
+    rows = reading.read(tmp_path / "t.csv")
+    found = table.audit(spec, rows, "t.csv", of_cards)
+    assert found.word.to_list() == ["CONSISTENT", "IMPOSSIBLE"] * 2
+    with pytest.raises(ValueError, match="no card of active parameters"):
+        table.audit(spec, rows.replace("llama-3-8b", "rakutenai-2.0-8x7b"), "t.csv", of_cards)
 
 
 def test_ten_thousand_rows_take_seconds(tmp_path):

@@ -91,6 +91,10 @@ def test_a_standard_error_is_that_of_its_items(score, error, items, possible):
         ("**0.5**", "0.45", "0.55"),
         ("１２", "11.5", "12.5"),
         ("1e-5", "0.000005", "0.000015"),
+        ("5e3", "4500", "5500"),
+        ("1.2 × 10⁻³", "0.00115", "0.00125"),
+        ("57.1¹", "57.05", "57.15"),
+        ("1\u2009234", "1233.5", "1234.5"),
     ],
 )
 def test_a_printed_figure_stands_for_what_rounds_to_it(text, low, high):
@@ -105,7 +109,27 @@ def test_dropped_zeros_and_exact_counts():
     assert (shown(Fraction(2, 3)), shown(Fraction(-7, 2), Fraction(1))) == ("0.6667", "-3.5")
 
 
-@pytest.mark.parametrize("text", ["", "abc", "0.5.1", "1,23", "nan", "0.5 0.6", "-", "1e400"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "abc",
+        "0.5.1",
+        "1,23",
+        "nan",
+        "0.5 0.6",
+        "-",
+        "1e400",
+        "12_3",
+        "5*7",
+        "0,571",
+        "+-3",
+        "55–60",
+        "(3.2)",
+        "▲3.2",
+        "2^{10}",
+    ],
+)
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(ValueError, match="is no printed number"):
         printed(text)

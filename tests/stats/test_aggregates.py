@@ -139,7 +139,7 @@ def test_several_figures_of_an_arm_are_no_aggregate():
         for arm in SIDES
     }  # fmt: skip
     conditions = {arm: {"tier": Tier.PUBLISHED, "registered": {}} for arm in SIDES}
-    with pytest.raises(ValueError, match="an aggregate is one; name its task with `block`"):
+    with pytest.raises(ValueError, match="task 'y' stands in only one"):
         judge.judge(claim([0.05, None]), tables, conditions, Settings(family_size=1, alpha=0.05,
                                                                      seed=0))  # fmt: skip
 
@@ -149,9 +149,7 @@ def test_places_of_a_board_that_nothing_published_separates():
         {"title": "b", "table": "b.csv", "rows": "model", "checks": [],
          "ties": [{"score": "acc", "items": 1000}]}
     )  # fmt: skip
-    table = pd.DataFrame(
-        {"model": list("abcd"), "acc": ["0.90", "0.89", "0.30", "-"], "place": ""}, dtype=str
-    )
+    table = pd.DataFrame({"model": list("abcd"), "acc": ["0.90", "0.89", "0.30", "-"]}, dtype=str)
     found = aggregates.places(spec, table, 0.05).set_index("row")
     assert found[["best_place", "worst_place"]].to_numpy().tolist() == [[1, 2], [1, 2], [3, 3]]
     assert found["separated"].unique() == pytest.approx([2 / 3])

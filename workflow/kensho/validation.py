@@ -182,6 +182,12 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         return super().construct_mapping(node, deep)
 
 
+class Texts(_Loader):
+    """The same, with every scalar as the text that stands there: 0.570 is not 0.57."""
+
+    yaml_implicit_resolvers: ClassVar[dict] = {}
+
+
 _WHOLE = "(?:0|[1-9][0-9]*)"
 for _tag, _pattern, _first in (
     ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),

@@ -9,7 +9,7 @@ import inspect
 import types
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from kensho.audit import (
     confusion,
@@ -21,7 +21,7 @@ from kensho.audit import (
     totals,
     win_rates,
 )
-from kensho.audit.printed import Figure, Finding, exact, printed
+from kensho.audit.printed import Figure, Finding, exact, per_cent, printed, whole
 from kensho.validation import suggestion
 
 OF_ROWS: dict[str, Callable[..., Finding]] = {
@@ -51,23 +51,29 @@ OF_COLUMNS: dict[str, Callable[..., Finding | list[Finding]]] = {
     "ranks": totals.ranks,
     "bold_is_best": totals.bold_is_best,
     "round_robin": win_rates.round_robin,
+    "cycles": win_rates.cycles,
 }
 CHECKS: dict[str, Callable[..., Finding | list[Finding]]] = {**OF_ROWS, **OF_COLUMNS}
 # Checks of shares, whose figures `scale` (100 where they are in per cent) brings to 0 to 1.
 OF_SHARES = {"reachable", "standard_error", "confusion", "complement", "items_recovered",
-             "round_robin"}  # fmt: skip
+             "round_robin", "cycles"}  # fmt: skip
+
+
+# Of each kind of figure, those that cards give, by name: see `kensho.audit.cards`.
+Cards = Mapping[str, Mapping[str, Figure]]
 
 
 @lru_cache
 def arguments(check: str) -> dict[str, tuple[Any, bool]]:
-    """Type (Figure, int, str, or a list of one) and whether it is needed, of each argument.
+    """Type (Figure, int, str, a list of one, or a Figure annotated with the kind of card that has
+    it) and whether it is needed, of each argument.
 
     Raises ValueError for a check that is not known.
     """
     if check not in CHECKS:
         raise ValueError(f"no check '{check}', {suggestion(check, CHECKS)}; change it")
     function = CHECKS[check]
-    hints = get_type_hints(function)
+    hints = get_type_hints(function, include_extras=True)
     needed = {name: parameter.default is parameter.empty
               for name, parameter in inspect.signature(function).parameters.items()}  # fmt: skip
     return {name: (_plain(hints[name]), needed[name]) for name in needed}
@@ -77,6 +83,11 @@ def _plain(hint: Any) -> Any:
     if get_origin(hint) in (Union, types.UnionType):
         return _plain(next(one for one in get_args(hint) if one is not type(None)))
     return hint
+
+
+def of_card(hint: Any) -> bool:
+    """Whether the name of a card can stand for an argument."""
+    return get_origin(hint) is Annotated
 
 
 def checked_names(check: str, given: Mapping[str, Any]) -> None:
@@ -90,36 +101,59 @@ def checked_names(check: str, given: Mapping[str, Any]) -> None:
             raise ValueError(f"{check} needs '{name}'; add it")
 
 
-def value(hint: Any, given: Any, scale: int = 1, decimals: int = 0) -> Any:
-    """What a check takes, from a text or a number. Raises ValueError for what is none of it."""
+def value(
+    hint: Any,
+    given: Any,
+    scale: int | None = None,
+    decimals: int = 0,
+    cards: Cards | None = None,
+) -> Any:
+    """What a check takes, from a text or a number.
+
+    Args: scale is what a share of 1 is printed as, None where the check is not of shares.
+
+    Raises ValueError for what is none of it, and for a per cent sign on a scale of 1.
+    """
     if get_origin(hint) is list:
         if not isinstance(given, list):
             raise ValueError(f"'{given}' is no list")
-        return [value(get_args(hint)[0], one, scale, decimals) for one in given]
-    if hint is Figure:
-        if isinstance(given, str):
-            return printed(given, scale, decimals)
-        return exact(given, scale)
-    if hint is int:
+        return [value(get_args(hint)[0], one, scale, decimals, cards) for one in given]
+    if of_card(hint):
+        kind, known = get_args(hint)[1], (cards or {}).get(get_args(hint)[1], {})
+        if given in known:
+            return known[given]
         try:
-            return int(str(given).replace(",", ""))
-        except ValueError:
-            raise ValueError(f"'{given}' is no whole number") from None
+            return value(Figure, given, scale, decimals)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}, and no card of {kind}, {suggestion(given, known)}"
+            ) from None
+    if hint is Figure:
+        if not isinstance(given, str):
+            return exact(given, scale or 1)
+        if scale == 1 and per_cent(given):
+            raise ValueError(f"'{given.strip()}' is in per cent, and `scale` 1; put scale: 100")
+        return printed(given, scale or 1, decimals)
+    if hint is int:
+        return whole(str(given))
     if get_origin(hint) is Literal and given not in get_args(hint):
         raise ValueError(f"'{given}' is none of {', '.join(get_args(hint))}")
     return str(given)
 
 
-def run(check: str, given: Mapping[str, Any], scale: int = 1) -> Finding:
+def run(
+    check: str, given: Mapping[str, Any], scale: int = 1, cards: Cards | None = None
+) -> Finding:
     """The finding of one check of a row on figures as printed. Raises ValueError as above."""
     checked_names(check, given)
     if check not in OF_ROWS:
         raise ValueError(f"{check} is a check of columns; take one of rows")
-    known, scale = arguments(check), scale if check in OF_SHARES else 1
-    values = {}
+    known, values = arguments(check), {}
     for name, one in given.items():
         try:
-            values[name] = value(known[name][0], one, scale)
+            values[name] = value(
+                known[name][0], one, scale if check in OF_SHARES else None, cards=cards
+            )
         except ValueError as error:
             raise ValueError(f"{check}.{name}: {error}; change it") from None
     return OF_ROWS[check](**values)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil, floor
 
-from kensho.audit.printed import Figure, Finding, judged, unknown
+from kensho.audit.printed import Figure, Finding, at_least, judged, unknown
 
 MOST_ITEMS = 2000  # beyond which the number of positive items must be known
 MOST_TRIED = 200_000  # numbers of true positives and tables before nothing is said
@@ -30,6 +30,7 @@ def confusion(
     and both classes occur. Where a matrix makes a precision 0 / 0, 0 and 1 pass for it, for MCC
     (Matthews 1975) 0 does.
     """
+    at_least(1, items, "items")
     figures = {
         "accuracy": accuracy,
         "precision": precision,

@@ -9,7 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kensho.audit.printed import Figure, Finding, Range, integers, judged, listed, shown, unknown
+from kensho.audit.printed import (
+    Figure,
+    Finding,
+    Range,
+    at_least,
+    integers,
+    judged,
+    listed,
+    shown,
+    unknown,
+)
 
 MOST_VALUES = 10**6  # printable values that are gone through one by one
 
@@ -20,10 +30,11 @@ def reachable(score: Figure, items: int, trials: int = 1) -> Finding:
     Brown & Heathers 2017, "The GRIM test". Args: score as a share of 1; each of the items was
     answered `trials` times.
     """
+    at_least(1, min(items, trials), "items or trials")
     answers, step = items * trials, score.step
     of = f"{items} items" + (f" answered {trials} times" if trials > 1 else "")
-    if not score.high >= 0 or not score.low <= 1:
-        return judged(False, f"{score} is no share of right answers.")
+    if score.within(0, 1) is None:
+        return judged(False, f"{score} is no share of right answers: it is none of 0 to 1.")
     if share_reachable(answers, step) == 1:
         return unknown(
             f"{answers} answers ({of}) can give any score with these decimals.",
@@ -94,11 +105,17 @@ def recovered(scores: Sequence[Figure]) -> Recovered:
         if not fits:
             share = share_reachable(answers, step)
             chance += share ** len(alike)
-        if all(integers(score.times(answers)) for score in alike) and (
+        if all(_counts(score, answers) for score in alike) and (
             (share or share_reachable(answers, step)) < 1
         ):
             fits.append(answers)
     return Recovered(fits[0] if fits else None, fits[1:], chance, len(alike))
+
+
+def _counts(score: Figure, answers: int) -> range:
+    """Numbers of right answers that give a score."""
+    share = score.within(0, 1)
+    return integers(share.times(answers)) if share else range(0)
 
 
 def items_recovered(scores: list[Figure], items: int, trials: int = 1) -> Finding:
@@ -106,8 +123,9 @@ def items_recovered(scores: list[Figure], items: int, trials: int = 1) -> Findin
 
     Args: scores as shares of 1, one for each row.
     """
+    at_least(1, min(items, trials), "items or trials")
     answers, found = items * trials, recovered(scores)
-    apart = [score for score in scores if not integers(score.times(answers))]
+    apart = [score for score in scores if not _counts(score, answers)]
     of = (
         f"{answers} answers ({items} items, {trials} trials each)"
         if trials > 1
@@ -137,8 +155,8 @@ def standard_error(score: Figure, error: Figure, items: int) -> Finding:
     a bootstrap is another quantity. An error printed as 0 belongs to a score of 0 or 1, or to more
     items than these.
     """
-    part = Range(score.low, score.high).within(0, 1)
-    right = integers(part.times(items)) if part else range(0)
+    at_least(1, items, "items")
+    right = _counts(score, items)
     if not right:
         return judged(False, f"{score} is no score of {items} items, so no error of one.")
     if items < 2 or error.high < 0:

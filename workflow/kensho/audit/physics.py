@@ -1,19 +1,23 @@
 """Figures of machines: what cannot be faster, smaller or cheaper than its parts.
 
 Parameters are counted in thousand millions, as cards and papers print them; a name ("7B") is no
-count. Sizes in GB are allowed to be GiB.
+count. The name of a card of resources/ can stand for parameters and for limits: `llama-3-8b`,
+`mi300x`, `mi300x bfloat16`. Sizes in GB are allowed to be GiB.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Annotated
 
 from kensho.audit.printed import Figure, Finding, Range, between, judged
 
+Parameters = Annotated[Figure, "parameters"]
+Active = Annotated[Figure, "active parameters"]
 GIB = Fraction(2**30, 10**9)
 
 
-def weights_in_memory(memory: Figure, parameters: Figure, bits: int) -> Finding:
+def weights_in_memory(memory: Figure, parameters: Parameters, bits: int) -> Finding:
     """Whether peak memory (GB) has room for the weights alone: parameters x bits / 8."""
     weights = parameters.times(Fraction(bits, 8))
     return judged(
@@ -23,7 +27,7 @@ def weights_in_memory(memory: Figure, parameters: Figure, bits: int) -> Finding:
     )
 
 
-def file_size(size: Figure, parameters: Figure, bits: int, most: int = 150) -> Finding:
+def file_size(size: Figure, parameters: Parameters, bits: int, most: int = 150) -> Finding:
     """Whether the size of a file of weights (GB) is that of its parameters.
 
     Formats add scales, a header and perhaps a second embedding: up to `most` per cent of parameters
@@ -38,7 +42,9 @@ def file_size(size: Figure, parameters: Figure, bits: int, most: int = 150) -> F
     )
 
 
-def bandwidth(passes: Figure, parameters: Figure, bits: int, limit: Figure) -> Finding:
+def bandwidth(
+    passes: Figure, parameters: Active, bits: int, limit: Annotated[Figure, "bandwidth"]
+) -> Finding:
     """Whether so many forward passes per second can read the weights they use (Williams et al.
     2009, the roofline).
 
@@ -54,7 +60,7 @@ def bandwidth(passes: Figure, parameters: Figure, bits: int, limit: Figure) -> F
     )
 
 
-def peak(tokens: Figure, parameters: Figure, limit: Figure) -> Finding:
+def peak(tokens: Figure, parameters: Active, limit: Annotated[Figure, "peak"]) -> Finding:
     """Whether so many tokens per second fit under a peak: 2 operations a parameter and token at
     least (Kaplan et al. 2020, forward).
 

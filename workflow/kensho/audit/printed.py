@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -9,12 +10,27 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 Rational = Fraction | int
-# "1,234.5", "-0.5", ".46", "1e-5"; a leading plus and a per cent sign are taken off before.
-_NUMBER = re.compile(r"-?(\d{1,3}(,\d{3})+|\d+)?(\.\d+)?(e[+-]?\d{1,2})?", re.IGNORECASE)
-_MARKS = str.maketrans("−–", "--", "*_†‡")  # of emphasis and of footnotes
+# "1,234.5", "+0.5", ".46", "1e-5"; groups of three by comma or by a space that does not break.
+_NUMBER = re.compile(
+    r"[+-]?(?:[1-9][0-9]{0,2}(?:[,\u00a0\u2009\u202f][0-9]{3})+|[0-9]+)?(?:\.[0-9]+)?"
+    r"(?:e[+-]?[0-9]{1,2})?",
+    re.IGNORECASE,
+)
+_MARKS = "*_`†‡§¶#↑↓ \t\u00a0\u2009\u202f"  # of emphasis and of footnotes, and what stands around
+_BOLD = re.compile(r"\*\*[^*].*?\*\*|__[^_].*?__|<(b|strong)\b[^>]*>.*?</\1>", re.IGNORECASE)
+_RAISED = re.compile(r"<sup>(.*?)</sup>", re.IGNORECASE)
+_TAGS = re.compile(r"</?(?:b|strong|i|em|u|span|font|small|mark|code)\b[^>]*>", re.IGNORECASE)
+_SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
+_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_POWER = re.compile(r"(?:([0-9.]+)\s*[×x·]\s*)?10\^\{?\s*([+-]?[0-9]{1,2})\s*\}?", re.IGNORECASE)
+_FOOTNOTE = re.compile(r"\^(?:\{([^{}]*)\}|(\S))")
+_NARROW = {ord("\u3000"): " ", ord("−"): "-", ord("–"): "-"}
+_NARROW |= {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width forms
+_NOTHING = {"", "n/a", "na", "n.a.", "nan", "null", "none", "nil", "~", "tbd", "…", "..."}
 
 
 class Word(StrEnum):
@@ -94,31 +110,76 @@ class Figure(Range):
         return self.text
 
 
+def narrow(text: str) -> str:
+    """A text with full-width forms as ASCII, one kind of minus, and no entities of HTML."""
+    return html.unescape(text).translate(_NARROW)
+
+
+@lru_cache(maxsize=100_000)
+def _plain(text: str) -> str:
+    """A cell without its emphasis and footnote marks, powers of ten as 1e-5."""
+    text = _RAISED.sub(r"^{\1}", narrow(text))
+    text = _SUPERSCRIPT.sub(lambda m: f"^{{{m[0].translate(_LOWERED)}}}", text)
+    text = _POWER.sub(lambda m: f"{m[1] or 1}e{m[2]}", _TAGS.sub("", text).strip(_MARKS))
+    if "." in text or not re.search(r"\^\{?[0-9]", text):  # 2^10 is no 2 with a footnote
+        text = _FOOTNOTE.sub("", text)
+    return text.strip(_MARKS)
+
+
+def absent(text: str) -> bool:
+    """Whether a cell holds nothing: it is empty, a dash, or says so."""
+    plain = _plain(text)
+    dashes = all(unicodedata.category(sign) == "Pd" or sign in "ー" for sign in plain)
+    return dashes or plain.casefold() in _NOTHING
+
+
+def per_cent(text: str) -> bool:
+    """Whether a figure is printed with a per cent sign."""
+    return _plain(text).endswith("%")
+
+
 def printed(text: str, scale: Rational = 1, decimals: int = 0) -> Figure:
     """A figure that was rounded to its last digit: [value - half a step, value + half a step].
 
     Args:
-        text: as printed; thousands separators, a leading plus, emphasis (`**0.5**`) and a per cent
-            sign are understood. A per cent sign does not change the value; `scale` does.
+        text: as printed; thousands separators, a leading plus, full-width digits, emphasis
+            (`**0.5**`), marks of footnotes at its ends, powers of ten and a per cent sign are
+            understood. A per cent sign does not change the value; `scale` does.
         scale: what 1 is printed as: 100 for shares in per cent.
         decimals: how many were printed at least, where the file drops trailing zeros.
 
-    Raises ValueError where the text is no number.
+    Raises ValueError where the text is no number, or more than one.
     """
-    plain = unicodedata.normalize("NFKC", text).translate(_MARKS).strip()
-    plain = plain.removesuffix("%").strip().removeprefix("+")
-    if not re.search(r"\d", plain) or not _NUMBER.fullmatch(plain):
+    plain = _plain(text).removesuffix("%").strip(_MARKS)
+    if not re.search(r"[0-9]", plain) or not _NUMBER.fullmatch(plain):
         raise ValueError(f"'{text.strip()[:40]}' is no printed number")
-    number = Decimal(plain.replace(",", ""))
+    number = Decimal(re.sub(r"[,\u00a0\u2009\u202f]", "", plain))
     exponent = number.as_tuple().exponent
     assert isinstance(exponent, int)
-    step = Fraction(10) ** min(exponent, -decimals) / scale
-    value = Fraction(number) / scale
-    shown = f"{number:f}" if exponent < 0 or not decimals else f"{number:.{decimals}f}"
-    if 0 < -exponent < decimals:
-        shown = f"{number:.{decimals}f}"
+    digits = min(exponent, -decimals) if decimals else exponent
+    step, value = Fraction(10) ** digits / scale, Fraction(number) / scale
     half = step / 2
-    return Figure(value - half, value + half, shown, value, step, text.strip().startswith("**"))
+    return Figure(
+        value - half, value + half, f"{number:.{max(0, -digits)}f}", value, step,
+        bool(_BOLD.search(text)),
+    )  # fmt: skip
+
+
+def whole(text: str) -> int:
+    """A count as printed. Raises ValueError for what is none."""
+    try:
+        figure = printed(text)
+    except ValueError:
+        raise ValueError(f"'{text.strip()[:40]}' is no whole number") from None
+    if figure.step != 1 or figure.value < 0:
+        raise ValueError(f"'{text.strip()[:40]}' is no whole number")
+    return int(figure.value)
+
+
+def at_least(least: int, count: int | None, what: str) -> None:
+    """Raise ValueError for a count that is too small to be one."""
+    if count is not None and count < least:
+        raise ValueError(f"{count} {what}, which are fewer than {least}")
 
 
 def exact(text: str | int, scale: Rational = 1) -> Figure:

@@ -6,12 +6,23 @@ was printed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from math import sqrt
 from typing import Literal
 
-from kensho.audit.printed import Figure, Finding, Range, between, judged, printed, unknown
+from kensho.audit.printed import (
+    Figure,
+    Finding,
+    Range,
+    at_least,
+    between,
+    judged,
+    narrow,
+    printed,
+    unknown,
+)
 
 SLACK = 1e-9
 Statistic = Literal["t", "z", "F", "chi2", "r"]
@@ -35,8 +46,9 @@ def p_value(
     needed = {"t": 1, "r": 1, "chi2": 1, "F": 2, "z": 0}[test]
     if needed > sum(x is not None for x in (df, df2)[:needed]):
         return unknown(f"{test} = {statistic}, p {p}.", "the degrees of freedom")
-    sign, said = ("=", p) if p.strip()[:1] not in "<>" else (p.strip()[0], p.strip()[1:])
-    limit = printed(said)
+    for freedom in (df, df2):
+        at_least(1, freedom, "degrees of freedom")
+    sign, limit = _p(p)
     if test == "r" and not (-1 <= statistic.value <= 1):
         return judged(False, f"{statistic} is no correlation.")
     if test in ("F", "chi2") and statistic.high < 0:
@@ -51,10 +63,21 @@ def p_value(
     told = ", ".join(
         f"{least:.4g} to {most:.4g} {name}".strip() for name, (least, most) in sides[:2]
     )
-    freedom = f" with {df}{f' and {df2}' if test == 'F' else ''} degrees of freedom" * (needed > 0)
-    return judged(
-        possible, f"{test} = {statistic}{freedom} has a p of {told}; printed is {p.strip()}."
-    )
+    of = f" with {df}{f' and {df2}' if test == 'F' else ''} degrees of freedom" * (needed > 0)
+    return judged(possible, f"{test} = {statistic}{of} has a p of {told}; printed is {p.strip()}.")
+
+
+def _p(text: str) -> tuple[str, Figure]:
+    """A p value as a relation (=, < or >) and a figure: "0.03", "p < .001", "≤ 0.05".
+
+    Raises ValueError where it is none.
+    """
+    match = re.fullmatch(r"(?:p\s*)?([<>=≤≥]?)\s*(.*)", narrow(text).strip(" *_"), re.IGNORECASE)
+    assert match is not None
+    figure = printed(match[2])
+    if figure.value < 0 or figure.value > 1:
+        raise ValueError(f"'{text.strip()[:40]}' is no p value, which is none of 0 to 1")
+    return {"≤": "<", "≥": ">", "": "="}.get(match[1], match[1]), figure
 
 
 def _agrees(sign: str, limit: Figure, least: float, most: float) -> bool:
@@ -101,8 +124,7 @@ def p_of_interval(
 
     Args: null 0 and level 0.95 unless given (level as a share).
     """
-    sign, said = ("=", p) if p.strip()[:1] not in "<>" else (p.strip()[0], p.strip()[1:])
-    limit = printed(said)
+    sign, limit = _p(p)
     none, alpha = null or printed("0"), 1 - (level.value if level else Fraction(95, 100))
     if high.high < low.low:
         return judged(False, f"The interval's low end {low} lies above its high end {high}.")
@@ -148,6 +170,8 @@ def symmetric(
 def d_of_t(effect: Figure, statistic: Figure, items: int, items2: int | None = None) -> Finding:
     """Whether Cohen's d belongs to t: t / sqrt(n) of one or of paired samples, t sqrt(1/n1 + 1/n2)
     of two (Lakens 2013, eq. 2 and 7). Hedges' g and d_av are other effects."""
+    at_least(1, items, "items")
+    at_least(1, items2, "items")
     factor = Fraction(1, items) + (Fraction(1, items2) if items2 else 0)
     squares = [Range(min(ends), max(ends)) for ends in (_squares(effect), _squares(statistic))]
     implied = squares[1].times(factor)

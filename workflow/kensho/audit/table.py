@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from kensho.audit import catalogue
-from kensho.audit.printed import Figure, Finding, Word, unknown
-from kensho.audit.reading import PLACE, column, read
+from kensho.audit.printed import Figure, Finding, Word, absent, unknown
+from kensho.audit.reading import column, read
 from kensho.files import sha256
 from kensho.validation import read_yaml, validated
 
 COLUMNS = ["table", "number", "check", "columns", "row", "word", "sentence", "needs"]
 COUNTED = ["table", "number", "check", "columns", *(word.value for word in Word), "absent"]
-ABSENT = {"", "-", "--", "---", "–", "—", "n/a", "na", "null", "none", "nan", "~"}
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -53,6 +52,7 @@ class Spec(BaseModel):
     table: Name  # path, from the folder of this file; or of the mirror, with `mirror: true`
     mirror: bool = False
     number: Annotated[int, Field(ge=1)] = 1  # of a file with several tables
+    headers: Annotated[int, Field(ge=1)] = 1  # lines with names of columns at its top
     rows: Name  # column that names the rows
     scale: Annotated[int, Field(ge=1)] = 1  # what a share of 1 is printed as: 100 for per cent
     decimals: Annotated[int, Field(ge=0)] = 0  # printed at least, where a file drops zeros
@@ -71,75 +71,91 @@ def load(path: Path) -> Spec:
     return spec
 
 
-def audit(spec: Spec, table: pd.DataFrame, where: str) -> pd.DataFrame:
+def audit(
+    spec: Spec, table: pd.DataFrame, where: str, cards: catalogue.Cards | None = None
+) -> pd.DataFrame:
     """Findings of all checks: one row each, columns COLUMNS.
 
     A row of the table in which every cell that a check asks for is empty is passed over; where only
-    some are, the finding is NOT CHECKABLE.
+    some are, the finding is NOT CHECKABLE. Args: cards as of `kensho.audit.cards`.
 
     Raises ValueError, one line with the cell, for a cell that is no figure, a column that is not
     there and a row without a name.
     """
     names = column(table, spec.rows, where)
-    if nameless := next((p for n, p in zip(names, table[PLACE], strict=True) if not n), None):
+    if nameless := next((p for p, n in names.items() if not n.strip()), None):
         raise ValueError(f"{where}, {nameless}: no '{spec.rows}'; add the name of the row")
     rows = [
         (spec.title, number, *row)
         for number, check in enumerate(spec.checks, start=1)
-        for row in _of_check(check, spec, table, where)
+        for row in _of_check(check, spec, table, where, cards)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def counts(spec: Spec, findings: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """How many rows of each check got each word; `absent` is how many had no cell for it."""
-    table = (
-        findings.groupby(["table", "number", "check", "columns"], sort=False)["word"]
-        .value_counts()
-        .unstack(fill_value=0)
-        .reindex(columns=[word.value for word in Word], fill_value=0)
-    )
-    of_columns = table.index.get_level_values("check").isin([*catalogue.OF_COLUMNS])
-    absent = rows - table.sum(axis=1)
-    return table.assign(absent=absent.where(~of_columns, 0)).reset_index()
+def counts(spec: Spec, findings: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """How many findings of each check got each word; `absent` counts rows without a cell for it."""
+    rows = []
+    for number, check in enumerate(spec.checks, start=1):
+        words = findings.loc[findings["number"] == number, "word"].value_counts()
+        names = list(dict.fromkeys(_flat(_columns(check, table))))
+        empty = table[names].map(absent).all(axis=1) if names else pd.Series(False, table.index)
+        told = (int(words.get(word.value, 0)) for word in Word)
+        rows.append((spec.title, number, check.check, ", ".join(names), *told, int(empty.sum())))
+    return pd.DataFrame(rows, columns=COUNTED)
+
+
+def _columns(check: Check, table: pd.DataFrame) -> dict[str, str | list[str]]:
+    """Arguments of a check that are columns, by name; all others are constants."""
+    columns = {}
+    for argument, given in check.arguments.items():
+        hint = catalogue.arguments(check.check)[argument][0]
+        several = get_origin(hint) is list and check.check not in catalogue.OF_COLUMNS
+        figure = hint in (Figure, int) or get_origin(hint) is list
+        if get_origin(hint) is Literal and given in get_args(hint):
+            continue
+        if (several and isinstance(given, list) and all(isinstance(one, str) for one in given)) or (
+            isinstance(given, str) and (figure or given in table)
+        ):
+            columns[argument] = given
+    return columns
+
+
+def _flat(columns: Mapping[str, str | list[str]]) -> list[str]:
+    return [one for given in columns.values()
+            for one in (given if isinstance(given, list) else [given])]  # fmt: skip
 
 
 def _of_check(
-    check: Check, spec: Spec, table: pd.DataFrame, where: str
+    check: Check, spec: Spec, table: pd.DataFrame, where: str, cards: catalogue.Cards | None
 ) -> Iterator[tuple[Any, ...]]:
-    name, hints = check.check, catalogue.arguments(check.check)
-    whole = name in catalogue.OF_COLUMNS
-    texts: dict[str, pd.Series | list[pd.Series]] = {}
-    constants: dict[str, Any] = {}
-    for argument, given in check.arguments.items():
-        hint = hints[argument][0]
-        if get_origin(hint) is list and not whole:
-            texts[argument] = [column(table, one, f"{where}: {name}.{argument}") for one in given]
-        elif isinstance(given, str) and (
-            hint in (Figure, int) or get_origin(hint) is list or given in table
-        ):
-            texts[argument] = column(table, given, f"{where}: {name}.{argument}")
-        else:
-            constants[argument] = given
-    named = ", ".join(
-        str(one.name)
-        for given in texts.values()
-        for one in (given if isinstance(given, list) else [given])
-    )
-    reader = _Reader(check, spec, hints, where, table[PLACE])
-    of_rows, labels = reader.rows(texts), table[spec.rows].to_list()
-    fixed = reader.constants(constants)
-    if not whole:
+    name, columns = check.check, _columns(check, table)
+    reader = _Reader(check, spec, where, table.index.to_list(), cards)
+    texts = {argument: [column(table, one, f"{where}: {name}.{argument}").to_list()
+                        for one in ([given] if isinstance(given, str) else given)]
+             for argument, given in columns.items()}  # fmt: skip
+    fixed = reader.constants({k: v for k, v in check.arguments.items() if k not in columns})
+    named, labels = ", ".join(dict.fromkeys(_flat(columns))), table[spec.rows].to_list()
+    of_rows = list(reader.rows(columns, texts))
+    if name not in catalogue.OF_COLUMNS:
         for i, values in of_rows:
             if not isinstance(values, Finding):
                 values = reader.asked(i, catalogue.OF_ROWS[name], {**values, **fixed})
             yield name, named, labels[i], *_told(values)
         return
-    present = [(i, values) for i, values in of_rows if not isinstance(values, Finding)]
+    present = []
+    for i, values in of_rows:
+        if isinstance(values, Finding):
+            yield name, named, labels[i], *_told(values)
+        else:
+            present.append((i, values))
     if not present:
         return
     held = {key: [values[key] for _, values in present] for key in texts}
-    answer = catalogue.OF_COLUMNS[name](**held, **fixed)
+    try:
+        answer = catalogue.OF_COLUMNS[name](**held, **fixed)
+    except ValueError as error:
+        raise ValueError(f"{where}: {name}: {error}") from None
     if isinstance(answer, Finding):
         yield name, named, "", *_told(answer)
         return
@@ -155,18 +171,25 @@ class _Reader:
     """Cells as what a check takes."""
 
     def __init__(
-        self, check: Check, spec: Spec, hints: Mapping[str, tuple], where: str, places: pd.Series
+        self,
+        check: Check,
+        spec: Spec,
+        where: str,
+        places: Sequence[str],
+        cards: catalogue.Cards | None,
     ) -> None:
-        self.check, self.hints, self.where, self.places = check, hints, where, places
+        self.check, self.where, self.places, self.cards = check, where, places, cards
+        self.hints = catalogue.arguments(check.check)
         shares = check.check in catalogue.OF_SHARES
-        self.scale = (check.scale or spec.scale) if shares else 1
+        self.scale = (check.scale or spec.scale) if shares else None
         self.decimals = spec.decimals if check.decimals is None else check.decimals
 
     def constants(self, given: Mapping[str, Any]) -> dict[str, Any]:
         values = {}
         for argument, one in given.items():
+            hint = self.hints[argument][0]
             try:
-                values[argument] = catalogue.value(self.hints[argument][0], one, self.scale)
+                values[argument] = catalogue.value(hint, one, self.scale, cards=self.cards)
             except ValueError as error:
                 raise ValueError(
                     f"{self.where}: {self.check.check}.{argument}: {error}; change it"
@@ -174,28 +197,26 @@ class _Reader:
         return values
 
     def rows(
-        self, texts: Mapping[str, pd.Series | list[pd.Series]]
+        self, columns: Mapping[str, str | list[str]], texts: Mapping[str, list[list[str]]]
     ) -> Iterator[tuple[int, dict[str, Any] | Finding]]:
         """Number and values of each row that has cells; a finding where only some are there."""
-        flat = [(argument, one) for argument, given in texts.items()
-                for one in (given if isinstance(given, list) else [given])]  # fmt: skip
-        columns = [one.to_list() for _, one in flat]
+        asked = [(argument, name, cells) for argument, given in columns.items()
+                 for name, cells in zip([given] if isinstance(given, str) else given,
+                                        texts[argument], strict=True)]  # fmt: skip
         for i in range(len(self.places)):
-            cells = [cells[i] for cells in columns]
-            lacking = [cell.strip().casefold() in ABSENT for cell in cells]
+            lacking = [absent(cells[i]) for _, _, cells in asked]
             if all(lacking):
                 continue
             values: dict[str, Any] = {}
             gone = None
-            for (argument, one), cell, absent in zip(flat, cells, lacking, strict=True):
+            for (argument, name, cells), empty in zip(asked, lacking, strict=True):
                 hint, needed = self.hints[argument]
-                if absent:
-                    gone = str(one.name) if needed else gone
+                if empty:
+                    gone = name if needed else gone
                     continue
-                several = isinstance(texts[argument], list)
                 kind = get_args(hint)[0] if get_origin(hint) is list else hint
-                value = self._value(kind, cell, i, str(one.name))
-                if several:
+                value = self._value(kind, cells[i], i, name)
+                if isinstance(columns[argument], list):
                     values.setdefault(argument, []).append(value)
                 else:
                     values[argument] = value
@@ -209,15 +230,15 @@ class _Reader:
             return function(**values)
         except ValueError as error:
             raise ValueError(
-                f"{self.where}, {self.places.iloc[i]}: {self.check.check}: {error}; change it"
+                f"{self.where}, {self.places[i]}: {self.check.check}: {error}; change it"
             ) from None
 
     def _value(self, kind: Any, cell: str, i: int, name: str) -> Any:
         try:
-            return catalogue.value(kind, cell, self.scale, self.decimals)
+            return catalogue.value(kind, cell, self.scale, self.decimals, self.cards)
         except ValueError as error:
             raise ValueError(
-                f"{self.where}, {self.places.iloc[i]}, '{name}': {error}; change the cell, or "
+                f"{self.where}, {self.places[i]}, '{name}': {error}; change the cell, or "
                 "leave it empty"
             ) from None
 
@@ -228,7 +249,7 @@ def of_file(path: Path, mirror: Path | None) -> tuple[Spec, pd.DataFrame] | str:
     file = _file(spec, path, mirror)
     if file is None:
         return f"{spec.title}: needs {spec.table} of a mirror; set paths.mirror (or KENSHO_MIRROR)"
-    return spec, read(file, spec.number, spec.table)
+    return spec, read(file, spec.number, spec.table, spec.headers)
 
 
 def contents(paths: Iterable[str], mirror: Path | None) -> list[str]:

@@ -137,7 +137,7 @@ def bold_is_best(scores: list[Figure], better: Better = "higher") -> Finding:
     if not bold:
         return unknown("No score is printed bold.", "a table that keeps its emphasis")
     sign = 1 if better == "higher" else -1
-    best = max(scores, key=lambda s: sign * s.value)
+    best = max(scores, key=lambda s: s.low if sign == 1 else -s.high)
     wrong = [s for s in bold if (s.high < best.low if sign == 1 else s.low > best.high)]
     told = f"bold {listed(wrong or bold)}, best is {best}"
     return judged(not wrong, f"Of {len(scores)} scores: {told}.")

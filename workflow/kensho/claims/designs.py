@@ -134,19 +134,23 @@ class UnpairedDifference(Difference):
         return ("concentration",) if independent else ("location", "spread")
 
 
-class PublishedAggregate(Registered):
-    """Difference of two means of which no item was published: both arms' one figure, on one task.
+Items = Annotated[int, Field(ge=10)]  # of a published mean
 
-    `items` independent items lie under each figure, the same for both arms; `range` is what they
-    can score, right and wrong its ends (`outcome: binary`) or anything between (`score`, such as
-    a mean over several answers). `decimals` were printed at least; the difference was picked as the
-    best of `best_of`.
+
+class PublishedAggregate(Registered):
+    """Difference of two means of which no item was published: both arms' figure on one task, or on
+    each of several, whose differences count alike.
+
+    `items` independent items lie under each figure, the same for both arms, of several tasks a
+    number for each by its name; `range` is what they can score, right and wrong its ends (`outcome:
+    binary`) or anything between (`score`, such as a mean over several answers). `decimals` were
+    printed at least; the difference was picked as the best of `best_of`.
     """
 
     design: Literal["published_aggregate"]
     readings: Annotated[list[Contrast], Field(min_length=1)]
     outcome: Literal["binary", "score"]
-    items: Annotated[int, Field(ge=10)]
+    items: Items | Annotated[dict[str, Items], Field(min_length=1)]
     decimals: Annotated[int, Field(ge=0, le=9)] = 0
     best_of: Annotated[int, Field(ge=1)] = 1
     levels: list[Text] = Field(["task"], min_length=1, max_length=1)

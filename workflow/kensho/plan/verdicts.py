@@ -13,6 +13,7 @@ PAGES = {  # that the report links to, by the target that makes each
     "jlce": "results/jlce.html",
     "calibration": "results/calibration/short/report.html",
     "calibration_full": "results/calibration/full/report.html",
+    "audit": "results/audit.html",
 }
 Outdated = Callable[
     [Sequence[str]], Mapping[str, str]

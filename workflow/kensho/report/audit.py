@@ -16,6 +16,7 @@ def build(
     counts: pd.DataFrame,
     ties: pd.DataFrame,
     left_out: Sequence[str] = (),
+    silent: Sequence[str] = (),
 ) -> str:
     """The page as HTML, self-contained.
 
@@ -25,6 +26,7 @@ def build(
             are in the CSV only.
         ties: of `kensho.stats.aggregates.places`.
         left_out: why tables were not audited, one line each.
+        silent: claims that have no figures of their own to hold against each other.
     """
     words = [word.value for word in Word]
     tables = []
@@ -51,5 +53,6 @@ def build(
         tally={word: int((claims["word"] == word).sum()) for word in words},
         tables=tables,
         left_out=list(left_out),
+        silent=list(silent),
         words=words,
     )

@@ -41,6 +41,7 @@ SCORES = [*KEY, "main", "value", "low", "high", "clusters", "items", "chance", "
 RANKING = ["models", "score", "rank_probabilities", "average_rank", "friedman", "nemenyi", "tasks"]
 RANKING += ["items", "shared", "prior", "sensitivity", "diagnostics"]
 CONTAMINATION = ["kind", "cluster", "item", "share"]
+WITHHELD = ["holds", "decided", "decided_by_items"]
 CONTAMINATED = 0.5  # share of an item's character 13-grams in the training text
 SETTLED = 0.95  # probability from which the first place is not called open
 TINT = 48  # percent of its colour in the strongest cell: text on it stays readable
@@ -57,15 +58,25 @@ def read(
     """
     runs = [observations.read(path) for path in observed if str(path).endswith(".csv")]
     return {
-        "scores": _table(scores, SCORES),
+        "scores": table(scores, SCORES),
         "ranking": read_json(ranking),
         "origins": read_json(origins),
-        "contamination": _table(contamination, CONTAMINATION),
+        "contamination": table(contamination, CONTAMINATION),
         "arms": [{**conditions, "rows": len(table)} for table, conditions in runs],
     }
 
 
-def _table(path: str | Path, columns: list[str]) -> pd.DataFrame:
+def _withheld(table: pd.DataFrame) -> dict[str, float]:
+    """Shares of comparisons that means and items decide, and how many limits fail to hold."""
+    return {
+        "comparisons": len(table),
+        "outside": int((~table["holds"]).sum()),
+        "by_means": float(table["decided"].mean()),
+        "by_items": float(table["decided_by_items"].mean()),
+    }
+
+
+def table(path: str | Path, columns: list[str]) -> pd.DataFrame:
     """A CSV in which names stay text and only an empty cell is missing."""
     names = dict.fromkeys(("task", "arm", "metric", "kind", "cluster", "item"), str)
     try:
@@ -86,6 +97,7 @@ def build(
     contamination: pd.DataFrame,
     arms: list[dict],
     noise: dict | None = None,
+    withheld: pd.DataFrame | None = None,
 ) -> str:
     """The JLCE page as HTML: self-contained, byte-equal for equal inputs, nothing but layout.
 
@@ -97,6 +109,7 @@ def build(
         contamination: columns `CONTAMINATION`, share from 0 to 1.
         arms: conditions of each arm's observations, with the number of these as `rows`.
         noise: what `kensho.evaluate.noise.measured` found, with the model's name and dtype.
+        withheld: columns `WITHHELD`, what means alone would decide of every two models.
 
     Raises:
         ValueError: a task is unknown, a score is given twice, an arm is not in every file, or a
@@ -104,7 +117,7 @@ def build(
     """
     _check(scores, ranking, arms)
     try:
-        return _page(scores, ranking, origins, contamination, arms, noise)
+        return _page(scores, ranking, origins, contamination, arms, noise, withheld)
     except KeyError as error:
         raise ValueError(f"page jlce: the key {error} is missing; run the workflow again") from None
 
@@ -116,6 +129,7 @@ def _page(
     contamination: pd.DataFrame,
     arms: list[dict],
     noise: dict | None = None,
+    withheld: pd.DataFrame | None = None,
 ) -> str:
     models, asked = ranking["models"], [one["kind"] for one in origins["tasks"].values()]
     kinds = {kind: origins["kinds"][kind] for kind in dict.fromkeys(asked)}
@@ -129,6 +143,7 @@ def _page(
         rehearsal=any(arm["tier"] == "rehearsal" for arm in arms),
         ranking=ranking,
         noise=text.of_batches(noise) if noise else None,
+        withheld=_withheld(withheld) if withheld is not None and len(withheld) else None,
         prompts=scores["template"].nunique(),
         plot=_intervals(ranking),
         differing=_differing(ranking["nemenyi"]),

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kensho.audit.printed import Figure, printed
+from kensho.audit.printed import Figure, absent, printed
 from kensho.audit.reading import column
-from kensho.audit.table import ABSENT, Spec
+from kensho.audit.table import Spec
 from kensho.claims.base import Contrast
 from kensho.claims.designs import PublishedAggregate
 from kensho.claims.model import Claim, Tier
@@ -41,6 +41,15 @@ class Bounds(NamedTuple):
     narrowest: Fit
 
 
+class Means(NamedTuple):
+    """Two published means of the same independent items: lowest and highest share that each figure
+    can stand for, and how many items lie under both."""
+
+    first: Sequence[Values]
+    second: Sequence[Values]
+    items: Values
+
+
 def difference(
     first: Sequence[Values],
     second: Sequence[Values],
@@ -50,32 +59,51 @@ def difference(
     best_of: int = 1,
     graded: bool = False,
 ) -> Bounds:
-    """Limits of the interval of first - second over every pairing of the same independent items.
+    """`mean_difference` of one task."""
+    return mean_difference([Means(first, second, items)], alpha, best_of=best_of, graded=graded)
+
+
+def mean_difference(
+    tasks: Sequence[Means], alpha: float, *, best_of: int = 1, graded: bool = False
+) -> Bounds:
+    """Limits of the interval of first - second over every pairing of the items, in the mean of
+    tasks that share none.
 
     Of n items, as many as min(a + b, 2 - a - b) n and as few as |a - b| n can be right under one
     arm only; the interval of each is Bonett & Price's, as for items at hand. Scores between 0 and 1
     spread no more than right and wrong ones with their mean, and can spread not at all (`graded`;
     means over several answers to an item are such scores). A difference that was picked as the
     best of several errs in any of them with a probability of alpha at most (Bonferroni), whatever
-    they have in common: the widest interval is at alpha / best_of.
-
-    Args: first, second: lowest and highest share that each figure can stand for.
+    they have in common: the widest interval is at alpha / best_of. Intervals of several tasks are
+    combined by MOVER (see `intervals.combined`); what their figures were rounded by adds up.
     """
-    (a_low, a_high), (b_low, b_high) = (
-        [np.clip(np.asarray(end, dtype=float), 0, 1) for end in side] for side in (first, second)
-    )
-    sums = a_low + b_low, a_high + b_high
-    most = 1 - np.abs(np.clip(1, *sums) - 1)  # the rounding that allows most, at a sum near 1
-    centre = (a_low + a_high - b_low - b_high) / 2
-    fits = [_paired(d, np.maximum(most, np.abs(d)), items, alpha / best_of)
-            for d in (a_low - b_high, centre, a_high - b_low)]  # fmt: skip
-    low = np.min([fit.low for fit in fits], axis=0)
-    high = np.max([fit.high for fit in fits], axis=0)
-    widest = Fit(centre, low, high, np.max([fit.se for fit in fits], axis=0), np.inf)
-    if graded:
+    # For each task the fits of the widest at the low end, the centre and the high end of rounding.
+    rounded: list[list[Fit]] = [[], [], []]
+    narrowest = []
+    for task in tasks:
+        (a_low, a_high), (b_low, b_high) = (
+            [np.clip(np.asarray(end, dtype=float), 0, 1) for end in side] for side in task[:2]
+        )
+        sums = a_low + b_low, a_high + b_high
+        most = 1 - np.abs(np.clip(1, *sums) - 1)  # the rounding that allows most, at a sum near 1
+        centre = (a_low + a_high - b_low - b_high) / 2
+        for fits, d in zip(rounded, (a_low - b_high, centre, a_high - b_low), strict=True):
+            fits.append(_paired(d, np.maximum(most, np.abs(d)), task.items, alpha / best_of))
         none = 0 * centre
-        return Bounds(widest, Fit(centre, centre, centre, none, np.inf))
-    return Bounds(widest, _paired(centre, np.abs(centre), items, alpha))
+        narrowest.append(
+            Fit(centre, centre, centre, none, np.inf)
+            if graded
+            else _paired(centre, np.abs(centre), task.items, alpha)
+        )
+    wide = [_mean(fits) for fits in rounded]
+    low = np.min([fit.low for fit in wide], axis=0)
+    high = np.max([fit.high for fit in wide], axis=0)
+    se = np.max([fit.se for fit in wide], axis=0)
+    return Bounds(Fit(wide[1].estimate, low, high, se, np.inf), _mean(narrowest))
+
+
+def _mean(fits: Sequence[Fit]) -> Fit:
+    return fits[0] if len(fits) == 1 else intervals.combined(fits, [1 / len(fits)] * len(fits))
 
 
 def _paired(d: Values, discordant: Values, items: Values, alpha: float) -> Fit:
@@ -84,29 +112,29 @@ def _paired(d: Values, discordant: Values, items: Values, alpha: float) -> Fit:
 
 
 def _observed(test: PublishedAggregate, reading: Contrast, tables: Tables, alpha: float) -> Bounds:
-    """Limits on a reading, in the unit of the scores.
+    """Limits on a reading, in the unit of the scores: of one task, or of the mean over several.
 
-    Raises ValueError for a side with several figures.
+    Raises ValueError for a side with several figures, and for tasks that are not those of `items`.
     """
     rows = units.paired(reading, tables, test.experiment, positive=False)
-    if len(rows) != 1 or any(len(cell) != 1 for side in rows for cell in rows[side]):
+    where = f"{test.experiment}: reading '{reading.label}'"
+    items = test.items if isinstance(test.items, dict) else {rows.index[0]: test.items}
+    if apart := sorted({*rows.index} ^ {*items}):
         raise ValueError(
-            f"{test.experiment}: reading '{reading.label}': more figures than one for each arm, "
-            "and an aggregate is one; name its task with `block`"
+            f"{where}: task '{apart[0]}' stands in only one of its tables and `items`; give each "
+            "task its number of items, or name the one task with `block`"
         )
-    (low, high), shares = test.ends, []
-    for side in rows:
-        figure = _printed(rows[side].iloc[0][0], test.decimals)
-        shares.append([float((end - Fraction(low)) / Fraction(high - low))
-                       for end in (figure.low, figure.high)])  # fmt: skip
-    bounds = difference(
-        shares[0],
-        shares[1],
-        test.items,
-        alpha,
-        best_of=test.best_of,
-        graded=test.outcome == "score",
-    )
+    if any(len(cell) != 1 for side in rows for cell in rows[side]):
+        raise ValueError(f"{where}: more figures than one for an arm and task; leave one of them")
+    (low, high), means = test.ends, []
+    for task, row in rows.iterrows():
+        figures = [_printed(row[side][0], test.decimals) for side in rows]
+        ends = [
+            [float((end - Fraction(low)) / Fraction(high - low)) for end in (f.low, f.high)]
+            for f in figures
+        ]
+        means.append(Means(*ends, items[str(task)]))
+    bounds = mean_difference(means, alpha, best_of=test.best_of, graded=test.outcome == "score")
     return Bounds(*(_times(fit, high - low) for fit in bounds))
 
 
@@ -128,13 +156,14 @@ def judged(claim: Claim, tables: Tables, tier: Tier, settings: Settings) -> dict
     """
     test, rule = claim.required_test, Rule.of_claim(claim)
     assert isinstance(test, PublishedAggregate)
+    items = sum(test.items.values()) if isinstance(test.items, dict) else test.items
     level = settings.alpha / settings.family_size
     bounds = [_observed(test, reading, tables, level) for reading in test.readings]
     first, narrow = bounds[0]
     spread = max(first.se, 1e-12)
     planned: dict[str, Any] | None = None
     if spread > 1e-9:
-        planned = power.prospective(rule, test.items, spread * math.sqrt(test.items), level)
+        planned = power.prospective(rule, items, spread * math.sqrt(items), level)
         planned.pop("curve")
     ends = float(first.low), float(first.high)
     masses = [_mass(rule.region, centre, spread) for centre in _centres(first, level, test)]
@@ -143,7 +172,7 @@ def judged(claim: Claim, tables: Tables, tier: Tier, settings: Settings) -> dict
     p_region = low if low > 0.5 else high if high < 0.5 else 0.5
     result = decision.Result(
         tier,
-        test.items,
+        items,
         float(first.estimate),
         ends,
         p_region=p_region,
@@ -162,7 +191,7 @@ def judged(claim: Claim, tables: Tables, tier: Tier, settings: Settings) -> dict
         "estimate": result.estimate,
         "interval": (float(wide.low), float(wide.high)),
         "interval_family": ends,
-        "n_units": test.items,
+        "n_units": items,
         "power": planned,
         "readings": [
             {"label": reading.label, "value": float(fit.estimate), "low": float(fit.low),
@@ -210,18 +239,38 @@ def places(spec: Spec, table: pd.DataFrame, alpha: float) -> pd.DataFrame:
     rows = []
     for tie in spec.ties:
         cells = column(table, tie.score, spec.table)
-        held = ~cells.str.strip().str.casefold().isin(ABSENT)
-        try:
-            scores = [printed(cell, spec.scale, spec.decimals) for cell in cells[held]]
-        except ValueError as error:
-            raise ValueError(f"{spec.table}, '{tie.score}': {error}; change the cell") from None
-        low, high = (np.array([float(getattr(s, end)) for s in scores]) for end in ("low", "high"))
+        held, scores = ~cells.map(absent), []
+        for place, cell in cells[held].items():
+            try:
+                scores.append(printed(cell, spec.scale, spec.decimals))
+            except ValueError as error:
+                raise ValueError(
+                    f"{spec.table}, {place}, '{tie.score}': {error}; change the cell, or leave it "
+                    "empty"
+                ) from None
+        if not scores:
+            continue
+        ends_of = np.array([(float(s.low), float(s.high)) for s in scores])
+        alike, which = np.unique(ends_of, axis=0, return_inverse=True)
+        low, high = alike.T
+        many = np.bincount(which)
         pairs = max(1, len(scores) * (len(scores) - 1) // 2)
-        widest, _ = difference((low[:, None], high[:, None]), (low, high), tie.items, alpha / pairs)
-        above = widest.low > 0
-        best, worst = 1 + above.sum(0), len(scores) - above.sum(1)
+        above, below = np.zeros(len(alike), dtype=int), np.zeros(len(alike), dtype=int)
+        for i, ends in enumerate(alike):  # one against all: all against all would fill the memory
+            widest, _ = difference(ends, (low, high), tie.items, alpha / pairs)
+            below[i] = many[widest.low > 0].sum()
+            above[i] = many[widest.high < 0].sum()
+        separated = float((many * below).sum() / pairs)
         rows += [
-            (spec.title, tie.score, name, score.text, int(b), int(w), above.sum() / pairs)
-            for name, score, b, w in zip(table[spec.rows][held], scores, best, worst, strict=True)
+            (
+                spec.title,
+                tie.score,
+                name,
+                score.text,
+                int(1 + above[k]),
+                int(len(scores) - below[k]),
+                separated,
+            )
+            for name, score, k in zip(table[spec.rows][held], scores, which, strict=True)
         ]
     return pd.DataFrame(rows, columns=PLACES)

@@ -6,6 +6,7 @@ with job(snakemake):
     inputs = snakemake.input
     names = ("scores", "ranking", "origins", "contamination", "observations")
     noise = read_json(inputs.noise) if inputs.get("noise") else None
-    page = jlce.build(**jlce.read(*(inputs[name] for name in names)), noise=noise)
+    read = jlce.read(*(inputs[name] for name in names))
+    page = jlce.build(**read, noise=noise, withheld=jlce.table(inputs.withheld, jlce.WITHHELD))
     with replacing(snakemake.output.html) as temporary:
         temporary.write_text(page, encoding="utf-8")

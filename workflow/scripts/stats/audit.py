@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pandas as pd
-from kensho.audit import registry, table
+from kensho.audit import cards, registry, table
 from kensho.claims.model import Claim
 from kensho.files import replacing, write_table
 from kensho.paths import Paths, folders
@@ -12,16 +12,18 @@ from kensho.stats import aggregates
 with job(snakemake):
     # The mirror is read here: params trigger reruns, and Snakemake records them.
     _, mirror = folders(Paths.model_validate(snakemake.config.get("paths") or {}))
-    of_claims = registry.audit(map(Claim.model_validate, snakemake.params.claims))
+    claims = [Claim.model_validate(claim) for claim in snakemake.params.claims]
+    of_claims, silent = registry.audit(claims), [claim.id for claim in claims if not claim.audit]
     findings, counts, ties, left_out = [], [], [], []
-    for path in snakemake.input:
+    of_cards = cards.load(*map(Path, snakemake.input.cards))
+    for path in snakemake.input.tables:
         of_file = table.of_file(Path(path), mirror)
         if isinstance(of_file, str):
             left_out.append(of_file)
             continue
         spec, rows = of_file
-        findings.append(table.audit(spec, rows, spec.table))
-        counts.append(table.counts(spec, findings[-1], len(rows)))
+        findings.append(table.audit(spec, rows, spec.table, of_cards))
+        counts.append(table.counts(spec, findings[-1], rows))
         ties.append(aggregates.places(spec, rows, snakemake.params.alpha))
     columns = table.COLUMNS, table.COUNTED, aggregates.PLACES
     held = [
@@ -33,4 +35,4 @@ with job(snakemake):
     write_table(snakemake.output.counts, held[1])
     write_table(snakemake.output.ties, held[2])
     with replacing(snakemake.output.html) as temporary:
-        temporary.write_text(audit.build(of_claims, *held, left_out), encoding="utf-8")
+        temporary.write_text(audit.build(of_claims, *held, left_out, silent), encoding="utf-8")

@@ -3,6 +3,7 @@ from pathlib import Path
 from kensho.files import read_json, write_json, write_table
 from kensho.observations import read
 from kensho.run.job import job
+from kensho.stats import withheld
 from kensho.stats.leaderboard import scores
 from kensho.stats.ranking import ranking
 
@@ -16,3 +17,4 @@ with job(snakemake):
     documents = {task: origins["tasks"][task]["documents"] for task in params.ranked}
     ranked = ranking(tables, documents, seed=params.seed, draws=params.draws)
     write_json(snakemake.output.ranking, ranked)
+    write_table(snakemake.output.withheld, withheld.compare(tables))

@@ -10,11 +10,10 @@ this number of items.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations_with_replacement
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,48 +22,14 @@ from scipy import stats as distributions
 from kensho.audit import confusion, granularity, significance, spread, totals, win_rates
 from kensho.audit.printed import Finding, Word, printed
 from kensho.stats import aggregates
-from kensho.stats.calibration import characteristics, claim_types
+from kensho.stats.calibration import characteristics, claim_types, planted
+from kensho.stats.calibration.trial import RANDOM, Trial, as_printed, both, shifted
 from kensho.stats.hypothesis import Hypothesis
 from kensho.stats.scales import DIFFERENCE
 
 FOUND = 0.95  # of certain errors, at least
 ALPHA = 0.05
 REPLICATIONS = 20_000  # that the limits of the aggregates are for
-RANDOM = np.random.Generator
-
-
-class Trial(NamedTuple):
-    """What a check says of consistent figures, of the same with an error, and whether that is
-    certain."""
-
-    consistent: Finding
-    planted: Finding
-    certain: bool
-
-
-def _both(check: Callable[..., Finding], figures: Sequence[Any], certain: bool) -> Trial:
-    """A check of the consistent figure and of the one with an error."""
-    consistent, planted = (check(figure) for figure in figures)
-    return Trial(consistent, planted, certain)
-
-
-def _text(value: Fraction | float, decimals: int, rng: RANDOM) -> str:
-    """A value as printed, halves up or down."""
-    scaled = Fraction(value) * 10**decimals
-    whole = math.floor(scaled)
-    rest = scaled - whole
-    half = Fraction(1, 2)
-    whole += int(rest > half or (rest == half and rng.random() < 0.5))
-    sign, size = ("-" if whole < 0 else ""), abs(whole)
-    if not decimals:
-        return f"{sign}{size}"
-    return f"{sign}{size // 10**decimals}.{size % 10**decimals:0{decimals}d}"
-
-
-def _moved(text: str, decimals: int, rng: RANDOM, most: int = 3) -> str:
-    """A figure some last digits away."""
-    step = Fraction(1, 10**decimals) * int(rng.integers(1, most + 1))
-    return _text(Fraction(text) + (step if rng.random() < 0.5 else -step), decimals, rng)
 
 
 @lru_cache
@@ -78,8 +43,8 @@ def _shares(items: int, decimals: int) -> frozenset[int]:
 
 def granular(items: int, decimals: int, rng: RANDOM) -> Trial:
     right = int(rng.integers(0, items + 1))
-    text = _text(Fraction(right, items), decimals, rng)
-    moved = _moved(text, decimals, rng)
+    text = as_printed(Fraction(right, items), decimals, rng)
+    moved = shifted(text, decimals, rng)
     certain = round(float(moved) * 10**decimals) not in _shares(items, decimals)
     return Trial(
         granularity.reachable(printed(text), items),
@@ -90,11 +55,11 @@ def granular(items: int, decimals: int, rng: RANDOM) -> Trial:
 
 def error(items: int, decimals: int, rng: RANDOM) -> Trial:
     right = int(rng.integers(1, items))
-    score = printed(_text(Fraction(right, items), 4, rng))
+    score = printed(as_printed(Fraction(right, items), 4, rng))
     free = items - int(rng.random() < 0.5)
     exact = math.sqrt(right * (items - right) / items**2 / free)
-    text = _text(exact, decimals, rng)
-    wrong = _text(exact * float(rng.choice([0.5, 1.4, 2])), decimals, rng)
+    text = as_printed(exact, decimals, rng)
+    wrong = as_printed(exact * float(rng.choice([0, 0.5, 1.4, 2])), decimals, rng)
     return Trial(
         granularity.standard_error(score, printed(text), items),
         granularity.standard_error(score, printed(wrong), items),
@@ -118,16 +83,16 @@ def _samples(items: int, highest: int, decimals: int) -> frozenset[tuple[int, in
 
 def judges(items: int, decimals: int, rng: RANDOM, highest: int = 5) -> Trial:
     scores = rng.integers(1, highest + 1, items)
-    mean = _text(Fraction(int(scores.sum()), items), decimals, rng)
-    text = _text(float(scores.std(ddof=1)), decimals, rng)
-    moved = _moved(text, decimals, rng, 6).lstrip("-")
+    mean = as_printed(Fraction(int(scores.sum()), items), decimals, rng)
+    text = as_printed(float(scores.std(ddof=1)), decimals, rng)
+    moved = shifted(text, decimals, rng, 6).lstrip("-")
     if items <= 8:
         digits = tuple(round(float(one) * 10**decimals) for one in (mean, moved))
         certain = digits not in _samples(items, highest, decimals)
     else:  # beyond what the farthest scores with this mean have
-        moved = _text(highest, decimals, rng)
+        moved = as_printed(highest, decimals, rng)
         certain = True
-    return _both(
+    return both(
         lambda one: spread.judge_scores(printed(mean), printed(one), items, 1, highest, divisor=1),
         (text, moved),
         certain,
@@ -148,10 +113,10 @@ def matrix(items: int, decimals: int, rng: RANDOM) -> Trial:
     square = (hits + alarms) * positives * (items - positives) * (right + missed)
     if square:
         values["mcc"] = Fraction((hits * right - alarms * missed) / math.sqrt(square))
-    texts = {name: printed(_text(value, decimals, rng)) for name, value in values.items()}
+    texts = {name: printed(as_printed(value, decimals, rng)) for name, value in values.items()}
     balanced = values["balanced_accuracy"]  # of these positives accuracy bounds it from both sides
     away = Fraction(1, 2) if balanced < Fraction(1, 2) else Fraction(-1, 2)
-    wrong = {**texts, "balanced_accuracy": printed(_text(balanced + away, decimals, rng))}
+    wrong = {**texts, "balanced_accuracy": printed(as_printed(balanced + away, decimals, rng))}
     wrong.pop("f1"), wrong.pop("mcc", None)
     accuracy = values["accuracy"]
     share = [Fraction(positives, items), 1 - Fraction(positives, items)]
@@ -168,12 +133,14 @@ def matrix(items: int, decimals: int, rng: RANDOM) -> Trial:
 
 def gain(items: int, decimals: int, rng: RANDOM) -> Trial:
     before, after = (float(x) for x in rng.uniform(5, 80, 2))
-    ends = [printed(_text(x, decimals, rng)) for x in (before, after)]
+    ends = [printed(as_printed(x, decimals, rng)) for x in (before, after)]
     exact = 100 * (after / before - 1)
     slack = 100 * (10**-decimals / before + after * 10**-decimals / before**2)
-    text = _text(exact, 0, rng)
-    wrong = _text(exact + float(rng.choice([-1, 1])) * (slack + 1.5 + 5 * rng.random()), 0, rng)
-    return _both(
+    text = as_printed(exact, 0, rng)
+    wrong = as_printed(
+        exact + float(rng.choice([-1, 1])) * (slack + 1.5 + 5 * rng.random()), 0, rng
+    )
+    return both(
         lambda one: totals.derived(printed(one), "relative_gain", ends, "percent"),
         (text, wrong),
         abs(float(wrong) - exact) > slack + 1,
@@ -182,15 +149,15 @@ def gain(items: int, decimals: int, rng: RANDOM) -> Trial:
 
 def average(items: int, decimals: int, rng: RANDOM) -> Trial:
     values = [Fraction(int(k), 10**6) for k in rng.integers(0, 10**6, items)]
-    parts = [printed(_text(value, decimals, rng)) for value in values]
+    parts = [printed(as_printed(value, decimals, rng)) for value in values]
     mean = sum(values, Fraction()) / items
     if rng.random() < 0.5:  # taken of what was rounded
         mean = sum((part.value for part in parts), Fraction()) / items
-    text = _text(mean, decimals, rng)
-    moved = _moved(text, decimals, rng)
+    text = as_printed(mean, decimals, rng)
+    moved = shifted(text, decimals, rng)
     step = Fraction(1, 10**decimals)
     centre = sum((part.value for part in parts), Fraction()) / items
-    return _both(
+    return both(
         lambda one: totals.mean_of_parts(printed(one), parts),
         (text, moved),
         abs(Fraction(moved) - centre) > step,
@@ -199,7 +166,7 @@ def average(items: int, decimals: int, rng: RANDOM) -> Trial:
 
 def ranked(items: int, decimals: int, rng: RANDOM) -> Trial:
     values = np.sort(rng.random(items))[::-1]
-    scores = [printed(_text(float(value), decimals, rng)) for value in values]
+    scores = [printed(as_printed(float(value), decimals, rng)) for value in values]
     order = list(range(1, items + 1))
     i, j = sorted(int(x) for x in rng.choice(items, 2, replace=False))
     swapped = order.copy()
@@ -208,7 +175,7 @@ def ranked(items: int, decimals: int, rng: RANDOM) -> Trial:
         next((f for f in totals.ranks(scores, places) if f.word == Word.IMPOSSIBLE),
              Finding(Word.CONSISTENT, "")) for places in (order, swapped)
     ]  # fmt: skip
-    return _both(
+    return both(
         lambda finding: finding,
         first,
         scores[i].value - scores[j].value > Fraction(1, 10**decimals),
@@ -218,13 +185,13 @@ def ranked(items: int, decimals: int, rng: RANDOM) -> Trial:
 def tested(items: int, decimals: int, rng: RANDOM) -> Trial:
     x = rng.normal(rng.uniform(0, 1), 1, items)
     test = distributions.ttest_1samp(x, 0)
-    statistic = printed(_text(float(test.statistic), decimals, rng))
-    text = _text(float(test.pvalue), 3, rng)
-    wrong = _text(min(1.0, float(test.pvalue) * 3 + 0.02), 3, rng)
+    statistic = printed(as_printed(float(test.statistic), decimals, rng))
+    text = as_printed(float(test.pvalue), 3, rng)
+    wrong = as_printed(min(1.0, float(test.pvalue) * 3 + 0.02), 3, rng)
     half = 0.51 * 10**-decimals
     ends = [float(2 * distributions.t.sf(abs(abs(test.statistic) + s * half), items - 1))
             for s in (-1, 1)]  # fmt: skip
-    return _both(
+    return both(
         lambda p: significance.p_value(p, statistic, "t", items - 1, tails=2),
         (text, wrong),
         float(wrong) > max(ends) + 0.001,
@@ -239,31 +206,39 @@ def rates(items: int, decimals: int, rng: RANDOM) -> Trial:
             wins = int(rng.integers(0, 101))
             won[i] += wins
             won[j] += 100 - wins
-    texts = [_text(Fraction(int(w), 100 * (items - 1)), decimals, rng) for w in won]
+    texts = [as_printed(Fraction(int(w), 100 * (items - 1)), decimals, rng) for w in won]
     step = Fraction(1, 10**decimals)
     wrong = texts.copy()
-    wrong[0] = _text(Fraction(texts[0]) + 2 * items * step, decimals, rng)
-    return _both(
+    wrong[0] = as_printed(Fraction(texts[0]) + 2 * items * step, decimals, rng)
+    return both(
         lambda each: win_rates.round_robin([printed(one) for one in each]), (texts, wrong), True
     )
+
+
+def judges_of_ten(items: int, decimals: int, rng: RANDOM) -> Trial:
+    return judges(items, decimals, rng, highest=10)
 
 
 # Check, sizes (items, scores, parts, players) and decimals at which it is tried.
 KINDS: dict[str, tuple[Callable[[int, int, RANDOM], Trial], tuple[tuple[int, int], ...]]] = {
     "granularity": (granular, ((60, 2), (60, 3), (448, 3), (792, 3), (448, 4))),
     "standard error": (error, ((60, 3), (448, 4), (2000, 4))),
-    "judges' scores": (judges, ((6, 2), (8, 2), (80, 2))),
+    "judges' scores, 1 to 5": (judges, ((6, 2), (8, 2), (80, 2))),
+    "judges' scores, 1 to 10": (judges_of_ten, ((4, 2), (80, 2))),
     "confusion matrix": (matrix, ((40, 2), (200, 3))),
-    "gain": (gain, ((2, 1), (2, 2))),
+    "relative gain": (gain, ((2, 1), (2, 2))),
     "mean of parts": (average, ((4, 2), (8, 3), (10, 3))),
     "ranks": (ranked, ((10, 2), (50, 3))),
     "p of t": (tested, ((12, 2), (100, 2))),
     "round robin": (rates, ((4, 3), (12, 4))),
+    **planted.KINDS,
 }
 
 
 def run(replications: int, seed: int) -> pd.DataFrame:
     """False alarms and planted errors found, by check, size and decimals.
+
+    Each check is tried `replications` times at least, shared among its sizes.
 
     Returns columns check, n, decimals, replications, false_alarms (a count), certain (planted
     errors that are), found (share of them), power (share of all planted errors) and holds.
@@ -272,13 +247,15 @@ def run(replications: int, seed: int) -> pd.DataFrame:
     streams, rows = np.random.SeedSequence(seed).spawn(len(cases)), []
     for (name, n, decimals), stream in zip(cases, streams, strict=True):
         rng = np.random.default_rng(stream)
-        trials = [KINDS[name][0](n, decimals, rng) for _ in range(replications)]
+        kind, sizes = KINDS[name]
+        times = math.ceil(replications / len(sizes))
+        trials = [kind(n, decimals, rng) for _ in range(times)]
         alarms = sum(t.consistent.word == Word.IMPOSSIBLE for t in trials)
         seen = np.array([t.planted.word == Word.IMPOSSIBLE for t in trials])
         certain = np.array([t.certain for t in trials])
         found = float(seen[certain].mean()) if certain.any() else math.nan
         holds = alarms == 0 and (not certain.any() or found >= FOUND)
-        rows.append((name, n, decimals, replications, alarms, int(certain.sum()), found,
+        rows.append((name, n, decimals, times, alarms, int(certain.sum()), found,
                      float(seen.mean()), holds))  # fmt: skip
     columns = ["check", "n", "decimals", "replications", "false_alarms", "certain", "found",
                "power", "holds"]  # fmt: skip
@@ -312,8 +289,32 @@ def acceptance(replications: int, seed: int) -> pd.DataFrame:
             ("VERIFIED at an end, aggregates", subject, wrong, -math.inf, 0.025 + 0.004 * wider),
             ("order decided, aggregates", subject, decided, 0.0, 1.0),
         ]
+    rows += _several_tasks(replications, seed)
     table = pd.DataFrame(rows, columns=["check", "subject", "value", "low", "high"])
     return table.assign(holds=table["value"].between(table["low"], table["high"]))
+
+
+def _several_tasks(replications: int, seed: int) -> list[tuple[str, str, float, float, float]]:
+    """The same of the mean over tasks of unequal size, on each of which A is better by as much."""
+    wider, rows = math.sqrt(max(1, REPLICATIONS / replications)), []
+    tasks = ((100, 0.5), (250, 0.7), (500, 0.85), (60, 0.3))
+    cases = [(gap, tie) for gap in (0.0, 0.1) for tie in (-1.0, 0.0, 0.9)]
+    streams = np.random.SeedSequence([seed, len(tasks)]).spawn(len(cases))
+    for (gap, tie), stream in zip(cases, streams, strict=True):
+        rng, means = np.random.default_rng(stream), []
+        for n, b in tasks:
+            right = _paired_answers(n, b + gap, b, tie, replications, rng)
+            ends = [(np.round(r / n, 2) - 0.005, np.round(r / n, 2) + 0.005) for r in right]
+            means.append(aggregates.Means(*ends, n))
+        wide, _ = aggregates.mean_difference(means, ALPHA)
+        subject = f"mean of {len(tasks)} tasks, {gap:g} apart, tied {tie:g}"
+        covered = ((wide.low <= gap) & (gap <= wide.high)).mean()
+        decided = ((wide.low > 0) | (wide.high < 0)).mean()
+        rows += [
+            ("coverage, aggregates", subject, covered, 0.95 - 0.005 * wider, math.inf),
+            ("order decided, aggregates", subject, decided, 0.0, 1.0),
+        ]
+    return rows
 
 
 def _paired_answers(

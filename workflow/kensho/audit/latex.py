@@ -1,0 +1,84 @@
+"""Tables of LaTeX: rows and cells of every tabular, the commands in a cell as plain text."""
+
+from __future__ import annotations
+
+import re
+
+_RULES = re.compile(
+    r"\\(?:hline|toprule|midrule|bottomrule|addlinespace(?:\[[^\]]*\])?|cline\{[^}]*\}"
+    r"|cmidrule(?:\([^)]*\))?\{[^}]*\})"
+)
+_BEFORE = re.compile(rf"(?:\s|{_RULES.pattern})*")  # what stands before a row's cells
+_GONE = re.compile(
+    r"\\(?:cellcolor|rowcolor|color)(?:\[[^\]]*\])?\{[^{}]*\}|\\footnotemark(?:\[[^\]]*\])?"
+    r"|\\(?:footnote|phantom|hspace|vspace)\*?\{[^{}]*\}"
+    r"|\\(?:tiny|scriptsize|footnotesize|small|normalsize|centering|relax|left|right|displaystyle)"
+    r"(?![a-z])|\\[!;:]"
+)
+_BOLD = re.compile(
+    r"\\(?:textbf|mathbf|bm|boldsymbol)\s*\{([^{}]*)\}|\{?\\bf(?:series)?(?![a-z])\s*([^{}]*)\}?"
+)
+_RAISED = re.compile(r"\\(?:textsuperscript|tnote)\s*\{([^{}]*)\}")
+_INNER = re.compile(
+    r"\\(?:multirow(?:\[[^\]]*\])?\{[^{}]*\}\{[^{}]*\}|textcolor\{[^{}]*\}|colorbox\{[^{}]*\}"
+    r"|[a-z]+)\s*\{([^{}]*)\}"
+)  # of any other command with one argument, the argument
+_SIGNS = {r"\pm": "±", r"\times": "×", r"\cdot": "·", r"\dagger": "†", r"\ddagger": "‡",
+          r"\ast": "*", r"\star": "*", r"\uparrow": "↑", r"\downarrow": "↓", r"\textemdash": "—",
+          r"\textendash": "–", r"\%": "%", r"\&": "&", r"\_": "_", r"\#": "#", "{,}": ",",
+          r"\,": "\u2009", "~": " ", "$": ""}  # fmt: skip
+
+
+def tables(text: str) -> list[list[tuple[int, list[str]]]]:
+    """Every tabular of a text: its rows, each with the line where it stands and its cells."""
+    text, found = re.sub(r"(?<!\\)%.*", "", text), []
+    for match in re.finditer(r"\\begin\{(tabular[*xy]?|longtable|array)\}", text):
+        end = text.find(f"\\end{{{match[1]}}}", match.end())
+        begin, rows = _after_columns(text, match.end()), []
+        line = text.count("\n", 0, begin) + 1
+        for row in re.split(r"\\\\\*?(?:\[[^\]]*\])?|\\tabularnewline",
+                            text[begin : end if end > 0 else None]):  # fmt: skip
+            before = _BEFORE.match(row)
+            started = line + (row.count("\n", 0, before.end()) if before else 0)
+            plain = _RULES.sub("", row).strip()
+            if plain:
+                rows.append((started, [cell(c) for c in _split(plain)]))
+            line += row.count("\n")
+        found.append(rows)
+    return found
+
+
+def _after_columns(text: str, place: int) -> int:
+    """Past the arguments {lrr} and {0.5\\textwidth}{lrr}, braces within braces too."""
+    while place < len(text) and text[place] in "{[":
+        depth = 0
+        while place < len(text):
+            depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(text[place], 0)
+            place += 1
+            if depth == 0:
+                break
+    return place
+
+
+def _split(row: str) -> list[str]:
+    """Cells of a row; one over several columns fills the first and leaves the others empty."""
+    cells: list[str] = []
+    for one in re.split(r"(?<!\\)&", row):
+        over = re.match(r"\s*\\multicolumn\{(\d+)\}\{[^{}]*\}\{(.*)\}\s*$", one, re.DOTALL)
+        cells += [over[2], *[""] * (int(over[1]) - 1)] if over else [one]
+    return cells
+
+
+def cell(text: str) -> str:
+    """A cell as plain text: bold as `**0.5**`, what is raised as `^{a}`, all else unwrapped."""
+    for sign, plain in _SIGNS.items():
+        text = re.sub(re.escape(sign) + ("(?![a-zA-Z])" if sign[-1].isalpha() else ""), plain, text)
+    text = re.sub(r"[_^]\{?\s*(±[^{}]*)\}?", r" \1", _GONE.sub("", text))
+    was = ""
+    while was != text:
+        was = text
+        text = _RAISED.sub(r"^<\1>", text)
+        text = _BOLD.sub(lambda m: f"**{(m[1] or m[2] or '').strip()}**", text)
+        text = _INNER.sub(r"\1", re.sub(r"\^\{([^{}]*)\}", r"^<\1>", text))
+        text = re.sub(r"\{([^{}]*)\}", r"\1", text)
+    return re.sub(r"\^<([^<>]*)>", r"^{\1}", text).replace("****", "").strip()
