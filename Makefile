@@ -78,6 +78,7 @@ lint: .venv/installed
 
 config: .venv/installed
 	PYTHONPATH=workflow .venv/bin/python -m kensho.plan.config
+	PYTHONPATH=workflow .venv/bin/python -m kensho.plan.claims
 
 ifneq ($(TORCH),$(INSTALLED))
 .PHONY: .venv/installed

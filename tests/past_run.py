@@ -44,6 +44,7 @@ CLAIM = {
     "not_tested": None,
 }
 UNTESTED = {**CLAIM, "id": "R-2", "test": None, "not_tested": "needs eight accelerators"}
+UNTESTED |= {"obstacles": ["needs hardware"]}
 SOURCE = {
     **{"name": "corpus", "kind": "dataset", "licence": "CC BY 4.0", "licence_class": "by"},
     **{"attribution": "its writers", "revision": "v1", "sha256": "ab" * 32, "bytes": 12},
@@ -159,7 +160,13 @@ def past(root: Path) -> history.History:
     workflow = history.Workflow(
         steps=[history.Step(rule, f"to {rule}", CARDS, None) for rule in rules],
         claims=claims,
-        beside={"shown": ["R-1", "R-2"], "stale": {}, "untested": untested, "commands": {}},
+        beside={
+            "shown": ["R-1", "R-2"],
+            "stale": {},
+            "untested": untested,
+            "commands": {},
+            "kinds": {},
+        },
         snakemake="9.0",
         scale="embedded",
         alpha=0.05,

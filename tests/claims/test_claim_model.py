@@ -105,6 +105,24 @@ def test_record_is_accepted_with_its_defaults():
             "x.yaml: X-1: give either test or not_tested (the reason), and null for the other",
         ),
         (
+            {"test": None, "not_tested": "no time"},
+            "x.yaml: X-1: not_tested has no kind; add obstacles, one or more of: closed model, "
+            "unpublished data, unknown conditions, opinion, bookkeeping, needs hardware, needs "
+            "judge, needs model, needs data",
+        ),
+        (
+            {"test": None, "not_tested": "no time", "obstacles": ["other settings"]},
+            "x.yaml: X-1: obstacles: 'other settings' is no claim's own; take another",
+        ),
+        (
+            {"obstacles": ["needs model"]},
+            "x.yaml: X-1: obstacles go with not_tested or test.external; leave them out",
+        ),
+        (
+            {"recipe": "make it"},
+            "x.yaml: X-1: recipe goes with test.external and obstacles; leave it out",
+        ),
+        (
             {"test": None},
             "x.yaml: X-1: give either test or not_tested (the reason), and null for the other",
         ),

@@ -65,6 +65,7 @@ def status(word, *diff):
 def test_only_the_claims_of_the_experiment_are_registered(tmp_path):
     elsewhere = dump(claim(("id", "R-9"), ("test.experiment", "kv_cache")))
     untested = {**dump(claim(("id", "R-10"))), "test": None, "not_tested": "no such machine here"}
+    untested |= {"obstacles": ["needs hardware"]}
     (tmp_path / "a.yaml").write_text(yaml.safe_dump([RECORD, elsewhere, untested]))
     assert registration.registered(tmp_path, "quick_mode") == {
         "R-8.quick": dump(claim()) | {"family_size": 2}  # with R-9

@@ -128,7 +128,7 @@ def workflow(judged=tuple(CLAIMS), **settings):
     return Workflow(
         steps=[Step(rule, f"what {rule} does", SCRIPT, "envs/any.yaml") for rule in RULES],
         claims=[*CLAIMS.values()],
-        beside={"shown": [*CLAIMS], "stale": {}, "untested": untested, "commands": {}},
+        beside={"shown": [*CLAIMS], "stale": {}, "untested": untested, "commands": {}, "kinds": {}},
         snakemake="9.27.1",
         scale="embedded",
         alpha=SETTINGS.alpha,

@@ -134,6 +134,7 @@ def claim(identifier: str, test: dict | None) -> Claim:
             ],
             "test": test and {"experiment": EXPERIMENT, **test},
             "not_tested": None if test else "needs eight accelerators of another kind",
+            "obstacles": [] if test else ["needs hardware"],
         }
     )  # fmt: skip
 

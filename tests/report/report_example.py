@@ -25,6 +25,7 @@ UNTESTED = Claim.model_validate(
         "scope": {"models": ["deepseek-ai/DeepSeek-R1"]},
         "test": None,
         "not_tested": "needs what is not here",
+        "obstacles": ["needs hardware"],
     }
 )
 # Every key of an analysis as the engine writes it, with those that `derive` and `summarise` add.

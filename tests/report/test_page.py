@@ -96,6 +96,27 @@ def test_untested_claims_give_their_reason_after_the_judged(html: str) -> None:
 NOTHING_RAN = {"wall_seconds": None, "rules": []}
 
 
+def test_untested_claims_are_counted_by_kind_of_reason() -> None:
+    untested = [
+        claim(name, "NOT TESTED", kinds=kinds, command=command)
+        for name, kinds, command in (
+            ("Y-1", ["closed model", "needs judge"], None),
+            ("Y-2", ["needs judge"], "make it && judge"),
+            ("Y-3", [], "snakemake benchmark"),
+        )
+    ]
+    html = render({"claims": untested})
+    rows = [
+        [int(cell) for cell in re.findall(r'<td class="n">(\d+)</td>', row)]
+        for kind in ("closed model", "needs judge", "left out of this run")
+        for row in re.findall(rf'<tr><th scope="row">{kind}</th>.*?</tr>', html, re.DOTALL)
+    ]
+    assert rows == [[1, 0], [2, 1], [1, 1]]
+    said = " ".join(html.split())
+    assert "and 3 are not tested: a command would test 2 of these" in said
+    assert "and 1 nobody but the source could test" in said
+
+
 def test_an_untested_claim_and_empty_tables_still_make_a_page() -> None:
     given = {**summary(), "claims": [claim("X-1", "NOT TESTED")]}
     for key in OPTIONAL:

@@ -239,6 +239,7 @@ def test_an_analysis_names_the_tables_that_were_brought(results, names):
 
 def test_claims_that_were_not_tested_need_no_file(tmp_path):
     record = claim().model_dump(mode="json") | {"test": None, "not_tested": "no machine for it"}
+    record |= {"obstacles": ["needs hardware"]}
     untested = Claim.model_validate(record)
     summary = summarise(
         [untested], Judged({}, {"R-1": "no machine for it"}), scale="full", alpha=0.05

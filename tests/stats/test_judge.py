@@ -245,6 +245,7 @@ def test_named_blocks_meet_each_other():
 
 def test_a_claim_without_a_test_is_not_tested():
     record = claim().model_dump() | {"test": None, "not_tested": "needs a 6.7B model"}
+    record |= {"obstacles": ["needs model"]}
     judgement, _ = judge(Claim.model_validate(record), {}, {}, Settings(**OPTIONS))
     found = judgement.model_dump(mode="json")
     assert (found["verdict"], found["sentence"]) == ("NOT TESTED", "needs a 6.7B model")

@@ -44,6 +44,7 @@ def claim(name, source="A", family="main", audit=(), tested=True):
             "audit": list(audit),
             "test": test if tested else None,
             "not_tested": None if tested else "needs eight accelerators",
+            "obstacles": [] if tested else ["needs hardware"],
         }
     )
 
@@ -107,6 +108,15 @@ def test_what_was_not_tested_stands_there_with_its_reason():
         assert entry["analysis"] is None
     assert found["claims"][1]["region"] is None
     assert found["claims"][2]["region"] == [1.8, 2.2]
+
+
+def test_the_kinds_of_a_reason_stand_beside_it_and_beside_no_verdict():
+    claims = [claim("X-1"), claim("X-2", tested=False)]
+    known = Judged(
+        {"X-1": analysis(0.1)}, {"X-2": "no"}, kinds={"X-1": ["a"], "X-2": ["needs hardware"]}
+    )
+    found = summarise(claims, known, scale="embedded", alpha=0.05)
+    assert [entry["kinds"] for entry in found["claims"]] == [[], ["needs hardware"]]
 
 
 def test_a_claim_without_verdict_and_without_reason_is_an_error():

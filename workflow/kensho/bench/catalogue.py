@@ -206,6 +206,17 @@ EXPERIMENTS = Catalogue(
             judged_on="rocm",
         ),
         Experiment(
+            name="specifications",
+            title="F-9, F-13: parameters, context and caches, as configuration and data sheet say",
+            code="kensho.bench.specifications:experiment",
+            seeded=False,
+            inputs=lambda own, context: {
+                **inputs.cards(own, context),
+                "hardware": "resources/hardware.yaml",
+            },
+            arms=always("deepseek-r1", "mi300x"),
+        ),
+        Experiment(
             name="medical",
             title="R-6: medical questions asked of a base, of it in NF4, and of adapters over that",
             code="kensho.bench.medical:experiment",

@@ -64,6 +64,7 @@ def counted(device: Device, card: hardware.Hardware | None) -> tuple[pd.DataFram
         ("gigabyte", 10**9, "bytes"),
         ("gibibyte", 2**30, "bytes"),
         ("compute_units", device.compute_units, "units"),
+        ("compute_unit", 1, "units"),
     ]
     absent = {}
     if card and card.matrix_cores_per_unit:

@@ -42,5 +42,12 @@ PLANNED = {
     "planned-lora-r8-qv-bf16": _QV_BF16,
     "planned-lora-r8-qv-bf16-checkpointing": partial(_QV_BF16, checkpointing=True),
     "planned-qlora-r8-qv": partial(_QV_BF16, method=qlora.METHOD),
+    "planned-full-bf16-70b": _FULL_BF16,
+    "planned-lora-r8-qv-bf16-70b": _QV_BF16,
+    "planned-qlora-r8-qv-70b": partial(_QV_BF16, method=qlora.METHOD),
+    "planned-lora-r64-qkvo-bf16-32b": partial(_LORA, dtype="bfloat16", rank=64),
+    "planned-lora-r8-qkvo-bf16-1.5b": partial(_LORA, dtype="bfloat16"),
 }
+SIZED = {"-70b": "llama-2-70b", "-32b": "r1-distill-qwen-32b", "-1.5b": "r1-distill-qwen-1.5b"}
+NAMED = {arm: card for arm in PLANNED for end, card in SIZED.items() if arm.endswith(end)}
 SCOPE = {"lora": "llama-2-7b", "qlora": "llama-2-7b", "full": "open-calm-1b"}

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from kensho.bench.blocks import Work, interleaved
-from kensho.bench.memory_arms import MAPPED, MEASURED, PLANNED, SCOPE
+from kensho.bench.memory_arms import MAPPED, MEASURED, NAMED, PLANNED, SCOPE
 from kensho.bench.run import Cell, Inputs, Observed, Run
 from kensho.fallback import OutOfMemory, lowered, on_smaller
 from kensho.models.cards import Card, load
@@ -109,12 +109,13 @@ def observe_planned(cards: Mapping[str, Card]) -> pd.DataFrame:
     for arm, step_of in PLANNED.items():
         for cell in PLANNED_CELLS:
             step = step_of(**cell._asdict())
-            card = cards[SCOPE[step.method.name]]
+            card = cards[NAMED.get(arm, SCOPE[step.method.name])]
             rows += _rows(arm, str(cell), planned_bytes(card, step))
         if step.method.weights != "nf4":  # layers are alike: two show what any number keeps
             thin = card.model_copy(update={"config": {**card.config, "num_hidden_layers": 2}})
             compare(arm, trace(thin, step), thin, step)
     shares = {f"{k}_bytes": v for k, v in source_plan(SOURCE_ACCELERATOR).items()}
+    shares |= {"accelerator_bytes": SOURCE_ACCELERATOR, "gigabyte": 10**9}
     return table([*rows, *_rows("source-shares", "192-GB", shares)])
 
 
@@ -228,7 +229,7 @@ def conditions_planned() -> dict:
     """Nothing ran: dimensions of the claim's models, and a trace on tensors without data."""
     return {
         "ran": {"models": [], "computed": "the dimensions of the claim's models"},
-        "models": SCOPE,
+        "models": {**SCOPE, **NAMED},
         "dtype": "as the arm says",
         "warmup": "none: nothing is timed",
         "fallbacks": [],

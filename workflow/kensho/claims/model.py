@@ -45,6 +45,32 @@ class Verdict(StrEnum):
 STALE = "STALE"  # in a summary, in place of a verdict that no longer holds
 
 
+class Obstacle(StrEnum):
+    """Why a claim has no verdict, in one of a few kinds; what it is in full is said beside it."""
+
+    CLOSED_MODEL = "closed model"  # its weights were never released
+    UNPUBLISHED_DATA = "unpublished data"  # only the source has what was learnt or asked
+    UNKNOWN_CONDITIONS = "unknown conditions"  # the sentence does not say what to observe
+    OPINION = "opinion"  # advice, which no observation could contradict
+    BOOKKEEPING = "bookkeeping"  # arithmetic of the source, which is recomputed
+    HARDWARE = "needs hardware"
+    JUDGE = "needs judge"
+    MODEL = "needs model"
+    DATA = "needs data"
+    SETTINGS = "other settings"  # another scale or setting observes it
+
+    @property
+    def final(self) -> bool:
+        """Whether nobody but the source could test the claim."""
+        return self in FINAL
+
+
+FINAL = (
+    *(Obstacle.CLOSED_MODEL, Obstacle.UNPUBLISHED_DATA, Obstacle.UNKNOWN_CONDITIONS),
+    *(Obstacle.OPINION, Obstacle.BOOKKEEPING),
+)
+
+
 class Claimed(Record):
     """The claimed set, in the claim's own unit: a value, an interval or a bound."""
 
@@ -84,7 +110,11 @@ class Audited(Record):
 
 
 class Claim(Record):
-    """One entry of the registry. A claim has either a test or the reason why it has none."""
+    """One entry of the registry. A claim has either a test or the reason why it has none.
+
+    ``obstacles`` are the kinds of that reason. A test on tables that are brought may have some too,
+    with the command that makes the tables (``recipe``): until they are there it is not tested.
+    """
 
     id: Text
     source: Literal["A", "B", "C", "D", "own"]
@@ -99,6 +129,8 @@ class Claim(Record):
     audit: list[Audited] = Field([])
     test: Test | None
     not_tested: Text | None
+    obstacles: list[Annotated[Obstacle, Field(strict=False)]] = Field([])
+    recipe: Text | None = None
 
     @field_validator("required_tier")
     @classmethod
@@ -121,6 +153,16 @@ class Claim(Record):
     def _test_or_reason(self) -> Self:
         if (self.test is None) == (self.not_tested is None):
             raise ValueError("give either test or not_tested (the reason), and null for the other")
+        if self.test is None and not self.obstacles:
+            kinds = ", ".join(kind for kind in Obstacle if kind != Obstacle.SETTINGS)
+            raise ValueError(f"not_tested has no kind; add obstacles, one or more of: {kinds}")
+        if Obstacle.SETTINGS in self.obstacles:
+            raise ValueError(f"obstacles: '{Obstacle.SETTINGS}' is no claim's own; take another")
+        brought = self.test is not None and bool(self.test.external)
+        if self.test is not None and self.obstacles and not brought:
+            raise ValueError("obstacles go with not_tested or test.external; leave them out")
+        if self.recipe and not (brought and self.obstacles):
+            raise ValueError("recipe goes with test.external and obstacles; leave it out")
         if self.test is not None:
             _region_agrees(self.claimed, self.unit, self.test)
         return self

@@ -14,6 +14,7 @@ from kensho.claims.model import Claim, Tier
 from kensho.external import check, harness, suites, tables, wanted
 from kensho.external.rows import At, Row, known, shown
 from kensho.external.wanted import Experiment as Experiment
+from kensho.external.wanted import awaited as awaited
 from kensho.external.wanted import digests as digests
 from kensho.external.wanted import experiments as experiments
 from kensho.external.wanted import missing as missing

@@ -238,6 +238,20 @@ def missing(brought: Mapping[str, Experiment], observations: Path) -> list[str]:
     return [f"{path}: {FOLDER if Path(path).is_dir() else MISSING}" for path in sorted(paths)]
 
 
+def awaited(claims: Sequence[Claim], observations: Path) -> list[str]:
+    """Experiments whose tables are not there yet, which all their claims say is no fault."""
+    faults = {
+        test.experiment for claim, test in _tested(claims) if test.external and not claim.obstacles
+    }
+    return [
+        name
+        for name, experiment in experiments(claims).items()
+        if name not in faults
+        and all(not Path(table.path).exists() for table in experiment.tables)
+        and not _imported(name, experiment, observations)
+    ]
+
+
 def moved(brought: Mapping[str, Experiment], observations: Path) -> list[str]:
     """One line for each experiment whose files are gone since their import."""
     return [

@@ -89,6 +89,7 @@ class Run:
             "stale": old,
             "untested": self.plan.untested(rest, self.config.budget.limit_usd),
             "commands": {name: command for name, command in commands.items() if command},
+            "kinds": {name: list(self.plan.kinds.get(name, [])) for name in rest},
         }
 
     @property
@@ -209,10 +210,11 @@ def load(
         spent_usd=budget.spent(past, prices),
         decided=head,
         rehearsed=rehearsed,
+        awaited=external.awaited(claims, OBSERVED),
     )
     plan, faults = plans.make(config, claims, sources, models, folder)
     problems += faults
-    bringing = [claim.id for claim in claims if claim.test and claim.test.external]
+    bringing = [c.id for c in claims if c.test and c.test.experiment in plan.brought]
     verdicts = Verdicts(**head["verdicts"]) if head else Verdicts(list(plan.tested))
     run = Run(
         config=config,

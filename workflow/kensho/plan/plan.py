@@ -12,7 +12,7 @@ from kensho.augment.catalogue import TECHNIQUES, models_of
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS
 from kensho.bench.experiment import Job
 from kensho.bench.inputs import Context
-from kensho.claims.model import Claim
+from kensho.claims.model import Claim, Obstacle
 from kensho.data.sources import Source
 from kensho.jlce import catalogue as jlce
 from kensho.models import engine
@@ -54,7 +54,8 @@ class Folder:
     """What a plan depends on beside what is configured.
 
     ``at_hand``: whether a source can be had without the network; ``observed``: whether the tables
-    of an experiment's arms are there; ``decided``: for a job, what its head has decided.
+    of an experiment's arms are there; ``decided``: for a job, what its head has decided;
+    ``awaited``: experiments whose brought tables are not there yet, which is no fault.
     """
 
     at_hand: Callable[[str], bool]
@@ -62,6 +63,7 @@ class Folder:
     spent_usd: float = 0.0
     decided: Mapping | None = None
     rehearsed: bool = False
+    awaited: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class Plan:
     """The decisions of a run.
 
     ``arms`` are those observed of each experiment, ``reasons`` say why the configuration does not
-    test a claim, ``fetchable`` are those of which fetching sources would make it testable;
+    test a claim and ``kinds`` of which kinds these are, ``fetchable`` are those of which fetching
+    sources would make it testable, ``recipes`` make the tables of claims that await them;
     ``unpaid`` are claims that a spent budget leaves out, ``evaluated`` the arms that it leaves in,
     ``stage`` says how far it is spent. ``targets`` name what judges each claim that has a test.
     """
@@ -90,8 +93,10 @@ class Plan:
     preparations: Mapping[str, ConfiguredJob]
     tested: Mapping[str, Claim]
     reasons: Mapping[str, str]
+    kinds: Mapping[str, Sequence[Obstacle]]
     brought: Mapping[str, external.Experiment]
     fetchable: Sequence[str]
+    recipes: Mapping[str, str]
     targets: Mapping[str, str]
     stage: budget.Stage
     unpaid: Sequence[str]
@@ -128,6 +133,8 @@ class Plan:
 
     def command(self, claim: str) -> str | None:
         """What would test a claim; None where no command would."""
+        if claim in self.recipes:
+            return f"{self.recipes[claim]} && {COMMAND} own"
         if claim in self.unpaid or (claim in self.reasons and claim not in self.fetchable):
             return None
         test = f"{COMMAND} {self.targets[claim]}"
@@ -205,7 +212,10 @@ def make(
         for claim in claims
         if claim.test and claim.test.experiment not in arms
     ]
-    reasons = {claim.id: reason for claim in claims if (reason := _untestable(claim, arms, config))}
+    awaiting = [c for c in claims if c.test and c.test.experiment in folder.awaited]
+    untestable = {claim.id: why for claim in claims if (why := _untestable(claim, arms, config))}
+    untestable |= {claim.id: _awaiting(claim) for claim in awaiting}
+    reasons = {name: reason for name, (reason, _) in untestable.items()}
     if folder.rehearsed:
         brought_along = {c.id for c in claims if c.test and c.test.external}
         reasons |= dict.fromkeys(brought_along, "tables that are brought are not rehearsed")
@@ -225,16 +235,18 @@ def make(
     targets = {name: part.target for name, part in EXPERIMENTS.items()}
     targets |= BEYOND
     targets |= dict.fromkeys(config.bench.main, "all")
+    fetchable = [c.id for c in claims if c.id in reasons and _fetchable(c, experiments)]
+    untestable |= {name: (reasons[name], [Obstacle.DATA]) for name in fetchable}
     plan = Plan(
         arms=arms,
         experiments={name: job for name, job in experiments.items() if job.arms},
         preparations=preparations,
         tested=tested,
         reasons=reasons,
-        brought=brought,
-        fetchable=[
-            claim.id for claim in claims if claim.id in reasons and _fetchable(claim, experiments)
-        ],
+        kinds={name: kinds for name, (_, kinds) in untestable.items()},
+        brought={name: one for name, one in brought.items() if name not in folder.awaited},
+        fetchable=fetchable,
+        recipes={claim.id: claim.recipe for claim in awaiting if claim.recipe},
         targets={c.id: targets.get(c.test.experiment, "all") for c in claims if c.test},
         stage=stage,
         unpaid=unpaid,
@@ -279,22 +291,34 @@ def _refused(
     return refused
 
 
-def _untestable(claim: Claim, arms: Mapping[str, Sequence[str]], config: Config) -> str | None:
-    """Why a claim cannot be tested with this configuration, or None."""
+def _untestable(
+    claim: Claim, arms: Mapping[str, Sequence[str]], config: Config
+) -> tuple[str, list[Obstacle]] | None:
+    """Why a claim cannot be tested with this configuration, and of which kinds that is, or None."""
     if claim.test is None:
-        return claim.not_tested
+        return str(claim.not_tested), claim.obstacles
     experiment = claim.test.experiment
     part = EXPERIMENTS.get(experiment)
     if part and part.judged_on not in (None, config.accelerator):
-        return f"needs accelerator: {part.judged_on}; the configuration says {config.accelerator}"
+        reason = f"needs accelerator: {part.judged_on}; the configuration says {config.accelerator}"
+        return reason, [Obstacle.HARDWARE]
     if experiment not in arms:
-        return f"no experiment '{experiment}' in this version"
+        return f"no experiment '{experiment}' in this version", [Obstacle.SETTINGS]
     if part and part.absent and not arms[experiment]:
-        return part.absent
+        return part.absent, [Obstacle.DATA]
     if experiment in judging.ARMS and not arms[experiment]:
-        return judging.NO_JUDGE
+        return judging.NO_JUDGE, [Obstacle.JUDGE]
     absent = [arm for arm in claim.test.arms if arm not in arms[experiment]]
-    return f"the configuration has no arm {', '.join(absent)}" if absent else None
+    if not absent:
+        return None
+    return f"the configuration has no arm {', '.join(absent)}", [Obstacle.SETTINGS]
+
+
+def _awaiting(claim: Claim) -> tuple[str, list[Obstacle]]:
+    """What a claim on tables that are not there yet waits for."""
+    tables = {table.path: table.format for table in claim.required_test.external}
+    named = ", ".join(f"{path} ({form})" for path, form in tables.items())
+    return f"no table {named} is here: bring it and give `{COMMAND} own`", claim.obstacles
 
 
 def _fetchable(claim: Claim, experiments: Mapping[str, ConfiguredJob]) -> bool:

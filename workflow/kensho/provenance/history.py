@@ -352,7 +352,7 @@ def _claims(
         changed = [f.path for f in maker.last.inputs if "@" in version(f, items)] if maker else []
         if changed:
             stale.setdefault(claim.id, f"{changed[0]} has changed since")
-    judged = Judged(analyses, beside["untested"], stale, beside["commands"])
+    judged = Judged(analyses, beside["untested"], stale, beside["commands"], beside["kinds"])
     shown = [claim for claim in workflow.claims if claim.id in beside["shown"]]
     return summarise(
         shown, judged, scale=workflow.scale, alpha=workflow.alpha, registry=list(workflow.claims)

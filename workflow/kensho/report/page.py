@@ -7,6 +7,7 @@ from typing import TypeGuard
 import numpy as np
 import pandas as pd
 
+from kensho.claims.model import Obstacle
 from kensho.report import claim_plots, plots, text
 from kensho.report import tables as rows
 from kensho.report.tables import VERDICTS
@@ -76,6 +77,8 @@ def build(
         judged=judged,
         stale=groups["STALE"],
         untested=groups["NOT TESTED"],
+        kinds=rows.kinds(groups["NOT TESTED"]),
+        final=sum(map(_final, groups["NOT TESTED"])),
         schools=rows.schools(judged),
         multiplicity=rows.multiplicity(judged),
         verdicts=VERDICTS,
@@ -106,6 +109,11 @@ def build(
         cost=cost,
         pages=pages,
     )
+
+
+def _final(claim: dict) -> bool:
+    """Whether nobody but its source could test a claim."""
+    return claim["command"] is None and any(Obstacle(kind).final for kind in claim["kinds"])
 
 
 def _held(table: pd.DataFrame | None) -> TypeGuard[pd.DataFrame]:

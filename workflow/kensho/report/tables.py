@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from kensho.claims.model import Obstacle
 from kensho.report.text import (
     MISSING,
     absent,
@@ -222,6 +223,23 @@ def multiplicity(claims: list[dict]) -> list[dict]:
         if not absent(analysis["p_value"])
     ]
     return sorted(rows, key=lambda row: (row["family"], row["raw"]))
+
+
+def kinds(untested: list[dict]) -> list[dict]:
+    """Claims without a verdict by the kind of the reason, in the order of the kinds.
+
+    Keys: kind, claims, commanded (how many of them a command would test). A claim with several
+    kinds stands in each.
+    """
+    rows = [
+        {"kind": kind.value, "claims": [claim for claim in untested if kind in claim["kinds"]]}
+        for kind in Obstacle
+    ]
+    left_to_others = [claim for claim in untested if not claim["kinds"]]
+    rows.append({"kind": "left out of this run", "claims": left_to_others})
+    for row in rows:
+        row["commanded"] = sum(claim["command"] is not None for claim in row["claims"])
+    return [row for row in rows if row["claims"]]
 
 
 def nested(values: dict | None) -> list[tuple[str, str]]:

@@ -14,13 +14,14 @@ from kensho.stats.frequentist import holm
 
 @dataclass(frozen=True)
 class Judged:
-    """What is known of claims, by id: analyses, why some of them are stale, why others have none,
-    and the commands that would test these anew."""
+    """What is known of claims, by id: analyses, why some of them are stale, why others have none
+    and of which kinds that is, and the commands that would test these anew."""
 
     analyses: Mapping[str, dict]
     untested: Mapping[str, str] = field(default_factory=dict)
     stale: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 def summarise(
@@ -46,7 +47,7 @@ def summarise(
     entries = []
     for claim in claims:
         own = findings[findings["claim"] == claim.id].drop(columns="claim")
-        shown: dict = {"command": None, "analysis": None}
+        shown: dict = {"command": None, "analysis": None, "kinds": []}
         if (analysis := current.get(claim.id)) is not None:
             shown |= {key: analysis[key] for key in ("verdict", "reason", "sentence")}
             shown["analysis"] = {k: v for k, v in analysis.items() if k != "record"}
@@ -64,6 +65,7 @@ def summarise(
                 "verdict": Verdict.NOT_TESTED.value,
                 "reason": "NOT_TESTED",
                 "sentence": reason,
+                "kinds": judged.kinds.get(claim.id, []),
             }
         if shown["analysis"] is None:
             shown["command"] = judged.commands.get(claim.id)

@@ -12,7 +12,7 @@ with job(snakemake):
     registry = [Claim.model_validate(claim) for claim in params.claims]
     summary = summarise(
         [claim for claim in registry if claim.id in beside["shown"]],
-        Judged(analyses, beside["untested"], beside["stale"], beside["commands"]),
+        Judged(analyses, beside["untested"], beside["stale"], beside["commands"], beside["kinds"]),
         scale=params.scale,
         alpha=params.alpha,
         registry=registry,

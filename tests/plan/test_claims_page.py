@@ -1,0 +1,65 @@
+"""docs/claims.md, and what plans say of claims that they do not test."""
+
+from pathlib import Path
+
+import pytest
+from kensho.claims import registry
+from kensho.claims.model import Obstacle
+from kensho.plan import claims as page
+from kensho.plan.plan import COMMAND
+
+ROOT = Path(__file__).parents[2]
+CLAIMS = {claim.id: claim for claim in registry.load(ROOT / "config/claims")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _in_the_repository():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        yield
+
+
+@pytest.fixture(scope="module")
+def plans():
+    listed = [*CLAIMS.values()]
+    return {
+        scale: [page.plan_of(overlay, listed, fetched=fetched) for fetched in (False, True)]
+        for scale, overlay in page.SCALES.items()
+    }
+
+
+def test_the_page_is_current():
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert text == page.page(), "docs/claims.md is out of date: run `make config`"
+
+
+def test_every_claim_has_a_row_and_no_statement_breaks_it():
+    rows = [line for line in page.page().splitlines() if line.endswith(" |")]
+    named = [line.split("|")[1].split()[0] for line in rows if line.count("|") > 5]
+    assert {*CLAIMS} == {*named} - {"claim"}
+
+
+def test_every_claim_is_tested_or_has_a_kind_at_every_scale(plans):
+    for now, fetched in plans.values():
+        for plan in (now, fetched):
+            without = [name for name in CLAIMS if name not in plan.tested]
+            assert all(plan.kinds[name] and plan.reasons[name] for name in without)
+
+
+def test_kinds_say_what_a_scale_lacks(plans):
+    embedded, later = plans["embedded"]
+    full, _ = plans["full"]
+    assert embedded.kinds["F-9.memory"] == [Obstacle.HARDWARE] and "F-9.memory" in full.tested
+    assert embedded.kinds["F-4.eda"] == [Obstacle.DATA] and "F-4.eda" in later.tested
+    assert later.kinds["F-4.backtranslation"] == [Obstacle.SETTINGS]
+    assert page.cell(CLAIMS["F-4.eda"], embedded, later).endswith(page.FETCHED)
+    assert page.FETCHED not in page.cell(CLAIMS["F-4.backtranslation"], embedded, later)
+
+
+def test_what_awaits_tables_gives_the_recipe_as_its_command(plans):
+    plan, _ = plans["embedded"]
+    claim = CLAIMS["F-14.math"]
+    assert plan.command("F-14.math") == f"{claim.recipe} && {COMMAND} own"
+    assert plan.command("C-2.elyza") is None and CLAIMS["C-2.elyza"].recipe is None
+    assert "own/domain-answers.csv (csv)" in plan.reasons["C-2.elyza"]
+    assert not plan.brought
