@@ -45,8 +45,9 @@ def after(study: Study, arm: str, seed: int) -> dict[str, float]:
     into_ja, into_en = asked(study.test), asked(study.test, "ja-en")
     plan = learning.training(study, arm, seed)
     if arm == "osf":
-        own = {"method": OSF, "dtype": torch.float32}  # what is orthogonal stays so to rounding
-        plan = replace(plan, learning_rate=study.settings.osf_learning_rate, **own)
+        rate = study.settings.osf_learning_rate
+        # in float32 what is orthogonal stays so to rounding
+        plan = replace(plan, method=OSF, dtype=torch.float32, learning_rate=rate)
     folder, observed = study.folder, {}
     learner = learning.begin(study.base, whole=arm == "osf")
     if arm != "fresh":

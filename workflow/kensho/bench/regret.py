@@ -81,8 +81,8 @@ def after(
         learner = learning.learn(learning.begin(study.base), corpus.train, plan, study.folder)
         parts = (corpus.selecting, corpus.judging)
         scored.append((*(nll_per_character(*learner, part) for part in parts), rank, rate))
-    _, nll, rank, rate = min(scored)
-    return {"nll_per_character": nll, "rank": rank, "learning_rate": rate}
+    _, nll, best_rank, best_rate = min(scored)
+    return {"nll_per_character": nll, "rank": best_rank, "learning_rate": best_rate}
 
 
 def memory(card: Card, decision: Decision, analysis: Analysis, run: Run) -> list[Row]:

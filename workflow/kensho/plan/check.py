@@ -279,8 +279,8 @@ def _unknown_names(
             yield f"{where}: judging: no arm '{name}', {suggestion(name, evaluated)}"
     if len(set(writers)) < len(writers):
         yield f"{where}: judging: an arm stands twice in before, after and anchors; leave one"
-    named = [one.name for one in config.judging.judges]
-    if len(set(named)) < len(named):
+    judges = [one.name for one in config.judging.judges]
+    if len(set(judges)) < len(judges):
         yield f"{where}: judging.judges: two have one name; rename one"
     if any(one == other for one, other in judged):
         yield f"{where}: jlce.judge.pairs: an arm against itself; name two arms"

@@ -123,7 +123,7 @@ def trained(size: Size, training: Training, dtype: Dtype, devices: int = 1) -> t
         by_name = dict(zip(training.targets, shapes, strict=True))
         told = {**training.settings, "rank": training.rank, "targets": training.targets}
         weights = size.layers * sum(adapter_sizes(method, told, by_name))
-        shared = method.frozen(shapes, training.rank) if method.frozen else 0
+        shared = method.frozen(shapes, training.rank or 0) if method.frozen else 0
     held: float = size.parameters * (NF4 if method.weights == "nf4" else width)
     held += 0 if method.whole else 4 * (weights * (1 + method.copies) + shared)
     layer: float = 17 * width * tokens * size.hidden

@@ -80,7 +80,7 @@ def stage(
         require_positions(model, (len(one.ids) + own["new_tokens"] for one in drawn), training)
         return Rollouts(model, tokenizer, drawn, checkpoints / ROLLOUTS, training), []
 
-    objective = Objective(lambda *batch: summed_loss(*batch, own["beta"]), len)
+    objective = Objective(lambda model, rows, pad: summed_loss(model, rows, pad, own["beta"]), len)
     texts = {key: [getattr(one, key) for one in drawn] for key in ("en", "ja")}
     steps, measured = learned(base, texts, rollouts, output, checkpoints, training, objective)
     files = [checkpoints / ROLLOUTS / f"{step}.jsonl" for step in steps["step"]]
@@ -156,7 +156,7 @@ class Rollouts(Sequence):
 
     def _rows(
         self, asked: Sequence[Asked], written: Sequence[list[int]], gains: Sequence[float]
-    ) -> list[Sample]:
+    ) -> Sequence[Sample]:
         rows: list[dict[str, Any]] = [
             {
                 "input_ids": one.ids + answer,
