@@ -37,6 +37,7 @@ include: "rules/evaluate.smk"
 include: "rules/stages.smk"
 include: "rules/jlce.smk"
 include: "rules/experiments.smk"
+include: "rules/tokenisers.smk"
 include: "rules/stats.smk"
 include: "rules/report.smk"
 include: "rules/calibration.smk"
@@ -72,6 +73,7 @@ localrules:
     benchmark,
     augmentation_study,
     training_studies,
+    tokenisers_study,
     own,
     sources,
     fetch,
@@ -118,6 +120,13 @@ rule training_studies:
     input:
         REPORT,
         INPUTS.experiments_of("training_studies"),
+
+
+rule tokenisers_study:
+    """Tokenisers of one corpus, and small models on each (F-5), judged on the same page."""
+    input:
+        REPORT,
+        INPUTS.experiments_of("tokenisers_study"),
 
 
 rule own:

@@ -18,7 +18,9 @@ rule rehearsal:
     """All targets on twins, a few rows and single steps, in the folder rehearsal/."""
     input:
         REPORT,
-        INPUTS.experiments_of("benchmark", "augmentation_study", "training_studies"),
+        INPUTS.experiments_of(
+            "benchmark", "augmentation_study", "training_studies", "tokenisers_study"
+        ),
         "results/jlce.html",
         rules.stages.input,
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),

@@ -23,7 +23,7 @@ from kensho.run import budget
 from kensho.validation import suggestion
 
 BEYOND = ("jlce", "jlce_preference")  # observed by other targets than the main job
-STUDIES = ("augmentation_study", "training_studies")
+STUDIES = ("augmentation_study", "training_studies", "tokenisers_study")
 COMMAND = "snakemake --profile local"
 FETCH = f"{COMMAND} sources"
 REPORT = ("results/validation_report.html", "results/statistical_summary.json")
