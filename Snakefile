@@ -38,6 +38,7 @@ include: "rules/stages.smk"
 include: "rules/jlce.smk"
 include: "rules/judging.smk"
 include: "rules/experiments.smk"
+include: "rules/tokenisers.smk"
 include: "rules/stats.smk"
 include: "rules/report.smk"
 include: "rules/calibration.smk"
@@ -73,6 +74,7 @@ localrules:
     benchmark,
     augmentation_study,
     training_studies,
+    tokenisers_study,
     own,
     sources,
     fetch,
@@ -120,6 +122,13 @@ rule training_studies:
     input:
         in_languages(*REPORT),
         INPUTS.experiments_of("training_studies"),
+
+
+rule tokenisers_study:
+    """Tokenisers of one corpus, and small models on each (F-5), judged on the same page."""
+    input:
+        REPORT,
+        INPUTS.experiments_of("tokenisers_study"),
 
 
 rule own:

@@ -9,7 +9,15 @@ rule budget:
         "../envs/stats.yaml"
     params:
         budget=CONFIG.budget.model_dump(),
-        targets=["all", "benchmark", "jlce", "judging", "augmentation_study", "training_studies"]
+        targets=[
+            "all",
+            "benchmark",
+            "jlce",
+            "judging",
+            "augmentation_study",
+            "training_studies",
+            "tokenisers_study",
+        ]
         + (["corpora"] if CORPUS_NAMES else []),
         foreseen=lambda w: foreseen(),
         command=[sys.executable, "-m", "snakemake", *sys.argv[1:]],

@@ -18,7 +18,9 @@ rule rehearsal:
     """All targets on twins, a few rows and single steps, in the folder rehearsal/."""
     input:
         in_languages(*REPORT, "results/jlce.html"),
-        INPUTS.experiments_of("benchmark", "augmentation_study", "training_studies"),
+        INPUTS.experiments_of(
+            "benchmark", "augmentation_study", "training_studies", "tokenisers_study"
+        ),
         rules.stages.input,
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
         rules.judging.input,

@@ -66,7 +66,7 @@ MEANINGFUL = {
     "a seed of 32 bits": (
         [0, 10**9],
         ["seed", "train.seeds.0", "bench.medical.seeds.0", "bench.vocabulary_training.seeds.0"]
-        + ["bench.augmentation_training.seeds.0"]
+        + ["bench.augmentation_training.seeds.0", "bench.tokeniser_models.seeds.0"]
         + [f"bench.{study}.seeds.0" for study in STUDIES if study != "persona"],
     ),
     "an amount of money": ([0, 0.5, 10**9], PRICES),
@@ -96,6 +96,7 @@ MEANINGFUL = {
         [0.5],
         [*(f"{stage}.learning_rate" for stage in STAGES), "bench.medical.learning_rate"]
         + ["bench.vocabulary_training.learning_rate", "bench.tokenisation.cost"]
+        + ["bench.tokeniser_models.learning_rate"]
         + ["bench.augmentation_training.learning_rate", "cluster.memory", "cluster.time"]
         + [f"bench.{study}.learning_rate" for study in STUDIES if study != "regret"]
         + ["bench.continual.osf_learning_rate"]
@@ -154,6 +155,7 @@ NEEDED = {
     *("bench.attention.lengths.0", "bench.attention.dtypes.0", "bench.training_memory.cells.0"),
     *("bench.training_memory.cells.0.batch", "bench.training_memory.cells.0.length"),
     *("licences.0", "jlce.prompts.0", "augmentation.round_trip.via.0"),
+    *(f"bench.tokeniser_models.{key}.0" for key in ("vocabularies", "coverages")),
     *("bench.augmentation_training.sizes.0", "bench.augmentation_training.techniques.0"),
 }
 

@@ -30,6 +30,8 @@ ALLOWED = {  # selections and their order, never a measured value
     "kensho/bench/persona.py": {"permutation"},  # which dialogues are asked
     "kensho/bench/ranks.py": {"permutation"},  # which dialogues are asked
     "kensho/bench/replay.py": {"permutation"},  # which sentences are learnt
+    "kensho/bench/tokeniser_models.py": {"permutation"},  # which sentences are learnt
+    "kensho/bench/tokenisers.py": {"permutation"},  # order of the arms
     "kensho/bench/training_scale.py": {"permutation"},  # which samples are learnt
     "kensho/bench/quick_mode.py": {"permutation", "choice"},  # order of the arms, texts
     "kensho/data/corpus.py": {"permutation"},  # splits

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kensho.augment.catalogue import TECHNIQUES
+from kensho.bench import tokeniser_arms
 from kensho.models import engine
 from kensho.models.catalogue import Model, files
 
@@ -133,6 +134,14 @@ def augmentation_features(own, context) -> Inputs:
 def augmentation_training(own, context) -> Inputs:
     splits = {"splits": f"{STUDIED}/{PAIRS}/splits.csv"}
     return {**model("test", "attested")(own, context), **splits, **variants(own, context, PAIRS)}
+
+
+def tokenisers(*tables: str) -> Callable[[Any, Context], Inputs]:
+    """Tokenisers of the settings' sizes and coverages, and tables of the corpus."""
+    return lambda own, context: {
+        **tokeniser_arms.files(own.vocabularies, own.coverages),
+        **{name: f"results/data/{name}.csv" for name in tables},
+    }
 
 
 DIALOGUES = "real-persona-chat"

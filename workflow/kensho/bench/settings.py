@@ -20,6 +20,7 @@ from kensho.validation import (
 
 Precision = Literal["float32", "float16", "bfloat16"]
 Counts = Annotated[list[Count], Field(min_length=1)]
+Coverages = Annotated[list[Annotated[float, Field(ge=0.98, le=1)]], Field(min_length=1)]
 Blocks = Annotated[int, Field(ge=1, le=1000)]  # of fewer than 10 no time is judged
 
 
@@ -172,6 +173,30 @@ class Tokenisation(Section):
     line_characters: Count = Field(160, description="the rest and the held-out samples, in lines")
     blocks: Blocks = Field(10, description="fresh processes of each program")
     seconds: Seconds = Field(0.1, description="least time of a measurement")
+
+
+class Tokenisers(Section):
+    vocabularies: Counts = Field(
+        [8000, 16000, 32000, 64000], description="pieces; what the corpus does not carry is named"
+    )
+    coverages: Coverages = Field([0.9995, 1.0], description="share of characters that are pieces")
+    sentences: Count = Field(60_000, description="clean sentences that tokenisers learn of (F-5)")
+    items: Count = Field(200, description="held-out sentences that are encoded")
+    passes: Count = Field(5, description="timed passes over them")
+
+
+class TokeniserModels(Section):
+    vocabularies: Counts = Field([8000], description="pieces of the tokenisers (F-5)")
+    coverages: Coverages = Field([0.9995], description="share of characters that are pieces")
+    layers: Count = 2
+    width: Annotated[int, Field(ge=32, le=8192, multiple_of=32)] = 128
+    characters: Count = Field(150_000, description="that every model reads once")
+    learning_rate: LearningRate = 3e-3
+    batch_size: Count = 32
+    items: Count = Field(100, description="held-out sentences scored for bits per character")
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
+        [1, 2, 3, 4, 5], description="replicates: weights and sentences"
+    )
 
 
 class RocmVariables(Section):

@@ -5,6 +5,7 @@ from typing import Any
 
 from kensho.bench import inputs, settings, study_arms
 from kensho.bench.experiment import LARGE, Experiment, always
+from kensho.bench.tokeniser_arms import ARMS
 from kensho.part import Needs
 from kensho.validation import Section
 
@@ -129,5 +130,26 @@ STUDIES = (
         settings.Persona,
         study_arms.PERSONA,
         **_dialogues(study_arms.PERSONA),
+    ),
+    Experiment(
+        name="tokenisers",
+        title="F-5: tokens, their scripts and time, by algorithm, MeCab, size and coverage",
+        code="kensho.bench.tokenisers:experiment",
+        settings=settings.Tokenisers,
+        reads=("items", "passes"),
+        needs=Needs(cores="all"),
+        inputs=inputs.tokenisers("test"),
+        arms=always(*ARMS),
+        target="tokenisers_study",
+    ),
+    Experiment(
+        name="tokeniser_models",
+        title="F-5: bits per character of small models, by algorithm and MeCab",
+        code="kensho.bench.tokeniser_models:experiment",
+        settings=settings.TokeniserModels,
+        needs=LARGE,
+        inputs=inputs.tokenisers("train", "test"),
+        arms=always(*ARMS),
+        target="tokenisers_study",
     ),
 )

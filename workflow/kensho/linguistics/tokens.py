@@ -94,6 +94,28 @@ def _fugashi(text: str, place: int) -> Iterator[Token]:
         begin = end
 
 
+def words(text: str) -> list[str]:
+    """UniDic's short units by MeCab, each with the blanks ahead of it: joined they are the text.
+
+    Raises ValueError as :func:`tokens` does.
+    """
+    found, end = list[str](), 0
+    for token in (token for place, part in pieces(text) for token in _spans(part, place)):
+        found.append(text[end:token])
+        end = token
+    return [*found[:-1], found[-1] + text[end:]] if found else [text] * bool(text)
+
+
+def _spans(text: str, place: int) -> Iterator[int]:
+    """Where the words of a text end."""
+    if "\0" in text:
+        raise ValueError("a null character, at which fugashi stops; delete it")
+    end = place
+    for word in _tagger()(text):
+        end += len(word.white_space) + len(word.surface)
+        yield end
+
+
 @cache
 def synonym_groups(lemma: str, pos: str) -> frozenset[int]:
     """Groups of a dictionary form in Sudachi's dictionary.

@@ -26,7 +26,7 @@ BEYOND = {  # observed by other targets than the main job
     **dict.fromkeys(("jlce", "jlce_preference"), "jlce"),
     **dict.fromkeys(("translation", *judging.ARMS), "judging"),
 }
-STUDIES = ("augmentation_study", "training_studies")
+STUDIES = ("augmentation_study", "training_studies", "tokenisers_study")
 COMMAND = "snakemake --profile local"
 FETCH = f"{COMMAND} sources"
 REPORT = ("results/validation_report.html", "results/statistical_summary.json")
