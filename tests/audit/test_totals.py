@@ -1,11 +1,14 @@
 """Figures that follow from others; win rates, machines and places."""
 
+import itertools
 import random
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from kensho.audit import physics, places, totals, win_rates
 from kensho.audit.printed import Word, exact, printed
+from scipy import optimize
 
 POSSIBLE, WRONG = Word.CONSISTENT, Word.IMPOSSIBLE
 
@@ -109,6 +112,55 @@ def test_win_rates_add_up():
     assert win_rates.complement(*rates[:2]).word == WRONG
     assert win_rates.round_robin(figures("0.70", "0.50", "0.30")).word == POSSIBLE
     assert win_rates.round_robin(figures("0.70", "0.50", "0.40")).word == WRONG
+
+
+def possible_by_orders(rates, players):
+    """Whether some mixture of orders of the items, ties among them, has these rates."""
+    pairs = list(rates)
+    orders = {
+        tuple(0.5 * (1 + np.sign(places[a] - places[b])) for a, b in pairs)
+        for places in itertools.product(range(players), repeat=players)
+    }
+    columns = np.array(list(orders)).T
+    found = optimize.linprog(
+        np.zeros(columns.shape[1]),
+        A_ub=np.vstack([columns, -columns]),
+        b_ub=[
+            float(x) for x in [r.high for r in rates.values()] + [-r.low for r in rates.values()]
+        ],
+        A_eq=np.ones((1, columns.shape[1])),
+        b_eq=[1],
+    )
+    return found.status == 0
+
+
+def test_cycles_against_every_mixture_of_orders():
+    draw, seen = random.Random(4), set()
+    for _ in range(150):
+        players = draw.choice([3, 4])
+        pairs = [p for p in itertools.combinations(range(players), 2) if draw.random() < 0.9]
+        pairs = [p if draw.random() < 0.5 else p[::-1] for p in pairs]
+        if len(pairs) < 3:
+            continue
+        rates = {pair: printed(f"{draw.choice([0.1, 0.3, 0.7, 0.9, 0.55]):.2f}") for pair in pairs}
+        names = [[f"m{pair[side]}" for pair in pairs] for side in (0, 1)]
+        found = win_rates.cycles(*names, list(rates.values()))
+        if found.word != Word.NOT_CHECKABLE:
+            assert (found.word == POSSIBLE) == possible_by_orders(rates, players), found.sentence
+        seen.add(found.word)
+    assert seen >= {POSSIBLE, WRONG}
+
+
+def test_a_cycle_of_majorities_is_possible_and_said():
+    rates = figures("0.60", "0.60", "0.60")
+    found = win_rates.cycles(list("abc"), list("bca"), rates)
+    assert found.word == POSSIBLE and "a > b > c > a by majority" in found.sentence
+    found = win_rates.cycles(list("abc"), list("bca"), figures("0.70", "0.70", "0.70"))
+    assert found.word == WRONG and "sum to 2.085 at least, and 2 is" in found.sentence
+    assert win_rates.cycles(["a", "b"], ["b", "a"], figures("0.7", "0.6")).word == WRONG
+    assert win_rates.cycles(["a"], ["b"], figures("0.7")).word == Word.NOT_CHECKABLE
+    with pytest.raises(ValueError, match="'a' against itself; delete the row"):
+        win_rates.cycles(["a"], ["a"], figures("0.7"))
 
 
 @pytest.mark.parametrize(

@@ -323,3 +323,14 @@ def test_names_that_look_like_nothing_or_numbers_stay_names(tmp_path):
         given["contamination"], index=False
     )
     assert jlce.read(**given)["contamination"]["item"].tolist() == ["null", "007", "NA", "1.0"]
+
+
+@pytest.mark.parametrize(("holds", "words"), [(True, "in all"), (False, "In 1 the limits do not")])
+def test_what_means_alone_would_decide_is_said(tmp_path, holds, words):
+    withheld = pd.DataFrame(
+        {"holds": [True, True, True, holds], "decided": [True, False, False, False],
+         "decided_by_items": [True, True, True, False]}
+    )  # fmt: skip
+    html = text(jlce.build(**jlce.read(**files(tmp_path)), withheld=withheld))
+    assert "25.0 % of 4 comparisons" in html and "paired items decide 75.0 %" in html
+    assert words in html
