@@ -84,25 +84,28 @@ def test_ranks_against_every_pair():
         scores = figures(*(f"{draw.randint(0, 20) / 20:.2f}" for _ in range(8)))
         order = [draw.randint(1, 6) for _ in scores]
         wrong = [
-            any(order[j] > order[i] and scores[j].low > scores[i].high for j in range(8))
+            any(order[j] > order[i] and scores[j].value > scores[i].value for j in range(8))
             for i in range(8)
         ]
         words = [found.word for found in totals.ranks(scores, order)]
         assert [word == WRONG for word in words] == wrong
 
 
-def test_lower_can_be_better_and_halves_that_meet_are_no_order():
+def test_lower_can_be_better_and_of_unequal_decimals_ranges_that_meet_are_no_order():
     assert [f.word for f in totals.ranks(figures("1.2", "3.4"), [2, 1], "lower")] == [
         POSSIBLE,
         WRONG,
     ]
-    assert {f.word for f in totals.ranks(figures("0.4", "0.5"), [1, 2])} == {POSSIBLE}
+    assert {f.word for f in totals.ranks(figures("0.4", "0.45"), [1, 2])} == {POSSIBLE}
+    assert [f.word for f in totals.ranks(figures("0.4", "0.5"), [1, 2])] == [WRONG, POSSIBLE]
 
 
 def test_bold_is_the_best_of_its_column():
     assert totals.bold_is_best(figures("**0.52**", "0.51", "0.4")).word == POSSIBLE
     assert totals.bold_is_best(figures("**0.52**", "0.60", "0.4")).word == WRONG
     assert totals.bold_is_best(figures("**0.52**", "0.40"), "lower").word == WRONG
+    assert totals.bold_is_best(figures("**0.570**", "0.571")).word == WRONG
+    assert totals.bold_is_best(figures("**0.57**", "0.571")).word == POSSIBLE
     assert totals.bold_is_best(figures("0.5", "0.6")).word == Word.NOT_CHECKABLE
 
 

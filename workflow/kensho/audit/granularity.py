@@ -34,7 +34,8 @@ def reachable(score: Figure, items: int, trials: int = 1) -> Finding:
     answers, step = items * trials, score.step
     of = f"{items} items" + (f" answered {trials} times" if trials > 1 else "")
     if score.within(0, 1) is None:
-        return judged(False, f"{score} is no share of right answers: it is none of 0 to 1.")
+        hint = "; per cent take scale: 100" if score.step and 1 < score.value <= 100 else ""
+        return judged(False, f"{score} is no share of right answers, which are 0 to 1{hint}.")
     if share_reachable(answers, step) == 1:
         return unknown(
             f"{answers} answers ({of}) can give any score with these decimals.",

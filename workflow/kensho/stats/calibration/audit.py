@@ -178,7 +178,7 @@ def ranked(items: int, decimals: int, rng: RANDOM) -> Trial:
     return both(
         lambda finding: finding,
         first,
-        scores[i].value - scores[j].value > Fraction(1, 10**decimals),
+        scores[i].value > scores[j].value,
     )
 
 

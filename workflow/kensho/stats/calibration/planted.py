@@ -178,13 +178,12 @@ def bold(rows: int, decimals: int, rng: RANDOM) -> Trial:
     texts = [as_printed(float(x), decimals, rng) for x in rng.random(rows)]
     best = int(np.argmax([float(one) for one in texts]))
     other = (best + int(rng.integers(1, rows))) % rows
-    step = Fraction(1, 10**decimals)
     return both(
         lambda i: totals.bold_is_best(
             [printed(f"**{one}**" if i == k else one) for k, one in enumerate(texts)]
         ),
         (best, other),
-        Fraction(texts[best]) - Fraction(texts[other]) > step,
+        Fraction(texts[best]) > Fraction(texts[other]),
     )
 
 
