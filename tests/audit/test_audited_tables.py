@@ -240,6 +240,8 @@ def test_the_board_of_a_mirror_is_possible_and_gives_its_item_counts(board):
         ("en_post.MATH500", 500),
         ("en_post.AIME", 240),
         ("en_post.GPQA", 792),
+        ("ja_pre.MGSM", 250),
+        ("en_pre.OpenBookQA", 500),
     ):
         assert f"{smallest} is the smallest number" in told[f"results.{column}"]
     once, four_times = told["results.ja_post.GPQA"]

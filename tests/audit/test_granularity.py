@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 from kensho.audit.granularity import (
+    group_error,
     items_recovered,
     reachable,
     recovered,
@@ -78,6 +79,17 @@ def test_a_number_with_which_every_score_fits_is_not_recovered():
 def test_a_standard_error_is_that_of_its_items(score, error, items, possible):
     found = standard_error(printed(score), printed(error), items)
     assert (found.word == Word.CONSISTENT) == possible, found.sentence
+
+
+def test_the_error_of_a_group_is_one_of_three():
+    parts, sizes = [printed("0.050"), printed("0.020")], [100, 400]
+    of_group = {"0.019": Word.CONSISTENT, "0.027": Word.CONSISTENT, "0.035": Word.IMPOSSIBLE,
+                "0.010": Word.IMPOSSIBLE, "-0.019": Word.IMPOSSIBLE}  # fmt: skip
+    for text, word in of_group.items():
+        found = group_error(printed(text), parts, sizes)
+        assert found.word == word, found.sentence
+    with pytest.raises(ValueError, match="2 parts have 1 sizes; give one to each"):
+        group_error(printed("0.019"), parts, [100])
 
 
 @pytest.mark.parametrize(

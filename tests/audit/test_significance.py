@@ -86,3 +86,19 @@ def test_d_of_two_samples():
     assert d_of_t(printed("0.40"), printed("2.00"), 50, 50).word == POSSIBLE
     assert d_of_t(printed("0.60"), printed("2.00"), 50, 50).word == WRONG
     assert d_of_t(printed("-0.40"), printed("2.00"), 50, 50).word == WRONG
+
+
+@pytest.mark.parametrize(
+    ("p", "word"),
+    [("< .001", Word.CONSISTENT), ("p<0.001", Word.CONSISTENT), ("＜0.001", Word.CONSISTENT),
+     ("&lt; 0.001", Word.CONSISTENT), ("≤ 0.001**", Word.CONSISTENT), ("p = .04", Word.IMPOSSIBLE),
+     ("> .05", Word.IMPOSSIBLE), ("2 × 10⁻⁶", Word.CONSISTENT), ("4e-5", Word.IMPOSSIBLE)],
+)  # fmt: skip
+def test_forms_in_which_p_is_printed(p, word):
+    assert p_value(p, printed("5.0"), "t", 99, tails=2).word == word
+
+
+@pytest.mark.parametrize(("p", "df"), [("1.2", 9), ("", 9), ("n.s.", 9), ("0.03", 0)])
+def test_what_is_no_p_and_no_freedom_is_refused(p, df):
+    with pytest.raises(ValueError, match=r"is no p|no printed number|fewer than 1"):
+        p_value(p, printed("2.0"), "t", df)

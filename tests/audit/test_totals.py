@@ -1,11 +1,14 @@
 """Figures that follow from others; win rates, machines and places."""
 
+import itertools
 import random
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from kensho.audit import physics, places, totals, win_rates
 from kensho.audit.printed import Word, exact, printed
+from scipy import optimize
 
 POSSIBLE, WRONG = Word.CONSISTENT, Word.IMPOSSIBLE
 
@@ -81,25 +84,28 @@ def test_ranks_against_every_pair():
         scores = figures(*(f"{draw.randint(0, 20) / 20:.2f}" for _ in range(8)))
         order = [draw.randint(1, 6) for _ in scores]
         wrong = [
-            any(order[j] > order[i] and scores[j].low > scores[i].high for j in range(8))
+            any(order[j] > order[i] and scores[j].value > scores[i].value for j in range(8))
             for i in range(8)
         ]
         words = [found.word for found in totals.ranks(scores, order)]
         assert [word == WRONG for word in words] == wrong
 
 
-def test_lower_can_be_better_and_halves_that_meet_are_no_order():
+def test_lower_can_be_better_and_of_unequal_decimals_ranges_that_meet_are_no_order():
     assert [f.word for f in totals.ranks(figures("1.2", "3.4"), [2, 1], "lower")] == [
         POSSIBLE,
         WRONG,
     ]
-    assert {f.word for f in totals.ranks(figures("0.4", "0.5"), [1, 2])} == {POSSIBLE}
+    assert {f.word for f in totals.ranks(figures("0.4", "0.45"), [1, 2])} == {POSSIBLE}
+    assert [f.word for f in totals.ranks(figures("0.4", "0.5"), [1, 2])] == [WRONG, POSSIBLE]
 
 
 def test_bold_is_the_best_of_its_column():
     assert totals.bold_is_best(figures("**0.52**", "0.51", "0.4")).word == POSSIBLE
     assert totals.bold_is_best(figures("**0.52**", "0.60", "0.4")).word == WRONG
     assert totals.bold_is_best(figures("**0.52**", "0.40"), "lower").word == WRONG
+    assert totals.bold_is_best(figures("**0.570**", "0.571")).word == WRONG
+    assert totals.bold_is_best(figures("**0.57**", "0.571")).word == POSSIBLE
     assert totals.bold_is_best(figures("0.5", "0.6")).word == Word.NOT_CHECKABLE
 
 
@@ -109,6 +115,55 @@ def test_win_rates_add_up():
     assert win_rates.complement(*rates[:2]).word == WRONG
     assert win_rates.round_robin(figures("0.70", "0.50", "0.30")).word == POSSIBLE
     assert win_rates.round_robin(figures("0.70", "0.50", "0.40")).word == WRONG
+
+
+def possible_by_orders(rates, players):
+    """Whether some mixture of orders of the items, ties among them, has these rates."""
+    pairs = list(rates)
+    orders = {
+        tuple(0.5 * (1 + np.sign(places[a] - places[b])) for a, b in pairs)
+        for places in itertools.product(range(players), repeat=players)
+    }
+    columns = np.array(list(orders)).T
+    found = optimize.linprog(
+        np.zeros(columns.shape[1]),
+        A_ub=np.vstack([columns, -columns]),
+        b_ub=[
+            float(x) for x in [r.high for r in rates.values()] + [-r.low for r in rates.values()]
+        ],
+        A_eq=np.ones((1, columns.shape[1])),
+        b_eq=[1],
+    )
+    return found.status == 0
+
+
+def test_cycles_against_every_mixture_of_orders():
+    draw, seen = random.Random(4), set()
+    for _ in range(150):
+        players = draw.choice([3, 4])
+        pairs = [p for p in itertools.combinations(range(players), 2) if draw.random() < 0.9]
+        pairs = [p if draw.random() < 0.5 else p[::-1] for p in pairs]
+        if len(pairs) < 3:
+            continue
+        rates = {pair: printed(f"{draw.choice([0.1, 0.3, 0.7, 0.9, 0.55]):.2f}") for pair in pairs}
+        names = [[f"m{pair[side]}" for pair in pairs] for side in (0, 1)]
+        found = win_rates.cycles(*names, list(rates.values()))
+        if found.word != Word.NOT_CHECKABLE:
+            assert (found.word == POSSIBLE) == possible_by_orders(rates, players), found.sentence
+        seen.add(found.word)
+    assert seen >= {POSSIBLE, WRONG}
+
+
+def test_a_cycle_of_majorities_is_possible_and_said():
+    rates = figures("0.60", "0.60", "0.60")
+    found = win_rates.cycles(list("abc"), list("bca"), rates)
+    assert found.word == POSSIBLE and "a > b > c > a by majority" in found.sentence
+    found = win_rates.cycles(list("abc"), list("bca"), figures("0.70", "0.70", "0.70"))
+    assert found.word == WRONG and "sum to 2.085 at least, and 2 is" in found.sentence
+    assert win_rates.cycles(["a", "b"], ["b", "a"], figures("0.7", "0.6")).word == WRONG
+    assert win_rates.cycles(["a"], ["b"], figures("0.7")).word == Word.NOT_CHECKABLE
+    with pytest.raises(ValueError, match="'a' against itself; delete the row"):
+        win_rates.cycles(["a"], ["a"], figures("0.7"))
 
 
 @pytest.mark.parametrize(

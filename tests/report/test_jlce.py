@@ -340,3 +340,14 @@ def test_corpus_bleu_stands_with_its_signature_and_tasks_of_our_own_apart(tmp_pa
     assert "Our own, none of the sixteen Honorific style transfer" in seen
     assert "Not part of the ranking: Honorific style transfer." in seen
     assert "Dependency parsing and Bunsetsu chunking 0.42" in seen
+
+
+@pytest.mark.parametrize(("holds", "words"), [(True, "in all"), (False, "In 1 the limits do not")])
+def test_what_means_alone_would_decide_is_said(tmp_path, holds, words):
+    withheld = pd.DataFrame(
+        {"holds": [True, True, True, holds], "decided": [True, False, False, False],
+         "decided_by_items": [True, True, True, False]}
+    )  # fmt: skip
+    html = text(jlce.build(**jlce.read(**files(tmp_path)), withheld=withheld))
+    assert "25.0 % of 4 comparisons" in html and "paired items decide 75.0 %" in html
+    assert words in html

@@ -53,6 +53,22 @@ def test_the_best_of_many_is_wider():
     assert best.low < alone.low and best.high > alone.high
 
 
+def test_the_limits_of_several_tasks_hold_every_pairing_and_all_roundings_at_once():
+    draw = np.random.default_rng(1)
+    for _ in range(60):
+        sizes, fits, means = (8, 12, 20), [], []
+        for n in sizes:
+            a, b = (int(k) for k in draw.integers(0, n + 1, 2))
+            both = int(draw.integers(max(0, a + b - n), min(a, b) + 1))
+            fits.append(intervals.paired_proportions(a - both, b - both, n, 0.05))
+            means.append(aggregates.Means(rounded(a / n, 1), rounded(b / n, 1), n))
+        wide, _ = aggregates.mean_difference(means, 0.05)
+        own = intervals.combined(fits, [1 / 3] * 3)
+        assert wide.low <= own.low + 1e-9 and own.high <= wide.high + 1e-9
+    alone = [aggregates.mean_difference([one], 0.05).widest for one in means]
+    assert wide.high - wide.low < np.mean([one.high - one.low for one in alone])
+
+
 def claim(region, **change):
     test = {
         "design": "published_aggregate",
@@ -128,6 +144,30 @@ def test_points_of_a_hundred_and_decimals():
 def test_a_picked_difference_is_held_to_more():
     assert judged(0.66, 0.44, (0.11, None)).verdict == "VERIFIED"
     assert judged(0.66, 0.44, (0.11, None), best_of=40).verdict != "VERIFIED"
+
+
+def of_tasks(tuned, base):
+    rows = {"tuned": tuned, "base": base}
+    return {
+        arm: pd.DataFrame(
+            {"experiment": "own", "arm": arm, "block": ["x", "y"], "replicate": 0,
+             "metric": "score", "value": values, "unit": "score"}
+        )
+        for arm, values in rows.items()
+    }  # fmt: skip
+
+
+def test_several_tasks_are_judged_by_their_mean():
+    tables = of_tasks([0.60, 0.95], [0.50, 0.65])
+    conditions = {arm: {"tier": Tier.PUBLISHED, "registered": {}} for arm in SIDES}
+    settings = Settings(family_size=1, alpha=0.05, seed=0)
+    found, _ = judge.judge(
+        claim([0.05, None], items={"x": 300, "y": 200}, decimals=2), tables, conditions, settings
+    )
+    assert found.estimate == pytest.approx(0.2) and found.n_units == 500
+    assert found.verdict == "VERIFIED"
+    with pytest.raises(ValueError, match="task 'y' stands in only one of its tables and `items`"):
+        judge.judge(claim([0.05, None], items={"x": 300}), tables, conditions, settings)
 
 
 def test_several_figures_of_an_arm_are_no_aggregate():

@@ -27,6 +27,7 @@ from kensho.validation import suggestion
 OF_ROWS: dict[str, Callable[..., Finding]] = {
     "reachable": granularity.reachable,
     "standard_error": granularity.standard_error,
+    "group_error": granularity.group_error,
     "judge_scores": spread.judge_scores,
     "confusion": confusion.confusion,
     "p_value": significance.p_value,
@@ -55,8 +56,8 @@ OF_COLUMNS: dict[str, Callable[..., Finding | list[Finding]]] = {
 }
 CHECKS: dict[str, Callable[..., Finding | list[Finding]]] = {**OF_ROWS, **OF_COLUMNS}
 # Checks of shares, whose figures `scale` (100 where they are in per cent) brings to 0 to 1.
-OF_SHARES = {"reachable", "standard_error", "confusion", "complement", "items_recovered",
-             "round_robin", "cycles"}  # fmt: skip
+OF_SHARES = {"reachable", "standard_error", "group_error", "confusion", "complement",
+             "items_recovered", "round_robin", "cycles"}  # fmt: skip
 
 
 # Of each kind of figure, those that cards give, by name: see `kensho.audit.cards`.

@@ -34,7 +34,8 @@ def reachable(score: Figure, items: int, trials: int = 1) -> Finding:
     answers, step = items * trials, score.step
     of = f"{items} items" + (f" answered {trials} times" if trials > 1 else "")
     if score.within(0, 1) is None:
-        return judged(False, f"{score} is no share of right answers: it is none of 0 to 1.")
+        hint = "; per cent take scale: 100" if score.step and 1 < score.value <= 100 else ""
+        return judged(False, f"{score} is no share of right answers, which are 0 to 1{hint}.")
     if share_reachable(answers, step) == 1:
         return unknown(
             f"{answers} answers ({of}) can give any score with these decimals.",
@@ -172,3 +173,40 @@ def standard_error(score: Figure, error: Figure, items: int) -> Finding:
         f"{right[0]}{f' to {right[-1]}' if len(right) > 1 else ''} right of {items} have a "
         f"standard error of {implied}; printed is {error}.",
     )
+
+
+def group_error(error: Figure, parts: list[Figure], sizes: list[int]) -> Finding:
+    """Whether the standard error of a group follows from those of its parts.
+
+    Of independent parts it is the root of the summed squares, each weighted by its share of the
+    items (micro) or all alike (macro); lm-evaluation-harness pools the variances of the items
+    instead (`pooled_sample_stderr`). Any of the three passes.
+    """
+    if len(sizes) != len(parts):
+        raise ValueError(f"{len(parts)} parts have {len(sizes)} sizes; give one to each")
+    at_least(2, min(sizes, default=0), "items of a part")
+    items, number = sum(sizes), len(parts)
+    weights = {
+        "by items": [Fraction(n, items) ** 2 for n in sizes],
+        "alike": [Fraction(1, number**2)] * number,
+        "pooled": [Fraction(n * (n - 1), (items - number) * items) for n in sizes],
+    }
+    squares = [_square(part) for part in parts]
+    printed_square, implied = _square(error), {}
+    for name, of_parts in weights.items():
+        ends = [(square.times(w)) for square, w in zip(squares, of_parts, strict=True)]
+        implied[name] = Range(sum((e.low for e in ends), Fraction()),
+                              sum((e.high for e in ends), Fraction()))  # fmt: skip
+    told = ", ".join(
+        f"{float(square.low) ** 0.5:.4g} to {float(square.high) ** 0.5:.4g} ({name})"
+        for name, square in implied.items()
+    )
+    return judged(
+        error.high >= 0 and any(square.meets(printed_square) for square in implied.values()),
+        f"Parts of {listed(sizes)} items with standard errors of {listed(parts)} give the group "
+        f"{told}; printed is {error}.",
+    )
+
+
+def _square(figure: Figure) -> Range:
+    return Range(max(figure.low, Fraction(0)) ** 2, figure.high**2)

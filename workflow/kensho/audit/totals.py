@@ -108,8 +108,7 @@ def ranks(scores: list[Figure], places: list[int], better: Better = "higher") ->
 
     Equal ranks ask for nothing of each other. One finding for each row, in their order.
     """
-    sign = 1 if better == "higher" else -1
-    ends = [sorted((sign * s.low, sign * s.high)) for s in scores]
+    ends = _ends(scores, better)
     order = sorted(range(len(scores)), key=lambda i: places[i])
     findings: dict[int, Finding] = {}
     best: tuple[Fraction, int] | None = None  # largest low end among the ranks behind
@@ -136,8 +135,20 @@ def bold_is_best(scores: list[Figure], better: Better = "higher") -> Finding:
     bold = [score for score in scores if score.bold]
     if not bold:
         return unknown("No score is printed bold.", "a table that keeps its emphasis")
-    sign = 1 if better == "higher" else -1
-    best = max(scores, key=lambda s: s.low if sign == 1 else -s.high)
-    wrong = [s for s in bold if (s.high < best.low if sign == 1 else s.low > best.high)]
+    ends = _ends(scores, better)
+    (most, _), best = max(zip(ends, scores, strict=True), key=lambda pair: pair[0][0])
+    wrong = [s for s, (_, high) in zip(scores, ends, strict=True) if s.bold and high < most]
     told = f"bold {listed(wrong or bold)}, best is {best}"
     return judged(not wrong, f"Of {len(scores)} scores: {told}.")
+
+
+def _ends(scores: Sequence[Figure], better: Better) -> list[list[Fraction]]:
+    """Least and most of each score, for an order in which more is better.
+
+    With equal decimals the printed values are in the order of what they stand for: a column is
+    rounded by one rule, and every rule keeps the order.
+    """
+    sign, alike = (1 if better == "higher" else -1), len({score.step for score in scores}) == 1
+    return [
+        [sign * s.value] * 2 if alike else sorted((sign * s.low, sign * s.high)) for s in scores
+    ]

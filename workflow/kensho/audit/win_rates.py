@@ -108,4 +108,6 @@ def _shortest_cycle(
                 length = best[a, over][0] + best[over, b][0]
                 if (a, b) not in best or length < best[a, b][0]:
                     best[a, b] = length, best[a, over][1] + best[over, b][1][1:]
-    return shortest
+    cycle = shortest[1]
+    turn = min(range(len(cycle)), key=lambda i: players.index(cycle[i]), default=0)
+    return shortest[0], [*cycle[turn:-1], *cycle[: turn + 1]]

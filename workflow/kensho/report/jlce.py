@@ -58,10 +58,10 @@ def read(
     """
     runs = [observations.read(path) for path in observed if str(path).endswith(".csv")]
     return {
-        "scores": table(scores, SCORES),
+        "scores": read_table(scores, SCORES),
         "ranking": read_json(ranking),
         "origins": read_json(origins),
-        "contamination": table(contamination, CONTAMINATION),
+        "contamination": read_table(contamination, CONTAMINATION),
         "arms": [{**conditions, "rows": len(table)} for table, conditions in runs],
     }
 
@@ -76,7 +76,7 @@ def _withheld(table: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def table(path: str | Path, columns: list[str]) -> pd.DataFrame:
+def read_table(path: str | Path, columns: list[str]) -> pd.DataFrame:
     """A CSV in which names stay text and only an empty cell is missing."""
     names = dict.fromkeys(("task", "arm", "metric", "kind", "cluster", "item"), str)
     try:

@@ -133,7 +133,7 @@ def _observed(test: PublishedAggregate, reading: Contrast, tables: Tables, alpha
             [float((end - Fraction(low)) / Fraction(high - low)) for end in (f.low, f.high)]
             for f in figures
         ]
-        means.append(Means(*ends, items[str(task)]))
+        means.append(Means(ends[0], ends[1], items[str(task)]))
     bounds = mean_difference(means, alpha, best_of=test.best_of, graded=test.outcome == "score")
     return Bounds(*(_times(fit, high - low) for fit in bounds))
 

@@ -7,6 +7,6 @@ with job(snakemake):
     names = ("scores", "ranking", "origins", "contamination", "observations")
     noise = read_json(inputs.noise) if inputs.get("noise") else None
     read = jlce.read(*(inputs[name] for name in names))
-    page = jlce.build(**read, noise=noise, withheld=jlce.table(inputs.withheld, jlce.WITHHELD))
+    page = jlce.build(**read, noise=noise, withheld=jlce.read_table(inputs.withheld, jlce.WITHHELD))
     with replacing(snakemake.output.html) as temporary:
         temporary.write_text(page, encoding="utf-8")

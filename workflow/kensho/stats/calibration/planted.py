@@ -35,6 +35,27 @@ def column(items: int, decimals: int, rng: RANDOM) -> Trial:
     )
 
 
+def group(parts: int, decimals: int, rng: RANDOM) -> Trial:
+    """The standard error of a group in one of three ways, and one that is too small for all."""
+    sizes = [int(n) for n in rng.integers(50, 500, parts)]
+    errors = [math.sqrt(float(p * (1 - p)) / n)
+              for p, n in zip(rng.uniform(0.2, 0.8, parts), sizes, strict=True)]  # fmt: skip
+    items = sum(sizes)
+    pairs = list(zip(sizes, errors, strict=True))
+    ways = [
+        math.sqrt(sum((n * e / items) ** 2 for n, e in pairs)),
+        math.sqrt(sum(e * e for e in errors)) / parts,
+        math.sqrt(sum(n * (n - 1) * e * e for n, e in pairs) / (items - parts) / items),
+    ]
+    told = [printed(as_printed(e, decimals, rng)) for e in errors]
+    wrong = 0.6 * min(ways)
+    return both(
+        lambda one: granularity.group_error(printed(one), told, sizes),
+        (as_printed(float(rng.choice(ways)), decimals, rng), as_printed(wrong, decimals, rng)),
+        min(ways) - wrong > 1.5 * 10**-decimals,
+    )
+
+
 def interval(n: int, decimals: int, rng: RANDOM) -> Trial:
     """p beside an interval; certain where both ends are farther from 0 than their rounding."""
     centre, se = float(rng.normal(0, 2)), float(rng.uniform(0.5, 1.5))
@@ -56,10 +77,12 @@ def middle(n: int, decimals: int, rng: RANDOM) -> Trial:
     low = float(rng.uniform(2, 4))
     high = float(rng.uniform(6, 9))
     centre = math.sqrt(low * high) if log else (low + high) / 2
-    ends = [printed(as_printed(end, decimals, rng)) for end in (low, high)]
+    ends = tuple(printed(as_printed(end, decimals, rng)) for end in (low, high))
     wrong = centre * float(rng.choice([0.7, 1.3]))
     return both(
-        lambda one: significance.symmetric(printed(one), *ends, axis="log" if log else "linear"),
+        lambda one: significance.symmetric(
+            printed(one), ends[0], ends[1], axis="log" if log else "linear"
+        ),
         (as_printed(centre, decimals, rng), as_printed(wrong, decimals, rng)),
         True,
     )
@@ -132,7 +155,7 @@ def points(n: int, decimals: int, rng: RANDOM) -> Trial:
     relative = 100 * (after / before - 1)
     slack = 10**-decimals * (1 + 100 / before + 100 * after / before**2)
     return both(
-        lambda unit: totals.gain(*ends, gained, unit),
+        lambda unit: totals.gain(ends[0], ends[1], gained, unit),
         ("points", "percent"),
         abs(relative - (after - before)) > slack,
     )
@@ -155,13 +178,12 @@ def bold(rows: int, decimals: int, rng: RANDOM) -> Trial:
     texts = [as_printed(float(x), decimals, rng) for x in rng.random(rows)]
     best = int(np.argmax([float(one) for one in texts]))
     other = (best + int(rng.integers(1, rows))) % rows
-    step = Fraction(1, 10**decimals)
     return both(
         lambda i: totals.bold_is_best(
             [printed(f"**{one}**" if i == k else one) for k, one in enumerate(texts)]
         ),
         (best, other),
-        Fraction(texts[best]) - Fraction(texts[other]) > step,
+        Fraction(texts[best]) > Fraction(texts[other]),
     )
 
 
@@ -186,7 +208,7 @@ def ordered(players: int, decimals: int, rng: RANDOM) -> Trial:
     wrong = [as_printed(bent[pair], decimals, rng) if pair in bent else one
              for pair, one in zip(pairs, texts, strict=True)]  # fmt: skip
     names = [[str(pair[side]) for pair in pairs] for side in (0, 1)]
-    return both(lambda each: win_rates.cycles(*names, [printed(one) for one in each]),
+    return both(lambda each: win_rates.cycles(names[0], names[1], [printed(one) for one in each]),
                 (texts, wrong), True)  # fmt: skip
 
 
@@ -287,6 +309,7 @@ def versions(n: int, decimals: int, rng: RANDOM) -> Trial:
 # As `audit.KINDS`; where a kind has no size, n is 1.
 KINDS: dict[str, tuple[Callable[[int, int, RANDOM], Trial], tuple[tuple[int, int], ...]]] = {
     "items recovered": (column, ((8, 1), (37, 2))),
+    "error of a group": (group, ((3, 3), (6, 4))),
     "p of interval": (interval, ((1, 1), (1, 2))),
     "middle of interval": (middle, ((1, 1), (1, 2))),
     "d of t": (effect, ((10, 2), (100, 2), (100, 3))),
