@@ -40,8 +40,8 @@ LONG = {"steps": 12, "checkpoint_every": 4}
 
 
 def documented():
-    lines = PAGE.read_text(encoding="utf-8").split("| method |")[1].splitlines()[2:]
-    rows = (line.strip("| ").split(" | ") for line in lines if line.startswith("| `"))
+    table = PAGE.read_text(encoding="utf-8").split("| method |")[1].partition("\n\n")[0]
+    rows = (line.strip("| ").split(" | ") for line in table.splitlines()[2:])
     return {name.strip("`"): dict(zip(COLUMNS, cells, strict=True)) for name, *cells in rows}
 
 

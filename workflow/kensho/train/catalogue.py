@@ -67,7 +67,7 @@ class Dora(Pairs, Quantisable):
 
 class RsLora(Pairs, Quantisable):
     alpha: Count = Field(
-        8, description="adapters are weighed by alpha / sqrt(rank); one for all ranks"
+        8, description="adapters are weighed by alpha / sqrt(rank); 8: as LoRA's at rank 16"
     )
 
 

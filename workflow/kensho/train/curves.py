@@ -1,20 +1,14 @@
-"""Curves of a training while it runs: TensorBoard files, and trackers that a user has.
+"""Curves of a training while it runs: TensorBoard files, and trackers that a user has."""
 
-An event file is a sequence of records of the TFRecord format (length, its masked CRC-32C, data,
-its masked CRC-32C; tensorflow.org/tutorials/load_data/tfrecord), each a protocol buffer `Event`
-(tensorboard/compat/proto/event.proto); scalars need few of its fields.
-"""
-
-import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
-
-from kensho.files import replacing
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.record_writer import RecordWriter
 
 NAMES = {  # of a row's columns
     **{"loss": "train/loss", "learning_rate": "train/learning_rate"},
@@ -73,48 +67,30 @@ class Curves:
     def begin(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Start the file with these rows."""
         if self.path:
-            with replacing(self.path) as path:
-                first = _event(file_version=b"brain.Event:2")
-                path.write_bytes(b"".join([first, *(_event(row) for row in rows)]))
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.file = RecordWriter(str(self.path))
+            self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+            for row in rows:
+                self._write(_event(row))
 
     def add(self, row: Mapping[str, Any]) -> None:
         if self.path:
-            with open(self.path, "ab") as file:
-                file.write(_event(row))
+            self._write(_event(row))
         for log, _ in self.runs:
             log(scalars(row), step=row["step"])
 
+    def _write(self, event: Event) -> None:
+        """At once: what a run that dies had seen is there."""
+        self.file.write(event.SerializeToString())
+        self.file.flush()
+
     def end(self) -> None:
+        if self.path:
+            self.file.close()
         for _, finish in self.runs:
             finish()
 
 
-def _event(row: Mapping[str, Any] | None = None, file_version: bytes = b"") -> bytes:
-    """A record with an `Event`: wall_time 1, step 2, file_version 3, summary 5."""
-    data = b"\x09" + struct.pack("<d", time.time())
-    if file_version:
-        data += _field(3, file_version)
-    if row:
-        # Summary: value 1; Value: tag 1, simple_value 2
-        values = [
-            _field(1, _field(1, tag.encode()) + b"\x15" + struct.pack("<f", value))
-            for tag, value in scalars(row).items()
-        ]
-        data += b"\x10" + _varint(row["step"]) + _field(5, b"".join(values))
-    length = struct.pack("<Q", len(data))
-    return length + _checked(length) + data + _checked(data)
-
-
-def _field(number: int, data: bytes) -> bytes:
-    """A field of bytes: its number and wire type 2, length, content."""
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
-
-
-def _varint(value: int) -> bytes:
-    low, rest = value & 0x7F, value >> 7
-    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
-
-
-def _checked(data: bytes) -> bytes:
-    crc = google_crc32c.value(data)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+def _event(row: Mapping[str, Any]) -> Event:
+    values = [Summary.Value(tag=tag, simple_value=x) for tag, x in scalars(row).items()]
+    return Event(wall_time=time.time(), step=row["step"], summary=Summary(value=values))

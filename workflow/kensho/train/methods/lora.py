@@ -28,10 +28,7 @@ def adapter(rank: int, targets: Sequence[str] | str, *, alpha: int | None = None
     )
 
 
-STABLE = 8  # LoRA's weight of 2 at rank 16
-
-
-def stabilised(rank: int, targets: Sequence[str] | str, *, alpha: int = STABLE):
+def stabilised(rank: int, targets: Sequence[str] | str, *, alpha: int):
     """PEFT's configuration; adapters weigh alpha / sqrt(rank)."""
     return adapter(rank, targets, alpha=alpha, use_rslora=True)
 
