@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from kensho import external
 from kensho.claims import registry
 from kensho.claims.model import Claim
@@ -14,6 +12,7 @@ from kensho.models import cards, catalogue
 from kensho.plan import plan as plans
 from kensho.plan.config import Config
 from kensho.plan.plan import COMMAND, FETCH, Folder, Plan
+from kensho.validation import read_yaml
 
 PAGE = Path("docs/claims.md")
 SCALES = {"embedded": None, "standard": "standard", "full": "full"}
@@ -23,10 +22,9 @@ PROFILES = {"full": "slurm-mi300x"}
 
 def plan_of(overlay: str | None, claims: list[Claim], *, fetched: bool) -> Plan:
     """The plan of a scale where only packages are at hand, or every source that is listed."""
-    base = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+    config = Config().model_dump(mode="json")
     if overlay:
-        over = Path(f"config/scales/{overlay}.yaml").read_text(encoding="utf-8")
-        base = _laid_over(base, yaml.safe_load(over))
+        config = _laid_over(config, read_yaml(Path(f"config/scales/{overlay}.yaml")))
     listed, _ = sources.load("config/sources.yaml")
     architectures = cards.load(Path("resources/architectures.yaml"))
     models, _ = catalogue.load("config/models.yaml", listed, architectures)
@@ -35,7 +33,7 @@ def plan_of(overlay: str | None, claims: list[Claim], *, fetched: bool) -> Plan:
         observed=lambda name, arms: False,
         awaited=[*external.experiments(claims)],
     )
-    return plans.make(Config.model_validate(base), claims, listed, models, folder)[0]
+    return plans.make(Config.model_validate(config), claims, listed, models, folder)[0]
 
 
 def _laid_over(base: dict, over: Mapping) -> dict:

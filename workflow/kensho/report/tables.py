@@ -231,15 +231,19 @@ def kinds(untested: list[dict]) -> list[dict]:
     Keys: kind, claims, commanded (how many of them a command would test). A claim with several
     kinds stands in each.
     """
-    rows = [
-        {"kind": kind.value, "claims": [claim for claim in untested if kind in claim["kinds"]]}
-        for kind in Obstacle
+    groups = {
+        kind.value: [claim for claim in untested if kind in claim["kinds"]] for kind in Obstacle
+    }
+    groups["left out of this run"] = [claim for claim in untested if not claim["kinds"]]
+    return [
+        {
+            "kind": kind,
+            "claims": claims,
+            "commanded": sum(claim["command"] is not None for claim in claims),
+        }
+        for kind, claims in groups.items()
+        if claims
     ]
-    left_to_others = [claim for claim in untested if not claim["kinds"]]
-    rows.append({"kind": "left out of this run", "claims": left_to_others})
-    for row in rows:
-        row["commanded"] = sum(claim["command"] is not None for claim in row["claims"])
-    return [row for row in rows if row["claims"]]
 
 
 def nested(values: dict | None) -> list[tuple[str, str]]:
