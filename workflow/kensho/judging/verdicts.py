@@ -16,7 +16,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from kensho.jlce.chat import Endpoint, Reply
 from kensho.judging import asking, prompts
-from kensho.judging.items import Direction, Item
+from kensho.judging.items import MT, Direction, Item
 
 Kind = Literal["pair", "mark"]
 PLANTED = "planted-"  # before the kind of a question about a planted pair
@@ -82,12 +82,13 @@ def of_answers(
 ) -> list[Question]:
     """Translations compared (of the two arms, and of each with every anchor), answers marked.
 
+    llm-jp-eval's sets have references and are only scored.
     Marked are what both arms write to open questions and for turns of dialogues.
     """
     against = [(after, before), *((arm, one) for arm in (after, before) for one in anchors)]
     asked = []
     for item in items:
-        if item.direction:
+        if item.direction and item.set not in MT:
             for one, other in against:
                 written = {arm: answers[arm][item.block] for arm in (one, other)}
                 asked += _pair(item, "pair", written)
