@@ -10,6 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import cohen_kappa_score
@@ -172,8 +173,8 @@ def agreement(by_judge: Mapping[str, pd.DataFrame], kind: Kind) -> dict[str, tup
     kappas = {}
     for one, other in combinations(values, 2):
         both = pd.concat([values[one], values[other]], axis=1, join="inner").astype(float)
-        grades = (both * 2).round().astype(int)  # ties are halves
-        if grades.stack().nunique() > 1:
-            kappa = cohen_kappa_score(grades.iloc[:, 0], grades.iloc[:, 1], weights="quadratic")
+        grades = (both * 2).round().astype(int).to_numpy()  # ties are halves
+        if len(np.unique(grades)) > 1:
+            kappa = cohen_kappa_score(*grades.T, weights="quadratic")
             kappas[f"{one}/{other}"] = float(kappa), len(both)
     return kappas
