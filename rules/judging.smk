@@ -142,8 +142,6 @@ for NAME, KIND in (("translation_preference", "pair"), ("marks", "mark")):
             judges=[one.name for one in JUDGING.judges],
             planted_right=JUDGING.planted_right,
             most_missing=JUDGING.most_missing,
-            nothing="nothing of that kind was asked: "
-            + ("; ".join(f"{k}: {v}" for k, v in INPUTS.unjudged().items()) or "no items"),
             code=code("judging/judgement.py", "models"),
         script:
             "../workflow/scripts/judging/judgement.py"

@@ -51,7 +51,8 @@ STUDIES = tuple(  # of training
 MEANINGFUL = {
     "a folder or a file": (
         ["x", "../x", "1", "今日は", "a" * 100],
-        ["paths.cache", "paths.mirror", "paths.models", "cluster.container"],
+        ["paths.cache", "paths.mirror", "paths.models", "cluster.container"]
+        + ["judging.llm_jp_eval", "judging.comet"],
     ),
     "a text": (
         ["x", "../x", "1", "今日は", "a" * 100],
@@ -61,7 +62,10 @@ MEANINGFUL = {
         [True],
         [f"{stage}.{key}" for stage in STAGES for key in ("checkpointing", "packing")],
     ),
-    "a number from 0 to 100": ([0], [f"{stage}.context" for stage in STAGES]),
+    "a number from 0 to 100": (
+        [0],
+        [*(f"{stage}.context" for stage in STAGES), "judging.context"],
+    ),
     "a name": (["x", "1", "a" * 100], [*(f"{arm}.name" for arm in ARMS), "cluster.gpu_model"]),
     "a seed of 32 bits": (
         [0, 10**9],
@@ -78,7 +82,8 @@ MEANINGFUL = {
     ),
     "a share or none": (
         [0, 0.5],
-        [f"{stage}.{key}" for stage in STAGES for key in ("warm_up", "weight_decay")],
+        [f"{stage}.{key}" for stage in STAGES for key in ("warm_up", "weight_decay")]
+        + ["judging.planted_right", "judging.most_missing"],
     ),
     "a number of samples or none": ([0], ["train.validation"]),
     "a share": (
@@ -128,10 +133,11 @@ MEANINGFUL = {
             "corpora.perplexity",
         ]
         + ["jlce.max_new_tokens", "jlce.judge", *PRICES]
+        + [f"judging.{key}" for key in ("after", "anchors", "llm_jp_eval", "comet")]
         + ["cluster.gpu_model", "cluster.container"]
         + [f"provenance.{key}" for key in ("title", "description", "publisher", "licence")],
     ),
-    "nothing of one's own": ([{}], ["corpora.own"]),
+    "nothing of one's own": ([{}], ["corpora.own", "judging.instructions"]),
     "none of what a run can do without": (
         [[]],
         ["accelerator_fallback", "engine_fallback", "bench.main", "corpora.make", "train.recipes"]
@@ -139,7 +145,7 @@ MEANINGFUL = {
         + ["evaluate.references", "evaluate.choice_tasks"]
         + ["bench.training_memory.ladder", "bench.training_memory.largest"]
         + ["bench.inference.beside", "jlce.sources", "cluster.modules"]
-        + ["train.trackers"]
+        + ["train.trackers", "judging.anchors", "judging.judges", "judging.sets"]
         + ["provenance.authors", "provenance.texts", "pooled.crates", "audit.tables"]
         # of techniques that are not chosen
         + [f"augmentation.contextual_{one}.models" for one in ("causal", "masked")]

@@ -1,11 +1,13 @@
 """Items, what is written for them, their scores, and COMET's that are brought."""
 
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import sacrebleu
+import torch
 from kensho.evaluate.journal import digest
 from kensho.evaluate.lm import Backend
 from kensho.judging import comet, items
@@ -14,7 +16,8 @@ from kensho.judging.items import translation
 from kensho.judging.observed import set_weights, translations
 from kensho.models.loading import load
 
-MIRROR = Path("/work/shared/data")
+ROOT = Path(__file__).parents[2]
+MIRROR = Path(os.environ.get("KENSHO_MIRROR") or ROOT.parent / "shared/data")
 
 
 def test_a_turn_is_asked_behind_those_before_it_in_its_own_direction(tmp_path):
@@ -60,7 +63,7 @@ def test_items_are_drawn_from_each_set_alike_and_read_back(tmp_path):
     assert items.read(tmp_path / "items.jsonl") == drawn
 
 
-@pytest.mark.skipif(not MIRROR.is_dir(), reason="needs the mirror of real data")
+@pytest.mark.skipif(not MIRROR.is_dir(), reason="needs the data sets (KENSHO_MIRROR)")
 def test_real_dialogues_and_questions_are_read():
     turns = [*items.dialogues(MIRROR / "bsd/test.json", 4)]
     assert {len(item.before) for item in turns} == {0, 1, 2, 3, 4}
@@ -130,7 +133,7 @@ def test_a_model_writes_an_answer_to_every_item(tiny_model):
     question = items.Item(
         id="0", set="rakuda", direction=None, source="何？", reference="", prompt="何？"
     )
-    model, tokenizer = load(tiny_model, __import__("torch").float32)
+    model, tokenizer = load(tiny_model, torch.float32)
     lm = Backend(pretrained=model, tokenizer=tokenizer, batch_size=2)
     made = written(
         lm, [question, *PAIRS], chat=False, seed=1, limits=(4, 6), instructions={"en-ja": "x"}

@@ -1,12 +1,14 @@
 """Conditions of what arms wrote and what judges said of it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from kensho.judging import prompts
 from kensho.judging.observed import BLEU, MARKS, PREFERENCE, TRANSLATION
 from kensho.judging.verdicts import Standing
+from kensho.observations import Row
 
 STAND_INS = {
     PREFERENCE: "texts and a fixed set of our own stand for those of shisa-jp-tl-bench and "
@@ -24,7 +26,7 @@ def merged(arms: Mapping[str, Mapping]) -> dict:
     list under ``own``.
     """
     first, *_ = arms.values()
-    ran = {"models": [], "at_most": {}}
+    ran: dict[str, Any] = {"models": [], "at_most": {}}
     for one in arms.values():
         for key in MERGED:
             for value in one["ran"].get(key, []):
@@ -107,7 +109,7 @@ def of_judgement(
     }
 
 
-def lacking(table: Sequence, wanted: Sequence[str], arm: str) -> list[str]:
+def lacking(rows: Sequence[Row], wanted: Sequence[str], arm: str) -> list[str]:
     """Metrics of an arm that no row observes."""
-    observed = {row.metric for row in table if row.arm == arm}
+    observed = {row.metric for row in rows if row.arm == arm}
     return [metric for metric in wanted if metric not in observed]

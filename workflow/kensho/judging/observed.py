@@ -5,6 +5,7 @@ replicate, one for all; only judges that may judge (:func:`kensho.judging.verdic
 and where none may, the conditions say why the metric is absent.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -81,10 +82,14 @@ def preferences(
     for replicate, rows in enumerate(judged.values()):
         rows = rows[rows["kind"] == "pair"].replace({"first": names, "second": names})
         for block, own in rows.groupby("block", sort=False):
-            value = own.set_index(["first", "second"])["value"].astype(float)
-            pairs = {
-                pair: v for pair, v in value.items() if value[[pair, pair[::-1]]].notna().all()
+            value = {
+                (one, other): won
+                for one, other, won in zip(
+                    own["first"], own["second"], own["value"].astype(float), strict=True
+                )
             }
+            unread = {pair for pair, won in value.items() if math.isnan(won)}
+            pairs = {p: won for p, won in value.items() if not unread & {p, p[::-1]}}
             behind = CONTEXT if block in context else ""
             for (one, other), won in pairs.items():
                 yield _row(PREFERENCE, LADDER, block, replicate, f"{one}{OVER}{other}", won)

@@ -44,6 +44,9 @@ class NamedJudge(Address):
 Question = Literal["elyza-tasks-100", "rakuda", "tengu-bench", "ja-mt-bench"]
 
 
+File = Annotated[str, Field(min_length=1)]
+
+
 class Judging(Section):
     before: Name = Field("base", description="arm of the evaluation that the claims begin with")
     after: Name | None = Field(
@@ -64,10 +67,10 @@ class Judging(Section):
         ["elyza-tasks-100", "rakuda", "tengu-bench", "ja-mt-bench"],
         description="open questions (D-5), asked where they are at hand and accepted",
     )
-    llm_jp_eval: str | None = Field(
+    llm_jp_eval: File | None = Field(
         None, description="folder of alt-e-to-j.json, ... as llm-jp-eval prepares them (D-1)"
     )
-    comet: str | None = Field(
+    comet: File | None = Field(
         None, description="CSV of COMET scores of the very answers of a run (docs/judging.md)"
     )
     instructions: dict[Literal["en-ja", "ja-en"], str] = Field(

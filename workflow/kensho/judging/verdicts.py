@@ -10,13 +10,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import cohen_kappa_score
 
 from kensho.jlce.chat import Endpoint, Reply
 from kensho.judging import asking, prompts
-from kensho.judging.items import Direction, Item
+from kensho.judging.items import MT, Direction, Item
 
 Kind = Literal["pair", "mark"]
 PLANTED = "planted-"  # before the kind of a question about a planted pair
@@ -82,12 +83,13 @@ def of_answers(
 ) -> list[Question]:
     """Translations compared (of the two arms, and of each with every anchor), answers marked.
 
+    llm-jp-eval's sets have references and are only scored.
     Marked are what both arms write to open questions and for turns of dialogues.
     """
     against = [(after, before), *((arm, one) for arm in (after, before) for one in anchors)]
     asked = []
     for item in items:
-        if item.direction:
+        if item.direction and item.set not in MT:
             for one, other in against:
                 written = {arm: answers[arm][item.block] for arm in (one, other)}
                 asked += _pair(item, "pair", written)
@@ -171,8 +173,8 @@ def agreement(by_judge: Mapping[str, pd.DataFrame], kind: Kind) -> dict[str, tup
     kappas = {}
     for one, other in combinations(values, 2):
         both = pd.concat([values[one], values[other]], axis=1, join="inner").astype(float)
-        grades = (both * 2).round().astype(int)  # ties are halves
-        if grades.stack().nunique() > 1:
-            kappa = cohen_kappa_score(grades.iloc[:, 0], grades.iloc[:, 1], weights="quadratic")
+        grades = (both * 2).round().astype(int).to_numpy()  # ties are halves
+        if len(np.unique(grades)) > 1:
+            kappa = cohen_kappa_score(*grades.T, weights="quadratic")
             kappas[f"{one}/{other}"] = float(kappa), len(both)
     return kappas

@@ -39,6 +39,10 @@ with job(snakemake):
     of_arms = {
         arm: read_json(path) for arm, path in zip(params.arms, files.conditions, strict=True)
     }
+    left_out = next(iter(of_arms.values()))["not_tested"]
+    nothing = "; ".join(["nothing of that kind was asked", *left_out])
+    if experiment == PREFERENCE and not anchors:
+        nothing = "there is no fixed set: name arms in judging.anchors"
     rows += [
         Row(experiment, arm, "all", 0, "judges", float(len(good)), "judges") for arm in metrics
     ]
@@ -49,7 +53,7 @@ with job(snakemake):
             judged,
             found,
             experiment=experiment,
-            absent=absent(found, lacking, params.nothing),
+            absent=absent(found, lacking, nothing),
         )
         own = table(row for row in rows if row.arm == arm)
         write(f"results/benchmark_data/{experiment}", own, {**made, "registered": claims})
