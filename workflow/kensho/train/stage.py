@@ -4,6 +4,7 @@ A stage turns samples into rows of token ids and says what a step lowers; :func:
 rest, exactly resumable.
 """
 
+import errno
 import fcntl
 import hashlib
 import shutil
@@ -34,6 +35,7 @@ from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.targets import check
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
 # Rows to learn and rows to score, of a model that has no adapter of this stage yet, in evaluation
 # mode, and its tokenizer.
@@ -150,15 +152,10 @@ def save(model: Any, tokenizer: Any, output: Path, state: Mapping | None = None)
     """
     temporary = output.with_name(f".{output.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
-    try:
+    with room(output):
         model.save_pretrained(temporary, state_dict=state)
         if tokenizer is not None:
             tokenizer.save_pretrained(temporary)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise ValueError(
-            f"{output} cannot be written ({str(error).splitlines()[0]}); free space there"
-        ) from None
     shutil.rmtree(output, ignore_errors=True)
     temporary.rename(output)
 
@@ -194,6 +191,19 @@ def untrained(
         dtype="float32",
         own=dict(own),
     )
+
+
+@contextmanager
+def room(output: Path) -> Iterator[None]:
+    """Raises ValueError where what is written for ``output`` finds no room."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        if isinstance(error, OSError) and error.errno not in FULL:
+            raise
+        raise ValueError(
+            f"{output} cannot be written ({str(error).splitlines()[0]}); free space there"
+        ) from None
 
 
 @contextmanager
