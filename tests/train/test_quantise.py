@@ -5,6 +5,7 @@ import pytest
 import torch
 from kensho.models.loading import weights
 from kensho.models.reference import Adapter, Reference
+from kensho.models.twins import byte_tokenizer
 from kensho.train import quantise
 from kensho.train.methods import NONE
 from kensho.train.run import Training
@@ -81,5 +82,5 @@ def twin(folder):
     )  # fmt: skip
     torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(folder)
-    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "LlamaTokenizer"}')
+    byte_tokenizer().save_pretrained(folder)  # ours; the converter reads tokenizer.model
     return folder

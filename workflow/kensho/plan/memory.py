@@ -84,7 +84,8 @@ def peak(size: Size, work: Work, dtype: Dtype, devices: int = 1) -> float:
     running = (size.parameters * width + cache) / devices + logits  # layer by layer
     if not work.training:
         return running
-    return max(running, trained(size, work.training, dtype, devices)[0])
+    beside = work.copies * size.parameters * width
+    return max(running, trained(size, work.training, dtype, devices)[0]) + beside
 
 
 def trained(size: Size, training: Training, dtype: Dtype, devices: int = 1) -> tuple[float, float]:

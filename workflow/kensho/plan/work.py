@@ -92,13 +92,14 @@ class Training(NamedTuple):
 
 class Work(NamedTuple):
     """All passes of a job; sequences and tokens of its largest batch, and whether all of these
-    tokens get logits at once; what it trains."""
+    tokens get logits at once; what it trains, and copies of its weights that it holds beside."""
 
     passes: Sequence[Passes]
     batch: int
     length: float
     logits: bool = False
     training: Training | None = None
+    copies: int = 0
 
 
 def stage(config: Config, of: Any) -> Work:
@@ -115,11 +116,12 @@ def stage(config: Config, of: Any) -> Work:
     mean = training._replace(length=_pair(config))
     count = config.train.steps * accumulation
     passes = [mean.passes(count), *([Passes(count * batch * mean.length, count)] * paired)]
-    if hasattr(of, "new_tokens"):  # answers are sampled, and read by the reference
-        answers, read = count * batch, _pair(config)
+    copies = 0
+    if of.stage == "grpo":  # answers are sampled, and read by the reference
+        answers, read, copies = count * batch, _pair(config), int(of.beta > 0)
         passes += _answers(answers, batch, read, of.new_tokens)
-        passes += [Passes(answers * (read + of.new_tokens), count)] * (of.beta > 0)
-    return Work(passes, batch, config.train.max_length, training=training)
+        passes += [Passes(answers * (read + of.new_tokens), count)] * copies
+    return Work(passes, batch, config.train.max_length, training=training, copies=copies)
 
 
 def _answers(items: int, batch: int, read: float, written: int = 0) -> list[Passes]:

@@ -11,7 +11,7 @@ from kensho.train.cpt import texts_of
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 from kensho.train.record import Measured
 from kensho.train.run import Training
-from kensho.train.stage import digest, exclusive, require_whole, untrained
+from kensho.train.stage import digest, exclusive, require_whole, room, untrained
 
 
 def stage(
@@ -27,7 +27,7 @@ def stage(
     baseline = 0 if torch.cuda.is_available() else resident_bytes()
     reset_peak()
     texts, _ = texts_of(samples)
-    with exclusive(checkpoints):
+    with exclusive(checkpoints), room(output):
         try:
             made = expand_model(Path(base.base), texts, training.settings["pieces"], output)
         except ValueError as error:

@@ -4,6 +4,7 @@ A stage turns samples into rows of token ids and says what a step lowers; :func:
 rest, exactly resumable.
 """
 
+import errno
 import fcntl
 import hashlib
 import shutil
@@ -35,6 +36,7 @@ from kensho.train.run import Training
 from kensho.train.targets import check, check_layers
 
 MOST_LOST = 0.01  # of the change that a training made, when its adapter is read again
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
 # Rows to learn and rows to score, of a model that has no adapter of this stage yet, in evaluation
 # mode, and its tokenizer.
@@ -180,13 +182,8 @@ def complete(output: Path) -> Iterator[Path]:
     """
     temporary = output.with_name(f".{output.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
-    try:
+    with room(output):
         yield temporary
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise ValueError(
-            f"{output} cannot be written ({str(error).splitlines()[0]}); free space there"
-        ) from None
     shutil.rmtree(output, ignore_errors=True)
     temporary.rename(output)
 
@@ -222,6 +219,19 @@ def untrained(
         dtype="float32",
         own=dict(own),
     )
+
+
+@contextmanager
+def room(output: Path) -> Iterator[None]:
+    """Raises ValueError where what is written for ``output`` finds no room."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        if isinstance(error, OSError) and error.errno not in FULL:
+            raise
+        raise ValueError(
+            f"{output} cannot be written ({str(error).splitlines()[0]}); free space there"
+        ) from None
 
 
 @contextmanager
