@@ -41,7 +41,8 @@ def experiment(inputs: Inputs, settings: None, run: Run) -> Observed:
     """
     observed = []
     for arm in ARMS:
-        marks, datasets = {}, {}
+        marks: dict = {}
+        datasets: dict = {}
         for record in inputs[arm]:
             path, source = fetched(record)
             if path is None:

@@ -36,10 +36,13 @@ def prepare(
 
     Raises ValueError naming the file that cannot be read.
     """
-    drawn, record = {}, {}
+    drawn: dict[str, list[Item]] = {}
+    record: dict[str, dict] = {}
     for kind in KINDS:
         if kind == "translation_ja_en":  # the same pairs the other way round
-            drawn[kind] = [_turned(item) for item in drawn["translation"]]
+            drawn[kind] = [
+                _turned(item) for item in drawn["translation"] if isinstance(item, Translation)
+            ]
             record[kind] = record["translation"]
             continue
         ours = _ours(kind, pairs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -79,7 +79,9 @@ def of_model(folder: Path, name: str) -> Card:
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder).get_text_config()
-    plain = {k: v for k, v in config.to_dict().items() if isinstance(v, int | float | bool | str)}
+    plain: dict[str, Any] = {
+        k: v for k, v in config.to_dict().items() if isinstance(v, int | float | bool | str)
+    }
     model_type, source = config.model_type, "config.json of the model"
     shape = {key: value for key, value in plain.items() if key not in ("model_type", "dtype")}
     return Card(

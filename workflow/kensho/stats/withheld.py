@@ -40,8 +40,8 @@ def compare(tables: Tables, *, decimals: int = 3, alpha: float = 0.05) -> pd.Dat
                 continue
             binary = bool(x.isin([0, 1]).all() and y.isin([0, 1]).all())
             figures = [printed(f"{side.mean():.{decimals}f}") for side in (x, y)]
-            ends = [(float(figure.low), float(figure.high)) for figure in figures]
-            wide, narrow = aggregates.difference(*ends, len(x), alpha, graded=not binary)
+            first, second = ([float(figure.low), float(figure.high)] for figure in figures)
+            wide, narrow = aggregates.difference(first, second, len(x), alpha, graded=not binary)
             own = of_items((x - y).to_numpy(), alpha)
             slack = 2 * 10**-decimals  # both means were rounded
             holds = wide.low <= own.low and own.high <= wide.high and narrow.se <= own.se + slack

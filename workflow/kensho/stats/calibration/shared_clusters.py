@@ -61,7 +61,7 @@ def simulated(size: int, common: float, rng: np.random.Generator) -> np.ndarray:
 
 def covered(scores: np.ndarray, groups: Sequence[Sequence[int]] = GROUPS) -> bool:
     """Whether the central 95 % of the posterior of the gap hold its true value."""
-    data = paired_moments(scores)
+    data = paired_moments([*scores])
     correlations = [
         (group, clusters.correlation([pd.DataFrame(scores[task]) for task in group]))
         for group in groups
