@@ -31,7 +31,7 @@ rule translate:
     """A page in another language, by its catalogue; what that lacks stays English."""
     input:
         page="results/{page}.html",
-        catalogue="resources/languages/{language}.yaml",
+        catalogue=lambda w: sorted(Path("resources/languages", w.language).glob("*.yaml")),
     output:
         html="results/{page}.{language}.html",
     log:

@@ -1,6 +1,6 @@
 """Finished pages in another language: English is the one source, a catalogue has the rest.
 
-The catalogue (resources/languages/LANGUAGE.yaml) maps English to its translation: a sentence, or a
+The catalogue (resources/languages/LANGUAGE/*.yaml) maps English to its translation: a sentence, or a
 whole block where sentences do not stand alone. ``{1}``, ``{2}``, ... stand for numbers, ``{name}``
 for any text, which is looked up for itself. Inline elements appear without their attributes
 (``see <a>all attempts</a>``), and characters as HTML has them (``&lt;``). Code and elements with
@@ -14,6 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from html import escape, unescape
 from html.parser import HTMLParser
+from pathlib import Path
+
+from kensho.validation import read_yaml
 
 KEPT = {"script", "style", "code", "pre"}
 INLINE = {"a", "abbr", "b", "code", "em", "i", "small", "span", "strong", "sub", "sup"}
@@ -21,9 +24,13 @@ VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "met
 LABELS = re.compile(r"""\b(title|aria-label|data-text)="([^"]+)\"""")
 TAG = re.compile(r"<(/?)(\w+)>")
 NUMBER = r"[-−+±]?\d[\d,.]*\d(?:e[-+]?\d+)?|[-−+±]?\d|#"
-WITHIN = r"(?:(?![.!?] [A-Z]).)+?"  # a sentence
+WITHIN = r"(?:(?![.!?] [A-Z])[^<>])+?"  # a sentence and an element
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-SENTENCE = re.compile(r"(?<=[.!?:;])\s+")
+SENTENCE = re.compile(r"(?<=[.!?])\s+")
+# What sets parts beside each other, in their order; a character of HTML ends in no such mark.
+LISTS = {" · ": " · ", "(?<!&[lg]t); ": "；", ": ": "：", r"(?<=\d), ": "、", ", ": "、"}
+PHRASE = re.compile(r"[a-z]{2,} [a-z]{2,}")
+LOOSE = 10  # characters of a pattern that may hold a phrase without a translation
 LETTERS = re.compile(r"[A-Za-z]{2}")
 # Three words in small letters, one of them a word that only sentences and phrases have.
 WORDS = re.compile(r"(?:\b[a-z]{2,}\b[ ,;:]*){3,}")
@@ -53,22 +60,74 @@ class Catalogue:
         self.patterns = sorted(patterns, key=lambda entry: -entry[0])
         self.of = lru_cache(maxsize=None)(self._of)
 
+    @classmethod
+    def read(cls, paths: Iterable[str | Path]) -> Catalogue:
+        """The catalogue in several files. Raises ValueError where two translate the same text."""
+        entries: dict[str, str] = {}
+        for path in paths:
+            more = read_yaml(Path(path))
+            if twice := entries.keys() & more.keys():
+                raise ValueError(f"{path}: '{min(twice)}' is translated elsewhere; delete one")
+            entries |= more
+        return cls(entries)
+
+    def loosely(self, english: str) -> str | None:
+        """A translation in which names may stand that the catalogue has not; None without any."""
+        if (text := self.of(english)) is not None:
+            return text
+        if len(parts := _sentences(english)) > 1:
+            texts = [self.loosely(part) for part in parts]
+            return None if None in texts else "".join(map(str, texts))
+        return next(self._matches(english, loosely=True), None)
+
     def _of(self, english: str) -> str | None:
-        """A translation, None where the catalogue has none."""
+        """A translation of every word but names; None where the catalogue has none."""
         if english in self.exact and not PLACEHOLDER.search(english):
             return self.exact[english]
         if len(parts := _sentences(english)) > 1:
             texts = [self.of(part) for part in parts]
-            if None not in texts:
-                return "".join(map(str, texts))
-        for _, pattern, text in self.patterns:
+            return None if None in texts else "".join(map(str, texts))
+        return (
+            next(self._matches(english), None)
+            or self._of_parts(english)
+            or self._of_another_form(english)
+        )
+
+    def _matches(self, english: str, loosely: bool = False) -> Iterator[str]:
+        """What the patterns make of a text, the closest first."""
+        for length, pattern, text in self.patterns:
+            if loosely and length < LOOSE:
+                return
             if match := pattern.fullmatch(english):
-                values = {
-                    name.removeprefix("n"): self.of(value) or value
-                    for name, value in match.groupdict().items()
-                }
-                return PLACEHOLDER.sub(lambda held, values=values: values[held[1]], text)
+                held = {name.removeprefix("n"): part for name, part in match.groupdict().items()}
+                values = {name: self.of(part) or self._name(part) for name, part in held.items()}
+                if loosely or None not in values.values():
+                    full = {name: value or held[name] for name, value in values.items()}
+                    made = PLACEHOLDER.sub(lambda m, full=full: full[m[1]], text)
+                    if made != english:
+                        yield made
+
+    def _of_parts(self, english: str) -> str | None:
+        """Of what is listed or set beside each other; names among it stay as they are."""
+        for mark, other in LISTS.items():
+            if len(parts := re.split(mark, english)) > 1:
+                texts = [self.of(part) or self._name(part) for part in parts]
+                if None not in texts and texts != parts:
+                    return other.join(map(str, texts))
         return None
+
+    def _of_another_form(self, english: str) -> str | None:
+        """Of the same without its full stop, or with a small letter in front."""
+        if english.endswith("."):
+            text = self.of(english[:-1])
+            return None if text is None else f"{text}。"
+        small = english[:1].lower() + english[1:]
+        return None if small == english else self.of(small)
+
+    @staticmethod
+    def _name(text: str) -> str | None:
+        """A name or a number as it is, None of a phrase."""
+        return None if PHRASE.search(text) else text
 
 
 def _pattern(english: str) -> re.Pattern[str]:
@@ -91,7 +150,7 @@ def _spaced(text: str) -> str:
 
 
 def _sentences(text: str) -> list[str]:
-    """Split behind full stops and colons, not within an element."""
+    """Split behind full stops, not within an element."""
     parts, held = [], ""
     for part in SENTENCE.split(text):
         held = f"{held} {part}" if held else part
@@ -154,7 +213,7 @@ class _Tokens(HTMLParser):
 
 def _kept(tag: str, source: str) -> bool:
     other = re.search(r'\s(translate="no"|lang="(?!en\b))', source)
-    return tag in KEPT or other is not None
+    return tag in KEPT or (other is not None and tag != "html")
 
 
 Token = tuple[str, str, str, bool]  # kind, tag, source, whether it is kept as it is
@@ -198,7 +257,7 @@ def _translated(run: Sequence[Token], catalogue: Catalogue) -> str:
     if all(kept or kind != "text" or not LETTERS.search(source) for kind, _, source, kept in run):
         return whole
     before, after = (run[place][2] if run[place][0] == "text" else "" for place in (0, -1))
-    if (text := catalogue.of(_plain(run))) is None:  # texts one by one
+    if (text := catalogue.loosely(_plain(run))) is None:  # texts one by one
         return "".join(
             source if kind != "text" or kept else _one(source, catalogue)
             for kind, _, source, kept in run
@@ -217,7 +276,7 @@ def _margin(source: str) -> tuple[str, str]:
 
 
 def _one(source: str, catalogue: Catalogue) -> str:
-    text = catalogue.of(_spaced(_text(source)))
+    text = catalogue.loosely(_spaced(_text(source)))
     return source if text is None else text.join(_margin(source))
 
 
@@ -225,7 +284,7 @@ def translated(page: str, catalogue: Catalogue, language: str) -> str:
     """A page with all that the catalogue has; what it lacks stays English."""
 
     def label(attribute: re.Match[str]) -> str:
-        text = catalogue.of(_spaced(unescape(attribute[2])))
+        text = catalogue.loosely(_spaced(unescape(attribute[2])))
         return attribute[0] if text is None else f'{attribute[1]}="{escape(text)}"'
 
     def labelled(token: Token) -> Token:
@@ -240,11 +299,13 @@ def translated(page: str, catalogue: Catalogue, language: str) -> str:
 
 def english(page: str) -> list[str]:
     """English sentences and phrases of a page outside code, quotations and names, each once."""
-    runs = (
-        _plain([token for token in run if not (token[3] and token[0] == "text")])
-        for run in _runs(page)
-    )
-    texts = (text for run in runs for text in TAG.sub("\n", run).split("\n"))
+    texts: list[str] = []
+    for run in _runs(page):
+        read = [token for token in run if not (token[3] and token[0] == "text")]
+        texts += TAG.sub("\n", _plain(read)).split("\n")
+        for kind, _, source, kept in run:
+            if kind == "start" and not kept:
+                texts += (unescape(label) for _, label in LABELS.findall(source))
     return [*dict.fromkeys(text.strip() for text in texts if _is_english(text))]
 
 

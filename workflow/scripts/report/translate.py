@@ -3,10 +3,9 @@ from pathlib import Path
 from kensho.files import replacing
 from kensho.report.translation import Catalogue, translated
 from kensho.run.job import job
-from kensho.validation import read_yaml
 
 with job(snakemake):
-    catalogue = Catalogue(read_yaml(Path(snakemake.input.catalogue)))
+    catalogue = Catalogue.read(snakemake.input.catalogue)
     page = Path(snakemake.input.page).read_text(encoding="utf-8")
     with replacing(snakemake.output.html) as temporary:
         text = translated(page, catalogue, snakemake.wildcards.language)
