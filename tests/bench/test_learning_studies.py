@@ -32,6 +32,7 @@ from kensho.bench.study_arms import (
 from kensho.data.corpus import write_table
 from kensho.models import reference
 from kensho.train.likelihood import nll_per_character, plain
+from kensho.train.sft import asked
 
 SMALL = {"seeds": [1], "batch_size": 4, "max_length": 64, "items": 2}
 
@@ -153,7 +154,7 @@ def test_one_adapter_goes_on_a_merged_one_stays_in_the_weights(inputs, run):
 
 
 def test_orthogonal_subspaces_leave_the_upper_directions_as_they_were(tiny_model, tmp_path, run):
-    base, samples = reference.base(tiny_model), learning.translations(pairs("犬猫鳥魚馬牛羊猿"))
+    base, samples = reference.base(tiny_model), asked(pairs("犬猫鳥魚馬牛羊猿"))
     plan = learning.training(own.Continual(**SMALL, steps=3), "osf", 1)
     plan = replace(plan, method=continual.OSF, learning_rate=1e-2, dtype=torch.float32)
     before = learning.begin(base, whole=True).model.state_dict()

@@ -69,19 +69,6 @@ def test_attachment_counts_words_whose_head_is_right():
     assert scoring.attachment([2], ["nsubj"], gold) == (1 / 3, 1 / 3)
 
 
-def test_bleu_takes_lists_and_not_the_characters_of_a_string():
-    answers, golds = ["猫が庭で寝ている。", "雨が降る。"], [["猫が庭で寝る。"], ["雨が降った。"]]
-    ours = scoring.corpus_bleu(answers, golds)
-    split = [[scoring.words(gold[0]) for gold in golds]]
-    reference = sacrebleu.BLEU(tokenize="none", force=True).corpus_score(
-        [scoring.words(answer) for answer in answers], split
-    )
-    assert ours == pytest.approx(reference.score) and 0 < ours < 100
-    wrong = sacrebleu.corpus_bleu(answers[0], [golds[0][0]]).score  # strings where lists belong
-    assert abs(wrong - scoring.corpus_bleu(answers[:1], golds[:1])) > 5
-    assert scoring.corpus_bleu([gold[0] for gold in golds], golds) == pytest.approx(100)
-
-
 def test_rouge_is_on_words():
     gold = "猫が庭で寝ている。"
     assert scoring.rouge(gold, [gold]) == {"rouge1": 1, "rouge2": 1, "rougeL": 1}

@@ -133,7 +133,7 @@ def test_what_the_page_takes_from_the_entry_is_refused_by_the_summary(closed):
 def test_no_key_of_the_summary_passes_unseen_under_another_name(folder, closed):
     summary = summarised(folder, {"R-2": closed["R-2"]})
     unread = {"verdict_counts", "impossible_figures", "claims.*.record_sha256"}
-    unread |= {"claims.*.audit.*.check"}
+    unread |= {"claims.*.audit.*.check", "claims.*.obstacles"}
     elsewhere = {"claims.*.analysis", "claims.*.record"}
     found = fates(summary, lambda changed: build(changed, EXECUTION), unread | elsewhere)
     assert found["unread"] == unread and found.keys() == {"refused", "listed", "unread"}, found

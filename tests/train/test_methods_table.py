@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import pytest
 import torch
-from conftest import written
 from kensho.models.reference import Reference
 from kensho.train import launch
 from kensho.train.launch import Processes
@@ -30,6 +29,7 @@ from test_methods import (
     told,
 )
 from test_processes import CODE, PAIRS
+from tiny import written
 
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 COLUMNS = (

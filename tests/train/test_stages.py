@@ -180,7 +180,7 @@ def test_a_long_document_is_several_rows_and_none_of_it_is_lost(tiny_model, tmp_
     [(texts, encode)] = kept
     tokenizer = tokenizer_of(tiny_model)
     read = "".join(text + tokenizer.eos_token for text in texts["text"])
-    rows, _ = encode(None, tokenizer)
+    rows, _ = encode(weights(tiny_model, torch.float32), tokenizer)
     assert max(len(row["input_ids"]) for row in rows) == 64
     assert read.startswith(tokenizer.decode([i for row in rows for i in row["input_ids"]]))
 

@@ -8,8 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from kensho.claims.base import Contrast, Registered, Side, Text
-
-OVER = " over "  # between the models of a comparison, the first one shown first
+from kensho.observations.metrics import OVER
 
 
 class Tasks(Registered):

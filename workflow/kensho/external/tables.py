@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping
 
 from kensho.claims.base import ExternalTable
-from kensho.claims.rankings import OVER
 from kensho.external.records import ABSENT, records
 from kensho.external.rows import (
     ORDERS,
@@ -22,6 +21,7 @@ from kensho.external.rows import (
     whole,
 )
 from kensho.external.wanted import Experiment, layout_of
+from kensho.observations.metrics import OVER
 
 TIE = "tie"
 

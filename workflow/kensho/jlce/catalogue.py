@@ -20,12 +20,6 @@ from kensho.validation import Count, Section, suggestion, validated
 PACK = Path(__file__).parent / "tasks" / "jlce"
 LIBRARY = Path(__file__).parents[1]
 NAME = re.compile(r"(?P<task>[a-z][a-z0-9_]*?)(?:_(?P<prompt>[0-9]+))?")
-# What corpus BLEU is computed from: lengths of answer and reference in words, and for n-grams of 1
-# to 4 words how many of an answer stand in a reference, and how many it has.
-BLEU = (
-    *("bleu_length", "bleu_reference_length"),
-    *(f"bleu_{what}_{n}" for what in ("right", "ngrams") for n in (1, 2, 3, 4)),
-)
 CORPUS = ("balanced_acc", "mcc")  # metrics of all items together; an item has its label
 # Kinds of item, as :mod:`kensho.jlce.items` has them.
 KINDS = (

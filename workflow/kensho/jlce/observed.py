@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from kensho.jlce.catalogue import BLEU, CORPUS, tasks
+from kensho.jlce.catalogue import CORPUS, tasks
 from kensho.observations import Row, table
+from kensho.observations.metrics import BLEU
 
 EXPERIMENT = "jlce"
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 import sacrebleu
 
-from kensho.claims.rankings import OVER
 from kensho.jlce.scoring import words
 from kensho.judging import verdicts
 from kensho.judging.items import MT, Item
 from kensho.judging.verdicts import Kind, Standing
 from kensho.observations import Row
+from kensho.observations.metrics import OVER
 
 TRANSLATION, PREFERENCE, MARKS = "translation", "translation_preference", "marks"
 BLEU = {  # how words are told apart, by direction

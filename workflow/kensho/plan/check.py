@@ -14,7 +14,6 @@ from kensho.data.sources import Source
 from kensho.jlce.catalogue import ranked
 from kensho.models.catalogue import Model
 from kensho.part import resolve
-from kensho.plan import judging
 from kensho.plan.config import Config
 from kensho.plan.memory import adapter_sizes
 from kensho.plan.work import techniques
@@ -273,13 +272,15 @@ def _unknown_names(
     for key, name in arm_names:
         if name not in evaluated:
             yield f"{where}: jlce.{key}: no arm '{name}', {suggestion(name, evaluated)}"
-    writers = judging.writers(config)
-    for name in writers:
+    own = config.judging
+    writers = [("before", own.before), *(("anchors", name) for name in own.anchors or [])]
+    writers += [("after", own.after)] if own.after else []
+    for key, name in writers:
         if name not in evaluated:
-            yield f"{where}: judging: no arm '{name}', {suggestion(name, evaluated)}"
-    if len(set(writers)) < len(writers):
+            yield f"{where}: judging.{key}: no arm '{name}', {suggestion(name, evaluated)}"
+    if len({name for _, name in writers}) < len(writers):
         yield f"{where}: judging: an arm stands twice in before, after and anchors; leave one"
-    judges = [one.name for one in config.judging.judges]
+    judges = [one.name for one in own.judges]
     if len(set(judges)) < len(judges):
         yield f"{where}: judging.judges: two have one name; rename one"
     if any(one == other for one, other in judged):

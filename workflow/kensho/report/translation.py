@@ -10,7 +10,7 @@ for any text, which is looked up for itself. Inline elements appear without thei
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from html import escape, unescape
 from html.parser import HTMLParser

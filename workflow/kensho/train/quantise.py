@@ -93,7 +93,9 @@ def _converted(folder: Path, file: Path, kind: str, name: str) -> None:
 
 def _run(command: Sequence[str], name: str) -> None:
     environment = {**os.environ, "PYTHONPATH": "", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", env=environment
+    )
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
         raise ValueError(f"{name}: llama.cpp cannot convert it ({last}); leave the stage out")

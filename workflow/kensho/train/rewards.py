@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import sacrebleu
 
 from kensho.models.vocabulary import JAPANESE
-from kensho.train.catalogue import Rule
 
 
-def reward(answer: str, reference: str, weights: Mapping[Rule, float], *, ended: bool) -> float:
+def reward(answer: str, reference: str, weights: Mapping[str, float], *, ended: bool) -> float:
     """Sum of the rules' rewards by their weights.
 
     ``chrf``: sentence chrF2 (Popović 2015, sacrebleu's default) against the reference, by 100;
