@@ -13,10 +13,12 @@ from judged_results import CLOSED, judged, summarised
 from kensho.provenance import crate
 from kensho.provenance import page as preview
 from kensho.report import build, calibration, jlce
+from kensho.report.translation import Catalogue, translated
 from test_calibration_of_the_engine import META, written
 
 pytestmark = pytest.mark.browser
 REPORT = Path(__file__).parents[2] / "results" / "validation_report.html"
+LANGUAGES = Path(__file__).parents[2] / "resources" / "languages"
 # Where Chromium itself asks at its start, whatever it opens.
 OWN = {"accounts.google.com", "clients2.google.com", "update.googleapis.com", "www.google.com"}
 
@@ -67,6 +69,11 @@ def finished(folder: Path) -> str:
     return REPORT.read_text(encoding="utf-8")
 
 
+def japanese(folder: Path) -> str:
+    page = finished(folder)
+    return translated(page, Catalogue.read(LANGUAGES.glob("ja/*.yaml")), "ja")
+
+
 def report(folder: Path) -> str:
     summary = summarised(folder, judged(folder, CLOSED))
     return build(summary, {"wall_seconds": None, "rules": []})
@@ -87,6 +94,7 @@ def crate_page(folder: Path) -> str:
 
 PAGES = {
     "finished report": (finished, "R-8.quick"),
+    "finished report in Japanese": (japanese, "検証報告書"),
     "report": (report, "what R-2 says"),
     "JLCE": (jlce_page, "tuned"),
     "calibration": (calibration_page, "beta_binomial"),

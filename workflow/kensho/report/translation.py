@@ -1,8 +1,9 @@
 """Finished pages in another language: English is the one source, a catalogue has the rest.
 
-The catalogue (resources/languages/LANGUAGE/*.yaml) maps English to its translation: a sentence, or a
-whole block where sentences do not stand alone. ``{1}``, ``{2}``, ... stand for numbers, ``{name}``
-for any text, which is looked up for itself. Inline elements appear without their attributes
+The catalogue (resources/languages/LANGUAGE/*.yaml) maps English to its translation: a sentence or
+less, without its full stop where it is not always there. ``{1}``, ``{2}``, ... stand for numbers,
+``{name}`` for a name or any text that has a translation. What is listed or set beside each other
+(``a, b; c: d · e``) is looked up part by part. Inline elements appear without their attributes
 (``see <a>all attempts</a>``), and characters as HTML has them (``&lt;``). Code and elements with
 ``translate="no"`` (quotations) are left as they are.
 """
@@ -103,7 +104,7 @@ class Catalogue:
                 values = {name: self.of(part) or self._name(part) for name, part in held.items()}
                 if loosely or None not in values.values():
                     full = {name: value or held[name] for name, value in values.items()}
-                    made = PLACEHOLDER.sub(lambda m, full=full: full[m[1]], text)
+                    made = _filled(text, full)
                     if made != english:
                         yield made
 
@@ -143,6 +144,10 @@ def _pattern(english: str) -> re.Pattern[str]:
         pattern += f"(?P={name})" if name in seen else held
         seen.add(name)
     return re.compile(pattern)
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    return PLACEHOLDER.sub(lambda placeholder: values[placeholder[1]], text)
 
 
 def _spaced(text: str) -> str:
