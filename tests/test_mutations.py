@@ -120,6 +120,7 @@ MEANINGFUL = {
         [
             "paths.mirror",
             "paths.models",
+            "jlce.ranked",
             *(f"{arm}.base" for arm in ARMS),
             *(f"{stage}.{key}" for stage in STAGES for key in ("batch_size", "samples")),
             *(f"bench.{one}.model" for one in ("quick_mode", "analysis_mode", "mixture_speed")),

@@ -155,7 +155,9 @@ def test_one_adapter_goes_on_a_merged_one_stays_in_the_weights(inputs, run):
 
 def test_orthogonal_subspaces_leave_the_upper_directions_as_they_were(tiny_model, tmp_path, run):
     base, samples = reference.base(tiny_model), asked(pairs("犬猫鳥魚馬牛羊猿"))
-    plan = learning.training(own.Continual(**SMALL, steps=3), "osf", 1)
+    settings = own.Continual(**SMALL, steps=3)
+    study = learning.Study("continual", base, samples, samples, settings, run)
+    plan = learning.training(study, "osf", 1)
     plan = replace(plan, method=continual.OSF, learning_rate=1e-2, dtype=torch.float32)
     before = learning.begin(base, whole=True).model.state_dict()
     learner = learning.learn(learning.begin(base, whole=True), samples, plan, tmp_path / "osf")
