@@ -1,5 +1,7 @@
 """Japanese pages hold no English but quotations, names and code."""
 
+import ast
+from collections.abc import Iterator
 from fractions import Fraction
 from html import escape
 from pathlib import Path
@@ -40,7 +42,7 @@ def left(page: str, **examples: str) -> list[str]:
 
 
 def is_translated(text: str) -> bool:
-    return CATALOGUE.of(escape(text, quote=False)) is not None
+    return CATALOGUE.of(escape(text.strip(), quote=False)) is not None
 
 
 def words(claim) -> list[str]:
@@ -151,3 +153,57 @@ def test_every_sentence_on_exact_readings_is_translated(values):
     rows = [(labels[n % 3], Fraction(x), Fraction(x)) for n, x in enumerate(values)]
     _, _, sentence = decide_deterministic(Rule(**RULE), rows, Tier.AT_SCOPE)
     assert is_translated(sentence) and not english(CATALOGUE.of(sentence)), sentence
+
+
+NOTED = {"deviations", "stand_ins", "not_tested", "absent"}
+LIBRARY = ROOT / "workflow/kensho"
+
+
+def noted(path: Path) -> set[str]:
+    """What a module writes into the conditions for the page, with 7 for whatever it fills in."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    constants = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    values: list[ast.AST] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            named = zip(node.keys, node.values, strict=True)
+            values += [v for k, v in named if isinstance(k, ast.Constant) and k.value in NOTED]
+        elif isinstance(node, ast.keyword) and node.arg in NOTED:
+            values.append(node.value)
+        elif isinstance(node, ast.Assign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            values += [node.value for t in targets if isinstance(t, ast.Name) and t.id in NOTED]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            of = node.func.value
+            values += node.args if isinstance(of, ast.Name) and of.id in NOTED else []
+        elif isinstance(node, ast.FunctionDef) and node.name.strip("_") in NOTED:
+            values += [n for n in ast.walk(node) if isinstance(n, ast.Return)]
+    values += [
+        constants[name.id]
+        for value in list(values)
+        for name in ast.walk(value)
+        if isinstance(name, ast.Name) and name.id in constants
+    ]
+    return {text for value in values for text in texts(value)}
+
+
+def texts(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.JoinedStr):
+        yield "".join(part.value if isinstance(part, ast.Constant) else "7" for part in node.values)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from texts(child)
+
+
+def test_what_experiments_note_is_translated():
+    found = {text for path in LIBRARY.glob("*/*.py") for text in noted(path)}
+    said = {text for text in found if english(f"<p>{escape(text)}</p>")}
+    assert len(said) > 20 and [text for text in sorted(said) if not is_translated(text)] == []

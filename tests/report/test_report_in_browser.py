@@ -69,8 +69,7 @@ def finished(folder: Path) -> str:
     return REPORT.read_text(encoding="utf-8")
 
 
-def japanese(folder: Path) -> str:
-    page = finished(folder)
+def japanese(page: str) -> str:
     return translated(page, Catalogue.read(LANGUAGES.glob("ja/*.yaml")), "ja")
 
 
@@ -94,7 +93,8 @@ def crate_page(folder: Path) -> str:
 
 PAGES = {
     "finished report": (finished, "R-8.quick"),
-    "finished report in Japanese": (japanese, "検証報告書"),
+    "finished report in Japanese": (lambda folder: japanese(finished(folder)), "検証報告書"),
+    "report in Japanese": (lambda folder: japanese(report(folder)), "主張5件中5件"),
     "report": (report, "what R-2 says"),
     "JLCE": (jlce_page, "tuned"),
     "calibration": (calibration_page, "beta_binomial"),

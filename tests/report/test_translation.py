@@ -9,6 +9,7 @@ CATALOGUE = Catalogue(
         "{arm} needs {1} GB.": "{arm}には{1} GBが必要。",
         "{what}, over <code>{file}</code>.": "<code>{file}</code>にわたる{what}。",
         "the mean": "平均",
+        "the mean of #all": "#allの平均",
         "It was measured.": "測定した。",
         "Held &lt; {1}": "{1}未満",
     }
@@ -36,7 +37,7 @@ def ja(page):
         ("<p>It was measured. x needs 2 GB.</p>", "<p>測定した。xには2 GBが必要。</p>"),
         ("<p>Held &lt; 5</p>", "<p>5未満</p>"),
         ('<td title="the mean">7</td>', '<td title="平均">7</td>'),
-        ('<b data-text="# of # claims"></b>', '<b data-text="主張#件のうち#件"></b>'),
+        ('<b data-text="the mean of #all"></b>', '<b data-text="#allの平均"></b>'),
         ('<svg viewBox="0 0 1 1"><text>the mean</text></svg>',
          '<svg viewBox="0 0 1 1"><text>平均</text></svg>'),
         ("<p><span>the mean</span> 3 <span>the mean</span></p>",

@@ -24,7 +24,7 @@ INLINE = {"a", "abbr", "b", "code", "em", "i", "small", "span", "strong", "sub",
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"}
 LABELS = re.compile(r"""\b(title|aria-label|data-text)="([^"]+)\"""")
 TAG = re.compile(r"<(/?)(\w+)>")
-NUMBER = r"[-−+±]?\d[\d,.]*\d(?:e[-+]?\d+)?|[-−+±]?\d|#"
+NUMBER = r"[-−+±]?\d[\d,.]*\d(?:e[-+]?\d+)?|[-−+±]?\d"
 WITHIN = r"(?:(?![.!?] [A-Z])[^<>])+?"  # a sentence and an element
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
