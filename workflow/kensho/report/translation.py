@@ -79,6 +79,8 @@ class Catalogue:
         if len(parts := _sentences(english)) > 1:
             texts = [self.loosely(part) for part in parts]
             return None if None in texts else "".join(map(str, texts))
+        if english.endswith(".") and (text := self.loosely(english[:-1])) is not None:
+            return f"{text}。"
         return next(self._matches(english, loosely=True), None)
 
     def _of(self, english: str) -> str | None:
