@@ -12,6 +12,8 @@ CATALOGUE = Catalogue(
         "the mean of #all": "#allの平均",
         "It was measured.": "測定した。",
         "Held &lt; {1}": "{1}未満",
+        "{label} {1}": "{label}は{1}",
+        "no {what} is said": "{what}を述べない",
     }
 )
 
@@ -36,6 +38,12 @@ def ja(page):
         ),
         ("<p>It was measured. x needs 2 GB.</p>", "<p>測定した。xには2 GBが必要。</p>"),
         ("<p>Held &lt; 5</p>", "<p>5未満</p>"),
+        ("<p>The mean.</p>", "<p>平均。</p>"),
+        ("<p>the mean · lora-r8: the mean; x</p>", "<p>平均 · lora-r8：平均；x</p>"),
+        ("<p>the mean 1.5, lora-r8 2, the mean 3</p>",
+         "<p>平均は1.5、lora-r8は2、平均は3</p>"),
+        ("<p>It was measured. no word of anybody is said.</p>",
+         "<p>測定した。word of anybodyを述べない。</p>"),
         ('<td title="the mean">7</td>', '<td title="平均">7</td>'),
         ('<b data-text="the mean of #all"></b>', '<b data-text="#allの平均"></b>'),
         ('<svg viewBox="0 0 1 1"><text>the mean</text></svg>',
@@ -69,11 +77,24 @@ def test_a_translation_with_other_placeholders_is_refused():
         Catalogue({"{1} of {2}": "{1}"})
 
 
+def test_files_that_translate_the_same_text_are_refused(tmp_path):
+    files = [tmp_path / "a.yaml", tmp_path / "b.yaml"]
+    for file in files:
+        file.write_text('"the mean": 平均\n', encoding="utf-8")
+    with pytest.raises(
+        ValueError, match=r"b\.yaml: 'the mean' is translated elsewhere; delete one"
+    ):
+        Catalogue.read(files)
+
+
 def test_english_that_is_left_is_named_and_quotations_names_and_code_are_not():
     page = (
         "<p>This was never measured here.</p><p>SmolLM2-135M Instruct, lora-r8</p><p>測定した。</p>"
         '<td translate="no">It is the fastest of all</td><pre>run it with this</pre>'
-        "<p>測定は <code>as it is in code</code> による</p>"
+        '<p>測定は <code>as it is in code</code> による</p><td title="of what is here">7</td>'
     )
-    assert english(page) == ["This was never measured here."]
+    assert english(f'<html lang="ja">{page}</html>') == [
+        "This was never measured here.",
+        "of what is here",
+    ]
     assert translated('<html lang="en">', CATALOGUE, "ja") == '<html lang="ja">'

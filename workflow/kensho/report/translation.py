@@ -79,7 +79,11 @@ class Catalogue:
         if len(parts := _sentences(english)) > 1:
             texts = [self.loosely(part) for part in parts]
             return None if None in texts else "".join(map(str, texts))
-        return next(self._matches(english, loosely=True), None)
+        text = next(self._matches(english, loosely=True), None)
+        if text is None and english.endswith("."):
+            stem = self.loosely(english[:-1])
+            return None if stem is None else f"{stem}。"
+        return text
 
     def _of(self, english: str) -> str | None:
         """A translation of every word but names; None where the catalogue has none."""
