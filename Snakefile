@@ -127,7 +127,7 @@ rule training_studies:
 rule tokenisers_study:
     """Tokenisers of one corpus, and small models on each (F-5), judged on the same page."""
     input:
-        REPORT,
+        in_languages(*REPORT),
         INPUTS.experiments_of("tokenisers_study"),
 
 

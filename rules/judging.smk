@@ -150,7 +150,7 @@ for NAME, KIND in (("translation_preference", "pair"), ("marks", "mark")):
 rule judging:
     """Translations scored and, where judges are named, compared and marked; verdicts on D."""
     input:
-        REPORT,
+        in_languages(*REPORT),
         observation_files("translation", PLAN.arms["translation"]),
         observation_files("translation_preference", PLAN.arms["translation_preference"]),
         observation_files("marks", PLAN.arms["marks"]),
