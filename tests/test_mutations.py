@@ -104,7 +104,7 @@ MEANINGFUL = {
         + ["bench.tokeniser_models.learning_rate"]
         + ["bench.augmentation_training.learning_rate", "cluster.memory", "cluster.time"]
         + [f"bench.{study}.learning_rate" for study in STUDIES if study != "regret"]
-        + ["bench.continual.osf_learning_rate"]
+        + ["bench.continual.osf_learning_rate", "bench.regret.learning_rates.0"]
         + [f"bench.{study}.full_learning_rate" for study in ("adapters", "replay")],
     ),
     "nats": (

@@ -24,8 +24,6 @@ from kensho.bench.study_arms import (
     CONFIGURATIONS,
     CONTINUAL,
     DOSES,
-    GRID_RANKS,
-    GRID_RATES,
     RANKS,
     REPLAY,
 )
@@ -184,7 +182,7 @@ def test_regret_holds_the_choice_against_cells_chosen_by_other_samples(inputs, r
     observed = regret.experiment(inputs, settings, run)
     figures = cells(observed, "nll_per_character")
     assert [*figures.index] == ["chosen", "best"]
-    grid = len(GRID_RANKS) * len(GRID_RATES)
+    grid = len(settings.ranks) * len(settings.learning_rates)
     assert len(scored) == 2 * (1 + grid)
     of_grid = [scored[k : k + 2] for k in range(2, len(scored), 2)]
     best = min(of_grid, key=lambda pair: pair[0][0])

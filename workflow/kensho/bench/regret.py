@@ -20,7 +20,7 @@ from kensho.bench import learning
 from kensho.bench.blocks import interleaved
 from kensho.bench.learning import Study
 from kensho.bench.run import Inputs, Observed, Run
-from kensho.bench.study_arms import GRID_RANKS, GRID_RATES, REGRET
+from kensho.bench.study_arms import REGRET
 from kensho.data.corpus import read_table
 from kensho.models import reference
 from kensho.models.cards import Card, of_model
@@ -57,7 +57,7 @@ def after(
 ) -> dict[str, float]:
     """Likelihood of the judging samples after the choice's training, or that of the best cell."""
     own, settings = decision.stage, study.settings
-    cells = list(product(GRID_RANKS, GRID_RATES))
+    cells = list(product(settings.ranks, settings.learning_rates))
     if arm == "chosen":
         cells = [(own["method"]["rank"], own["learning_rate"])]
     steps = max(2, -(-settings.samples // (own["batch_size"] * own["accumulation"])))
@@ -131,6 +131,5 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     made["own"] |= {
         "chosen": decision.stage,
         "analysis": {key: value for key, value in vars(analysis).items()},
-        "grid": [[rank, rate] for rank, rate in product(GRID_RANKS, GRID_RATES)],
     }
     return [(observed, made)]

@@ -384,12 +384,18 @@ class Continual(Seeded):
 
 
 class Regret(Section):
-    """Batch, rank and learning rate are the strategy's."""
+    """The choice's batch, rank and learning rate are the strategy's."""
 
     model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
     task: Literal["standard", "complex"] = Field("standard", description="as strategy.task")
     items: Count = Field(32, description="held-out sentences that judge; as many select the best")
     samples: Count = Field(160, description="of each training, seen once")
+    ranks: Annotated[list[Rank], Field(min_length=1)] = Field(
+        [4, 16, 64], description="of the grid"
+    )
+    learning_rates: Annotated[list[LearningRate], Field(min_length=1)] = Field(
+        [2e-4, 1e-3, 5e-3], description="of the grid"
+    )
     max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
     seeds: Seeds = Field([1, 2, 3], description="replicates: order of the samples and adapters")
 

@@ -33,5 +33,4 @@ REPLAY = {
 }
 CONTINUAL = ("one", "merged", "fresh", "osf")
 REGRET = ("chosen", "best")
-GRID_RANKS, GRID_RATES = (4, 16, 64), (2e-4, 1e-3, 5e-3)
 PERSONA = ("own", "other")

@@ -253,8 +253,8 @@ def _continual(own: Any, length: int) -> Work:
 
 def _regret(own: Any, length: int) -> Work:
     """The choice is not foreseen: the first batch of its table stands for its own."""
-    plan = Training("lora", 8, own.max_length, max(study_arms.GRID_RANKS), TARGETS["qkvo"])
-    cells = (1 + len(study_arms.GRID_RANKS) * len(study_arms.GRID_RATES)) * len(own.seeds)
+    plan = Training("lora", 8, own.max_length, max(own.ranks), TARGETS["qkvo"])
+    cells = (1 + len(own.ranks) * len(own.learning_rates)) * len(own.seeds)
     passes = [plan._replace(length=PAIR).passes(ceil(own.samples / plan.batch))]
     passes += [Passes(2 * own.items * length, 2 * own.items)]
     return Work(passes * cells, plan.batch, own.max_length, True, plan)
