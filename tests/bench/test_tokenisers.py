@@ -109,7 +109,7 @@ def test_a_tokeniser_that_loses_text_is_refused(trained):
 
 
 def test_every_arm_has_its_counts_and_passes_and_says_what_is_absent(inputs, tmp_path):
-    settings = own.Tokenisers(items=2, passes=3)
+    settings = own.Tokenisers(vocabularies=[284, 9000], items=2, passes=3)
     observed = tokenisers.experiment(inputs, settings, Run(tmp_path, seed=1))
     assert {table["arm"].iloc[0] for table, _ in observed} == {*ARMS}
     for table, conditions in observed:
@@ -118,6 +118,7 @@ def test_every_arm_has_its_counts_and_passes_and_says_what_is_absent(inputs, tmp
         assert by_metric.sum()["characters"] == len("先生は果物を食べた。鯨は 料理を見た。")
         assert by_metric.min()["seconds.v284.c1"] > 0 and "tokens.v9000.c1" not in by_metric.groups
         assert {"tokens.v9000.c1", "seconds.v9000.c1"} <= {*conditions["absent"]}
+        assert {"tokens.v8000.c9995", "tokens.v8000.c1"} <= {*conditions["absent"]}
 
 
 def test_characters_are_drawn_until_the_budget_is_met():

@@ -197,6 +197,9 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     }
     observed = table(rows)
     return [
-        (one.reset_index(drop=True), conditions | {"absent": absent(untrained, str(arm), [*UNITS])})
+        (
+            one.reset_index(drop=True),
+            conditions | {"absent": absent(untrained, str(arm), [*UNITS], settings)},
+        )
         for arm, one in observed.groupby("arm")
     ]

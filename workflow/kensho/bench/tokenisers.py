@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "tokenisers"
 SCRIPT = {letter: script for script, letters in SCRIPTS.items() for letter in letters}
 KINDS = (*SCRIPTS, "mixed", "byte")
+REGISTERED = ((8000, 0.9995), (8000, 1.0))  # pieces and coverages of which claims read metrics
 
 
 def kind(pieces: Any, index: int) -> str:
@@ -99,14 +100,16 @@ def trained_on(inputs: Inputs) -> str:
     )
 
 
-def absent(untrained: Mapping[Cell, str], arm: str, metrics: Sequence[str]) -> dict[str, str]:
-    """Why metrics of tokenisers of an arm that could not be trained are missing."""
-    return {
-        f"{metric}.{cell.suffix}": why
-        for cell, why in untrained.items()
-        if cell.arm == arm
-        for metric in metrics
-    }
+def absent(
+    untrained: Mapping[Cell, str], arm: str, metrics: Sequence[str], settings: Any
+) -> dict[str, str]:
+    """Why metrics are missing: tokenisers of an arm that could not be trained, or nobody asked."""
+    why = {cell: reason for cell, reason in untrained.items() if cell.arm == arm}
+    for size, coverage in REGISTERED:
+        if size not in settings.vocabularies or coverage not in settings.coverages:
+            cell = Cell(arm, size, coverage)
+            why[cell] = f"{size:,} pieces of coverage {coverage:g} are none of the configuration's"
+    return {f"{metric}.{cell.suffix}": why[cell] for cell in why for metric in metrics}
 
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
@@ -136,6 +139,9 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         ],
     }
     return [
-        (rows.reset_index(drop=True), conditions | {"absent": absent(untrained, str(arm), metrics)})
+        (
+            rows.reset_index(drop=True),
+            conditions | {"absent": absent(untrained, str(arm), metrics, settings)},
+        )
         for arm, rows in observed.groupby("arm")
     ]
