@@ -199,7 +199,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     return [
         (
             one.reset_index(drop=True),
-            conditions | {"absent": absent(untrained, str(arm), [*UNITS], settings)},
+            conditions | {"absent": absent(untrained, str(arm), [*UNITS], tokenisers)},
         )
         for arm, one in observed.groupby("arm")
     ]

@@ -101,13 +101,13 @@ def trained_on(inputs: Inputs) -> str:
 
 
 def absent(
-    untrained: Mapping[Cell, str], arm: str, metrics: Sequence[str], settings: Any
+    untrained: Mapping[Cell, str], arm: str, metrics: Sequence[str], trained: Sequence[Tokeniser]
 ) -> dict[str, str]:
     """Why metrics are missing: tokenisers of an arm that could not be trained, or nobody asked."""
     why = {cell: reason for cell, reason in untrained.items() if cell.arm == arm}
+    known = {*untrained, *(one.cell for one in trained)}
     for size, coverage in REGISTERED:
-        if size not in settings.vocabularies or coverage not in settings.coverages:
-            cell = Cell(arm, size, coverage)
+        if (cell := Cell(arm, size, coverage)) not in known:
             why[cell] = f"{size:,} pieces of coverage {coverage:g} are none of the configuration's"
     return {f"{metric}.{cell.suffix}": why[cell] for cell in why for metric in metrics}
 
@@ -141,7 +141,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     return [
         (
             rows.reset_index(drop=True),
-            conditions | {"absent": absent(untrained, str(arm), metrics, settings)},
+            conditions | {"absent": absent(untrained, str(arm), metrics, tokenisers)},
         )
         for arm, rows in observed.groupby("arm")
     ]
