@@ -131,3 +131,9 @@ def test_rewards_by_rule():
     assert of("", japanese=1.0) == 0.0
     assert of("猫", ended=False, japanese=0.5, **{}) == 0.5
     assert rewards.reward("猫", "犬", {"japanese": 0.5, "ended": 2.0}, ended=True) == 2.5
+
+
+def test_answers_that_are_all_rewarded_alike_are_named(tiny_model, tmp_path):
+    settings = {**OWN, "new_tokens": 2, "rewards": {"japanese": 1.0}}
+    with pytest.raises(ValueError, match="same reward, at every prompt, so there is nothing"):
+        run(tiny_model, tmp_path, settings=settings, steps=3)

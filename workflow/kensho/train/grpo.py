@@ -82,7 +82,15 @@ def stage(
 
     objective = Objective(lambda model, rows, pad: summed_loss(model, rows, pad, own["beta"]), len)
     texts = {key: [getattr(one, key) for one in drawn] for key in ("en", "ja")}
-    steps, measured = learned(base, texts, rollouts, output, checkpoints, training, objective)
+    try:
+        steps, measured = learned(base, texts, rollouts, output, checkpoints, training, objective)
+    except ValueError:
+        if _alike(checkpoints / ROLLOUTS, group):
+            raise ValueError(
+                f"{training.name}: all answers to a prompt have the same reward, at every prompt, "
+                "so there is nothing to learn; change rewards or raise new_tokens"
+            ) from None
+        raise
     files = [checkpoints / ROLLOUTS / f"{step}.jsonl" for step in steps["step"]]
     written = [file.read_text(encoding="utf-8") for file in files]
     with replacing(output / f"{ROLLOUTS}.jsonl") as path:
@@ -90,6 +98,15 @@ def stage(
     rewards = [[json.loads(line)["reward"] for line in io.StringIO(lines)] for lines in written]
     steps["reward"] = [np.mean(each) for each in rewards]
     return steps, measured.model_copy(update={"own": {"prompts_too_long": len(long)}})
+
+
+def _alike(folder: Path, group: int) -> bool:
+    """Whether no group of answers that was kept differs in its rewards."""
+    lines = [
+        line for path in folder.glob("*.jsonl") for line in path.read_text("utf-8").splitlines()
+    ]
+    rewards = np.array([json.loads(line)["reward"] for line in lines]).reshape(-1, group)
+    return bool(len(rewards)) and not np.ptp(rewards, axis=1).any()
 
 
 class Asked(NamedTuple):
