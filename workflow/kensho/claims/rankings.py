@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from kensho.claims.base import Contrast, Registered, Side, Text
-from kensho.observations.metrics import OVER
+from kensho.metrics import OVER
 
 
 class Tasks(Registered):

@@ -21,7 +21,7 @@ from kensho.external.rows import (
     whole,
 )
 from kensho.external.wanted import Experiment, layout_of
-from kensho.observations.metrics import OVER
+from kensho.metrics import OVER
 
 TIE = "tie"
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 
 from kensho.jlce.catalogue import CORPUS, tasks
+from kensho.metrics import BLEU
 from kensho.observations import Row, table
-from kensho.observations.metrics import BLEU
 
 EXPERIMENT = "jlce"
 

@@ -16,8 +16,8 @@ from kensho.jlce.scoring import words
 from kensho.judging import verdicts
 from kensho.judging.items import MT, Item
 from kensho.judging.verdicts import Kind, Standing
+from kensho.metrics import OVER
 from kensho.observations import Row
-from kensho.observations.metrics import OVER
 
 TRANSLATION, PREFERENCE, MARKS = "translation", "translation_preference", "marks"
 BLEU = {  # how words are told apart, by direction

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kensho.observations.metrics import BLEU
+from kensho.metrics import BLEU
 from kensho.stats import intervals
 from kensho.stats.units import Tables
 

@@ -103,7 +103,9 @@ def stage(
 def _alike(folder: Path, group: int) -> bool:
     """Whether no group of answers that was kept differs in its rewards."""
     lines = [
-        line for path in folder.glob("*.jsonl") for line in path.read_text("utf-8").splitlines()
+        line
+        for path in folder.glob("*.jsonl")
+        for line in path.read_text(encoding="utf-8").splitlines()
     ]
     rewards = np.array([json.loads(line)["reward"] for line in lines]).reshape(-1, group)
     return bool(len(rewards)) and not np.ptp(rewards, axis=1).any()

@@ -12,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from kensho.claims import base, designs
-from kensho.observations.metrics import OVER
+from kensho.metrics import OVER
 from kensho.stats import davidson, intervals
 from kensho.stats.evidence.base import Evidence, Undefined, specification
 from kensho.stats.evidence.tasks import rank_probabilities
