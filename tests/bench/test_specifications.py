@@ -56,8 +56,8 @@ def test_figures_of_the_card_stand_as_the_card_has_them():
     observed = metrics(specifications.observe_model(small(max_position_embeddings=4096)))
     assert observed["context"] / observed["k"] == 4
     cache = metrics(specifications.observe_hardware(VENDOR["mi300x"]))
-    assert cache["cache_bytes"] == VENDOR["mi300x"].last_level_cache.bytes
-    without = next(card for card in VENDOR.values() if card.last_level_cache is None)
+    assert cache["cache_bytes"] == VENDOR["mi300x"].last_level_cache_bytes
+    without = next(card for card in VENDOR.values() if card.last_level_cache_bytes is None)
     with pytest.raises(ValueError, match="add it with its source"):
         specifications.observe_hardware(without)
 

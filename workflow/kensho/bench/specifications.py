@@ -72,14 +72,14 @@ def observe_model(card: Card) -> pd.DataFrame:
 
 def observe_hardware(card: Hardware) -> pd.DataFrame:
     """Arm of an accelerator. Raises ValueError for a card that gives no last level of cache."""
-    if card.last_level_cache is None:
-        raise ValueError(f"{card.name}: the card gives no last_level_cache; add it with its source")
+    if card.last_level_cache_bytes is None:
+        raise ValueError(
+            f"{card.name}: the card gives no last_level_cache_bytes; add it with its source"
+        )
     values = [
-        ("cache_bytes", card.last_level_cache.bytes, "bytes"),
+        ("cache_bytes", card.last_level_cache_bytes, "bytes"),
         ("mebibyte", 2**20, "bytes"),
         ("megabyte", 10**6, "bytes"),
-        ("cache_bytes_per_second", card.last_level_cache.bytes_per_s, "bytes/s"),
-        ("terabyte", 10**12, "bytes/s"),
     ]
     return table(Row(EXPERIMENT, card.name, "card", 0, *value) for value in values)
 

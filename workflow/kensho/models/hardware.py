@@ -35,13 +35,6 @@ class Links(_Record):
     bytes_per_s: Count
 
 
-class Cache(_Record):
-    """The last level of cache of a module, and its peak."""
-
-    bytes: Count
-    bytes_per_s: Count
-
-
 class Hardware(_Record, cards.Named):
     """One accelerator module; its figures are shared evenly by the devices that software sees."""
 
@@ -52,7 +45,7 @@ class Hardware(_Record, cards.Named):
     matrix_cores_per_unit: Count | None = Field(description="null where the source has none")
     memory_bytes: Count
     bandwidth_bytes_per_s: Count
-    last_level_cache: Cache | None = Field(description="null where the source gives no peak of it")
+    last_level_cache_bytes: Count | None = Field(description="null where no claim reads it")
     matrix_tflops: Peaks
     links: Links
     source: Annotated[str, Field(min_length=1)]
