@@ -34,15 +34,6 @@ def test_a_step_is_there_at_once_with_its_scalars(tmp_path):
     assert NAMES["validation"] not in values  # not observed at this step
 
 
-def test_tensorboard_reads_the_file(tmp_path):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    made = Curves(str(tmp_path), (), "test")
-    made.begin([ROW | {"step": 1}])
-    made.add(ROW)
-    read = accumulator.EventAccumulator(str(tmp_path)).Reload()
-    assert [(s.step, s.value) for s in read.Scalars("train/loss")] == [(1, 2.5), (300, 2.5)]
-
-
 def test_each_step_is_there_once_after_a_stop(tiny_model, tmp_path):
     samples = PAIRS.assign(held_out=[False] * 10 + [True] * 2)
     folder = str(tmp_path / "curves")
