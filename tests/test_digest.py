@@ -139,7 +139,7 @@ PARTS = [part for catalogue in CATALOGUES for part in catalogue.values()]
 def test_no_part_reaches_a_catalogue_settings_or_the_plan(part):
     """Else an addition, or another part's setting, would measure everything anew."""
     names = reached(WORKFLOW / f"{part.code.partition(':')[0].replace('.', '/')}.py")
-    others = {"kensho/bench/settings.py", "kensho/bench/catalogue.py"}
+    others = {f"kensho/bench/{name}.py" for name in ("settings", "study_settings", "catalogue")}
     others |= {"kensho/bench/studies.py", "kensho/bench/experiment.py"}
     others |= {"kensho/train/catalogue.py", "kensho/augment/catalogue.py"}
     if part.name == "regret":  # it judges a choice among methods

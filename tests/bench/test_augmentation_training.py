@@ -4,7 +4,7 @@ import torch
 from kensho.augment import study, variant_table
 from kensho.bench import augmentation_training
 from kensho.bench.run import Run
-from kensho.bench.settings import AugmentationTraining
+from kensho.bench.study_settings import AugmentationTraining
 from kensho.data.corpus import write_table
 from kensho.models import reference
 from kensho.models.loading import load

@@ -17,7 +17,7 @@ from kensho.bench import (
     replay,
     training_scale,
 )
-from kensho.bench import settings as own
+from kensho.bench import study_settings as own
 from kensho.bench.dialogues import continuations
 from kensho.bench.run import Run
 from kensho.bench.study_arms import (

@@ -23,8 +23,8 @@ from kensho.train.plan import TARGETS
 from kensho.train.sft import asked
 
 if TYPE_CHECKING:
-    from kensho.bench.settings import Adapters as Settings
-    from kensho.bench.settings import Rates
+    from kensho.bench.study_settings import Adapters as Settings
+    from kensho.bench.study_settings import Rates
 
 
 def after(study: Study, name: str, seed: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ from kensho.models import reference
 from kensho.observations import Row, table
 
 if TYPE_CHECKING:
-    from kensho.bench.settings import AugmentationFeatures as Settings
+    from kensho.bench.study_settings import AugmentationFeatures as Settings
 
 EXPERIMENT = "augmentation_features"
 REGISTERED = (100, 500, 2000)  # sizes that claims read

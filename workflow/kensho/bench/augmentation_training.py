@@ -31,7 +31,7 @@ from kensho.train.sft import asked, stage
 from kensho.train.targets import ATTENTION
 
 if TYPE_CHECKING:
-    from kensho.bench.settings import AugmentationTraining as Settings
+    from kensho.bench.study_settings import AugmentationTraining as Settings
 
 EXPERIMENT = "augmentation_training"
 REGISTERED = 100  # originals of which claims read the metrics

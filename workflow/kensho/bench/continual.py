@@ -26,7 +26,7 @@ from kensho.train.methods import Method
 from kensho.train.sft import asked
 
 if TYPE_CHECKING:
-    from kensho.bench.settings import Continual as Settings
+    from kensho.bench.study_settings import Continual as Settings
 
 EXPERIMENT = "continual"
 

@@ -34,8 +34,8 @@ from kensho.train.stage import draw
 from kensho.train.targets import ATTENTION
 
 if TYPE_CHECKING:
-    from kensho.bench.settings import Learning as Settings
-    from kensho.bench.settings import Seeded
+    from kensho.bench.study_settings import Learning as Settings
+    from kensho.bench.study_settings import Seeded
 
 UNITS = {
     "nll_per_character": "nat/character",

@@ -19,7 +19,7 @@ from kensho.models import reference
 from kensho.train.likelihood import nll_per_character
 
 if TYPE_CHECKING:
-    from kensho.bench.settings import Persona as Settings
+    from kensho.bench.study_settings import Persona as Settings
 
 EXPERIMENT = "persona"
 

@@ -20,8 +20,8 @@ from kensho.train.likelihood import nll_per_character
 from kensho.train.sft import asked
 
 if TYPE_CHECKING:
-    from kensho.bench.settings import Ranks as Settings
-    from kensho.bench.settings import RanksDialogue
+    from kensho.bench.study_settings import Ranks as Settings
+    from kensho.bench.study_settings import RanksDialogue
 
 
 def after(study: Study, arm: str, seed: int) -> dict[str, float]:

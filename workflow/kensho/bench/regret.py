@@ -37,7 +37,7 @@ from kensho.train.sft import asked
 from kensho.train.strategy import Analysis, Decision
 
 if TYPE_CHECKING:
-    from kensho.bench.settings import Regret as Settings
+    from kensho.bench.study_settings import Regret as Settings
 
 EXPERIMENT = "regret"
 PROCESSES = 3

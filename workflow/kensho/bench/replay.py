@@ -20,7 +20,7 @@ from kensho.bench.study_arms import REPLAY
 from kensho.train.likelihood import nll_per_character, plain
 
 if TYPE_CHECKING:
-    from kensho.bench.settings import Replay as Settings
+    from kensho.bench.study_settings import Replay as Settings
 
 EXPERIMENT = "replay"
 

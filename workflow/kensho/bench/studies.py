@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from kensho.bench import inputs, settings, study_arms
+from kensho.bench import inputs, settings, study_arms, study_settings
 from kensho.bench.experiment import LARGE, Experiment, always
 from kensho.bench.tokeniser_arms import ARMS
 from kensho.part import Needs
@@ -41,7 +41,7 @@ STUDIES = (
         name="augmentation_features",
         title="F-4: gains of augmentation for a classifier on frozen sentence features",
         code="kensho.bench.augmentation_features:experiment",
-        settings=settings.AugmentationFeatures,
+        settings=study_settings.AugmentationFeatures,
         reads=("sizes", "seeds", "added"),
         needs=Needs(environment="data", minutes=30),
         inputs=inputs.augmentation_features,
@@ -59,7 +59,7 @@ STUDIES = (
         name="augmentation_training",
         title="F-4: gains of augmentation for a language model that learns from few pairs",
         code="kensho.bench.augmentation_training:experiment",
-        settings=settings.AugmentationTraining,
+        settings=study_settings.AugmentationTraining,
         needs=LARGE,
         inputs=inputs.augmentation_training,
         arms=lambda own, context: own.arms,
@@ -69,21 +69,21 @@ STUDIES = (
         "training_scale",
         "C-1: held-out likelihood by the number of samples",
         "training_scale:experiment",
-        settings.TrainingScale,
+        study_settings.TrainingScale,
         study_arms.DOSES,
     ),
     _study(
         "ranks",
         "F-7: held-out likelihood of translations by the rank of LoRA",
         "ranks:standard",
-        settings.Ranks,
+        study_settings.Ranks,
         study_arms.RANKS,
     ),
     _study(
         "ranks_dialogue",
         "F-7: held-out likelihood of turns of dialogues by the rank",
         "ranks:dialogue",
-        settings.RanksDialogue,
+        study_settings.RanksDialogue,
         study_arms.RANKS,
         **_dialogues(study_arms.RANKS),
     ),
@@ -91,35 +91,35 @@ STUDIES = (
         "adapters",
         "R-5: four configurations of LoRA, full fine-tuning, and their files",
         "adapters:configurations",
-        settings.Adapters,
+        study_settings.Adapters,
         study_arms.CONFIGURATIONS,
     ),
     _study(
         "rates",
         "R-5: held-out likelihood by learning rate and alpha of LoRA",
         "adapters:rates",
-        settings.Rates,
+        study_settings.Rates,
         study_arms.RATES,
     ),
     _study(
         "replay",
         "forgetting of English while Japanese is learnt, by the share replayed",
         "replay:experiment",
-        settings.Replay,
+        study_settings.Replay,
         study_arms.REPLAY,
     ),
     _study(
         "continual",
         "two tasks in turn: one adapter, a merged base, fresh adapters, or OSF",
         "continual:experiment",
-        settings.Continual,
+        study_settings.Continual,
         study_arms.CONTINUAL,
     ),
     _study(
         "regret",
         "the strategy's choice against the best of a grid, and its memory against its plan",
         "regret:experiment",
-        settings.Regret,
+        study_settings.Regret,
         study_arms.REGRET,
         inputs=inputs.regret,
     ),
@@ -127,7 +127,7 @@ STUDIES = (
         "persona",
         "turns of a person under an adapter of one's own or another's",
         "persona:experiment",
-        settings.Persona,
+        study_settings.Persona,
         study_arms.PERSONA,
         **_dialogues(study_arms.PERSONA),
     ),

@@ -18,7 +18,7 @@ from kensho.train.likelihood import nll_per_character
 from kensho.train.sft import asked
 
 if TYPE_CHECKING:
-    from kensho.bench.settings import TrainingScale as Settings
+    from kensho.bench.study_settings import TrainingScale as Settings
 
 EXPERIMENT = "training_scale"
 CLAIMED = 1000  # samples of a unit in the source
