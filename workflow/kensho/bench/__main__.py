@@ -81,7 +81,7 @@ def _settings(part: Experiment, texts: Mapping[str, str]) -> Section:
         raise ValueError("\n".join(problems(error, "--set", part.settings))) from None
 
 
-def _inputs(part: Experiment, settings: Section, base: str, given: Mapping[str, str]) -> dict:
+def _inputs(part: Experiment, settings: Section, base: str, named: Mapping[str, str]) -> dict:
     """Paths of the workflow's inputs, or of those that are given, by name."""
     known, faults = sources.load("config/sources.yaml")
     if faults:
@@ -102,12 +102,12 @@ def _inputs(part: Experiment, settings: Section, base: str, given: Mapping[str, 
         [name] = error.args
         near = suggestion(name, known)
         raise ValueError(f"--set: no '{name}' in config/sources.yaml, {near}") from None
-    for name in given:
+    for name in named:
         if name not in inputs:
             raise ValueError(f"--input: {part.name} has no '{name}', {suggestion(name, inputs)}")
     return {
         name: [*map(Path, value)] if isinstance(value, list) else Path(value)
-        for name, value in {**inputs, **given}.items()
+        for name, value in {**inputs, **named}.items()
     }
 
 

@@ -50,8 +50,8 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     work = {"copies": partial(copies, settings.copied_bytes)}
     # nothing is preloaded: a server that has counted the devices has no use of them in its forks
     results = interleaved(work, settings.blocks, run)
-    said = torch.cuda.get_device_properties(0)
-    device = Device(said.name, said.total_memory, said.multi_processor_count)
+    properties = torch.cuda.get_device_properties(0)
+    device = Device(properties.name, properties.total_memory, properties.multi_processor_count)
     known = hardware.load(inputs["hardware"]).values()
     card = hardware.find(known, device.name, device.compute_units)
     return [counted(device, card), timed(device, card, results, run.timing(settings.blocks))]

@@ -22,8 +22,8 @@ def read(record: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     for one in real_persona_chat(path):
         if isinstance(one, Fault):
             raise ValueError(f"{path}: {one.reason}; delete {record} to fetch it again")
-        for turn, said in enumerate(one.turns or []):
-            rows.append((one.document, turn, said["speaker"], said["text"].strip()))
+        for turn, line in enumerate(one.turns or []):
+            rows.append((one.document, turn, line["speaker"], line["text"].strip()))
     return pd.DataFrame(rows, columns=["dialogue", "turn", "speaker", "text"]), source
 
 
@@ -35,9 +35,9 @@ def continuations(turns: pd.DataFrame, before: int, most: int) -> pd.DataFrame:
     """
     rows = []
     for dialogue, own in turns.groupby("dialogue", sort=False):
-        said = list(own.sort_values("turn")[["speaker", "text"]].itertuples(index=False))
-        for place in range(before, len(said)):
-            answer, ahead = said[place], said[place - before : place]
+        lines = list(own.sort_values("turn")[["speaker", "text"]].itertuples(index=False))
+        for place in range(before, len(lines)):
+            answer, ahead = lines[place], lines[place - before : place]
             if answer.text and sum(len(t.text) for t in (answer, *ahead)) <= most:
                 lines = [f"{'A' if t.speaker == answer.speaker else 'B'}: {t.text}" for t in ahead]
                 prompt = "\n".join([*lines, "A:"])

@@ -90,14 +90,14 @@ def model_of(size: int, settings: Settings, longest: int) -> Any:
 def bits(model: Any, rows: Sequence[Sample]) -> list[float]:
     """Bits of each row's tokens behind its begin."""
     model.eval()
-    found: list[float] = []
+    bits: list[float] = []
     for first in range(0, len(rows), AT_ONCE):
         batch = collated(rows[first : first + AT_ONCE], END)
         labels = batch.pop("labels")[:, 1:]
         logits = model(**batch, use_cache=False).logits[:, :-1].float()
         nats = cross_entropy(logits.transpose(1, 2), labels, reduction="none")  # 0 where ignored
-        found += (nats.sum(dim=1) / math.log(2)).tolist()
-    return found
+        bits += (nats.sum(dim=1) / math.log(2)).tolist()
+    return bits
 
 
 def observe(

@@ -76,14 +76,14 @@ def train(texts: Sequence[str], cell: Cell, threads: int) -> tuple[bytes, str | 
     return written.getvalue(), None
 
 
-def seeds(found: Iterable[str]) -> list[tuple[str, int]]:
+def seeds(words: Iterable[str]) -> list[tuple[str, int]]:
     """Pieces that Unigram begins with where words bound them: parts of words, and how often each.
 
     SentencePiece's own are substrings that differ in what follows them, and so never a word that
     is part of no other. As many and as long as its own.
     """
     parts: Counter[str] = Counter()
-    for word, times in Counter(found).items():
+    for word, times in Counter(words).items():
         for first in range(len(word) - 1):
             for last in range(first + 2, min(len(word), first + LONGEST) + 1):
                 parts[word[first:last].replace(" ", BLANK)] += times

@@ -23,12 +23,12 @@ READ = "vLLM's scoring holds its gathering of each token's likelihood"
 
 def python(file: Path | None, arm: str, folder: Path, threads: int) -> str:
     """vLLM's Python. Raises ValueError where it is not installed or does not serve the model."""
-    found = engine.read(file).python
-    if found is None:
+    python = engine.read(file).python
+    if python is None:
         raise ValueError(f"arm {arm}: run `make vllm`, or leave the arm out")
-    if why := unserved(found, Reference(base=str(folder), files={}), DTYPES[arm], threads):
+    if why := unserved(python, Reference(base=str(folder), files={}), DTYPES[arm], threads):
         raise ValueError(f"arm {arm}: vLLM does not serve {why}; leave the arm out")
-    return found
+    return python
 
 
 def load(python: str, folder: Path, dtype: torch.dtype, threads: int) -> Vllm:

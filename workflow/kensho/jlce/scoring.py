@@ -165,8 +165,8 @@ def bleu_counts(answer: str, golds: Sequence[str], language: str) -> list[int]:
     found in a gold and the number there are. Words of Japanese ("ja") are MeCab's with UniDic-lite,
     of English ("en") those of mteval-v13a.
     """
-    score = _bleu(language).sentence_score(*_tokenized(answer, golds, language))
-    return [score.sys_len, score.ref_len, *score.counts, *score.totals]
+    bleu = _bleu(language).sentence_score(*_tokenized(answer, golds, language))
+    return [bleu.sys_len, bleu.ref_len, *bleu.counts, *bleu.totals]
 
 
 def sentence_bleu(answer: str, golds: Sequence[str], language: str) -> float:
@@ -175,8 +175,8 @@ def sentence_bleu(answer: str, golds: Sequence[str], language: str) -> float:
     Exponential smoothing and effective order, sacrebleu's for sentences (Chen and Cherry 2014,
     method 3).
     """
-    found = _bleu(language).sentence_score(*_tokenized(answer, golds, language))
-    return min(found.score / 100, 1.0)
+    bleu = _bleu(language).sentence_score(*_tokenized(answer, golds, language))
+    return min(bleu.score / 100, 1.0)
 
 
 def bleu_signature(golds: Sequence[Sequence[str]], language: str) -> str:

@@ -58,7 +58,7 @@ def of_translations(arm: Mapping, absent: Mapping[str, str]) -> dict:
 def of_judgement(
     arms: Mapping[str, Mapping],
     judged: Mapping[str, pd.DataFrame],
-    found: Mapping[str, Standing],
+    standings: Mapping[str, Standing],
     *,
     experiment: str,
     absent: Mapping[str, str],
@@ -66,7 +66,7 @@ def of_judgement(
     """Of the verdicts of several judges on several arms' answers."""
     made = merged(arms)
     stand_ins = [*made["ran"].get("stand_ins", []), STAND_INS[experiment]]
-    failing = {name: own.why for name, own in found.items() if own.why}
+    failing = {name: own.why for name, own in standings.items() if own.why}
     served = {
         name: sorted(set(rows["served"].dropna())) or ["no reply"] for name, rows in judged.items()
     }
@@ -101,7 +101,7 @@ def of_judgement(
                     "outcomes": own.outcomes,
                     "left_out": own.why,
                 }
-                for name, own in found.items()
+                for name, own in standings.items()
             },
             "prompt_sha256": prompts.sha256(),
             "temperature": 0,

@@ -136,11 +136,11 @@ def set_weights(blocks: Sequence[str]) -> dict[str, float]:
 
 
 def standings(
-    experiment: str, kind: Kind, found: Mapping[str, Standing], kappas: Mapping[str, tuple]
+    experiment: str, kind: Kind, standing_of: Mapping[str, Standing], kappas: Mapping[str, tuple]
 ) -> Iterator[Row]:
     """How each judge did (arm ``judges``): planted pairs right, what it gave no verdict on, and its
     agreement with others."""
-    for judge, own in found.items():
+    for judge, own in standing_of.items():
         yield Row(experiment, JUDGES, judge, 0, "planted_right", own.right, "share")
         yield Row(experiment, JUDGES, judge, 0, "missing", own.missing, "share")
         for outcome, count in own.outcomes.items():
@@ -155,18 +155,19 @@ def by_judges(
     experiment: str, kind: Kind, judged: Judged, least_right: float, most_missing: float
 ) -> tuple[Judged, dict[str, Standing], list[Row]]:
     """Rows of the judges that may judge, how all of them did, and that as observations."""
-    found = {
+    standing_of = {
         name: verdicts.standing(rows, kind, least_right, most_missing)
         for name, rows in judged.items()
     }
-    rows = [*standings(experiment, kind, found, verdicts.agreement(judged, kind))]
-    return {name: judged[name] for name, own in found.items() if own.why is None}, found, rows
+    rows = [*standings(experiment, kind, standing_of, verdicts.agreement(judged, kind))]
+    good = {name: judged[name] for name, own in standing_of.items() if own.why is None}
+    return good, standing_of, rows
 
 
-def absent(found: Mapping[str, Standing], metrics: Sequence[str], why: str) -> dict[str, str]:
+def absent(standing_of: Mapping[str, Standing], metrics: Sequence[str], why: str) -> dict[str, str]:
     """Why metrics could not be had: no judge that may judge, else ``why``."""
-    failed = "; ".join(f"{name}: {own.why}" for name, own in found.items())
-    if all(own.why for own in found.values()):
+    failed = "; ".join(f"{name}: {own.why}" for name, own in standing_of.items())
+    if all(own.why for own in standing_of.values()):
         why = f"no judge can be relied on: {failed}"
     return dict.fromkeys(metrics, why)
 

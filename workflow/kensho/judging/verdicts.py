@@ -108,10 +108,10 @@ def ask(
     ``value`` is 1, 0.5 or 0 for what was shown first, or a mark; None without a verdict, whose
     ``outcome`` says why: unread, cut, refused, late, gone or not asked.
     """
-    said = asking.replies(endpoint, [question.prompt for question in questions], journal)
+    replies = asking.replies(endpoint, [question.prompt for question in questions], journal)
     rows = []
     for question in questions:
-        reply = said[question.prompt]
+        reply = replies[question.prompt]
         read = prompts.preferred if question.kind.endswith("pair") else prompts.marked
         held = (
             (reply.text, reply.model, reply.seed)

@@ -99,11 +99,11 @@ def words(text: str) -> list[str]:
 
     Raises ValueError as :func:`tokens` does.
     """
-    found, end = list[str](), 0
+    units, end = list[str](), 0
     for token in (token for place, part in pieces(text) for token in _spans(part, place)):
-        found.append(text[end:token])
+        units.append(text[end:token])
         end = token
-    return [*found[:-1], found[-1] + text[end:]] if found else [text] * bool(text)
+    return [*units[:-1], units[-1] + text[end:]] if units else [text] * bool(text)
 
 
 def _spans(text: str, place: int) -> Iterator[int]:

@@ -58,8 +58,8 @@ def inputs(engine: str, accelerator: str) -> dict[str, str]:
 
 def installed() -> str | None:
     """What `make vllm` says that it installed, None where it was not run."""
-    said = HERE / "installed"
-    return said.read_text(encoding="utf-8").strip() if said.exists() else None
+    record = HERE / "installed"
+    return record.read_text(encoding="utf-8").strip() if record.exists() else None
 
 
 def find(engine: str, fallback: Sequence[str]) -> Engine:

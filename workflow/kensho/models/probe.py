@@ -49,11 +49,11 @@ def differences(
     ours: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]
 ) -> dict[str, float]:
     """Relative distance ||a - b|| / ||b|| of each; infinite where something is not finite."""
-    found = {}
+    distances = {}
     for name, part in expected.items():
         distance = float((ours[name] - part).norm() / part.norm())
-        found[name] = distance if math.isfinite(distance) else math.inf
-    return found
+        distances[name] = distance if math.isfinite(distance) else math.inf
+    return distances
 
 
 def check(on: str) -> dict[str, float]:

@@ -159,13 +159,13 @@ class Vllm:
 
     def timed(self, prompts: Sequence[list[int]], tokens: int) -> Timed:
         """Answers of exactly so many tokens, whatever token would end them."""
-        found = self._call("timed", prompts=prompts, tokens=tokens, adapted=self.adapted)
-        return Timed([(at, count) for at, count in found["marks"]], found["tokens"])
+        timed = self._call("timed", prompts=prompts, tokens=tokens, adapted=self.adapted)
+        return Timed([(at, count) for at, count in timed["marks"]], timed["tokens"])
 
     def timed_scoring(self, ids: list[int]) -> tuple[float, float]:
         """Seconds to read a text whole, and log-likelihood of all its tokens but the first."""
-        found = self._call("timed_scoring", ids=ids, adapted=self.adapted)
-        return found["seconds"], found["score"]
+        timed = self._call("timed_scoring", ids=ids, adapted=self.adapted)
+        return timed["seconds"], timed["score"]
 
     def peak_bytes(self) -> int:
         """Resident memory of vLLM's process at most until now, the cache that it takes included."""

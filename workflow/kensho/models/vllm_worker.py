@@ -84,8 +84,8 @@ class Served:
         steps = self._next(wanted, adapted)
         scores: list[Scored] = [(0.0, False)] * len(requests)
         for index in short:
-            found = [steps[beginning][token] for beginning, token in _steps(*requests[index])]
-            scores[index] = sum(value for value, _ in found), all(best for _, best in found)
+            tokens = [steps[beginning][token] for beginning, token in _steps(*requests[index])]
+            scores[index] = sum(value for value, _ in tokens), all(best for _, best in tokens)
         long = [index for index in range(len(requests)) if index not in set(short)]
         read = self._whole([requests[index] for index in long], adapted)
         for index, score in zip(long, read, strict=True):
@@ -103,9 +103,9 @@ class Served:
         ]
         steps = {}
         for beginning, output in zip(order, self._run(order, sampling, adapted), strict=True):
-            (best,), (found,) = output.outputs[0].token_ids, output.outputs[0].logprobs
+            (best,), (likelihoods,) = output.outputs[0].token_ids, output.outputs[0].logprobs
             steps[beginning] = {
-                token: (found[token].logprob, token == best) for token in wanted[beginning]
+                token: (likelihoods[token].logprob, token == best) for token in wanted[beginning]
             }
         return steps
 

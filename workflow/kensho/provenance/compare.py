@@ -101,8 +101,8 @@ def facts(crate: Path) -> Facts:
         try:
             return {
                 fact: value
-                for found in (_verdicts, _reviews, _files, _conditions, _sources, _events)
-                for fact, value in found(folder)
+                for facts_of in (_verdicts, _reviews, _files, _conditions, _sources, _events)
+                for fact, value in facts_of(folder)
             }
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"{crate}: not as Kenshō writes crates ({error!r})") from None

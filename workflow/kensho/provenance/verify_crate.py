@@ -342,13 +342,13 @@ def check_verdicts(crate: Crate) -> None:
             crate.fault(METADATA, f"the review of {claim} is of something else")
         if review.get("isBasedOn"):
             _check_judged(crate, claim, review)
-        elif (verdict := _said(crate, review)["verdict"]) not in UNJUDGED:
+        elif (verdict := _reviewed(crate, review)["verdict"]) not in UNJUDGED:
             crate.fault(METADATA, f"the verdict {verdict} on {claim} is based on nothing")
     for path in sorted(crate.sha256):
         match = re.fullmatch(r"results/analysis/(.+)\.json", path)
         if match and match[1] in crate.reviews:
             passing = crate.reviews[match[1]]
-            if not passing.get("isBasedOn") and _said(crate, passing)["verdict"] != "STALE":
+            if not passing.get("isBasedOn") and _reviewed(crate, passing)["verdict"] != "STALE":
                 crate.fault(path, f"the review of {match[1]} passes it over")
         elif match:
             crate.fault(path, f"{METADATA} has no review of {match[1]}")
@@ -380,20 +380,20 @@ def _compare(crate: Crate, path: str, claim: str, entry: dict, analysis: Any) ->
     if review is None:
         crate.fault(path, f"{METADATA} has no review of {claim}")
         return
-    said = _said(crate, review)
+    reviewed = _reviewed(crate, review)
     was = f"was {entry.get('verdict')};"
-    if said["verdict"] == "STALE" and str(said["sentence"]).startswith(was):
+    if reviewed["verdict"] == "STALE" and str(reviewed["sentence"]).startswith(was):
         return
     analysis = analysis if _is_object(analysis) else {}
     stated = {key: entry.get(key) for key in ("verdict", "sentence")}
     stated["estimate"] = analysis.get("estimate")
     stated["interval"] = analysis.get("interval") or [None, None]
-    for key, value in said.items():
+    for key, value in reviewed.items():
         if stated[key] != value:
             crate.fault(path, f"{key} of {claim}: {stated[key]}, its review says {value}")
 
 
-def _said(crate: Crate, review: dict) -> dict[str, Any]:
+def _reviewed(crate: Crate, review: dict) -> dict[str, Any]:
     """Verdict, sentence, estimate and interval of a review, those that it lacks as None."""
     ratings = [crate.entities.get(name, {}) for name in _ids(review.get("reviewRating"))]
     figures = [crate.entities.get(name, {}) for name in _ids(review.get("additionalProperty"))]

@@ -44,10 +44,10 @@ def loss(paths: list[str]) -> pd.DataFrame:
         )
     if not tables:
         return pd.DataFrame(columns=columns)
-    found = pd.concat(tables, ignore_index=True)
-    several = found.groupby("arm")["stage"].transform("nunique") > 1
-    found["arm"] = found["arm"].where(~several, found["arm"] + ", " + found["stage"])
-    return found[columns]
+    rows = pd.concat(tables, ignore_index=True)
+    several = rows.groupby("arm")["stage"].transform("nunique") > 1
+    rows["arm"] = rows["arm"].where(~several, rows["arm"] + ", " + rows["stage"])
+    return rows[columns]
 
 
 def audits(paths: list[str]) -> list[str]:

@@ -184,11 +184,11 @@ def _page(
 
 def _signatures(arms: list[dict]) -> dict[str, str]:
     """How corpus BLEU was computed, by task; several ways where arms differ."""
-    found: dict[str, list[str]] = {}
+    signatures: dict[str, list[str]] = {}
     for arm in arms:
         for task, signature in arm.get("bleu", {}).items():
-            found.setdefault(task, []).append(signature)
-    return {task: "; ".join(dict.fromkeys(several)) for task, several in found.items()}
+            signatures.setdefault(task, []).append(signature)
+    return {task: "; ".join(dict.fromkeys(several)) for task, several in signatures.items()}
 
 
 def _differing(nemenyi: dict) -> list[str]:

@@ -211,12 +211,12 @@ def _exact(claim: Claim, tables: Mapping[str, Tables], tier: Tier) -> dict:
     """Exact ratios, which all sites must have alike, up to the registered `sesoi`, a factor."""
     test, rule = claim.required_test, Rule.of_claim(claim)
     assert isinstance(test, Deterministic | PairedRatio)
-    found = {name: judge.exact_readings(test, of_site) for name, of_site in tables.items()}
+    by_site = {name: judge.exact_readings(test, of_site) for name, of_site in tables.items()}
     precision, merged = Fraction(repr(float(test.sesoi))), []
-    for rows in zip(*found.values(), strict=True):
+    for rows in zip(*by_site.values(), strict=True):
         labels, *ends = zip(*rows, strict=True)  # the lowest at each site, and the highest
         if any(max(end) > precision * min(end) for end in ends):
-            own = [(f"{name}, {row[0]}", *row[1:]) for name, row in zip(found, rows, strict=True)]
+            own = [(f"{name}, {row[0]}", *row[1:]) for name, row in zip(by_site, rows, strict=True)]
             values = judge.of_exact(rule, own, tier)["readings"]
             told = ", ".join(f"{r['value']:.6g} ({r['label']})" for r in values)
             return {
@@ -263,17 +263,17 @@ def _evidence(
 
     A site's own units count as its degrees of freedom allow: runs in order are worth less.
     """
-    found = {name: gather(test, reading, of_site, seed) for name, of_site in tables.items()}
+    by_site = {name: gather(test, reading, of_site, seed) for name, of_site in tables.items()}
     fits = []
-    for name, of_site in found.items():
+    for name, of_site in by_site.items():
         if of_site.interval is None:
             raise Refused("CONSTANT", f"At {name}: {of_site.constant}, so nothing can be pooled")
         fits.append(of_site.interval(0.05))
-    first = next(iter(found.values()))
+    first = next(iter(by_site.values()))
     scale, prior = first.scale, _prior(first)
     mean, se = (np.array([getattr(fit, key) for fit in fits], float) for key in ("estimate", "se"))
-    n = np.array([min(fit.dof + 1, e.n) for fit, e in zip(fits, found.values(), strict=True)])
-    values = _shared_units(test, found, mean)
+    n = np.array([min(fit.dof + 1, e.n) for fit, e in zip(fits, by_site.values(), strict=True)])
+    values = _shared_units(test, by_site, mean)
     if values is None:
         model, data = "sites", {"mean": mean, "squares": se**2 * n * (n - 1), "n": n.astype(float)}
         interval = partial(intervals.sites, mean, se)
@@ -281,14 +281,14 @@ def _evidence(
         model, data, interval = "crossed", _moments(values), partial(intervals.crossed, values)
 
     def alternatives(alpha: float) -> list[dict]:
-        fits = _alternatives(list(found), mean, se, values, alpha)
+        fits = _alternatives(list(by_site), mean, se, values, alpha)
         return [specification(k, *scale.back(np.array(fit, float))) for k, fit in fits.items()]
 
     return Evidence(
         scale=scale,
-        units=pd.Series(scale.back(mean), pd.Index(found, name="site")),
+        units=pd.Series(scale.back(mean), pd.Index(by_site, name="site")),
         interval=interval,
-        n=min(e.n for e in found.values()),
+        n=min(e.n for e in by_site.values()),
         sd=float("nan"),
         model=model,
         data=data,
@@ -299,16 +299,18 @@ def _evidence(
     )
 
 
-def _shared_units(test: Test, found: Mapping[str, Evidence], mean: np.ndarray) -> np.ndarray | None:
+def _shared_units(
+    test: Test, by_site: Mapping[str, Evidence], mean: np.ndarray
+) -> np.ndarray | None:
     """Working values of units that all sites share, (sites, units); None where each has its own.
 
     Items, prompts and seeds are the same where they have the same names; runs of a program are not.
     """
-    names = [evidence.units.index for evidence in found.values()]
+    names = [evidence.units.index for evidence in by_site.values()]
     runs = test.in_order or test.design == "peak_memory"
     if runs or not any(len(a.intersection(b)) for a, b in combinations(names, 2)):
         return None
-    values = np.array([e.scale.forward(e.units.reindex(names[0])) for e in found.values()])
+    values = np.array([e.scale.forward(e.units.reindex(names[0])) for e in by_site.values()])
     same = test.paired and all(len(units) == len(names[0]) for units in names)
     if not (same and np.allclose(values.mean(axis=1), mean)):
         raise Refused(

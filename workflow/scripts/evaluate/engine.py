@@ -3,5 +3,5 @@ from kensho.models import engine
 from kensho.run.job import job
 
 with job(snakemake):
-    found = engine.find(snakemake.params.engine, snakemake.params.instead)
-    write_json(snakemake.output[0], found.model_dump())
+    chosen = engine.find(snakemake.params.engine, snakemake.params.instead)
+    write_json(snakemake.output[0], chosen.model_dump())

@@ -18,6 +18,6 @@ with job(snakemake):
     settings = {"threads": snakemake.threads, "batch_size": noise.BATCHES[0]}
     engine = read_engine(files.get("engine"))
     with opened(model, dtype, engine, Backend, **settings) as (lm, _):
-        found = noise.measured(lm, read_table(files.test), chat=base.chat, seed=params.seed)
+        measures = noise.measured(lm, read_table(files.test), chat=base.chat, seed=params.seed)
     named = {"model": base.name, "dtype": str(dtype).removeprefix("torch.")}
-    write_json(snakemake.output[0], {**named, **found})
+    write_json(snakemake.output[0], {**named, **measures})

@@ -14,14 +14,14 @@ with job(snakemake):
     planted = verdicts.of_planted(verdicts.planted(snakemake.input.planted))
     rows = verdicts.ask(endpoint, [one for one in planted if one.kind.endswith("pair")], journal)
     table, conditions = compare(params.arms, snakemake.input.answers, endpoint, journal)
-    found = verdicts.standing(rows, "pair", params.planted_right, 1.0)
+    standing = verdicts.standing(rows, "pair", params.planted_right, 1.0)
     own, unread = conditions["own"], conditions["own"]["unread"]["pairs"]
-    asked, why = sum(own["pairs"].values()), found.why
+    asked, why = sum(own["pairs"].values()), standing.why
     if not why and unread > params.most_missing * asked:
         why = f"its verdict on {unread} of {asked} pairs could not be read"
     if why:
         why = f"the judge cannot be relied on: {why}"
         conditions["absent"] = dict.fromkeys(ORDERS, why)
         conditions["deviations"].append(why)
-    own["planted"] = {"right": found.right, "outcomes": found.outcomes}
+    own["planted"] = {"right": standing.right, "outcomes": standing.outcomes}
     write(f"results/benchmark_data/{EXPERIMENT}", table, {**conditions, "registered": claims})

@@ -21,7 +21,7 @@ with job(snakemake):
     experiment, kind = params.experiment, params.kind
     claims, asked = registered(experiment), items.read(files.asked)
     judged = judged_by(params.judges, files.judges)
-    good, found, rows = by_judges(
+    good, standing_of, rows = by_judges(
         experiment, kind, judged, params.planted_right, params.most_missing
     )
     after, before, *anchors = params.arms
@@ -51,9 +51,9 @@ with job(snakemake):
         made = conditions.of_judgement(
             of_arms,
             judged,
-            found,
+            standing_of,
             experiment=experiment,
-            absent=absent(found, lacking, nothing),
+            absent=absent(standing_of, lacking, nothing),
         )
         own = table(row for row in rows if row.arm == arm)
         write(f"results/benchmark_data/{experiment}", own, {**made, "registered": claims})

@@ -35,13 +35,13 @@ def acceptance(replications: int, seed: int) -> pd.DataFrame:
     streams = np.random.SeedSequence(seed).spawn(len(CASES))
     for (size, common), stream in zip(CASES, streams, strict=True):
         rng = np.random.default_rng(stream)
-        found = [covered(simulated(size, common, rng)) for _ in range(count)]
+        coverage = [covered(simulated(size, common, rng)) for _ in range(count)]
         subject = f"{size} clusters, {common:.0%} of their variance in common"
         rows.append(
             (
                 "coverage, tasks that share clusters",
                 subject,
-                np.mean(found),
+                np.mean(coverage),
                 0.95 - 0.015 * wider,
                 1,
             )
