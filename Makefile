@@ -3,6 +3,7 @@
 # make benchmark: every experiment, judged on the same page
 # make own: claims on tables that you bring, results/own_report.html
 # make jlce: sixteen Japanese tasks and ours, results/jlce.html; their claims on the same page
+# make studies: what trains models or tokenisers to judge claims on it; hours
 # make judging: translations both ways, and what judges say of them (D)
 # make archive: results/report.zip, what was made as `snakemake --report` shows it; runs no job
 # make rehearsal: a whole scale on twins, in rehearsal/ (SCALE=full); says what would fail
@@ -26,8 +27,9 @@ VLLM_PACKAGES = $(shell grep -soi '[a-z-]*==.*' envs/vllm.$(TORCH).yaml)
 GGUF := llama-cpp-python==0.3.36
 GGUF_PIP := .venv-gguf/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
+STUDIES := augmentation_study training_studies tokenisers_study stages strategy
 
-.PHONY: report benchmark own jlce judging archive rehearsal vllm gguf why verify test test-all lint lock config clean
+.PHONY: report benchmark studies own jlce judging archive rehearsal vllm gguf why verify test test-all lint lock config clean
 
 report: .venv/installed
 	@$(SNAKEMAKE) --quiet rules
@@ -35,6 +37,10 @@ report: .venv/installed
 
 benchmark: .venv/installed
 	@$(SNAKEMAKE) benchmark --quiet rules
+	@echo "report: results/validation_report.html"
+
+studies: .venv/installed
+	@$(SNAKEMAKE) $(STUDIES) --quiet rules
 	@echo "report: results/validation_report.html"
 
 own: .venv/installed
