@@ -118,7 +118,7 @@ rule augmentation_study:
 
 
 rule training_studies:
-    """What decides how well a training ends (C-1, F-7, R-5, T-1 to T-4), judged on the same page."""
+    """What decides how well a training ends (C-1, F-7, R-5, L-1 to L-8), judged on the same page."""
     input:
         in_languages(*REPORT),
         INPUTS.experiments_of("training_studies"),
