@@ -130,3 +130,23 @@ rule prepare_corpus:
         code=code("data/prepare_corpus.py", "data"),
     script:
         "../workflow/scripts/data/prepare_corpus.py"
+
+
+rule attested_pairs:
+    """The sentences that words are taken from, with their English sides."""
+    input:
+        record=f"results/sources/{CONFIG.data.source}/record.json",
+        attested="results/data/attested.csv",
+    output:
+        "results/data/attested_pairs.csv",
+    log:
+        "logs/attested_pairs.log",
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(15),
+    params:
+        code=code("data/attested_pairs.py", "data"),
+    script:
+        "../workflow/scripts/data/attested_pairs.py"

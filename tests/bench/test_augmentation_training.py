@@ -32,10 +32,10 @@ def inputs(tiny_model, tmp_path):
     write_table(tmp_path / "test.csv", test)
     write_table(tmp_path / "synonyms.csv", variant_table(made))
     others = train.assign(id="o" + train["id"], ja=train["ja"].str.replace("走る", "駆ける"))
-    write_table(tmp_path / "attested.csv", pd.concat([train, others.head(3)]))
+    write_table(tmp_path / "attested_pairs.csv", pd.concat([train, others.head(3)]))
     return {
         "asked": [],
-        "attested": tmp_path / "attested.csv",
+        "attested_pairs": tmp_path / "attested_pairs.csv",
         "model": tiny_model,
         "test": tmp_path / "test.csv",
         "splits": tmp_path / "splits.csv",

@@ -3,7 +3,15 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from kensho.data.corpus import clean, normalise, read_table, read_tatoeba, split, write_table
+from kensho.data.corpus import (
+    clean,
+    normalise,
+    read_table,
+    read_tatoeba,
+    split,
+    with_english,
+    write_table,
+)
 from kensho.data.duplicates import bigrams, key
 
 WHO = ["彼", "彼女", "父", "母", "先生", "私の友達", "隣の犬", "あの医者", "弟", "みんな"]
@@ -204,3 +212,14 @@ def test_a_table_that_was_cut_short_is_named(tmp_path):
     path.write_bytes(path.read_bytes().rpartition(b"2,")[0])  # at the end of a line
     with pytest.raises(ValueError, match=r"train\.csv: changed after it was written.*delete it"):
         read_table(path)
+
+
+def test_a_cleaned_sentence_keeps_the_english_side_of_its_id():
+    raw = pd.DataFrame(
+        {"id": ["3", "1", "2"], "ja": ["ｳﾐだ。", "山だ。", "x"], "en": [" Sea ", "Hill", "-"]}
+    )
+    cleaned, _ = clean(raw, shortest=1, longest=9)
+    told = with_english(cleaned[["id", "ja"]], raw)
+    pd.testing.assert_frame_equal(told, cleaned[["id", "ja", "en"]])
+    with pytest.raises(ValueError, match="not a one-to-one"):
+        with_english(cleaned[["id", "ja"]], pd.concat([raw, raw]))

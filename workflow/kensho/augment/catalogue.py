@@ -93,9 +93,9 @@ def models_of(settings: Section) -> list[str]:
 
 
 _ATTESTED = {"attested": "results/data/attested.csv"}
+_SHOWN = {"attested_pairs": "results/data/attested_pairs.csv", "test": "results/data/test.csv"}
 _BY_MODEL: dict[str, Any] = {
     "guarded": True,
-    "inputs": {**_ATTESTED, "test": "results/data/test.csv"},
     "needs": Needs(environment="models", cores="all", accelerator=True, minutes=60, memory_mb=8000),
 }
 
@@ -175,6 +175,7 @@ TECHNIQUES = Catalogue(
             code="kensho.augment.contextual:causal",
             default=Replacing(),
             sources=("sudachidict-core",),
+            inputs=_ATTESTED,
             **_BY_MODEL,
         ),
         Technique(
@@ -183,6 +184,7 @@ TECHNIQUES = Catalogue(
             code="kensho.augment.contextual:masked",
             default=Replacing(models=["modernbert-ja-30m"]),
             sources=("sudachidict-core",),
+            inputs=_ATTESTED,
             **_BY_MODEL,
         ),
         Technique(
@@ -190,6 +192,7 @@ TECHNIQUES = Catalogue(
             title="back-translation by models, Japanese to English to Japanese",
             code="kensho.augment.round_trip:technique",
             default=Trip(),
+            inputs=_SHOWN,
             **_BY_MODEL,
         ),
         Technique(
@@ -197,6 +200,7 @@ TECHNIQUES = Catalogue(
             title="back-translation by models through English and Chinese",
             code="kensho.augment.round_trip:technique",
             default=Trip(models=[], via=["en", "zh"]),
+            inputs=_SHOWN,
             **_BY_MODEL,
         ),
         Technique(
@@ -204,6 +208,7 @@ TECHNIQUES = Catalogue(
             title="paraphrases by a model that is shown sentences with one English side",
             code="kensho.augment.paraphrase:technique",
             default=Writing(),
+            inputs=_SHOWN,
             **_BY_MODEL,
         ),
     ),

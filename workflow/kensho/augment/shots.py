@@ -16,7 +16,7 @@ ALIKE = 0.4
 def read(inputs: Files) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The cleaned corpus but for its test split, and the splits: (id, ja, en) each."""
     splits = [read_table(inputs[name]) for name in ("train", "test")]
-    return read_table(inputs["attested"]), pd.concat(splits, ignore_index=True)
+    return read_table(inputs["attested_pairs"]), pd.concat(splits, ignore_index=True)
 
 
 def translations(

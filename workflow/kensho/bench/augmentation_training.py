@@ -138,7 +138,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     )
     if "pivot" in settings.arms:  # what people wrote: no part of what techniques make together
         variants["pivot"], counts = study.pivoted(
-            items, corpus.read_table(inputs["attested"]), settings.added, seed=run.seed
+            items, corpus.read_table(inputs["attested_pairs"]), settings.added, seed=run.seed
         )
         outcomes["pivot"] = counts
     observed = observe(base, items, variants, dtype, settings, run)

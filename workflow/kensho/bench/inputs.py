@@ -133,7 +133,8 @@ def augmentation_features(own, context) -> Inputs:
 
 def augmentation_training(own, context) -> Inputs:
     splits = {"splits": f"{STUDIED}/{PAIRS}/splits.csv"}
-    return {**model("test", "attested")(own, context), **splits, **variants(own, context, PAIRS)}
+    tables = ("test", "attested_pairs") if "pivot" in own.arms else ("test",)
+    return {**model(*tables)(own, context), **splits, **variants(own, context, PAIRS)}
 
 
 def tokenisers(*tables: str) -> Callable[[Any, Context], Inputs]:

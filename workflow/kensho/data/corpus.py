@@ -64,6 +64,12 @@ def clean(raw: pd.DataFrame, *, shortest: int, longest: int) -> tuple[pd.DataFra
     return pairs[reason == ""].reset_index(drop=True), _drops(drops)
 
 
+def with_english(sentences: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
+    """Columns id, ja, en: cleaned sentences with the English side that they have in the corpus."""
+    english = raw[["id", "en"]].assign(en=raw["en"].str.strip())
+    return sentences.merge(english, how="left", on="id", validate="one_to_one")
+
+
 def split(
     pairs: pd.DataFrame, *, pool: int, train: int, test: int, threshold: float, seed: int
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:

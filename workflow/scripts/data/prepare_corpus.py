@@ -23,5 +23,5 @@ with job(snakemake):
     corpus.write_table(snakemake.output.train, splits["train"])
     corpus.write_table(snakemake.output.test, splits["test"])
     attested = pairs[~pairs["id"].isin(splits["test"]["id"])]
-    corpus.write_table(snakemake.output.attested, attested[["id", "ja", "en"]])
+    corpus.write_table(snakemake.output.attested, attested[["id", "ja"]])
     write_table(snakemake.output.drops, pd.concat([cleaned, parted]))
