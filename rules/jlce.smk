@@ -65,6 +65,7 @@ rule jlce_arm:
         documents=JLCE_ITEMS,
         origins="results/jlce/items.json",
         predicates="resources/linguistics/predicates.csv",
+        honorifics="resources/linguistics/honorific_words.csv",
     output:
         answers="results/jlce/{arm}/answers.jsonl",
         observations=observation_files("jlce", ["{arm}"]),
