@@ -102,6 +102,11 @@ def test_per_cent_dropped_zeros_and_rows_without_cells(tmp_path):
          "t.csv, line 2: reachable: 0 items or trials, which are fewer than 1; change it"),
         ("model,acc\nA,\"0,571\"\n", [{"check": "reachable", "score": "acc", "items": 9}],
          "t.csv, line 2, 'acc': '0,571' is no printed number; change the cell, or leave it empty"),
+        ("model,b,a,g\nA,23.7,16.4,↓30.8\n",
+         [{"check": "gain", "before": "b", "after": "a", "printed_gain": "g", "unit": "percent"}],
+         "t.csv, line 2, 'g': '↓30.8' is no printed number; change the cell, or leave it empty"),
+        ("model,acc\nA,1\n", [{"check": "mean_of_parts", "total": "acc", "parts": "acc"}],
+         "t.csv: mean_of_parts.parts: 'acc' is no list; change it"),
         ("model,acc,n\nA,1,\"4,5\"\n", [{"check": "reachable", "score": "acc", "items": "n"}],
          "t.csv, line 2, 'n': '4,5' is no whole number; change the cell, or leave it empty"),
         ("model,acc,n\nA,1,1.5\n", [{"check": "reachable", "score": "acc", "items": "n"}],
@@ -117,7 +122,8 @@ def test_a_malformed_table_is_one_line_with_the_cell(tmp_path, text, checks, lin
 @pytest.mark.parametrize(
     "cell",
     ["**57.1**", "57.1†", "57.1¹", "57.1<sup>a</sup>", "<b>57.1</b>", "57.1 %", "５７．１％",
-     "`57.1`", "57.1 ± 0.4", "57.1 (0.4)", "**57.1 ± 0.4**", "57.1 (±0.4)"],
+     "`57.1`", "57.1\\*", "57.1[^1]", "57.1 %[^b]", "57.1 ± 0.4", "57.1 (0.4)",
+     "**57.1 ± 0.4**", "57.1 (±0.4)"],
 )  # fmt: skip
 def test_what_stands_around_a_figure_does_not_change_it(tmp_path, cell):
     text = f"| model | acc |\n|---|---|\n| A | {cell} |\n| B | 57.0 |\n| C | - |\n"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from kensho.audit.printed import Word, printed
+from kensho.audit.printed import Word, exact, printed
 from kensho.audit.significance import d_of_t, p_of_interval, p_value, symmetric
 from scipy import stats
 
@@ -19,7 +19,7 @@ def test_what_a_t_test_of_data_prints_belongs_together(items):
         p, t = f"{test.pvalue:.3f}", printed(f"{test.statistic:.2f}")
         ends = printed(f"{low:.2f}"), printed(f"{high:.2f}")
         effect = printed(f"{x.mean() / x.std(ddof=1):.2f}")
-        assert p_value(p, t, "t", items - 1).word == POSSIBLE
+        assert p_value(p, t, "t", exact(items - 1)).word == POSSIBLE
         assert p_of_interval(p, *ends).word == POSSIBLE
         assert symmetric(printed(f"{x.mean():.2f}"), *ends).word == POSSIBLE
         assert d_of_t(effect, t, items).word == POSSIBLE
@@ -45,12 +45,12 @@ def test_what_a_t_test_of_data_prints_belongs_together(items):
     ],
 )
 def test_p_and_statistic(p, statistic, test, df, word):
-    assert p_value(p, printed(statistic), test, *df).word == word
+    assert p_value(p, printed(statistic), test, *map(exact, df)).word == word
 
 
 def test_what_is_said_of_the_tails_counts():
     for p, tails, word in ((".018", 2, WRONG), (".036", 1, WRONG), ("> .05", 2, WRONG)):
-        assert p_value(p, printed("2.20"), "t", 28, tails=tails).word == word
+        assert p_value(p, printed("2.20"), "t", exact(28), tails=tails).word == word
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,25 @@ def test_d_of_two_samples():
      ("> .05", Word.IMPOSSIBLE), ("2 × 10⁻⁶", Word.CONSISTENT), ("4e-5", Word.IMPOSSIBLE)],
 )  # fmt: skip
 def test_forms_in_which_p_is_printed(p, word):
-    assert p_value(p, printed("5.0"), "t", 99, tails=2).word == word
+    assert p_value(p, printed("5.0"), "t", exact(99), tails=2).word == word
 
 
 @pytest.mark.parametrize(("p", "df"), [("1.2", 9), ("", 9), ("n.s.", 9), ("0.03", 0)])
 def test_what_is_no_p_and_no_freedom_is_refused(p, df):
     with pytest.raises(ValueError, match=r"is no p|no printed number|fewer than 1"):
-        p_value(p, printed("2.0"), "t", df)
+        p_value(p, printed("2.0"), "t", exact(df))
+
+
+@pytest.mark.parametrize(
+    ("p", "statistic", "test", "df", "word"),
+    [
+        (".0416", "2.200", "t", ("17.5",), POSSIBLE),  # of 17.45
+        (".0416", "2.200", "t", ("17.500",), WRONG),
+        (".0412", "2.200", "t", ("18.0",), POSSIBLE),
+        (".0412", "2.200", "t", ("18",), WRONG),  # printed whole it is a count
+        (".0258", "4.31", "F", ("1.62", "48.7"), POSSIBLE),
+        (".05", "4.31", "F", ("1.62", "48.7"), WRONG),
+    ],
+)
+def test_degrees_of_freedom_with_decimals_were_rounded(p, statistic, test, df, word):
+    assert p_value(p, printed(statistic), test, *map(printed, df), tails=2).word == word

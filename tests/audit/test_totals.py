@@ -154,6 +154,20 @@ def test_cycles_against_every_mixture_of_orders():
     assert seen >= {POSSIBLE, WRONG}
 
 
+def test_many_players_and_the_shortest_of_several_cycles():
+    draw = random.Random(7)
+    names = [f"m{i}" for i in range(600)]
+    first, second = names[:-1], names[1:]
+    rates = figures(*(f"{draw.uniform(0.5, 0.9):.2f}" for _ in first))
+    assert win_rates.cycles(first, second, rates).word == Word.NOT_CHECKABLE
+    ends = [[*first, "m599", "m2", "m9"], [*second, "m0", "m0", "m7"]]
+    closed = [*rates, *figures("0.50", "1.00", "0.50")]
+    closed[0] = closed[1] = printed("1.00")
+    found = win_rates.cycles(*ends, closed)
+    assert found.word == WRONG
+    assert "m0 > m1 > m2 > m0 the rates sum to 2.985 at least, and 2 is" in found.sentence
+
+
 def test_a_cycle_of_majorities_is_possible_and_said():
     rates = figures("0.60", "0.60", "0.60")
     found = win_rates.cycles(list("abc"), list("bca"), rates)
@@ -187,7 +201,13 @@ def test_a_cycle_of_majorities_is_possible_and_said():
         (places.same(printed("0.46"), printed("0.466")), WRONG),
         (places.dated("2025-04-25", "2024-02-01"), POSSIBLE),
         (places.dated("2023-04-25", "2024-02-01"), WRONG),
-        (places.dated("2023", "2024-02-01"), Word.NOT_CHECKABLE),
+        (places.dated("2023", "2024-02-01"), WRONG),
+        (places.dated("2024-01", "2024-02-01"), WRONG),
+        (places.dated("2024-02", "2024-02-01"), POSSIBLE),
+        (places.dated("2024-02", "2024-02-29"), Word.NOT_CHECKABLE),
+        (places.dated("2024-03", "2024-02"), POSSIBLE),
+        (places.dated("2024/02/01", "2024-02-01"), POSSIBLE),
+        (places.dated("spring", "2024-02-01"), Word.NOT_CHECKABLE),
     ],
 )
 def test_machines_and_places(found, word):

@@ -193,3 +193,26 @@ def test_places_of_a_board_that_nothing_published_separates():
     found = aggregates.places(spec, table, 0.05).set_index("row")
     assert found[["best_place", "worst_place"]].to_numpy().tolist() == [[1, 2], [1, 2], [3, 3]]
     assert found["separated"].unique() == pytest.approx([2 / 3])
+
+
+def test_places_are_those_of_every_pair_on_boards_of_mixed_decimals():
+    draw = np.random.default_rng(2)
+    for items in (50, 400):
+        scores = [f"{x:.{draw.choice([1, 2, 3])}f}" for x in draw.random(40)]
+        spec = Spec.model_validate(
+            {"title": "b", "table": "b.csv", "rows": "model", "checks": [],
+             "ties": [{"score": "acc", "items": items}]}
+        )  # fmt: skip
+        table = pd.DataFrame({"model": [str(k) for k in range(40)], "acc": scores}, dtype=str)
+        found = aggregates.places(spec, table, 0.05)
+        ends = [
+            rounded(float(text), len(text.removeprefix("0.").removeprefix("1."))) for text in scores
+        ]
+        beats = np.array(
+            [[aggregates.difference(a, b, items, 0.05 / 780).widest.low > 0 for b in ends]
+             for a in ends]
+        )  # fmt: skip
+        assert 0 < beats.sum() < 780
+        assert (found["best_place"] == 1 + beats.sum(axis=0)).all()
+        assert (found["worst_place"] == 40 - beats.sum(axis=1)).all()
+        assert found["separated"].unique() == pytest.approx([beats.sum() / 780])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date
 
 from kensho.audit.printed import Figure, Finding, judged, unknown
@@ -25,9 +26,30 @@ def same(figure: Figure, elsewhere: Figure) -> Finding:
 
 
 def dated(reported: str, published: str) -> Finding:
-    """Whether a score was reported after its benchmark was published; dates as 2025-04-25."""
+    """Whether a score was reported after its benchmark was published.
+
+    Args: dates as 2025-04-25, or the month (2025-04) or the year alone.
+    """
+    told = f"The score is of {reported.strip()}, the benchmark of {published.strip()}."
+    days = [_days(text.strip()) for text in (reported, published)]
+    if None in days:
+        return unknown(told, "both dates as 2025-04-25")
+    (first, last), (earliest, latest) = (ends for ends in days if ends)
+    if first < latest and last >= earliest:
+        return unknown(told, "both dates, to the day")
+    return judged(first >= latest, told)
+
+
+def _days(text: str) -> tuple[date, date] | None:
+    """First and last day of a date, a month or a year; None for what is none."""
+    parts = text.replace("/", "-").split("-")
     try:
-        days = [date.fromisoformat(text.strip()) for text in (reported, published)]
-    except ValueError:
-        return unknown(f"Reported {reported}, published {published}.", "both dates, to the day")
-    return judged(days[0] >= days[1], f"The score is of {reported}, the benchmark of {published}.")
+        if len(parts) == 1 and len(text) == 4:
+            return date(int(text), 1, 1), date(int(text), 12, 31)
+        if len(parts) == 2:
+            year, month = map(int, parts)
+            return date(year, month, 1), date(year, month, monthrange(year, month)[1])
+        day = date(*map(int, parts))
+    except (TypeError, ValueError):
+        return None
+    return day, day

@@ -20,8 +20,9 @@ _NUMBER = re.compile(
     r"(?:e[+-]?[0-9]{1,2})?",
     re.IGNORECASE,
 )
-_MARKS = "*_`†‡§¶#↑↓ \t\u00a0\u2009\u202f"  # of emphasis and of footnotes, and what stands around
+_MARKS = "*_`†‡§¶#↑ \t\u00a0\u2009\u202f"  # of emphasis and of footnotes, and what stands around
 _BOLD = re.compile(r"\*\*[^*].*?\*\*|__[^_].*?__|<(b|strong)\b[^>]*>.*?</\1>", re.IGNORECASE)
+_REFERENCE = re.compile(r"\[\^[^\]]*\]|\\(?=[*_`#])")  # Markdown's [^1], and its escapes
 _RAISED = re.compile(r"<sup>(.*?)</sup>", re.IGNORECASE)
 _TAGS = re.compile(r"</?(?:b|strong|i|em|u|span|font|small|mark|code)\b[^>]*>", re.IGNORECASE)
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
@@ -118,7 +119,7 @@ def narrow(text: str) -> str:
 @lru_cache(maxsize=100_000)
 def _plain(text: str) -> str:
     """A cell without its emphasis and footnote marks, powers of ten as 1e-5."""
-    text = _RAISED.sub(r"^{\1}", narrow(text))
+    text = _RAISED.sub(r"^{\1}", _REFERENCE.sub("", narrow(text)))
     text = _SUPERSCRIPT.sub(lambda m: f"^{{{m[0].translate(_LOWERED)}}}", text)
     text = _POWER.sub(lambda m: f"{m[1] or 1}e{m[2]}", _TAGS.sub("", text).strip(_MARKS))
     if "." in text or not re.search(r"\^\{?[0-9]", text):  # 2^10 is no 2 with a footnote

@@ -7,8 +7,9 @@ was printed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from itertools import product
 from math import sqrt
 from typing import Literal
 
@@ -32,8 +33,8 @@ def p_value(
     p: str,
     statistic: Figure,
     test: Statistic,
-    df: int | None = None,
-    df2: int | None = None,
+    df: Figure | None = None,
+    df2: Figure | None = None,
     tails: int = 0,
 ) -> Finding:
     """Whether a p value belongs to a statistic and its degrees of freedom (statcheck).
@@ -42,18 +43,19 @@ def p_value(
 
     Args: p as printed, "0.03" or "< 0.001"; df2 of the denominator of F; tails 1 or 2 of t, z and
         r, 0 where that is not said and the p of two, of the upper and of the lower tail pass.
+        Degrees of freedom that are printed with decimals (Welch's t, Greenhouse and Geisser's F)
+        were rounded, whole ones are counts.
     """
     needed = {"t": 1, "r": 1, "chi2": 1, "F": 2, "z": 0}[test]
     if needed > sum(x is not None for x in (df, df2)[:needed]):
         return unknown(f"{test} = {statistic}, p {p}.", "the degrees of freedom")
-    for freedom in (df, df2):
-        at_least(1, freedom, "degrees of freedom")
+    freedom = [_freedom(x) for x in (df, df2)[:needed] if x is not None]
     sign, limit = _p(p)
     if test == "r" and not (-1 <= statistic.value <= 1):
         return judged(False, f"{statistic} is no correlation.")
     if test in ("F", "chi2") and statistic.high < 0:
         return judged(False, f"{statistic} is no {test}, which is never negative.")
-    one, two = _tails(statistic, test, df, df2)
+    one, two = _tails(statistic, test, freedom)
     lower = (1 - one[1], 1 - one[0])
     sides = [("two-sided", two)] * (tails != 1)
     sides += [("one-sided", one), ("one-sided", lower)] * (tails != 2)
@@ -65,6 +67,15 @@ def p_value(
     )
     of = f" with {df}{f' and {df2}' if test == 'F' else ''} degrees of freedom" * (needed > 0)
     return judged(possible, f"{test} = {statistic}{of} has a p of {told}; printed is {p.strip()}.")
+
+
+def _freedom(df: Figure) -> Range:
+    """Degrees of freedom that a figure stands for. Raises ValueError below 1."""
+    if df.high < 1:
+        raise ValueError(f"{df} degrees of freedom, which are fewer than 1")
+    if df.value.denominator == 1 and df.step in (0, 1):
+        return Range(df.value, df.value)
+    return Range(max(df.low, Fraction(1)), df.high)
 
 
 def _p(text: str) -> tuple[str, Figure]:
@@ -91,27 +102,31 @@ def _agrees(sign: str, limit: Figure, least: float, most: float) -> bool:
 
 
 def _tails(
-    statistic: Figure, test: Statistic, df: int | None, df2: int | None
+    statistic: Figure, test: Statistic, freedom: Sequence[Range]
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """One-sided (upper tail) and two-sided p over the values that the statistic can have."""
-    from scipy import stats  # takes a second to import
+    """One-sided (upper tail) and two-sided p over the values that the statistic and its degrees of
+    freedom can have; the latter at the ends and in the middle of what they were rounded from."""
+    from scipy import special  # takes a moment to import
 
     low, high = float(statistic.low), float(statistic.high)
-    tail: Callable[[float], float] = {
-        "t": lambda x: stats.t.sf(x, df),
-        "z": stats.norm.sf,
-        "F": lambda x: stats.f.sf(max(x, 0), df, df2),
-        "chi2": lambda x: stats.chi2.sf(max(x, 0), df),
-        "r": lambda x: stats.t.sf(_t_of_r(x, df or 1), df),
-    }[test]
     far, near = max(abs(low), abs(high)), 0 if low <= 0 <= high else min(abs(low), abs(high))
-    return (
-        (float(tail(high)), float(tail(low))),
-        (2 * float(tail(far)), min(1.0, 2 * float(tail(near)))),
-    )
+    tails: dict[str, Callable[..., float]] = {
+        "t": lambda x, df: special.stdtr(df, -x),
+        "z": lambda x: special.ndtr(-x),
+        "F": lambda x, df, df2: special.fdtrc(df, df2, max(x, 0)),
+        "chi2": lambda x, df: special.chdtrc(df, max(x, 0)),
+        "r": lambda x, df: special.stdtr(df, -_t_of_r(x, df)),
+    }
+    tail = tails[test]
+    at = [sorted({float(df.low), float((df.low + df.high) / 2), float(df.high)}) for df in freedom]
+    one, two = [], []
+    for dfs in product(*at):
+        one += [float(tail(high, *dfs)), float(tail(low, *dfs))]
+        two += [2 * float(tail(far, *dfs)), min(1.0, 2 * float(tail(near, *dfs)))]
+    return (min(one), max(one)), (min(two), max(two))
 
 
-def _t_of_r(r: float, df: int) -> float:
+def _t_of_r(r: float, df: float) -> float:
     r = min(max(r, -1.0), 1.0)
     return float("inf") * r if abs(r) == 1 else r * sqrt(df / (1 - r * r))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from fractions import Fraction
 from functools import lru_cache
 from math import comb
@@ -40,14 +41,15 @@ def judge_scores(
     for total in sums:
         for free in {1: (1,), 2: (0,)}.get(divisor, (1, 0)):
             squares = wanted.times(items - free) + _one(Fraction(total**2, items))
-            pairs = integers((squares - _one(total)).times(Fraction(1, 2)))  # sums of x(x-1)/2
+            ends = (_least(items, total), _most(items, total, span))
+            halves = (squares - _one(total)).times(Fraction(1, 2)).within(*ends)
+            pairs = integers(halves) if halves else ()  # sums of x(x-1)/2
             if any(_exists(items, total, twos, span) for twos in pairs):
                 return judged(
                     True,
                     f"{of} can have the sum {total + items * lowest} and a standard deviation that "
                     f"is printed as {deviation}.",
                 )
-            ends = (_least(items, total), _most(items, total, span))
             nearest += [(2 * t + total - Fraction(total**2, items)) / (items - free) for t in ends]
     least, most = (float(max(v, Fraction(0))) ** 0.5 for v in (min(nearest), max(nearest)))
     return judged(
@@ -65,7 +67,7 @@ def _one(value: Fraction | int) -> Range:
 
 def _least(items: int, total: int) -> int:
     """Least sum of x(x-1)/2 over so many whole numbers with that sum: all as alike as can be."""
-    low, more = divmod(total, items)
+    low, more = divmod(total, items) if items else (0, 0)
     return (items - more) * comb(low, 2) + more * comb(low + 1, 2)
 
 
@@ -88,8 +90,12 @@ def _exists(items: int, total: int, twos: int, span: int) -> bool:
     if span == 2:
         return total - 2 * twos >= 0 and total - twos <= items
     each = comb(span, 2)
-    start = min(items, total // span, twos // each)
+    start = bisect_right(  # the more at the top, the larger the least of all
+        range(min(items, total // span) + 1),
+        twos,
+        key=lambda tops: tops * each + _least(items - tops, total - tops * span),
+    )
     return any(
         _exists(items - tops, total - tops * span, twos - tops * each, span - 1)
-        for tops in range(start, -1, -1)
+        for tops in reversed(range(start))
     )

@@ -115,7 +115,7 @@ def _columns(check: Check, table: pd.DataFrame) -> dict[str, str | list[str]]:
         if get_origin(hint) is Literal and given in get_args(hint):
             continue
         if (several and isinstance(given, list) and all(isinstance(one, str) for one in given)) or (
-            isinstance(given, str) and (figure or given in table)
+            isinstance(given, str) and not several and (figure or given in table)
         ):
             columns[argument] = given
     return columns

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from fractions import Fraction
-from itertools import product
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from kensho.audit.printed import Figure, Finding, Range, at_least, between, judged, shown, unknown
 
 _ONE = Range(Fraction(1), Fraction(1))
+SOURCES = 256  # players whose distances are held in memory at once
 
 
 def complement(wins: Figure, losses: Figure, ties: Figure | None = None) -> Finding:
@@ -62,52 +68,70 @@ def cycles(first: list[str], second: list[str], rates: list[Figure]) -> Finding:
             raise ValueError(f"'{a}' against itself; delete the row")
         least[a, b] = max(rate.low, least.get((a, b), Fraction(0)))
         least[b, a] = max(1 - rate.high, least.get((b, a), Fraction(0)))
-    lost = {pair: 1 - share for pair, share in least.items()}
-    around, cycle = _shortest_cycle(players, lost)
     told = f"{len(rates)} rates of {len(players)} players"
-    if around is None:
-        return unknown(f"{told} close no cycle.", "the rates of three players among each other")
+    around, cycle = _shortest_cycle(players, {pair: 1 - won for pair, won in least.items()})
     path = " > ".join(cycle)
-    if around < 1:
+    if around is not None:
         wins = len(cycle) - 1 - around
         return judged(
             False,
             f"Along {path} the rates sum to {shown(wins)} at least, and {len(cycle) - 2} is the "
             "most where each item has an order.",
         )
-    majority = {pair: Fraction(1) for pair, share in least.items() if share > Fraction(1, 2)}
-    length, cycle = _shortest_cycle(players, majority)
-    if length is not None:
+    if len({frozenset(pair) for pair in least}) < _pairs_of_a_cycle(players, least):
+        return unknown(f"{told} close no cycle.", "the rates of three players among each other")
+    half = Fraction(1, 2)
+    majority = {pair: Fraction(0) for pair, won in least.items() if won > half}
+    _, cycle = _shortest_cycle(players, majority)
+    if cycle:
         path = " > ".join(cycle)
         return judged(True, f"{told} can be, but no ranking agrees with all: {path} by majority.")
     return judged(True, f"{told}: no cycle sums to more than orders of the items allow.")
 
 
+def _pairs_of_a_cycle(players: list[str], pairs: Iterable[tuple[str, str]]) -> int:
+    """Number of pairs from which on some cycle is closed."""
+    index = {name: i for i, name in enumerate(players)}
+    ends = np.array([[index[a], index[b]] for a, b in pairs]).T
+    graph = sparse.coo_array((np.ones(ends.shape[1]), tuple(ends)), (len(players),) * 2)
+    return len(players) - csgraph.connected_components(graph, directed=False)[0] + 1
+
+
 def _shortest_cycle(
     players: list[str], lengths: dict[tuple[str, str], Fraction]
 ) -> tuple[Fraction | None, list[str]]:
-    """Length and players of the shortest cycle (Floyd 1962, Warshall 1962); of two players only one
-    that is below 1, where both rates of a pair add up to more than 1."""
-    best: dict[tuple[str, str], tuple[Fraction, list[str]]] = {
-        pair: (length, list(pair)) for pair, length in lengths.items()
-    }
-    shortest: tuple[Fraction | None, list[str]] = (None, [])
-    for (a, b), length in lengths.items():
-        if (b, a) in lengths and length + lengths[b, a] < 1:
-            shortest = length + lengths[b, a], [a, b, a]
-    for over in players:  # before paths over this player count: cycles with two edges at it
-        for a, b in product(players, repeat=2):
-            if len({a, b, over}) < 3 or (a, b) not in best:
-                continue
-            if (b, over) in lengths and (over, a) in lengths:
-                around = best[a, b][0] + lengths[b, over] + lengths[over, a]
-                if shortest[0] is None or around < shortest[0]:
-                    shortest = around, [*best[a, b][1], over, a]
-        for a, b in product(players, repeat=2):
-            if len({a, b, over}) == 3 and (a, over) in best and (over, b) in best:
-                length = best[a, over][0] + best[over, b][0]
-                if (a, b) not in best or length < best[a, b][0]:
-                    best[a, b] = length, best[a, over][1] + best[over, b][1][1:]
-    cycle = shortest[1]
-    turn = min(range(len(cycle)), key=lambda i: players.index(cycle[i]), default=0)
-    return shortest[0], [*cycle[turn:-1], *cycle[: turn + 1]]
+    """Length and players of a shortest cycle (Dijkstra 1959 from each player) that is below 1.
+
+    Both rates of a pair that contradict each other are one too.
+    """
+    if not lengths:
+        return None, []
+    index = {name: i for i, name in enumerate(players)}
+    unit = math.lcm(*(length.denominator for length in lengths.values()))
+    # Whole numbers, exact in floating point. Each edge is one longer than its share of `scale`:
+    # scipy takes a length of 0 for none, and no path has as many edges.
+    scale = len(players) + 1
+    near = [(index[a], index[b], int(length * unit) * scale + 1)
+            for (a, b), length in lengths.items() if length < 1]  # fmt: skip
+    start, end, weight = np.array(near, dtype=float).reshape(-1, 3).T
+    start, end = start.astype(int), end.astype(int)
+    graph = sparse.csr_array((weight, (start, end)), (len(players),) * 2)
+    shortest, path = float(unit * scale), []
+    for first in range(0, len(players), SOURCES):
+        sources = np.arange(first, min(first + SOURCES, len(players)))
+        reach, before = csgraph.dijkstra(
+            graph, indices=sources, limit=shortest, return_predecessors=True
+        )
+        closing = np.flatnonzero((end >= first) & (end < first + SOURCES))
+        around = reach[end[closing] - first, start[closing]] + weight[closing]
+        if len(around) and around.min() < shortest:
+            edge = closing[around.argmin()]
+            shortest, path, one = around.min(), [int(end[edge])], int(start[edge])
+            while one != end[edge]:
+                path.insert(1, one)
+                one = int(before[end[edge] - first, one])
+    if not path:
+        return None, []
+    turn = path.index(min(path))
+    names = [players[i] for i in [*path[turn:], *path[: turn + 1]]]
+    return Fraction(int(shortest) // scale, unit), names

@@ -252,15 +252,9 @@ def places(spec: Spec, table: pd.DataFrame, alpha: float) -> pd.DataFrame:
             continue
         ends_of = np.array([(float(s.low), float(s.high)) for s in scores])
         alike, which = np.unique(ends_of, axis=0, return_inverse=True)
-        low, high = alike.T
-        many = np.bincount(which)
         pairs = max(1, len(scores) * (len(scores) - 1) // 2)
-        above, below = np.zeros(len(alike), dtype=int), np.zeros(len(alike), dtype=int)
-        for i, ends in enumerate(alike):  # one against all: all against all would fill the memory
-            widest, _ = difference(ends, (low, high), tie.items, alpha / pairs)
-            below[i] = many[widest.low > 0].sum()
-            above[i] = many[widest.high < 0].sum()
-        separated = float((many * below).sum() / pairs)
+        above, below = _separated(alike, np.bincount(which), tie.items, alpha / pairs)
+        separated = float(below[which].sum() / pairs)
         rows += [
             (
                 spec.title,
@@ -274,3 +268,40 @@ def places(spec: Spec, table: pd.DataFrame, alpha: float) -> pd.DataFrame:
             for name, score, k in zip(table[spec.rows][held], scores, which, strict=True)
         ]
     return pd.DataFrame(rows, columns=PLACES)
+
+
+def _separated(
+    ends: np.ndarray, many: np.ndarray, items: int, alpha: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """How many scores stand above, and below, each one for certain.
+
+    Args: ends (scores, 2) of distinct figures, in order; many of them are alike. Of figures with
+    equal decimals the lower is separated wherever a higher one is, so that the last is sought by
+    halving.
+    """
+    above, below = np.zeros(len(ends), dtype=int), np.zeros(len(ends), dtype=int)
+    widths = np.round(ends[:, 1] - ends[:, 0], 12)
+    for width in np.unique(widths):
+        other, number = ends[widths == width], np.append(0, np.cumsum(many[widths == width]))
+        below += number[_first(ends, other, items, alpha, above=False)]
+        above += number[-1] - number[_first(ends, other, items, alpha, above=True)]
+    return above, below
+
+
+def _first(
+    ends: np.ndarray, other: np.ndarray, items: int, alpha: float, *, above: bool
+) -> np.ndarray:
+    """For each score the first of the others that stands above it for certain, or that does not
+    stand below it; their number where none does."""
+    low, high = np.zeros(len(ends), dtype=int), np.full(len(ends), len(other))
+    while (low < high).any():
+        middle = (low + high) // 2
+        own, theirs = list(ends.T), list(other[np.minimum(middle, len(other) - 1)].T)
+        if above:
+            holds = difference(theirs, own, items, alpha).widest.low > 0
+        else:
+            holds = difference(own, theirs, items, alpha).widest.low <= 0
+        open_ = low < high
+        high = np.where(open_ & holds, middle, high)
+        low = np.where(open_ & ~holds, middle + 1, low)
+    return low

@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import stats as distributions
 
 from kensho.audit import confusion, granularity, significance, spread, totals, win_rates
-from kensho.audit.printed import Finding, Word, printed
+from kensho.audit.printed import Finding, Word, exact, printed
 from kensho.stats import aggregates
 from kensho.stats.calibration import characteristics, claim_types, planted
 from kensho.stats.calibration.trial import RANDOM, Trial, as_printed, both, shifted
@@ -192,7 +192,7 @@ def tested(items: int, decimals: int, rng: RANDOM) -> Trial:
     ends = [float(2 * distributions.t.sf(abs(abs(test.statistic) + s * half), items - 1))
             for s in (-1, 1)]  # fmt: skip
     return both(
-        lambda p: significance.p_value(p, statistic, "t", items - 1, tails=2),
+        lambda p: significance.p_value(p, statistic, "t", exact(items - 1), tails=2),
         (text, wrong),
         float(wrong) > max(ends) + 0.001,
     )

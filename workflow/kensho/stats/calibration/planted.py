@@ -123,7 +123,7 @@ def tails(n: int, decimals: int, rng: RANDOM) -> Trial:
                           else float(value) + s * half)) for s in (-1, 1))  # fmt: skip
     statistic = printed(as_printed(float(value), decimals, rng))
     return both(
-        lambda one: significance.p_value(one, statistic, test, df, df2, tails=2),  # type: ignore[arg-type]
+        lambda one: significance.p_value(one, statistic, test, exact(df), exact(df2), tails=2),  # type: ignore[arg-type]
         (as_printed(p, 3, rng), as_printed(wrong, 3, rng)),
         wrong > most + 0.001,
     )
