@@ -86,7 +86,7 @@ def trls(model: str, method: str, rate: float, seed: int, folder: Path) -> tuple
         model=str(RESULTS / "models" / model),
         processing_class=tokenizer,
         train_dataset=Dataset.from_dict({side: list(texts) for side, texts in pairs.items()}),
-        peft_config=lora.METHOD.adapter(RANK, ATTENTION) if method == "lora" else None,
+        peft_config=lora.METHOD.adapter(RANK, [*ATTENTION]) if method == "lora" else None,
         args=SFTConfig(
             output_dir=str(folder),
             use_cpu=not torch.cuda.is_available(),

@@ -49,7 +49,7 @@ rule judging_answers:
         MODELS
     threads: directives.all_cores()
     resources:
-        **DIRECTIVES.placed("evaluate", lambda w: w.arm, memory(8000)),
+        **DIRECTIVES.placed("judging_answers", lambda w: w.arm, memory(8000)),
         runtime=minutes(60),
     params:
         seeds=lambda w: INPUTS.seeds(w.arm)[:1],

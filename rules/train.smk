@@ -8,6 +8,7 @@ rule train_stage:
     input:
         unpack(INPUTS.begun_with),
         samples=INPUTS.samples,
+        tested=INPUTS.tested,
     output:
         model=directory(f"{TRAINED}/model"),
         reference=f"{TRAINED}/model.json",

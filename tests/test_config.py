@@ -197,6 +197,18 @@ ONE_LINE = {
         {"train": {"arms": [arm(WHOLE, **{"stage": "dpo", "corpus": "augmented"})]}},
         "train.arms.0.stages.0.corpus: expected 'original', found the text 'augmented'",
     ),
+    "originals for augmented samples": (
+        {"train": {"arms": [arm(WHOLE, **{"corpus": "augmented", "samples": 9})]}},
+        "train.arms.0.stages.0: samples: the augmented corpus begins with originals; leave it out",
+    ),
+    "a corpus beside a mixture": (
+        {"train": {"arms": [arm(WHOLE, stage="cpt", corpus="augmented", mixture="m")]}},
+        "train.arms.0.stages.0: mixture: it is read in the place of the corpus; leave corpus out",
+    ),
+    "packing where nothing is packed": (
+        {"train": {"arms": [arm(WHOLE, stage="dpo", packing=False)]}},
+        "train.arms.0.stages.0.packing: unknown key",
+    ),
     "full with a rank": (
         {"train": {"arms": [arm(WHOLE | {"rank": 8})]}},
         "train.arms.0.stages.0.method.rank: unknown key",

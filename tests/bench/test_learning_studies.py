@@ -29,6 +29,7 @@ from kensho.bench.study_arms import (
 )
 from kensho.data.corpus import write_table
 from kensho.models import reference
+from kensho.models.loading import load
 from kensho.train.likelihood import nll_per_character, plain
 from kensho.train.sft import asked
 
@@ -157,8 +158,8 @@ def test_orthogonal_subspaces_leave_the_upper_directions_as_they_were(tiny_model
     study = learning.Study("continual", base, samples, samples, settings, run)
     plan = learning.training(study, "osf", 1)
     plan = replace(plan, method=continual.OSF, learning_rate=1e-2, dtype=torch.float32)
-    before = learning.begin(base, whole=True).model.state_dict()
-    learner = learning.learn(learning.begin(base, whole=True), samples, plan, tmp_path / "osf")
+    before = learning.begin(base, plan).model.state_dict()
+    learner = learning.learn(study, samples, plan)
     after = learner.model.merge_and_unload().state_dict()
     name = "model.layers.0.self_attn.q_proj.weight"
     moved, rest = after[name] - before[name], "model.layers.0.mlp.up_proj.weight"
@@ -191,6 +192,30 @@ def test_regret_holds_the_choice_against_cells_chosen_by_other_samples(inputs, r
     peaks = observed[0][0].query("block.str.startswith('process')")
     assert {*peaks["metric"]} == {"planned_peak_bytes", "peak_bytes"} and (peaks["value"] > 0).all()
     assert observed[0][1]["own"]["chosen"]["method"]["rank"] == 8
+
+
+def test_the_choice_is_trained_as_its_method_holds_the_base(
+    block_model, tmp_path, run, monkeypatch
+):
+    """Where memory is short the strategy takes QLoRA: over NF4, with activations computed again."""
+    stage = {
+        **{"batch_size": 2, "accumulation": 2, "checkpointing": True, "learning_rate": 1e-3},
+        "method": {"name": "qlora", "rank": 4, "targets": ["q_proj", "v_proj"]},
+    }
+    settings = own.Regret(seeds=[1], items=2, samples=8, max_length=64)
+    base, samples = reference.base(block_model), asked(pairs("犬猫鳥魚馬牛羊猿"))
+    study = learning.Study("regret", base, samples, samples, settings, run)
+    learners, train = [], learning.train
+    monkeypatch.setattr(
+        learning, "train", lambda model, *call: learners.append(model) or train(model, *call)
+    )
+    corpus = regret.Corpus(samples, samples, samples)
+    regret.after(corpus, regret.Decision(stage, 2, 64, 0, []), study, "chosen", 1)
+    (model,) = learners
+    assert model.is_loaded_in_4bit and model.is_gradient_checkpointing
+    learning_dtypes = {p.dtype for p in model.parameters() if p.requires_grad}
+    assert learning_dtypes == {torch.bfloat16}
+    assert regret.steps_of(regret.Decision(stage, 2, 64, 0, []), 9) == 3
 
 
 def turns():
@@ -232,7 +257,7 @@ def test_dialogues_are_learnt_or_asked_and_a_speaker_is_a_block(inputs, run, mon
 
 
 def test_likelihood_is_the_same_in_any_order_and_leaves_the_end_out(tiny_model):
-    learner = learning.begin(reference.base(tiny_model))
+    learner = load(tiny_model, torch.float32)
     texts = ["空が青い。", "海", "山と川がある。"]
     one = nll_per_character(*learner, plain(texts))
     assert one == pytest.approx(nll_per_character(*learner, plain(texts[::-1])), rel=1e-6)

@@ -27,6 +27,23 @@ def test_every_character_is_scored(tiny_model):
     assert nll == pytest.approx(total / 13, rel=1e-5)
 
 
+def test_arms_that_learn_different_sentences_are_refused(tiny_model, tmp_path, monkeypatch):
+    """As where the base makes two rows of a sentence that is one of the expanded model."""
+    path = tmp_path / "pairs.csv"
+    PAIRS.to_csv(path, index=False)
+    inputs = {arm: tiny_model for arm in vocabulary_training.ARMS} | {"train": path, "test": path}
+    most = {"base": 8, "expanded": 64}
+
+    def in_this_process(runs, blocks, run, **_):
+        own = {arm: settings.model_copy(update={"max_length": most[arm]}) for arm in runs}
+        return [runs[arm].func(arm, inputs, torch.float32, own[arm], run) for arm in runs]
+
+    monkeypatch.setattr(vocabulary_training, "interleaved", in_this_process)
+    settings = VocabularyTraining(seeds=[1], items=4, steps=2, batch_size=2, learning_rate=1e-2)
+    with pytest.raises(ValueError, match=r"max_length: a sentence is longer .*; raise max_length"):
+        vocabulary_training.observe(inputs, torch.float32, settings, Run(tmp_path, threads=1))
+
+
 @pytest.mark.slow
 def test_both_arms_are_trained_with_every_seed(tiny_model, tmp_path):
     path = tmp_path / "pairs.csv"

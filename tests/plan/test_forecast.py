@@ -11,7 +11,7 @@ from kensho.claims import registry
 from kensho.data import sources as source_registry
 from kensho.data.hub import Locked
 from kensho.models import cards, catalogue, hardware
-from kensho.plan import forecast, memory, rates, work
+from kensho.plan import forecast, judging, memory, rates, work
 from kensho.plan import plan as plans
 from kensho.plan.config import Config
 from kensho.plan.forecast import Asked, Known
@@ -79,10 +79,22 @@ def test_a_pair_of_preferences_is_two_samples_that_are_read_once_more():
     assert {one.tokens for one in preferences.passes} == {2 * pairs.passes[0].tokens}
 
 
+def test_writing_what_is_judged_is_foreseen_for_every_arm_that_writes():
+    config = configured()
+    shown = {row.part: row for row in rows(config, PROCESSOR) if row.rule == "judging_answers"}
+    assert [*shown] == judging.writers(config)
+    assert all(row.seconds and not row.limit for row in shown.values())
+    after, *_, anchor = shown
+    assert work.judged(config, anchor).passes == work.judged(config, after).passes[:-2]
+    config.judging.items *= 10
+    longer = one(rows(config, PROCESSOR), "judging_answers", after)
+    assert longer.seconds > shown[after].seconds
+
+
 def test_full_is_foreseen_from_the_card_of_its_accelerator():
     config = configured("full")
     shown = rows(config)
-    for rule in ("train_stage", "evaluate", "jlce_arm"):
+    for rule in ("train_stage", "evaluate", "jlce_arm", "judging_answers"):
         own = [row for row in shown if row.rule == rule]
         assert own and all(row.seconds and not row.limit and row.devices == 1 for row in own)
     assert {row.jobs for row in shown if row.rule == "train_stage"} == {len(config.train.seeds)}

@@ -137,3 +137,12 @@ def test_answers_that_are_all_rewarded_alike_are_named(tiny_model, tmp_path):
     settings = {**OWN, "new_tokens": 2, "rewards": {"japanese": 1.0}}
     with pytest.raises(ValueError, match="same reward, at every prompt, so there is nothing"):
         run(tiny_model, tmp_path, settings=settings, steps=3)
+
+
+def test_answers_that_are_all_alike_hide_no_other_cause(tiny_model, tmp_path, monkeypatch):
+    def full(*call):
+        raise ValueError("grpo: cannot be written; free space there")
+
+    monkeypatch.setattr("kensho.train.checkpoints.save", full)
+    with pytest.raises(ValueError, match="cannot be written; free space there"):
+        run(tiny_model, tmp_path, samples=PAIRS)  # Japanese, which is never written

@@ -1,5 +1,6 @@
 """The loop takes the steps that TRL's SFTTrainer takes with the same settings."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import torch
 from datasets import Dataset
 from kensho.data.prompt import completion, prompt
 from kensho.models.loading import tokenizer_of
+from kensho.train import loop
 from kensho.train.loop import collated, summed_loss
+from kensho.train.methods import Course
 from kensho.train.samples import encoded
 from kensho.train.stage import draw
 from test_sft import FULL, LORA, PAIRS, SCHEDULE, run
@@ -115,10 +118,35 @@ def test_a_step_without_anything_to_learn_is_named(tiny_model, tmp_path):
         run(tiny_model, tmp_path, samples=pd.concat([long, short]), max_length=of_prompt + 2)
 
 
-def test_a_run_that_diverges_is_stopped_with_its_cause(tiny_model, tmp_path):
+DIVERGING = {"learning_rate": 6.0, "steps": 40, "scheduler": "constant", **FULL}
+
+
+def test_a_run_that_diverges_is_stopped_with_its_cause(tiny_model, tmp_path, monkeypatch):
     message = r"^test: diverged, the loss of step \d+ is \S+ and was \S+ at first; lower learning_"
     with pytest.raises(ValueError, match=message):
-        run(tiny_model, tmp_path, learning_rate=6.0, steps=40, scheduler="constant", **FULL)
+        run(tiny_model, tmp_path / "plain", **DIVERGING)
+    hidden = torch.tensor(1e4, requires_grad=True)  # as AdaLoRA's may be
+    monkeypatch.setattr(Course, "penalty", lambda self: hidden)
+    with pytest.raises(ValueError, match=message):
+        run(tiny_model, tmp_path / "penalty", **DIVERGING)
+    lines = (tmp_path / "penalty/checkpoints/steps.jsonl").read_text().splitlines()
+    assert all(json.loads(line)["loss"] > json.loads(line)["penalty"] == 1e4 for line in lines)
+
+
+def test_gradients_that_are_no_numbers_leave_the_weights(tiny_model, tmp_path, monkeypatch):
+    """A loss that is finite may have a gradient that is not, as that of a root at nought."""
+
+    def spoilt(model, rows):
+        nought = 0 * model.get_output_embeddings().weight.sum()
+        return packed_loss(model, rows) + nought.sqrt()
+
+    packed_loss = loop.packed_loss
+    monkeypatch.setattr(loop, "packed_loss", spoilt)
+    with pytest.raises(
+        ValueError, match=r"^test: the norm of the gradient of step 1 is nan; lower learning_rate$"
+    ):
+        run(tiny_model, tmp_path, **FULL)
+    assert not list((tmp_path / "checkpoints").glob("checkpoint-*"))
 
 
 FULL_DISK = """

@@ -13,7 +13,7 @@ from kensho.models.twins import CONFIGS
 from kensho.part import resolve
 from kensho.plan import work
 from kensho.plan.memory import size_of, trained
-from kensho.train import catalogue, cpt, dpo, loop, sft, targets
+from kensho.train import catalogue, cpt, dpo, grpo, loop, sft, targets
 from kensho.train.methods import adalora, lora, own
 from kensho.train.precision import autocast, in_its_own_dtype
 from kensho.train.run import Training
@@ -21,6 +21,7 @@ from kensho.train.samples import encoded
 from peft import PeftModel, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
 from pydantic import TypeAdapter, ValidationError
+from test_grpo import LETTERS, OWN
 from test_plan import LLAMA
 from test_sft import PAIRS, SCHEDULE
 from test_stages import PREFERENCES, merged
@@ -55,11 +56,11 @@ def configured(arm, **changes):
     return TypeAdapter(catalogue.Method).validate_python(settings).model_dump()
 
 
-def told(settings, seed=1, dtype=torch.float32, beta=0.1, **changes):
+def told(settings, seed=1, dtype=torch.float32, **changes):
     """What the script of a stage makes of a method's settings."""
     method = resolve(catalogue.METHODS[settings["name"]].code).of(settings)
     given = {"rank": settings.get("rank"), "targets": settings.get("targets")}
-    stage = {**SCHEDULE, "dtype": dtype, "settings": {"method": settings, "beta": beta}}
+    stage = {**SCHEDULE, "dtype": dtype, "settings": {"method": settings, **OWN}}
     return Training(name="test", seed=seed, method=method, **{**stage, **given, **changes})
 
 
@@ -275,7 +276,8 @@ def test_what_vllm_is_served_computes_the_same(block_model, tmp_path, arm):
 def in_stages(base, folder, arm):
     """A training by each stage in turn, every one over those before, by one method."""
     settings, reference, trainings = configured(arm), base, []
-    stages = (sft.stage, PAIRS), (cpt.stage, PAIRS), (dpo.stage, PREFERENCES)
+    stages = [(sft.stage, PAIRS), (cpt.stage, PAIRS), (dpo.stage, PREFERENCES)]
+    stages.append((grpo.stage, LETTERS))
     for number, (stage, samples) in enumerate(stages):
         call = (reference, folder / str(number), settings, stage, samples)
         trainings.append(Trained(*call, steps=4, learning_rate=1e-3))
@@ -293,7 +295,7 @@ def assert_merged(done, folder):
 
 def test_a_method_trains_in_every_stage_over_those_before(block_model, tmp_path):
     last = in_stages(block_model, tmp_path, "vera")[-1]
-    assert len(last.reference.adapters) == 3
+    assert len(last.reference.adapters) == 4
     assert far(last.loaded(), last.logits) < 1e-5
     assert_merged(last, tmp_path / "merged")
 

@@ -33,7 +33,7 @@ from tiny import written
 
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 COLUMNS = (
-    *("trains", "resumes", "reloads", "merges", "sft, cpt, dpo"),
+    *("trains", "resumes", "reloads", "merges", "sft, cpt, dpo, grpo"),
     *("NF4", "bfloat16", "two processes"),
 )
 LONG = {"steps": 12, "checkpoint_every": 4}
@@ -92,7 +92,7 @@ def in_sequence(base, folder, arm):
         with pytest.raises(ValueError, match="its model has no adapter to merge; leave the stage"):
             assert_merged(last, folder / "merged")
         return "is whole"
-    assert len(last.reference.adapters) == 3
+    assert len(last.reference.adapters) == 4
     assert_merged(last, folder / "merged")
     return "into the weights before NF4" if last.training.method.weights == "nf4" else "yes"
 

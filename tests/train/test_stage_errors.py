@@ -36,6 +36,26 @@ def test_a_rate_that_is_too_high_is_named(tiny_model, tmp_path, name):
     assert not (tmp_path / "model").exists()
 
 
+def test_what_a_last_step_broke_is_not_kept(tiny_model, tmp_path):
+    """Its loss is of the step before: the rate is nought in the first and whole in the second."""
+    most = {"steps": 2, "warm_up": 0.5, "learning_rate": 1e30}
+    message = refused("sft", tiny_model, tmp_path, **FULL, **most)
+    assert message == "sft: what was trained gives no numbers; lower learning_rate"
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("files", ["*.distcp", ".metadata", "*.pt"])
+@pytest.mark.parametrize("left", [0, 100])
+def test_a_checkpoint_that_is_damaged_is_named(tiny_model, tmp_path, files, left):
+    run("sft", tiny_model, tmp_path)
+    (kept,) = (tmp_path / "checkpoints").glob("checkpoint-*")
+    for path in kept.glob(files):
+        path.write_bytes(path.read_bytes()[:left])
+    message = refused("sft", tiny_model, tmp_path)
+    assert message.startswith(f"sft: {kept} is damaged (")
+    assert message.endswith(f"; delete {tmp_path / 'checkpoints'} to start anew")
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_no_sample_is_named(tiny_model, tmp_path, name):
     empty = STAGES[name][1].head(0)

@@ -48,7 +48,8 @@ with job(snakemake) as fallbacks:
         **{key: settings[key] for key in OWN if key in settings},
         **schedule,
     )
-    samples, of, digest = tables.read(inputs.samples, settings.get("samples"), params.held_out)
+    most, test = settings.get("samples"), inputs.tested
+    samples, of, digest, tested = tables.read(inputs.samples, most, params.held_out, test)
     call = (base, samples, output, checkpoints, training)
     processes = launch.given(snakemake.resources, snakemake.threads)
     steps, measured = launch.run(params.code_of, call, checkpoints, processes)
@@ -65,11 +66,10 @@ with job(snakemake) as fallbacks:
             "settings": settings,
             "seed": seed,
             "samples_sha256": digest,
+            "tested": tested,
             "data": {
                 "name": settings.get("mixture") or settings["corpus"],
-                "items": min(int((~samples["held_out"]).sum()), training.samples)
-                if params.method_code
-                else int((~samples["held_out"]).sum()),
+                "items": min(measured.read, int((~samples["held_out"]).sum())),
                 "of": of,
                 "sha256": digest,
             }

@@ -37,12 +37,13 @@ def after(study: Study, name: str, seed: int) -> dict[str, float]:
             changed |= {"rank": one.rank, "targets": TARGETS[one.modules]}
         if one.learning_rate:
             changed["learning_rate"] = one.learning_rate
+        if one.alpha:
+            changed["settings"] = {"method": {"alpha": one.alpha}}
         plan = learning.training(study, f"{name} on {size}", seed, **changed)
         if one.rank is None:
             plan = learning.whole(plan, study.settings.full_learning_rate)
-        learner = learning.begin(study.base, whole=one.rank is None)
         samples = asked(study.train.iloc[order[:size]])
-        learner = learning.learn(learner, samples, plan, study.folder, alpha=one.alpha)
+        learner = learning.learn(study, samples, plan)
         nll = nll_per_character(*learner, asked(study.test))
         suffix = "" if size == sizes[-1] else f".n{size}"
         observed[f"nll_per_character{suffix}"] = nll

@@ -16,6 +16,7 @@ import sacrebleu
 import torch
 
 from kensho.augment import study
+from kensho.bench.learning import planned
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.data import corpus
 from kensho.evaluate.greedy import Decoding, generate
@@ -25,10 +26,7 @@ from kensho.models.loading import compute_dtype, load
 from kensho.models.reference import Base, Reference
 from kensho.observations import Row, table
 from kensho.train.likelihood import nll_per_character
-from kensho.train.methods import lora
-from kensho.train.run import Training
 from kensho.train.sft import asked, stage
-from kensho.train.targets import ATTENTION
 
 if TYPE_CHECKING:
     from kensho.bench.study_settings import AugmentationTraining as Settings
@@ -82,19 +80,7 @@ def learnt(
 ) -> dict[str, float]:
     """Train an adapter on the rows of an arm: what it has learnt, by metric."""
     scratch = run.folder / "training"
-    training = Training(
-        name=f"{EXPERIMENT} seed {seed}",
-        method=lora.METHOD,
-        rank=settings.rank,
-        targets=ATTENTION,
-        learning_rate=settings.learning_rate,
-        steps=settings.steps,
-        batch_size=settings.batch_size,
-        max_length=settings.max_length,
-        checkpoint_every=settings.steps + 1,  # none: the run is short
-        dtype=dtype,
-        seed=seed,
-    )
+    training = planned(f"{EXPERIMENT} seed {seed}", settings, seed, dtype=dtype)
     samples = train.rename(columns={"first": "ja"})[["ja", "en"]]
     stage(Reference.of_base(base), samples, scratch / "model", scratch / "checkpoints", training)
     model, tokenizer = load(base.folder, dtype, scratch / "model")

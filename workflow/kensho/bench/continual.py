@@ -48,15 +48,15 @@ def after(study: Study, arm: str, seed: int) -> dict[str, float]:
         rate = study.settings.osf_learning_rate
         # in float32 what is orthogonal stays so to rounding
         plan = replace(plan, method=OSF, dtype=torch.float32, learning_rate=rate)
-    folder, observed = study.folder, {}
-    learner = learning.begin(study.base, whole=arm == "osf")
+    observed = {}
+    learner = learning.begin(study.base, plan)
     if arm != "fresh":
-        learner = learning.learn(learner, first, plan, folder)
+        learner = learning.learn(study, first, plan, learner)
     if arm in ("merged", "osf"):
         learner = learner._replace(model=learner.model.merge_and_unload())
     if arm != "fresh":  # what merging rounds is none of what B changes
         observed["nll_per_character_a"] = nll_per_character(*learner, into_ja)
-    learner = learning.learn(learner, second, plan, folder, anew=arm != "one")
+    learner = learning.learn(study, second, plan, learner, anew=arm != "one")
     return observed | {
         "nll_per_character_a_after": nll_per_character(*learner, into_ja),
         "nll_per_character_b": nll_per_character(*learner, into_en),

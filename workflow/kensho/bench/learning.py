@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import torch
-from peft import get_peft_model
 from transformers import PreTrainedTokenizerBase, set_seed
 
 from kensho.bench.run import Inputs, Run
@@ -23,14 +22,14 @@ from kensho.data.corpus import read_table
 from kensho.evaluate.journal import Journal, digest
 from kensho.files import sha256
 from kensho.models import reference
-from kensho.models.loading import compute_dtype, device, tokenizer_of, weights
-from kensho.models.reference import Base
+from kensho.models.loading import compute_dtype
+from kensho.models.reference import Base, Reference
 from kensho.observations import Row, table
 from kensho.train.loop import train
 from kensho.train.methods import full, lora
 from kensho.train.run import Training
 from kensho.train.samples import encoded
-from kensho.train.stage import draw
+from kensho.train.stage import begun, draw, prepared
 from kensho.train.targets import ATTENTION
 
 if TYPE_CHECKING:
@@ -81,28 +80,34 @@ class Learner(NamedTuple):
     tokenizer: PreTrainedTokenizerBase
 
 
-def begin(base: Base, whole: bool = False) -> Learner:
-    """The base: all weights in float32 where they are trained, else in the dtype of computation."""
-    dtype = torch.float32 if whole else compute_dtype("auto")
-    return Learner(weights(base.folder, dtype), tokenizer_of(base.folder))
+def begin(base: Base, plan: Training) -> Learner:
+    """The base, its weights held as the method of the training has them."""
+    return Learner(*begun(Reference.of_base(base), plan))
 
 
 def training(study: Study, arm: str, seed: int, **changed: Any) -> Training:
-    """One training by LoRA with the settings of a study; ``changed`` are fields of Training."""
-    settings = study.settings
+    """One training of an arm of a study, as :func:`planned`."""
+    return planned(f"{study.name} {arm} seed {seed}", study.settings, seed, **changed)
+
+
+def planned(name: str, settings: Any, seed: int, /, **changed: Any) -> Training:
+    """A training by LoRA with the settings of an experiment; ``changed`` are fields of Training.
+
+    Its one checkpoint is made when all is learnt.
+    """
     own: dict[str, Any] = {
         "method": lora.METHOD,
         "rank": getattr(settings, "rank", None),
         "targets": ATTENTION,
         "learning_rate": settings.learning_rate,
         "steps": getattr(settings, "steps", 0),
+        "dtype": compute_dtype("auto"),
     } | changed
     return Training(
-        name=f"{study.name} {arm} seed {seed}",
+        name=name,
         batch_size=settings.batch_size,
         max_length=settings.max_length,
-        checkpoint_every=own["steps"],  # one, when all is learnt
-        dtype=compute_dtype("auto"),
+        checkpoint_every=own["steps"],
         seed=seed,
         **own,
     )
@@ -115,26 +120,24 @@ def whole(plan: Training, learning_rate: float) -> Training:
 
 
 def learn(
-    learner: Learner,
+    study: Study,
     samples: pd.DataFrame,
     plan: Training,
-    folder: Path,
+    learner: Learner | None = None,
     *,
     anew: bool = True,
-    alpha: int | None = None,
 ) -> Learner:
     """Train on samples (columns prompt and completion) in an order of the seed.
 
-    With ``anew`` a method of adapters makes one first, whose weights are of the seed; otherwise
-    what is trained already learns on. ``alpha`` is LoRA's, by default the method's. ``folder`` is
-    for the checkpoint and is removed.
+    What learns is the base, or a ``learner`` that a training of the same method began with. With
+    ``anew`` a method of adapters makes one first; otherwise what is trained already learns on.
     """
-    set_seed(plan.seed)
-    model, tokenizer = learner
-    if anew and (adapter := plan.adapter()) is not None:
-        if alpha is not None:
-            adapter.lora_alpha = alpha  # type: ignore[attr-defined]
-        model = get_peft_model(model, adapter)
+    model, tokenizer = learner or begin(study.base, plan)
+    folder = study.folder
+    if anew:
+        model = prepared(model, plan)
+    else:
+        set_seed(plan.seed)
     order = draw(samples, plan.samples, plan.seed)
     rows = [
         encoded(tokenizer, *pair, chat=False)
@@ -144,7 +147,7 @@ def learn(
     folder.mkdir(parents=True)
     train(model, rows, tokenizer.pad_token_id, folder, plan)
     shutil.rmtree(folder)
-    return Learner(model.to(device()).eval(), tokenizer)
+    return Learner(model.eval(), tokenizer)
 
 
 def by_seed(settings: Seeded) -> dict[str, int]:

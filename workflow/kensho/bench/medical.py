@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from transformers import AutoTokenizer
 
+from kensho.bench.learning import planned
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.duplicates import near_pairs
 from kensho.data.sources import fetched
@@ -26,8 +27,6 @@ from kensho.models import reference
 from kensho.models.loading import compute_dtype, load, weights
 from kensho.models.reference import Base, Reference
 from kensho.observations import Row, table
-from kensho.train.methods import lora
-from kensho.train.run import Training
 from kensho.train.sft import stage
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ EXPERIMENT = "medical"
 LETTERS = list("ABCD")
 PROMPT = "質問：{question}\nA. {A}\nB. {B}\nC. {C}\nD. {D}\n答え："
 NEAR_DUPLICATE = 0.7  # Jaccard similarity of character bigrams, as in the corpus
-QKVO = ["q_proj", "k_proj", "v_proj", "o_proj"]
 
 
 def read_items(files: Mapping[str, Path], max_characters: int) -> tuple[pd.DataFrame, dict]:
@@ -123,19 +121,8 @@ def observe(
         begun = Reference.of(nf4)
         for seed in settings.seeds:
             adapters[seed] = Path(temporary) / f"seed{seed}"
-            recipe = Training(
-                name=f"{EXPERIMENT} seed {seed}",
-                method=lora.METHOD,  # the base is in NF4 as it is stored
-                rank=settings.rank,
-                targets=QKVO,
-                learning_rate=settings.learning_rate,
-                steps=settings.steps,
-                batch_size=settings.batch_size,
-                max_length=settings.max_length,
-                checkpoint_every=settings.steps,
-                dtype=dtype,
-                seed=seed,
-            )
+            # by LoRA: the base is in NF4 as it is stored
+            recipe = planned(f"{EXPERIMENT} seed {seed}", settings, seed, dtype=dtype)
             checkpoints = Path(temporary) / "checkpoints"
             steps, record = stage(begun, training, adapters[seed], checkpoints, recipe)
             adapter = EXPERIMENT, "qlora", f"seed-{seed}"

@@ -29,7 +29,7 @@ def after(study: Study, arm: str, of: tuple[str, str]) -> dict[str, float]:
     speaker, other = of
     samples = study.train[study.train["speaker"] == (speaker if arm == "own" else other)]
     plan = learning.training(study, f"{speaker} {arm}", study.run.seed % 2**32)
-    learner = learning.learn(learning.begin(study.base), samples, plan, study.folder)
+    learner = learning.learn(study, samples, plan)
     asked = study.test[study.test["speaker"] == speaker].head(study.settings.items)
     return {"nll_per_character": nll_per_character(*learner, asked), "samples": len(samples)}
 

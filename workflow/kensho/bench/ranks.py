@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def after(study: Study, arm: str, seed: int) -> dict[str, float]:
     """Likelihood of held-out completions after learning samples at a rank."""
     plan = learning.training(study, arm, seed, rank=RANKS[arm])
-    learner = learning.learn(learning.begin(study.base), study.train, plan, study.folder)
+    learner = learning.learn(study, study.train, plan)
     trained = sum(p.numel() for p in learner.model.parameters() if p.requires_grad)
     return {
         "nll_per_character": nll_per_character(*learner, study.test),

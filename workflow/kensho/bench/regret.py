@@ -52,6 +52,11 @@ class Corpus(NamedTuple):
     judging: pd.DataFrame
 
 
+def steps_of(decision: Decision, samples: int) -> int:
+    """Steps of the choice's width that see so many samples, two at least."""
+    return max(2, -(-samples // (decision.stage["batch_size"] * decision.stage["accumulation"])))
+
+
 def after(
     corpus: Corpus, decision: Decision, study: Study, arm: str, seed: int
 ) -> dict[str, float]:
@@ -60,7 +65,7 @@ def after(
     cells = list(product(settings.ranks, settings.learning_rates))
     if arm == "chosen":
         cells = [(own["method"]["rank"], own["learning_rate"])]
-    steps = max(2, -(-settings.samples // (own["batch_size"] * own["accumulation"])))
+    steps = steps_of(decision, settings.samples)
     scored = []
     for rank, rate in cells:
         plan = Training(
@@ -78,7 +83,7 @@ def after(
             dtype=compute_dtype("auto"),
             seed=seed,
         )
-        learner = learning.learn(learning.begin(study.base), corpus.train, plan, study.folder)
+        learner = learning.learn(study, corpus.train, plan)
         parts = (corpus.selecting, corpus.judging)
         scored.append((*(nll_per_character(*learner, part) for part in parts), rank, rate))
     _, nll, best_rank, best_rate = min(scored)
@@ -122,9 +127,11 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     observed = pd.concat(
         [observed, table(memory(card, decision, analysis, run))], ignore_index=True
     )
-    used = {"train": (inputs["train"], settings.samples), "test": (inputs["test"], len(test))}
+    width = decision.stage["batch_size"] * decision.stage["accumulation"]
+    seen = steps_of(decision, settings.samples) * width
+    used = {"train": (inputs["train"], seen), "test": (inputs["test"], len(test))}
     deviations = [
-        f"{settings.samples:,} samples stand for a corpus; the strategy's table is of sources that "
+        f"{seen:,} samples stand for a corpus; the strategy's table is of sources that "
         "trained on more, at lower rates"
     ]
     made = learning.conditions(study, used, deviations)

@@ -45,17 +45,17 @@ def mixture(pairs: pd.DataFrame, count: int, share: int, seed: int) -> list[str]
 def after(study: Study, arm: str, seed: int) -> dict[str, float]:
     """Likelihood of both languages before and after the steps of one arm."""
     method, share = REPLAY[arm]
-    learner = learning.begin(study.base, whole=method == "full")
+    plan = learning.training(study, arm, seed)
+    if method == "full":
+        plan = learning.whole(plan, study.settings.full_learning_rate)
+    learner = learning.begin(study.base, plan)
     held = {side: plain(study.test[side]) for side in ("en", "ja")}
     before = {
         f"nll_per_character_{side}_before": nll_per_character(*learner, texts)
         for side, texts in held.items()
     }
-    plan = learning.training(study, arm, seed)
-    if method == "full":
-        plan = learning.whole(plan, study.settings.full_learning_rate)
     samples = plain(mixture(study.train, plan.samples, share, seed))
-    learner = learning.learn(learner, samples, plan, study.folder)
+    learner = learning.learn(study, samples, plan, learner)
     return before | {
         f"nll_per_character_{side}": nll_per_character(*learner, texts)
         for side, texts in held.items()

@@ -31,7 +31,7 @@ def after(study: Study, arm: str, seed: int) -> dict[str, float]:
     steps = -(-count * settings.epochs // settings.batch_size)
     plan = learning.training(study, arm, seed, steps=steps)
     samples = asked(study.train.iloc[order])
-    learner = learning.learn(learning.begin(study.base), samples, plan, study.folder)
+    learner = learning.learn(study, samples, plan)
     nll = nll_per_character(*learner, asked(study.test))
     return {"nll_per_character": nll, "log_likelihood_per_character": -nll, "samples": count}
 

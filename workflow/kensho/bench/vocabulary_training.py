@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 
 from kensho.bench.blocks import interleaved, observed
+from kensho.bench.learning import planned, whole
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.data import corpus
 from kensho.data.corpus import read_table
@@ -27,8 +28,6 @@ from kensho.models.loading import PRELOAD, compute_dtype, load
 from kensho.models.reference import Reference
 from kensho.train.cpt import stage
 from kensho.train.loop import summed_loss
-from kensho.train.methods import full
-from kensho.train.run import Training
 from kensho.train.samples import IGNORED
 
 if TYPE_CHECKING:
@@ -53,13 +52,19 @@ def observe(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) ->
 
     Metrics: ``nll_per_character_before`` and, after training, ``nll_per_character`` of held-out
     Japanese sentences, both also as perplexity (exp); ``training_tokens`` and ``training_seconds``
-    of all steps.
+    of all steps. Raises ValueError where the arms of a seed learn different sentences.
     """
     results = []
     for block, seed in enumerate(settings.seeds):
         seeded = run._replace(seed=seed)
         runs = {arm: partial(run_arm, arm, inputs, dtype, settings, seeded) for arm in ARMS}
-        results += interleaved(runs, 1, seeded, first=block, preload=[*PRELOAD, __name__])
+        made = interleaved(runs, 1, seeded, first=block, preload=[*PRELOAD, __name__])
+        if len({one["sentences_sha256"] for one in made}) > 1:
+            raise ValueError(
+                f"bench.{EXPERIMENT}.max_length: a sentence is longer in tokens, so that base and "
+                "expanded model learn different sentences; raise max_length"
+            )
+        results += made
     return observed(EXPERIMENT, results, UNITS)
 
 
@@ -72,20 +77,11 @@ def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, ru
     del model
     scratch = run.folder / "training"  # one run at a time; what a killed one left goes first
     shutil.rmtree(scratch, ignore_errors=True)
-    training = Training(
-        name=f"{EXPERIMENT} {arm} seed {run.seed}",
-        method=full.METHOD,
-        learning_rate=settings.learning_rate,
-        steps=settings.steps,
-        batch_size=settings.batch_size,
-        max_length=settings.max_length,
-        checkpoint_every=settings.steps + 1,  # none: the run is short
-        dtype=dtype,
-        seed=run.seed,
-    )
+    plan = planned(f"{EXPERIMENT} {arm} seed {run.seed}", settings, run.seed, dtype=dtype)
+    training = whole(plan, settings.learning_rate)
     output, checkpoints = scratch / "model", scratch / "checkpoints"
     samples = read_table(inputs["train"])
-    table, _ = stage(Reference.of_base(base), samples, output, checkpoints, training)
+    table, measured = stage(Reference.of_base(base), samples, output, checkpoints, training)
     model, tokenizer = load(output, dtype)
     after = nll_per_character(model, tokenizer, held_out["ja"])
     shutil.rmtree(scratch)
@@ -96,6 +92,7 @@ def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, ru
         "perplexity_per_character": math.exp(after),
         "training_tokens": int(table["tokens"].sum()),
         "training_seconds": float(table["seconds"].sum()),
+        "sentences_sha256": measured.samples_in_order_sha256,
     }
 
 

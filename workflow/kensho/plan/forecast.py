@@ -15,7 +15,7 @@ from kensho.models.cards import Card
 from kensho.models.catalogue import Model
 from kensho.models.lock import MEND, Lock
 from kensho.part import Part
-from kensho.plan import memory
+from kensho.plan import judging, memory
 from kensho.plan import work as works
 from kensho.plan.config import Config
 from kensho.plan.memory import Size, size_of
@@ -28,6 +28,7 @@ from kensho.train.catalogue import STAGES
 from kensho.train.plan import BYTES
 
 PLACES = "KENSHO_PLACES"  # variable by which jobs inherit what the head planned for each
+SPREAD = ("evaluate", "jlce_arm", "judging_answers")  # layers of a model, over several devices
 FILLED = 0.9  # of a device's memory: the rest is the allocator's and the libraries'
 
 
@@ -144,6 +145,9 @@ class _Jobs:
             work = works.sixteen_tasks(config, config.jlce.seeds if arm in trained else 1)
             row = Job("jlce_arm", arm, works.base(config, arm), 1)
             yield self.run(row, work, asked.get("jlce_arm"))
+        for arm in judging.writers(config):
+            row = Job("judging_answers", arm, works.base(config, arm), 1)
+            yield self.run(row, works.judged(config, arm), asked.get("judging_answers"))
         for name in plan.preparations:
             row = Job(name, "", "", 1)
             if PREPARATIONS[name].folders:
@@ -235,7 +239,7 @@ class _Jobs:
         cluster = self.config.cluster
         if rule == "train_stage":
             return cluster.devices_per_node * cluster.nodes
-        return cluster.devices_per_node if rule in ("evaluate", "jlce_arm") else 1
+        return cluster.devices_per_node if rule in SPREAD else 1
 
     def limited(self, row: Job, asked: Asked | None, device: bool = False) -> Job:
         """A job that runs no model: what such jobs took, else what its rule asks for."""

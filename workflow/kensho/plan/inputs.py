@@ -112,6 +112,11 @@ class Inputs:
         augmented = own.corpus == "augmented"
         return ["results/data/train_augmented.csv" if augmented else "results/data/train.csv"]
 
+    def tested(self, wildcards) -> list[str]:
+        """Sentences that a mixture may hold as well; the corpus has none of them."""
+        mixed = getattr(self.stage(wildcards), "mixture", None)
+        return ["results/data/test.csv"] if mixed else []
+
     def held_out(self, wildcards) -> int:
         """Samples of the corpus that are scored, not learned; preferences are made without them."""
         own = self.stage(wildcards)

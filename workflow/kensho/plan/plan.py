@@ -175,12 +175,13 @@ def make(
         asked={name: models_of(getattr(config.augmentation, name)) for name in TECHNIQUES},
         engine=engine.inputs(config.engine, config.accelerator),
     )
-    experiments = {}
+    fetched = context._replace(refused=_refused(config, sources, optional))
+    experiments, had = {}, {}  # arms that there are, and that there were with every source at hand
     for name, part in EXPERIMENTS.items():
         own = getattr(config.bench, name, None)
-        observed_arms = list(part.arms(own, context))
+        observed_arms, had[name] = list(part.arms(own, context)), list(part.arms(own, fetched))
         if folder.rehearsed and part.judged_on:  # twins stand for no accelerator
-            observed_arms = []
+            observed_arms = had[name] = []
         experiments[name] = _configured(
             part, own, context, observed_arms, part.left_out(own, context)
         )
@@ -214,6 +215,11 @@ def make(
     ]
     awaiting = [c for c in claims if c.test and c.test.experiment in folder.awaited]
     untestable = {claim.id: why for claim in claims if (why := _untestable(claim, arms, config))}
+    fetchable = [
+        claim.id
+        for claim in claims
+        if claim.id in untestable and not _untestable(claim, arms | had, config)
+    ]
     untestable |= {claim.id: _awaiting(claim) for claim in awaiting}
     reasons = {name: reason for name, (reason, _) in untestable.items()}
     if folder.rehearsed:
@@ -235,7 +241,6 @@ def make(
     targets = {name: part.target for name, part in EXPERIMENTS.items()}
     targets |= BEYOND
     targets |= dict.fromkeys(config.bench.main, "all")
-    fetchable = [c.id for c in claims if c.id in reasons and _fetchable(c, experiments)]
     untestable |= {name: (reasons[name], [Obstacle.DATA]) for name in fetchable}
     plan = Plan(
         arms=arms,
@@ -319,13 +324,3 @@ def _awaiting(claim: Claim) -> tuple[str, list[Obstacle]]:
     tables = {table.path: table.format for table in claim.required_test.external}
     named = ", ".join(f"{path} ({form})" for path, form in tables.items())
     return f"no table {named} is here: bring it and give `{COMMAND} own`", claim.obstacles
-
-
-def _fetchable(claim: Claim, experiments: Mapping[str, ConfiguredJob]) -> bool:
-    """Whether a claim is untested only for sources that can be fetched."""
-    if claim.test is None or (job := experiments.get(claim.test.experiment)) is None:
-        return False
-    if not job.arms:
-        return any(FETCH in reason for reason in job.left_out.values())
-    absent = [arm for arm in claim.test.arms if arm not in job.arms]
-    return bool(absent) and all(FETCH in job.left_out.get(arm, "") for arm in absent)

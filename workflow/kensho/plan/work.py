@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from kensho.bench import study_arms
 from kensho.jlce import catalogue as jlce
+from kensho.judging.items import MT
 from kensho.part import resolve
+from kensho.plan import judging
 from kensho.plan.config import Config
 from kensho.train.catalogue import METHODS, STAGES
 from kensho.train.methods import Method
@@ -144,6 +146,26 @@ def evaluation(config: Config, seeds: int) -> Work:
     ]
     longest = max(length + own.max_new_tokens, QUESTION)
     return Work(passes * seeds, own.batch_size, longest, logits=True)
+
+
+def judged(config: Config, arm: str) -> Work:
+    """Sentences and dialogues translated both ways, and open questions; anchors translate alone.
+
+    llm-jp-eval's sets count where their folder is named.
+    """
+    own = config.judging
+    sets = [(2 * own.items, _pair(config)), (2 * own.items, _pair(config) * (own.context + 1))]
+    if own.llm_jp_eval:
+        sets.append((len(MT) * own.items, EXAMPLES))
+    passes = [
+        one for n, read in sets for one in _answers(n, own.batch_size, read, own.max_new_tokens)
+    ]
+    longest = max(read for _, read in sets) + own.max_new_tokens
+    if arm in judging.writers(config)[:2]:
+        count = len(own.sets) * own.questions
+        passes += _answers(count, own.batch_size, QUESTION, own.max_answer_tokens)
+        longest = max(longest, QUESTION + own.max_answer_tokens)
+    return Work(passes, own.batch_size, longest)
 
 
 def sixteen_tasks(config: Config, seeds: int) -> Work:

@@ -217,9 +217,32 @@ else:
     Method = choice(METHODS, "name")
 
 
-class Tuned(Section):
+class Read(Section):
     corpus: Literal["original", "augmented"] = "original"
     samples: Count | None = Field(None, description="the first so many of the corpus; null for all")
+
+    @model_validator(mode="after")
+    def _hold_variants(self):
+        if self.samples is not None and self.corpus == "augmented":
+            raise ValueError("samples: the augmented corpus begins with originals; leave it out")
+        return self
+
+
+class Texts(Read):
+    mixture: Name | None = Field(
+        None,
+        description="mixture of config/corpora.yaml (in corpora.make); null for the corpus's "
+        "Japanese sentences",
+    )
+
+    @model_validator(mode="after")
+    def _of_one_source(self):
+        if self.mixture is not None and self.corpus == "augmented":
+            raise ValueError("mixture: it is read in the place of the corpus; leave corpus out")
+        return self
+
+
+class Tuned(Read):
     learning_rate: LearningRate = 1e-3
     batch_size: Count | None = Field(None, description="samples at once; null for the common one")
     accumulation: Count = Field(1, description="batches of one step")
@@ -233,16 +256,19 @@ class Tuned(Section):
     weight_decay: ShareOrNone = Field(
         0.0, description="AdamW's, of matrices; few steps forget little"
     )
-    learned: Literal["completions", "all"] = Field(
-        "completions", description="tokens with loss; a prompt is given, not to be foretold"
-    )
-    packing: bool = Field(
-        True, description="no padding, attention stays in each row; padded where a model is unfit"
-    )
     method: Method
 
 
-class Sft(Tuned):
+class Packed(Tuned):
+    packing: bool = Field(
+        True, description="no padding, attention stays in each row; padded where a model is unfit"
+    )
+
+
+class Sft(Packed):
+    learned: Literal["completions", "all"] = Field(
+        "completions", description="tokens with loss; a prompt is given, not to be foretold"
+    )
     directions: Literal["en-ja", "ja-en", "both"] = Field(
         "en-ja", description="of translation; both: each pair is two samples"
     )
@@ -256,13 +282,8 @@ class Sft(Tuned):
     )
 
 
-class Cpt(Tuned):
+class Cpt(Texts, Packed):
     learning_rate: LearningRate = 2e-4
-    mixture: Name | None = Field(
-        None,
-        description="mixture of config/corpora.yaml (in corpora.make); null for the corpus's "
-        "Japanese sentences",
-    )
     blocks: bool = Field(
         False,
         description="fill rows of max_length with several documents, kept apart by attention; "
@@ -270,10 +291,7 @@ class Cpt(Tuned):
     )
 
 
-class Expand(Section):
-    corpus: Literal["original", "augmented"] = "original"
-    samples: Count | None = Field(None, description="the first so many of the corpus; null for all")
-    mixture: Name | None = Field(None, description="as of cpt: what the tokens are learnt on")
+class Expand(Texts):
     pieces: Count = Field(4_000, description="Japanese tokens added (R-2; Swallow adds 11,176)")
 
 

@@ -1,5 +1,6 @@
 """Checkpoints of a training: what a step changes, whole or not there."""
 
+import pickle
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,14 @@ from kensho.train import processes
 from kensho.train.methods import Course
 
 RNG = "rng-{rank}.pt"
+DAMAGED = (CheckpointException, OSError, RuntimeError, EOFError, pickle.UnpicklingError)
+
+
+def _cause(error: BaseException) -> str:
+    """In one line; of several processes that of the first that failed."""
+    failures = getattr(error, "failures", {})
+    cause = next((one for one, _ in failures.values()), error)
+    return next(iter(str(cause).splitlines()), type(cause).__name__)
 
 
 def _changing(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -48,12 +57,10 @@ def save(
         changing = _changing(model, optimizer) | course.state()
         dcp.save(changing, checkpoint_id=partial, no_dist=processes.size() == 1)
     except (OSError, RuntimeError, CheckpointException) as error:
-        failures = getattr(error, "failures", {})
-        cause = next((one for one, _ in failures.values()), error)
         shutil.rmtree(partial, ignore_errors=True)
         raise ValueError(
             f"{course.training.name}: the checkpoint of step {step} cannot be written to {folder} "
-            f"({str(cause).splitlines()[0]}); free space there: earlier ones are kept"
+            f"({_cause(error)}); free space there: earlier ones are kept"
         ) from None
     processes.wait()
     if processes.first():
@@ -68,7 +75,7 @@ def restore(
 ) -> int:
     """Take over the last checkpoint whose steps are all ``known``, in place.
 
-    Returns its step, 0 where there is none.
+    Returns its step, 0 where there is none. Raises ValueError where it is damaged.
     """
     there = {int(path.name.rsplit("-", 1)[1]): path for path in folder.glob("checkpoint-*")}
     found = {step: path for step, path in there.items() if step <= known}
@@ -83,9 +90,15 @@ def restore(
     optimizer.zero_grad(set_to_none=True)
     kept = course.state()
     state = _changing(model, optimizer) | kept
-    dcp.load(state, checkpoint_id=found[step], no_dist=processes.size() == 1)
+    try:
+        rng = torch.load(found[step] / RNG.format(rank=processes.rank()))
+        dcp.load(state, checkpoint_id=found[step], no_dist=processes.size() == 1)
+    except DAMAGED as error:
+        raise ValueError(
+            f"{course.training.name}: {found[step]} is damaged ({_cause(error)}); delete {folder} "
+            "to start anew"
+        ) from None
     course.restored({name: state[name] for name in kept})
-    rng = torch.load(found[step] / RNG.format(rank=processes.rank()))
     torch.set_rng_state(rng["cpu"])
     if "cuda" in rng:
         torch.cuda.set_rng_state(rng["cuda"])

@@ -11,7 +11,7 @@ from kensho.train.cpt import texts_of
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 from kensho.train.record import Measured
 from kensho.train.run import Training
-from kensho.train.stage import digest, exclusive, require_whole, room, untrained
+from kensho.train.stage import exclusive, require_whole, room, untrained
 
 
 def stage(
@@ -32,4 +32,4 @@ def stage(
             made = expand_model(Path(base.base), texts, training.settings["pieces"], output)
         except ValueError as error:
             raise ValueError(f"{training.name}: {error}") from None
-    return untrained(peak_bytes() - baseline, digest({"text": texts}), made)
+    return untrained(peak_bytes() - baseline, texts, made)

@@ -33,7 +33,7 @@ from kensho.train.rewards import reward
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED
 from kensho.train.sampling import answers, ends, turn
-from kensho.train.stage import learned, order, require_positions
+from kensho.train.stage import UnmovedError, learned, order, require_positions, room
 
 ROLLOUTS = "rollouts"  # answers and their rewards: a file of each step beside the checkpoints
 LEAST_SPREAD = 1e-4  # added to a group's standard deviation, which may be nought
@@ -84,7 +84,7 @@ def stage(
     texts = {key: [getattr(one, key) for one in drawn] for key in ("en", "ja")}
     try:
         steps, measured = learned(base, texts, rollouts, output, checkpoints, training, objective)
-    except ValueError:
+    except UnmovedError:
         if _alike(checkpoints / ROLLOUTS, group):
             raise ValueError(
                 f"{training.name}: all answers to a prompt have the same reward, at every prompt, "
@@ -93,7 +93,7 @@ def stage(
         raise
     files = [checkpoints / ROLLOUTS / f"{step}.jsonl" for step in steps["step"]]
     written = [file.read_text(encoding="utf-8") for file in files]
-    with replacing(output / f"{ROLLOUTS}.jsonl") as path:
+    with room(output), replacing(output / f"{ROLLOUTS}.jsonl") as path:
         path.write_text("".join(written), encoding="utf-8")
     rewards = [[json.loads(line)["reward"] for line in io.StringIO(lines)] for lines in written]
     steps["reward"] = [np.mean(each) for each in rewards]

@@ -72,13 +72,14 @@ def train(
     """Train on ``samples`` in their order; goes on from the last checkpoint in ``folder``.
 
     AdamW at the rate of :func:`kensho.train.schedule.rate`. Returns a row per step: step, loss
-    (of a unit of the objective: nats per token; with the penalty of ``course``), learning_rate (of
-    parameters to which ``course`` gives no other), learned (tokens), tokens (of all rows), seconds,
+    (of a unit of the objective: nats per token; with the penalty of ``course``), penalty (0 where
+    ``course`` has none), learning_rate (of parameters to which it gives no other), learned
+    (tokens), tokens (of all rows), seconds,
     peak_bytes (above ``baseline``, of the fullest process) and validation: the loss of ``held_out``
     after the first step, at checkpoints and after the last step, else None; its seconds are not the
     step's.
-    Raises ValueError where a loss is not finite or the run has diverged, a step has nothing to
-    learn, its rows cannot be shared evenly, or a checkpoint cannot be written.
+    Raises ValueError where a loss or a gradient is not finite or the run has diverged, a step has
+    nothing to learn, its rows cannot be shared evenly, or a checkpoint cannot be written or read.
     """
     model.train()
     processes.require_shared(model)
@@ -117,15 +118,19 @@ def train(
                 # processes take the mean of their gradients, where a sum is meant
                 (loss * processes.size()).backward()
                 total += loss.item()
-            total = processes.summed(total)
+            total, beside = processes.summed(total), 0.0
             if (penalty := course.penalty()) is not None:
                 penalty.backward()
-                total += penalty.item()
-            losses = [row["loss"] for row in seen.rows] + [total]
-            if not math.isfinite(total):
-                raise ValueError(
-                    f"{training.name}: the loss of step {step + 1} is {total}; lower learning_rate"
-                )
+                beside = penalty.item()
+            norm = processes.number(nn.utils.clip_grad_norm_(parameters, LARGEST_NORM))
+            for what, value in (("loss", total + beside), ("norm of the gradient", norm)):
+                if not math.isfinite(value):
+                    raise ValueError(
+                        f"{training.name}: the {what} of step {step + 1} is {value}; lower "
+                        "learning_rate"
+                    )
+            # of the samples alone: a penalty that is much larger would hide them
+            losses = [row["loss"] - row["penalty"] for row in seen.rows] + [total]
             if diverged(losses):
                 raise ValueError(
                     f"{training.name}: diverged, the loss of step {step + 1} is {total:.3g} and "
@@ -136,7 +141,6 @@ def train(
             )
             for group in optimizer.param_groups:
                 group["lr"] = group["factor"] * at
-            nn.utils.clip_grad_norm_(parameters, LARGEST_NORM)
             optimizer.step()
             course.stepped(step + 1)
             optimizer.zero_grad(set_to_none=True)
@@ -144,7 +148,8 @@ def train(
             kept = done % training.checkpoint_every == 0 or done == training.steps
             seen.note(
                 step=done,
-                loss=total,
+                loss=total + beside,
+                penalty=beside,
                 learning_rate=at,
                 learned=learned,
                 tokens=sum(len(row[k]) for row in rows for k in row if k.endswith("input_ids")),

@@ -12,7 +12,7 @@ from kensho.models.reference import Reference
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 from kensho.train.record import Measured
 from kensho.train.run import Training
-from kensho.train.stage import digest, exclusive, save, untrained
+from kensho.train.stage import exclusive, save, untrained
 
 CLOSEST = 1e-5  # of the largest logit: float32 rounds at 1e-7, sums of some thousand at more
 
@@ -41,13 +41,13 @@ def stage(
             model = PeftModel.from_pretrained(model, adapter.path).eval()
             beside = model(ids).logits
             model = model.merge_and_unload()
-            gap = (model(ids).logits - beside).abs().max() / beside.abs().max()
-            furthest = max(furthest, gap.item())
-            if not furthest <= CLOSEST:
+            gap = ((model(ids).logits - beside).abs().max() / beside.abs().max()).item()
+            furthest = max(furthest, gap)
+            if not gap <= CLOSEST:  # nor where it is no number
                 raise ValueError(
-                    f"{training.name}: merging {adapter.path} moves a logit by {furthest:.1e} of "
+                    f"{training.name}: merging {adapter.path} moves a logit by {gap:.1e} of "
                     f"the largest, more than {CLOSEST:g}; leave the stage out"
                 )
         save(model, tokenizer, output)
     own = {"merged_logits_apart": furthest}
-    return untrained(peak_bytes() - baseline, digest({"text": []}), own)
+    return untrained(peak_bytes() - baseline, [], own)

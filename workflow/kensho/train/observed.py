@@ -58,6 +58,12 @@ def conditions(records: Sequence[TrainingRecord]) -> dict:
                 for record in records
                 for line in (record.audit.warnings if record.audit else ())
             ),
+            *dict.fromkeys(
+                f"{record.stage}: {record.tested} documents are sentences of the test set and were "
+                "left out"
+                for record in records
+                if record.tested
+            ),
         ],
     }
     taken = list(dict.fromkeys(line for record in records for line in record.fallbacks))

@@ -46,6 +46,11 @@ def _reduced(value: float, operation: dist.ReduceOp.RedOpType) -> float:
     return shared.item()
 
 
+def number(value: torch.Tensor) -> float:
+    """Of a tensor that processes may share."""
+    return (value.full_tensor() if isinstance(value, DTensor) else value).item()
+
+
 def share(rows: int) -> slice:
     """This process's rows of a step. Raises ValueError where they cannot be shared evenly."""
     if rows % size():

@@ -17,7 +17,7 @@ from kensho.models.reference import WEIGHTS, Reference
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 from kensho.train.record import Measured
 from kensho.train.run import Training
-from kensho.train.stage import digest, exclusive, require_whole, save, untrained
+from kensho.train.stage import exclusive, require_whole, save, untrained
 
 HERE = Path(__file__).parents[3] / ".venv-gguf"  # what `make gguf` makes
 BLOCKS = {"q8_0": 32, "q4_k_m": 256}  # weights that share a scale, all of one row
@@ -63,7 +63,7 @@ def stage(
         size = file.stat().st_size
         save(dequantised(file), tokenizer_of(base.base), output)
         file.rename(output / file.name)
-    return untrained(peak_bytes() - baseline, digest({"text": []}), {"gguf_bytes": size})
+    return untrained(peak_bytes() - baseline, [], {"gguf_bytes": size})
 
 
 def require_blocks(folder: Path, named: str, name: str) -> None:

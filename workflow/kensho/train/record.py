@@ -47,6 +47,7 @@ class Measured(Record):
     dtype: str
     processes: int = Field(1, description="that shared weights and rows (FSDP2)")
     own: dict[str, float] = Field({}, description="what a stage observes beside these")
+    read: int | None = Field(None, description="different samples; null in older files")
     rows: str | None = Field(None, description="packed, or why they were padded; null in older")
     audit: Audit | None = Field(None, description="of the samples; null in older files")
 
@@ -60,6 +61,7 @@ class TrainingRecord(Measured):
     settings: dict[str, Any]
     seed: int
     samples_sha256: str
+    tested: int = Field(0, description="documents left out, since the test set has them too")
     data: Data | None = Field(None, description="how much of the samples; null in older files")
     base: dict[str, Any]
     threads: int

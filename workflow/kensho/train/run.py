@@ -58,6 +58,11 @@ class Training:
         """Samples of all steps."""
         return self.steps * self.batch_size * self.accumulation
 
+    @property
+    def held(self) -> torch.dtype:
+        """Of the weights of the base, where they are not in NF4."""
+        return torch.float32 if self.method.weights == "float32" else self.dtype
+
     def adapter(self) -> PeftConfig | None:
         """PEFT's configuration, None where the weights themselves are trained.
 
@@ -74,4 +79,4 @@ class Training:
             needed = "a rank and targets" if self.method.ranked else "targets"
             raise ValueError(f"{self.name}: method {self.method.name} takes {needed}")
         seed = {"seed": self.seed} if self.method.drawn else {}
-        return self.method.adapter(self.rank, self.targets, **settings, **seed)
+        return self.method.adapter(self.rank, [*self.targets], **settings, **seed)

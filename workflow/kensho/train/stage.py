@@ -7,6 +7,8 @@ rest, exactly resumable.
 import errno
 import fcntl
 import hashlib
+import json
+import math
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -41,6 +43,10 @@ WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
 # Rows to learn and rows to score, of a model that has no adapter of this stage yet, in evaluation
 # mode, and its tokenizer.
 Encode = Callable[[Any, Any], tuple[Sequence[Sample], Sequence[Sample]]]
+
+
+class UnmovedError(ValueError):
+    """A training changed nothing."""
 
 
 def draw(samples: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
@@ -95,32 +101,25 @@ def learned(
         **{"base": base.model_dump(), "trackers": [*training.trackers]},
         **{"method": method.name, "dtype": str(training.dtype), "processes": processes.size()},
     }
-    dtype = torch.float32 if method.weights == "float32" else training.dtype
     with exclusive(checkpoints):
         if processes.first():
             discard_foreign(checkpoints, settings)
         processes.wait()
         baseline = 0 if torch.cuda.is_available() else resident_bytes()
-        model, tokenizer = begun(base, dtype, quantised=method.weights == "nf4")
+        model, tokenizer = begun(base, training)
         rows, scored = encode(model.eval(), tokenizer)
-        set_seed(training.seed)  # before the adapter is made: its initialisation is of the seed
-        if (adapted := training.adapter()) is not None:
-            model = get_peft_model(model, adapted)
-        if method.half:
-            for parameter in model.parameters():
-                if parameter.requires_grad:
-                    parameter.data = parameter.data.to(torch.bfloat16)
+        model = prepared(model, training)
         course = method.course(model, training)
         model = processes.shard(model, training.dtype if mixed(training) else None)
         untrained = probe_logits(model, tokenizer)
-        if training.checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
         pad = tokenizer.pad_token_id
         call = (training, baseline, scored, objective, course)
         steps = train(model, rows, pad, checkpoints, *call)
         trained = probe_logits(model.eval(), tokenizer)
-        if not (moved := _distance(untrained, trained)):
-            raise ValueError(f"{name}: training did not change the logits of the probe")
+        if not math.isfinite(moved := _distance(untrained, trained)):
+            raise ValueError(f"{name}: what was trained gives no numbers; lower learning_rate")
+        if not moved:
+            raise UnmovedError(f"{name}: training did not change the logits of the probe")
         whole = processes.gathered(model) if processes.size() > 1 else None
         if processes.first():
             with complete(output) as place:
@@ -128,8 +127,9 @@ def learned(
                 if method.whole:
                     tokenizer.save_pretrained(place)
                 if method.unknown:
-                    made = base.trained(place, method.name, weights=str(dtype), compute=str(dtype))
-                    again = probe_logits(load_reference(made, dtype)[0], tokenizer)
+                    held = str(training.held)
+                    made = base.trained(place, method.name, weights=held, compute=held)
+                    again = probe_logits(load_reference(made, training.held)[0], tokenizer)
                     if not _distance(again, trained) <= MOST_LOST * moved:
                         raise ValueError(
                             f"{name}: what was saved does not compute what was trained; take "
@@ -143,7 +143,8 @@ def learned(
         peak_memory_bytes=int(table["peak_bytes"].max()),
         tokens_per_second=int(steady["tokens"].sum()) / seconds if len(steady) else None,
         samples_in_order_sha256=texts_sha256,
-        weights="nf4" if method.weights == "nf4" else str(dtype).removeprefix("torch."),
+        read=different(texts),
+        weights="nf4" if method.weights == "nf4" else str(training.held).removeprefix("torch."),
         dtype=str(training.dtype).removeprefix("torch."),
         processes=processes.size(),
         rows=_rows(model, training) if objective is NEXT_TOKEN else None,
@@ -158,13 +159,31 @@ def _rows(model: Any, training: Training) -> str:
     return unfit(model) or PACKED if training.packing else "padded: as configured"
 
 
-def begun(base: Reference, dtype: torch.dtype, *, quantised: bool = False) -> tuple[Any, Any]:
-    """The model that a stage begins with, its adapters part of it, and its tokenizer."""
+def begun(base: Reference, training: Training) -> tuple[Any, Any]:
+    """The model that a training begins with, held as its method has it, and its tokenizer.
+
+    Earlier adapters are part of it.
+    """
     on = "cpu" if processes.size() > 1 else None  # sharing moves it, layer by layer
     earlier = [adapter.path for adapter in base.adapters]
-    model: Any = merged(base.base, dtype, earlier, quantised=quantised, on=on)
+    quantised = training.method.weights == "nf4"
+    model: Any = merged(base.base, training.held, earlier, quantised=quantised, on=on)
     keep_unpacked(model)
     return model, tokenizer_of(base.base)
+
+
+def prepared(model: Any, training: Training) -> Any:
+    """The model that learns: with the adapter of the method, whose weights are of the seed."""
+    set_seed(training.seed)
+    if (adapted := training.adapter()) is not None:
+        model = get_peft_model(model, adapted)
+    if training.method.half:
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.to(torch.bfloat16)
+    if training.checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return model
 
 
 def save(model: Any, tokenizer: Any, output: Path) -> None:
@@ -206,15 +225,16 @@ def require_whole(base: Reference, training: Training) -> None:
 
 
 def untrained(
-    peak: int, samples_sha256: str, own: Mapping[str, float]
+    peak: int, texts: Sequence[str], own: Mapping[str, float]
 ) -> tuple[pd.DataFrame, Measured]:
     """What a stage without steps returns: an empty table, and the peak in bytes of its float32."""
-    columns = ["step", "loss", "learning_rate", "learned", "tokens", "seconds", "peak_bytes"]
-    return pd.DataFrame(columns=[*columns, "validation"]), Measured(
+    columns = ["step", "loss", "penalty", "learning_rate", "learned", "tokens", "seconds"]
+    return pd.DataFrame(columns=[*columns, "peak_bytes", "validation"]), Measured(
         trainable_parameters=0,
         peak_memory_bytes=peak,
         tokens_per_second=None,
-        samples_in_order_sha256=samples_sha256,
+        samples_in_order_sha256=digest({"text": texts}),
+        read=different({"text": texts}),
         weights="float32",
         dtype="float32",
         own=dict(own),
@@ -253,7 +273,7 @@ def exclusive(folder: Path):
 
 def discard_foreign(folder: Path, settings: dict) -> None:
     """Empty the folder unless what it holds was made with these settings; note the settings."""
-    note = folder / "settings.json"
+    note, settings = folder / "settings.json", json.loads(json.dumps(settings))
     if not note.is_file() or read_json(note) != settings:
         _empty(folder)
         write_json(note, settings)
@@ -267,6 +287,11 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(path)
         elif path.name != "lock":
             path.unlink()
+
+
+def different(texts: Mapping[str, Iterable[str]]) -> int:
+    """How many of the training texts differ."""
+    return len({*zip(*texts.values(), strict=True)})
 
 
 def digest(texts: Mapping[str, Iterable[str]]) -> str:

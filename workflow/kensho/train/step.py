@@ -49,7 +49,7 @@ def build(card: Card, step: Step, on: str) -> nn.Module:
         _to_nf4(model)
         model = model.to(on)
     if step.method.adapter is not None:
-        model = get_peft_model(model, step.method.adapter(step.rank, step.adapted, **step.own))
+        model = get_peft_model(model, step.method.adapter(step.rank, [*step.adapted], **step.own))
     if step.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return model.train()

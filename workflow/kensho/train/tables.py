@@ -3,18 +3,35 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from kensho.data.corpus import read_table
+from kensho.data.duplicates import key
 from kensho.files import sha256
 
 
-def read(paths: Sequence[str], most: int | None, held_out: int) -> tuple[pd.DataFrame, int, str]:
-    """The first ``most`` samples to learn, how many there are, and a sha256 of what they lie in.
+class Samples(NamedTuple):
+    """``table`` of those to learn, ``of`` so many, with a sha256 of what they lie in.
 
-    Tables are in random order already. Column held_out marks so many that are scored alone
-    (:func:`marked`). The sha256 of several files is of their digests.
+    ``tested`` documents are not among them, since the test set has them too.
+    """
+
+    table: pd.DataFrame
+    of: int
+    sha256: str
+    tested: int
+
+
+def read(
+    paths: Sequence[str], most: int | None, held_out: int, test: Sequence[str] = ()
+) -> Samples:
+    """The first ``most`` samples to learn of tables, which are in random order already.
+
+    Column held_out marks so many that are scored alone (:func:`marked`). Texts that differ from a
+    sentence of the ``test`` tables (en, ja) in signs alone are left out. The sha256 of several
+    files is of their digests.
     """
     parts = [
         _texts(path) if Path(path).suffix == ".parquet" else read_table(path) for path in paths
@@ -24,9 +41,14 @@ def read(paths: Sequence[str], most: int | None, held_out: int) -> tuple[pd.Data
     together = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     digest = digests[0] if len(digests) == 1 else together
     if samples.empty:
-        return samples, 0, digest
+        return Samples(samples, 0, digest, 0)
+    asked = {key(text) for path in test for text in read_table(path)[["en", "ja"]].stack()}
+    tested = samples["text"].map(key).isin(asked) if asked else pd.Series(False, samples.index)
+    if tested.all():
+        raise ValueError(f"{paths[0]}: the test set has every document; take another mixture")
+    samples = samples[~tested].reset_index(drop=True)
     every, table = marked(samples, held_out), marked(samples, held_out, most)
-    return table, int((~every["held_out"]).sum()), digest
+    return Samples(table, int((~every["held_out"]).sum()), digest, int(tested.sum()))
 
 
 def marked(samples: pd.DataFrame, held_out: int, most: int | None = None) -> pd.DataFrame:

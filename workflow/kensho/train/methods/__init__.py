@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kensho.train.run import Training
 
 Held = Literal["as computed", "float32", "nf4"]
+Targets = list[str] | str  # modules by name, or what PEFT takes for a list (a tuple it does not)
 # Of a method's settings those that its adapter is not made of, or is told by themselves.
 APART = ("name", "rank", "targets", "nf4", "lora_plus")
 

@@ -5,10 +5,10 @@ An increment is P diag(E) Q with more triplets than the budget allows; from a te
 for the last third (``final``). P and Q are held near orthogonal by a term of the loss (equation 4).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from kensho.train.methods import Course, Method
+from kensho.train.methods import Course, Method, Targets
 
 NAME = "default"  # of PEFT's adapter
 
@@ -20,7 +20,7 @@ def initial_rank(rank: int, initial: int | None) -> int:
 
 def adapter(
     rank: int,
-    targets: Sequence[str] | str,
+    targets: Targets,
     *,
     alpha: int | None = None,
     begun_with: int | None = None,
@@ -34,7 +34,7 @@ def adapter(
         init_r=initial_rank(rank, begun_with),
         target_r=rank,
         lora_alpha=alpha or 2 * rank,
-        target_modules=targets if isinstance(targets, str) else list(targets),
+        target_modules=targets,
         orth_reg_weight=orthogonality,
         total_step=1,
         task_type="CAUSAL_LM",

@@ -6,7 +6,7 @@ learns the length of each row of the sum apart from its direction (Liu et al. 20
 arXiv 2402.09353). LoRA+ gives B a higher learning rate (Hayou et al. 2024, arXiv 2402.12354).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from math import sqrt
@@ -14,21 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from kensho.files import read_json, write_json
-from kensho.train.methods import Course, Method
+from kensho.train.methods import Course, Method, Targets
 
 
-def adapter(rank: int, targets: Sequence[str] | str, *, alpha: int | None = None, **variant: Any):
+def adapter(rank: int, targets: Targets, *, alpha: int | None = None, **variant: Any):
     """PEFT's configuration; adapters weigh alpha / rank in the sum, 2 unless told otherwise."""
     from peft import LoraConfig
 
-    modules = targets if isinstance(targets, str) else list(targets)
     scale = alpha or 2 * rank
     return LoraConfig(
-        r=rank, lora_alpha=scale, target_modules=modules, task_type="CAUSAL_LM", **variant
+        r=rank, lora_alpha=scale, target_modules=targets, task_type="CAUSAL_LM", **variant
     )
 
 
-def stabilised(rank: int, targets: Sequence[str] | str, *, alpha: int):
+def stabilised(rank: int, targets: Targets, *, alpha: int):
     """PEFT's configuration; adapters weigh alpha / sqrt(rank)."""
     return adapter(rank, targets, alpha=alpha, use_rslora=True)
 

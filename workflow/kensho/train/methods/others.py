@@ -1,25 +1,18 @@
 """Methods of a few lines each: OFT, MiSS and (IA)3."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from kensho.train.methods import Course, Method
+from kensho.train.methods import Course, Method, Targets
 
 # Second matrices of feed-forward layers, whose input (IA)3 weighs instead of their output.
 INNER = ("down_proj", "w2", "dense_4h_to_h")
 
 
-def _list(targets: Sequence[str] | str) -> list[str] | str:
-    return targets if isinstance(targets, str) else list(targets)
-
-
-def rotation(rank: None, targets: Sequence[str] | str, *, block_size: int):
+def rotation(rank: None, targets: Targets, *, block_size: int):
     """OFT (Qiu et al. 2023, arXiv 2306.07280): inputs are turned in blocks, by Cayley-Neumann."""
     from peft import OFTConfig
 
-    return OFTConfig(
-        oft_block_size=block_size, target_modules=_list(targets), task_type="CAUSAL_LM"
-    )
+    return OFTConfig(oft_block_size=block_size, target_modules=targets, task_type="CAUSAL_LM")
 
 
 def angles(shape: tuple[int, int], rank: None, *, block_size: int, **_: Any) -> list[int]:
@@ -43,11 +36,11 @@ class Turning(Course):
                 assert held["default"] == self.settings["block_size"]
 
 
-def shards(rank: int, targets: Sequence[str] | str):
+def shards(rank: int, targets: Targets):
     """MiSS (Kang and Yin 2024, arXiv 2409.15371): one matrix for all shards of the input."""
     from peft import MissConfig
 
-    return MissConfig(r=rank, target_modules=_list(targets), task_type="CAUSAL_LM")
+    return MissConfig(r=rank, target_modules=targets, task_type="CAUSAL_LM")
 
 
 def shard(shape: tuple[int, int], rank: int, **_: Any) -> list[int]:
@@ -55,14 +48,12 @@ def shard(shape: tuple[int, int], rank: int, **_: Any) -> list[int]:
     return [rank * shape[1]]
 
 
-def factors(rank: None, targets: Sequence[str] | str):
+def factors(rank: None, targets: Targets):
     """(IA)3 (Liu et al. 2022, arXiv 2205.05638): a factor for each activation."""
     from peft import IA3Config
 
     inner = [name for name in targets if name in INNER]
-    return IA3Config(
-        target_modules=_list(targets), feedforward_modules=inner, task_type="CAUSAL_LM"
-    )
+    return IA3Config(target_modules=targets, feedforward_modules=inner, task_type="CAUSAL_LM")
 
 
 def factor(shape: tuple[int, int], rank: None, *, module: str, **_: Any) -> list[int]:

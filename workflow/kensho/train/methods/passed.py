@@ -1,10 +1,10 @@
 """Any other method of PEFT by the class of its configuration, with settings of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from kensho.train.methods import Method
+from kensho.train.methods import Method, Targets
 from kensho.validation import suggestion
 
 # What has a part of its own, or is no method by itself.
@@ -17,7 +17,7 @@ OWN = {
 TOLD = ("target_modules", "task_type", "peft_type", "inference_mode")
 
 
-def adapter(rank: None, targets: Sequence[str] | str, *, config: str, settings: Mapping[str, Any]):
+def adapter(rank: None, targets: Targets, *, config: str, settings: Mapping[str, Any]):
     """PEFT's configuration of class ``config``.
 
     Raises ValueError for a class or a key that PEFT does not have, a class that has a part of its
@@ -40,9 +40,8 @@ def adapter(rank: None, targets: Sequence[str] | str, *, config: str, settings: 
     for key in settings:
         if key not in known[config]:
             raise ValueError(f"{config} has no '{key}', {suggestion(key, known[config])}")
-    modules = targets if isinstance(targets, str) else list(targets)
     try:
-        return getattr(peft, config)(target_modules=modules, task_type="CAUSAL_LM", **settings)
+        return getattr(peft, config)(target_modules=targets, task_type="CAUSAL_LM", **settings)
     except (TypeError, ValueError) as error:
         cause = str(error).splitlines()[0].rstrip(".")
         raise ValueError(f"{config}: {cause}; change its settings") from None

@@ -4,19 +4,19 @@ The base keeps the rest of each matrix while it is trained. What is saved is pla
 base as it was: sBA - sB'A', A' and B' being what training began with, is one adapter of rank 2r.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kensho.files import read_json, write_json
 from kensho.models.reference import ADAPTER
-from kensho.train.methods import lora
+from kensho.train.methods import Targets, lora
 
 
 def adapter(
     rank: int,
-    targets: Sequence[str] | str,
+    targets: Targets,
     *,
     alpha: int | None = None,
     iterations: int | None = None,

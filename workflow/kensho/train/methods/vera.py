@@ -4,19 +4,17 @@ Of the pair, as wide as the widest module, each takes what fits it and learns tw
 is drawn from the run's seed and saved with the vectors.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
-from kensho.train.methods import Method
+from kensho.train.methods import Method, Targets
 
 
-def adapter(rank: int, targets: Sequence[str] | str, *, seed: int = 0):
+def adapter(rank: int, targets: Targets, *, seed: int = 0):
     """PEFT's configuration; the shared matrices are drawn from ``seed``."""
     from peft import VeraConfig
 
-    modules = targets if isinstance(targets, str) else list(targets)
     return VeraConfig(
-        r=rank, target_modules=modules, projection_prng_key=seed, task_type="CAUSAL_LM"
+        r=rank, target_modules=targets, projection_prng_key=seed, task_type="CAUSAL_LM"
     )
 
 
