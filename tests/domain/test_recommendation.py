@@ -1,10 +1,14 @@
 """The table of adapted models by quality, latency and memory, and its page."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import pytest
 from kensho.domain.arms import ANSWERS, SCORES
 from kensho.observations import Row, table
 from kensho.report import domain
+from kensho.report.translation import Catalogue, english, translated
 from kensho.stats import recommendation
 
 LOST = "its rows do not fit"
@@ -47,7 +51,7 @@ def test_the_page_has_the_front_and_says_what_is_missing():
     page = domain.build(
         recommendation.table(*tables(), 0.05, ""), ["j: may judge"], rehearsal=False
     )
-    assert "<b>small</b>, <b>large</b>" in page and "<b>worse</b>" not in page
+    assert "<b>small</b>" in page and "<b>large</b>" in page and "<b>worse</b>" not in page
     assert page.count("<svg") == 1 and LOST in page and "REHEARSAL" not in page
 
 
@@ -57,3 +61,13 @@ def test_without_a_judge_nothing_is_recommended_and_no_score_is_shown():
     page = domain.build(rows, [], rehearsal=True)
     assert "Nothing is recommended: no arm has a score." in page
     assert "needs a judge" in page and "<svg" not in page and "REHEARSAL" in page
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_the_page_is_japanese_in_japanese(scored):
+    files = sorted((Path(__file__).parents[2] / "resources/languages/ja").glob("*.yaml"))
+    catalogue = Catalogue.read(files)
+    why = "x: llama.cpp is not installed; run `make gguf`, or leave the stage out"
+    rows = recommendation.table(*tables(scored), 0.05, why)
+    page = domain.build(rows.assign(why=why), ["j: may judge"] * scored, rehearsal=False)
+    assert english(page) and english(translated(page, catalogue, "ja")) == []

@@ -98,8 +98,8 @@ def asked(server, says, points=POINTS):
 def served(lost=()):
     """Conditions of arms that were to answer, those of ``lost`` with why they did not."""
     arm = {
-        "ran": {"models": []}, "models": {}, "trainings": [], "seeds": [], "fallbacks": [],
-        "deviations": [], "not_tested": [], "own": {}, "dtype": "float32", "warmup": "none",
+        "ran": {"models": []}, "models": {}, "seeds": [], "fallbacks": [],
+        "deviations": [], "own": {}, "dtype": "float32", "warmup": "none",
         "hardware": {"cpu": "x", "cores": 1, "memory_bytes": 1, "accelerators": []}, "software": {},
     }  # fmt: skip
     names = [name for adapted in ATTENTION for name in forms(adapted)]

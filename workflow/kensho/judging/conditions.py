@@ -39,11 +39,11 @@ def merged(arms: Mapping[str, Mapping]) -> dict:
         **first,
         "ran": ran,
         "models": {name: model for one in arms.values() for name, model in one["models"].items()},
-        "trainings": [training for one in arms.values() for training in one["trainings"]],
+        "trainings": [training for one in arms.values() for training in one.get("trainings", [])],
         "seeds": sorted({seed for one in arms.values() for seed in one["seeds"]}),
     }
     for key in ("fallbacks", "deviations", "not_tested"):
-        whole[key] = list(dict.fromkeys(text for one in arms.values() for text in one[key]))
+        whole[key] = list(dict.fromkeys(text for one in arms.values() for text in one.get(key, [])))
     dtypes = {name: one["dtype"] for name, one in arms.items()}
     whole["own"] = {**first["own"], "arms": list(arms)}
     if len(set(dtypes.values())) > 1:
