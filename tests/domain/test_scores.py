@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from kensho.claims import registry
 from kensho.domain import scores
-from kensho.domain.arms import ATTENTIONS, CHANGE, JUDGES, SCORES, forms
+from kensho.domain.arms import ANSWERS, ATTENTIONS, CHANGE, JUDGES, SCORES, forms
 from kensho.jlce import chat
 from kensho.jlce.chat import Endpoint
 from kensho.judging import conditions, prompts, verdicts
@@ -95,28 +95,39 @@ def asked(server, says, points=POINTS):
     return verdicts.ask(endpoint, questions, {})
 
 
-def served(lost=()):
-    """Conditions of arms that were to answer, those of ``lost`` with why they did not."""
+def served(folder, lost=()):
+    """Conditions of arms that were to answer as files hold them, of ``lost`` why they did not."""
     arm = {
         "ran": {"models": []}, "models": {}, "seeds": [], "fallbacks": [],
         "deviations": [], "own": {}, "dtype": "float32", "warmup": "none",
         "hardware": {"cpu": "x", "cores": 1, "memory_bytes": 1, "accelerators": []}, "software": {},
     }  # fmt: skip
-    names = [name for adapted in ATTENTION for name in forms(adapted)]
-    return {n: arm | {"absent": {"seconds": LOST} if n in lost else {}} for n in names}
+    for name in (name for adapted in ATTENTION for name in forms(adapted)):
+        absent = {"seconds": LOST} if name in lost else {}
+        write(
+            folder,
+            table([Row(ANSWERS, name, "all", 0, "answers", 1, "answers")]),
+            arm | {"absent": absent},
+        )
+    return scores.served(map(str, sorted(folder.glob("*.csv"))))
 
 
 def judged(folder, claim, rows, lost=(), attention=ATTENTION):
     """The verdict on what a judge said, through files as the workflow's script writes them."""
+    of_arms = served(folder / "answers", lost)
     good, found, made = by_judges(SCORES, "score", {"j": rows}, 0.8, 0.05)
     made += scores.scores(good, attention)
-    metrics = dict.fromkeys(served(), "score") | dict.fromkeys(ATTENTIONS, CHANGE)
+    metrics = dict.fromkeys(of_arms, "score") | dict.fromkeys(ATTENTIONS, CHANGE)
     made += [Row(SCORES, arm, "all", 0, "judges", float(len(good)), "judges") for arm in metrics]
     for arm in (*metrics, JUDGES):
         lacking = conditions.lacking(made, [metrics[arm]] if arm in metrics else [], arm)
-        why = scores.why_absent(arm, served(lost), attention)
+        why = scores.why_absent(arm, of_arms, attention)
         of_arm = conditions.of_judgement(
-            served(lost), {"j": rows}, found, experiment=SCORES, absent=absent(found, lacking, why)
+            {arm: of_arms[arm]} if arm in of_arms else of_arms,
+            {"j": rows},
+            found,
+            experiment=SCORES,
+            absent=absent(found, lacking, why),
         )
         write(folder, table(row for row in made if row.arm == arm), of_arm)
     held = {arm: read(folder / f"{arm}.csv") for arm in CLAIMS[claim].test.arms}

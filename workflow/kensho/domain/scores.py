@@ -3,7 +3,8 @@
 Judges are qualified as those of `judging` are (:func:`kensho.judging.verdicts.standing`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -12,7 +13,18 @@ from kensho.judging import prompts
 from kensho.judging.items import Item
 from kensho.judging.observed import Judged
 from kensho.judging.verdicts import Question
-from kensho.observations import Row
+from kensho.observations import Row, read
+
+OF_ITS_FILE = ("experiment", "arm", "tier", "observations_sha256")
+
+
+def served(paths: Iterable[str]) -> dict[str, dict]:
+    """Conditions of the arms that were to answer, by arm, but for what is of their own files."""
+    held = {Path(path).stem: read(path)[1] for path in paths if path.endswith(".csv")}
+    return {
+        arm: {name: value for name, value in one.items() if name not in OF_ITS_FILE}
+        for arm, one in held.items()
+    }
 
 
 def questions(items: Sequence[Item], written: pd.DataFrame) -> list[Question]:
@@ -48,11 +60,11 @@ def scores(judged: Judged, attention: Mapping[str, str]) -> Iterator[Row]:
                     yield Row(SCORES, kind, str(block), replicate, CHANGE, change, "points")
 
 
-def why_absent(arm: str, served: Mapping[str, Mapping], attention: Mapping[str, str]) -> str:
-    """Why an arm has no score, or a kind of attention no change; ``served`` are the conditions of
-    the arms that were to answer."""
-    why = {name: one.get("absent", {}).get("seconds", "") for name, one in served.items()}
-    if arm in served:
+def why_absent(arm: str, answered: Mapping[str, Mapping], attention: Mapping[str, str]) -> str:
+    """Why an arm has no score, or a kind of attention no change; ``answered`` are
+    conditions of the arms that were to answer."""
+    why = {name: one.get("absent", {}).get("seconds", "") for name, one in answered.items()}
+    if arm in answered:
         return why[arm] or "it has no answer that was scored"
     own = [name for name, kind in attention.items() if kind == arm]
     pairs = [f"{name}-{form}" for name in own for form in ("f16", "q4_k_m")]

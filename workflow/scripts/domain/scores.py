@@ -1,8 +1,5 @@
-from pathlib import Path
-
 from kensho.domain import scores
 from kensho.domain.arms import ATTENTIONS, CHANGE, JUDGES, SCORES
-from kensho.files import read_json
 from kensho.judging import conditions
 from kensho.judging.observed import absent, by_judges
 from kensho.judging.tables import judged_by
@@ -12,11 +9,7 @@ from kensho.run.registration import registered
 
 with job(snakemake):
     files, params, claims = snakemake.input, snakemake.params, registered(SCORES)
-    served = {
-        Path(path).name.removesuffix(".conditions.json"): read_json(path)
-        for path in files.served
-        if path.endswith(".json")
-    }
+    served = scores.served(files.served)
     attention = {name: served[name]["own"]["attention"] for name in params.adapted}
     judged = judged_by(params.judges, files.judges)
     good, found, rows = by_judges(
