@@ -10,6 +10,7 @@ from kensho.stats import intervals
 
 COLUMNS = ["arm", "model", "format", "attention", "answers", "score", "score_low", "score_high"]
 COLUMNS += ["seconds", "seconds_low", "seconds_high", *SIZES, "unbeaten", "why"]
+BOUNDS = {"score": (0, 3), "seconds": (0, np.inf)}
 BEST = {"score": -1, "seconds": 1, "peak_memory_bytes": 1}  # less of it, times this, is better
 
 
@@ -21,9 +22,10 @@ def table(
 ) -> pd.DataFrame:
     """A row for each arm, from observation tables and conditions of `domain_answers` and scores.
 
-    Means over the questions with t intervals of 1 - ``alpha``, a score first averaged over judges;
-    NaN and ``why`` where there is none (``without``: why nothing was scored). ``unbeaten`` is
-    whether no other scored arm is as good in score, seconds and memory and better in one of them.
+    Means over the questions with t intervals of 1 - ``alpha`` within `BOUNDS`, a score first
+    averaged over judges; NaN and ``why`` where there is none (``without``: why nothing was scored).
+    ``unbeaten`` is whether no other scored arm is as good in score, seconds and memory and better
+    in one of them.
     """
     rows = []
     for arm, (observed, conditions) in answers.items():
@@ -54,7 +56,8 @@ def _mean(observed: pd.DataFrame, metric: str, alpha: float) -> dict[str, float]
     if len(values) < 2:
         return dict.fromkeys(keys, np.nan) | ({metric: float(values[0])} if len(values) else {})
     fit = intervals.mean(values, alpha)
-    return dict(zip(keys, map(float, (fit.estimate, fit.low, fit.high)), strict=True))
+    inside = np.clip([fit.estimate, fit.low, fit.high], *BOUNDS[metric])
+    return dict(zip(keys, map(float, inside), strict=True))
 
 
 def unbeaten(rows: pd.DataFrame) -> list[bool]:
