@@ -37,6 +37,7 @@ include: "rules/evaluate.smk"
 include: "rules/stages.smk"
 include: "rules/jlce.smk"
 include: "rules/judging.smk"
+include: "rules/domain.smk"
 include: "rules/experiments.smk"
 include: "rules/tokenisers.smk"
 include: "rules/stats.smk"
@@ -75,6 +76,7 @@ localrules:
     augmentation_study,
     training_studies,
     tokenisers_study,
+    domain_study,
     own,
     sources,
     fetch,

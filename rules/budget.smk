@@ -17,6 +17,7 @@ rule budget:
             "augmentation_study",
             "training_studies",
             "tokenisers_study",
+            "domain_study",
         ]
         + (["corpora"] if CORPUS_NAMES else []),
         foreseen=lambda w: foreseen(),

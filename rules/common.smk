@@ -46,7 +46,7 @@ from kensho.train.catalogue import METHODS, STAGES
 
 HEAD, TARGETS = None, None
 try:  # catalogues are read at import
-    from kensho.plan import annotations, directives, inputs, judging, load, rehearsal
+    from kensho.plan import annotations, directives, domain, inputs, judging, load, rehearsal
     from kensho.plan.directives import any_of, code, digest_of, digest_of_part, early
     from kensho.plan.directives import fingerprint, observation_files, source_records, threads
     from kensho.plan.plan import REPORT

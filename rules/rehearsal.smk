@@ -24,6 +24,7 @@ rule rehearsal:
         rules.stages.input,
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
         rules.judging.input,
+        rules.domain_study.input,
     log:
         "logs/rehearsal.log",
     conda:

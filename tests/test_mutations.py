@@ -101,6 +101,7 @@ MEANINGFUL = {
         [0.5],
         [*(f"{stage}.learning_rate" for stage in STAGES), "bench.medical.learning_rate"]
         + ["bench.vocabulary_training.learning_rate", "bench.tokenisation.cost"]
+        + ["domain.learning_rate"]
         + ["bench.tokeniser_models.learning_rate"]
         + ["bench.augmentation_training.learning_rate", "cluster.memory", "cluster.time"]
         + [f"bench.{study}.learning_rate" for study in STUDIES if study != "regret"]
@@ -136,6 +137,7 @@ MEANINGFUL = {
         + ["jlce.max_new_tokens", "jlce.judge", *PRICES]
         + [f"judging.{key}" for key in ("after", "anchors", "llm_jp_eval", "comet")]
         + ["cluster.gpu_model", "cluster.container"]
+        + [f"domain.{role}" for role in ("swallow", "elyza", "qwen")]
         + [f"provenance.{key}" for key in ("title", "description", "publisher", "licence")],
     ),
     "nothing of one's own": ([{}], ["corpora.own", "judging.instructions"]),
@@ -146,6 +148,7 @@ MEANINGFUL = {
         + ["evaluate.references", "evaluate.choice_tasks"]
         + ["bench.training_memory.ladder", "bench.training_memory.largest"]
         + ["bench.inference.beside", "jlce.sources", "cluster.modules"]
+        + ["domain.crossed"]
         + ["train.trackers", "judging.anchors", "judging.judges", "judging.sets"]
         + ["provenance.authors", "provenance.texts", "pooled.crates", "audit.tables"]
         # of techniques that are not chosen

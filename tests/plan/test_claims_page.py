@@ -6,6 +6,7 @@ import pytest
 from kensho.claims import registry
 from kensho.claims.model import Obstacle
 from kensho.plan import claims as page
+from kensho.plan import judging
 from kensho.plan.plan import COMMAND
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,12 @@ def test_what_awaits_tables_gives_the_recipe_as_its_command(plans):
     plan, _ = plans["embedded"]
     claim = CLAIMS["F-14.math"]
     assert plan.command("F-14.math") == f"{claim.recipe} && {COMMAND} own"
-    assert plan.command("C-2.elyza") is None and CLAIMS["C-2.elyza"].recipe is None
-    assert "own/domain-answers.csv (csv)" in plan.reasons["C-2.elyza"]
     assert not plan.brought
+
+
+def test_without_a_judge_scores_are_not_asked_and_seconds_are(plans):
+    for plan, _ in plans.values():
+        scored = [name for name in plan.reasons if plan.targets.get(name) == "domain_study"]
+        assert {plan.reasons[name] for name in scored} == {judging.NO_JUDGE}
+        assert {"C-2.elyza", "C-3.attention"} <= {*scored} and plan.command("C-2.elyza") is None
+        assert plan.targets["C-4.latency"] == "domain_study" and "C-4.latency" in plan.tested

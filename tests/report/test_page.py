@@ -5,9 +5,10 @@ import re
 
 import pandas as pd
 import pytest
+from kensho.plan.verdicts import PAGES
 from kensho.report import Tables, build
 from kensho.report.page import OPTIONAL
-from report_example import Reader, claim, empty, on_scale, render, summary, tables, text
+from report_example import EXECUTION, Reader, claim, empty, on_scale, render, summary, tables, text
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +172,13 @@ def test_a_stale_claim_stands_apart_with_what_renews_it() -> None:
 def test_other_pages_are_linked_where_they_are() -> None:
     links = Reader(render()).links
     assert "jlce.html" in links and "c.html" not in links and "do it makes it" in text(render())
+
+
+def test_every_page_that_a_run_makes_has_a_title() -> None:
+    there = {"there": True, "stale": None, "command": "x"}
+    pages = [{"target": target, "href": path, **there} for target, path in PAGES.items()]
+    page = build(summary(), EXECUTION, pages=pages)
+    assert {*PAGES.values()} <= {*Reader(page).links}
 
 
 def test_the_table_says_by_what_it_is_filtered(html: str) -> None:

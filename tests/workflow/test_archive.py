@@ -18,6 +18,7 @@ MADE = [
     f"results/train/{ARM}/1-sft/seed1/steps.csv",
     "results/evaluation/intervals.csv",
     "results/jlce.html",
+    "results/domain.html",
     "results/jlce/ranking.json",
     "results/jlce/scores.csv",
     "results/benchmark_data/kv_cache/mla.csv",

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from kensho.validation import Section
 
+GGUF = Path(__file__).parents[2] / ".venv-gguf"  # what `make gguf` makes, in the repository
 Folder = Annotated[str, Field(min_length=1)]
 
 

@@ -307,6 +307,8 @@ EXPERIMENTS = Catalogue(
         "main",
         "adaptation",
         "augmentation",
+        "domain_answers",
+        "domain_scores",
         "evaluation",
         "jlce",
         "jlce_preference",

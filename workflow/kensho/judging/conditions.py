@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from kensho.domain.arms import SCORES
 from kensho.judging import prompts
 from kensho.judging.observed import BLEU, MARKS, PREFERENCE, TRANSLATION
 from kensho.judging.verdicts import Standing
@@ -15,6 +16,7 @@ STAND_INS = {
     "chotto-eval, whose judges are other ones",
     MARKS: "judges and prompts of our own stand for Shaberi's (gpt-4.1-2025-04-14), dialogues for "
     "the texts of kiseki-eval, which are not published",
+    SCORES: "judges and a prompt of our own stand for the source's judge",
 }
 MERGED = ("models", "data", "stand_ins")  # lists of what ran
 
@@ -37,11 +39,11 @@ def merged(arms: Mapping[str, Mapping]) -> dict:
         **first,
         "ran": ran,
         "models": {name: model for one in arms.values() for name, model in one["models"].items()},
-        "trainings": [training for one in arms.values() for training in one["trainings"]],
+        "trainings": [training for one in arms.values() for training in one.get("trainings", [])],
         "seeds": sorted({seed for one in arms.values() for seed in one["seeds"]}),
     }
     for key in ("fallbacks", "deviations", "not_tested"):
-        whole[key] = list(dict.fromkeys(text for one in arms.values() for text in one[key]))
+        whole[key] = list(dict.fromkeys(text for one in arms.values() for text in one.get(key, [])))
     dtypes = {name: one["dtype"] for name, one in arms.items()}
     whole["own"] = {**first["own"], "arms": list(arms)}
     if len(set(dtypes.values())) > 1:

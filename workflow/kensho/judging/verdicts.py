@@ -19,8 +19,9 @@ from kensho.jlce.chat import Endpoint, Reply
 from kensho.judging import asking, prompts
 from kensho.judging.items import MT, Direction, Item
 
-Kind = Literal["pair", "mark"]
+Kind = Literal["pair", "mark", "score"]
 PLANTED = "planted-"  # before the kind of a question about a planted pair
+READ = {"pair": prompts.preferred, "mark": prompts.marked, "score": prompts.scored}
 COLUMNS = ("kind", "block", "first", "second", "outcome", "value", "text", "served", "seed")
 Answers = Mapping[str, Mapping[str, str]]  # by arm and block
 
@@ -39,7 +40,7 @@ class Planted(BaseModel):
 
 
 class Question(NamedTuple):
-    """A prompt, and what it asks: of a mark ``second`` is ""."""
+    """A prompt, and what it asks: of a mark or a score ``second`` is ""."""
 
     kind: str
     block: str
@@ -58,14 +59,29 @@ def of_planted(pairs: Iterable[Planted]) -> list[Question]:
     """Each planted pair in both orders, and each side for a mark."""
     asked = []
     for one in pairs:
-        item = Item(
-            id=one.id, set="planted", direction=one.direction, source=one.source,
-            reference="", prompt="",
-        )  # fmt: skip
-        asked += _pair(item, PLANTED + "pair", {"better": one.better, "worse": one.worse})
-        for side, text in (("better", one.better), ("worse", one.worse)):
-            asked.append(Question(PLANTED + "mark", one.id, side, "", prompts.single(item, text)))
+        sides = {"better": one.better, "worse": one.worse}
+        asked += _pair(_item(one), PLANTED + "pair", sides)
+        asked += _sides(one, "mark")
     return asked
+
+
+def of_planted_scores(pairs: Iterable[Planted]) -> list[Question]:
+    """Each side of each planted pair for a score."""
+    return [question for one in pairs for question in _sides(one, "score")]
+
+
+def _sides(one: Planted, kind: Literal["mark", "score"]) -> list[Question]:
+    return [
+        Question(PLANTED + kind, one.id, side, "", prompts.single(_item(one), text, kind))
+        for side, text in (("better", one.better), ("worse", one.worse))
+    ]
+
+
+def _item(one: Planted) -> Item:
+    return Item(
+        id=one.id, set="planted", direction=one.direction, source=one.source, reference="",
+        prompt="",
+    )  # fmt: skip
 
 
 def _pair(item: Item, kind: str, answers: Mapping[str, str]) -> list[Question]:
@@ -105,14 +121,14 @@ def ask(
 ) -> pd.DataFrame:
     """A row for each question (`COLUMNS`): what was replied, word for word, and what it says.
 
-    ``value`` is 1, 0.5 or 0 for what was shown first, or a mark; None without a verdict, whose
-    ``outcome`` says why: unread, cut, refused, late, gone or not asked.
+    ``value`` is 1, 0.5 or 0 for what was shown first, a mark or a score; None without a verdict,
+    whose ``outcome`` says why: unread, cut, refused, late, gone or not asked.
     """
     replies = asking.replies(endpoint, [question.prompt for question in questions], journal)
     rows = []
     for question in questions:
         reply = replies[question.prompt]
-        read = prompts.preferred if question.kind.endswith("pair") else prompts.marked
+        read = READ[question.kind.removeprefix(PLANTED)]
         held = (
             (reply.text, reply.model, reply.seed)
             if isinstance(reply, Reply)
@@ -135,9 +151,9 @@ class Standing(NamedTuple):
 
 
 def standing(rows: pd.DataFrame, kind: Kind, least_right: float, most_missing: float) -> Standing:
-    """Whether a judge may compare (``pair``) or mark answers, from all its rows of that kind.
+    """Whether a judge may compare (``pair``), mark or score, from all its rows of that kind.
 
-    A planted pair is right where both orders prefer the better side, or where its mark is higher.
+    A planted pair is right where both orders prefer the better side, or where it gets more.
     """
     tried, asked = rows[rows["kind"] == PLANTED + kind], rows[rows["kind"] == kind]
     value = tried["value"].astype(float)

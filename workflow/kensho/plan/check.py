@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from kensho.augment.catalogue import TECHNIQUES, Asking, Trip, models_of
 from kensho.bench.catalogue import EXPERIMENTS
 from kensho.data.sources import Source
+from kensho.domain import arms as domain
 from kensho.jlce.catalogue import ranked
 from kensho.models.catalogue import Model
 from kensho.part import resolve
@@ -26,7 +27,7 @@ from kensho.validation import problems, suggestion
 HELD_OUT = (
     *("evaluate.nll_items", "evaluate.translation_items"),
     *("bench.quick_mode.items", "bench.analysis_mode.items", "bench.vocabulary.scored"),
-    *("bench.vocabulary_training.items", "bench.inference.items"),
+    *("bench.vocabulary_training.items", "bench.inference.items", "domain.items"),
 )
 
 
@@ -87,6 +88,10 @@ def named_models(config: Config) -> list[tuple[str, str]]:
     for technique in techniques(config):
         for name in models_of(getattr(config.augmentation, technique)):
             named.append((f"augmentation.{technique}.models", name))
+    for key in domain.ROLES:
+        if name := getattr(config.domain, key):
+            named.append((f"domain.{key}", name))
+    named += [("domain.crossed", name) for name in config.domain.crossed]
     pair = config.bench.vocabulary.published
     sides = pair.model_dump(exclude_none=True) if pair else {}
     return named + [(f"bench.vocabulary.published.{side}", name) for side, name in sides.items()]

@@ -17,6 +17,7 @@ from kensho.bench import catalogue as bench
 from kensho.bench.catalogue import EXPERIMENTS
 from kensho.data.corpora import Corpora
 from kensho.data.licences import LicenceClass
+from kensho.domain.settings import Domain
 from kensho.jlce.catalogue import PUBLIC, tasks
 from kensho.judging.settings import Address, Judging
 from kensho.paths import Paths
@@ -268,6 +269,9 @@ class Config(Section):
     jlce: Jlce = Field(Jlce(), description="sixteen Japanese tasks, the target `jlce`")
     judging: Judging = Field(
         Judging(), description="translations and judges, the target `judging` (D)"
+    )
+    domain: Domain = Field(
+        Domain(), description="models under one recipe, the target `domain_study` (C-2 to C-4)"
     )
     stats: Stats = Field(Stats(), description="verdicts")
     pooled: Pooled = Field(Pooled(), description="claims that several sites have judged")

@@ -15,7 +15,7 @@ from kensho.models.cards import Card
 from kensho.models.catalogue import Model
 from kensho.models.lock import MEND, Lock
 from kensho.part import Part
-from kensho.plan import judging, memory
+from kensho.plan import domain, judging, memory
 from kensho.plan import work as works
 from kensho.plan.config import Config
 from kensho.plan.memory import Size, size_of
@@ -121,6 +121,7 @@ class _Jobs:
         run = [name for name in works.EXPERIMENTS if name in plan.experiments]
         models = [works.base(config, arm) for arm in plan.arms["evaluation"]]
         models += [works.run_by(config, name) for name in run]
+        models += domain.adapted(config.domain).values()
         for name in works.techniques(config):
             models += models_of(getattr(config.augmentation, name))
         yield from map(self.had, dict.fromkeys(models))

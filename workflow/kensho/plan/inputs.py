@@ -7,7 +7,7 @@ from kensho.augment.catalogue import TECHNIQUES, models_of
 from kensho.bench.inputs import PAIRS
 from kensho.models import engine
 from kensho.models.catalogue import Model, files
-from kensho.plan import beginnings, judging, work
+from kensho.plan import beginnings, domain, judging, work
 from kensho.plan.config import Config
 from kensho.plan.directives import observation_files
 from kensho.plan.plan import Plan
@@ -184,6 +184,10 @@ class Inputs:
     def writers(self) -> list[str]:
         """Arms that translate for the target `judging`: after, before, and the fixed set."""
         return judging.writers(self.config)
+
+    def adapted(self, name: str) -> dict[str, str]:
+        """What a model of the study `domain_study` begins with."""
+        return files(domain.adapted(self.config.domain)[name], self.models)
 
     def judged_sources(self) -> dict[str, list[str]]:
         """What is translated and answered, beside the corpus."""

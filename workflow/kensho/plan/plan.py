@@ -17,7 +17,7 @@ from kensho.data.sources import Source
 from kensho.jlce import catalogue as jlce
 from kensho.models import engine
 from kensho.models.catalogue import Model
-from kensho.plan import beginnings, judging
+from kensho.plan import beginnings, domain, judging
 from kensho.plan.config import Config
 from kensho.run import budget
 from kensho.validation import suggestion
@@ -25,8 +25,9 @@ from kensho.validation import suggestion
 BEYOND = {  # observed by other targets than the main job
     **dict.fromkeys(("jlce", "jlce_preference"), "jlce"),
     **dict.fromkeys(("translation", *judging.ARMS), "judging"),
+    **dict.fromkeys((domain.ANSWERS, domain.SCORES), "domain_study"),
 }
-STUDIES = ("augmentation_study", "training_studies", "tokenisers_study")
+STUDIES = ("augmentation_study", "training_studies", "tokenisers_study", "domain_study")
 COMMAND = "snakemake --profile local"
 FETCH = f"{COMMAND} sources"
 REPORT = ("results/validation_report.html", "results/statistical_summary.json")
@@ -201,6 +202,7 @@ def make(
         "jlce": ranked(config),
         "jlce_preference": ["-".join(pair) for pair in judge.pairs] if judge else [],
         **judging.arms(config),
+        **domain.arms(config),
     }
     problems = external.problems(claims, arms)
     lacking = jlce.without_prompt(config.jlce.tasks, config.jlce.prompts)
@@ -311,7 +313,7 @@ def _untestable(
         return f"no experiment '{experiment}' in this version", [Obstacle.SETTINGS]
     if part and part.absent and not arms[experiment]:
         return part.absent, [Obstacle.DATA]
-    if experiment in judging.ARMS and not arms[experiment]:
+    if experiment in (*judging.ARMS, domain.SCORES) and not arms[experiment]:
         return judging.NO_JUDGE, [Obstacle.JUDGE]
     absent = [arm for arm in claim.test.arms if arm not in arms[experiment]]
     if not absent:

@@ -14,6 +14,7 @@ PAGES = {  # that the report links to, by the target that makes each
     "calibration": "results/calibration/short/report.html",
     "calibration_full": "results/calibration/full/report.html",
     "audit": "results/audit.html",
+    "domain_study": "results/domain.html",
 }
 Outdated = Callable[
     [Sequence[str]], Mapping[str, str]

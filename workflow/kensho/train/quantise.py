@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from kensho import paths
 from kensho.files import read_json
 from kensho.models.convert import dequantised
 from kensho.models.loading import tokenizer_of
@@ -19,7 +20,7 @@ from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.stage import exclusive, require_whole, save, untrained
 
-HERE = Path(__file__).parents[3] / ".venv-gguf"  # what `make gguf` makes
+HERE = paths.GGUF
 BLOCKS = {"q8_0": 32, "q4_k_m": 256}  # weights that share a scale, all of one row
 TO_Q4_K_M = (
     "import ctypes, sys, llama_cpp\n"
@@ -42,40 +43,50 @@ def stage(
     """
     require_whole(base, training)
     named, folder = training.settings["format"], Path(base.base)
-    require_blocks(folder, named, training.name)
-    if not (HERE / "installed").is_file():
-        raise ValueError(
-            f"{training.name}: llama.cpp is not installed; run `make gguf`, or leave the stage out"
-        )
+    require(folder, named, training.name)
     baseline = 0 if torch.cuda.is_available() else resident_bytes()
     reset_peak()
     with exclusive(checkpoints):
         file = checkpoints / "model.gguf"
-        if named == "q8_0":
-            _converted(folder, file, named, training.name)
-        else:
-            wide = checkpoints / "float32.gguf"
-            _converted(folder, wide, "f32", training.name)
-            threads = str(torch.get_num_threads())
-            python = [str(HERE / "bin/python"), "-I", "-c", TO_Q4_K_M]
-            _run([*python, str(wide), str(file), threads], training.name)
-            wide.unlink()
+        write(folder, named, file, training.name, torch.get_num_threads())
         size = file.stat().st_size
         save(dequantised(file), tokenizer_of(base.base), output)
         file.rename(output / file.name)
     return untrained(peak_bytes() - baseline, [], {"gguf_bytes": size})
 
 
-def require_blocks(folder: Path, named: str, name: str) -> None:
-    """Raises ValueError for a matrix whose rows the format's blocks do not divide."""
+def write(folder: Path, named: str, file: Path, name: str, threads: int) -> None:
+    """Write the model of a folder as GGUF in a format: f16, or one of `BLOCKS`.
+
+    Raises ValueError, which begins with ``name``, where :func:`require` does and where llama.cpp
+    refuses the model.
+    """
+    require(folder, named, name)
+    if named != "q4_k_m":
+        _converted(folder, file, named, name)
+        return
+    wide = file.with_name("float32.gguf")
+    _converted(folder, wide, "f32", name)
+    python = [str(HERE / "bin/python"), "-I", "-c", TO_Q4_K_M]
+    _run([*python, str(wide), str(file), str(threads)], name)
+    wide.unlink()
+
+
+def require(folder: Path, named: str, name: str) -> None:
+    """Raises ValueError for a matrix whose rows the format's blocks do not divide, and where
+    llama.cpp is not installed."""
     for tensor, shape in _shapes(folder):
-        if len(shape) > 1 and shape[-1] % BLOCKS[named]:
+        if len(shape) > 1 and shape[-1] % BLOCKS.get(named, 1):
             others = [other for other, block in BLOCKS.items() if shape[-1] % block == 0]
             mend = f"take {others[0]}" if others else "leave the stage out"
             raise ValueError(
                 f"{name}: {tensor} has rows of {shape[-1]}, which blocks of {BLOCKS[named]} "
                 f"({named}) do not divide; {mend}"
             )
+    if not (HERE / "installed").is_file():
+        raise ValueError(
+            f"{name}: llama.cpp is not installed; run `make gguf`, or leave the stage out"
+        )
 
 
 def _shapes(folder: Path) -> Iterator[tuple[str, list[int]]]:
