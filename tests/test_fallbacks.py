@@ -157,7 +157,7 @@ def card(name, words, width):
 
 settings = TrainingMemory(
     arms=["lora-r8-qv", "full"], adapted="vast", full="vast", ladder=["tiny"],
-    cells=[Cell(batch=1, length=16)], largest=[], limit_bytes=10**9)
+    cells=[Cell(batch=1, length=16)])
 run = Run(Path(), threads=1, seed=1)
 known = {"vast": card("vast", 600_000, 4096), "tiny": card("tiny", 512, 64)}
 frame, used, taken = observe_on_ladder(known, settings, run)

@@ -77,7 +77,7 @@ MEANINGFUL = {
     "a limit of money": ([0.5, 10**9], ["budget.limit_usd"]),
     "bytes": (
         [10**9],
-        ["bench.training_memory.limit_bytes", "bench.device.copied_bytes"]
+        ["bench.memory_search.limit_bytes", "bench.device.copied_bytes"]
         + ["corpora.max_row_bytes"],
     ),
     "a share or none": (
@@ -146,7 +146,7 @@ MEANINGFUL = {
         ["accelerator_fallback", "engine_fallback", "bench.main", "corpora.make", "train.recipes"]
         + ["corpora.filters"]
         + ["evaluate.references", "evaluate.choice_tasks"]
-        + ["bench.training_memory.ladder", "bench.training_memory.largest"]
+        + ["bench.training_memory.ladder"]
         + ["bench.inference.beside", "jlce.sources", "cluster.modules"]
         + ["domain.crossed"]
         + ["train.trackers", "judging.anchors", "judging.judges", "judging.sets"]

@@ -24,7 +24,7 @@ CARDS = load(Path(__file__).parents[2] / "resources/architectures.yaml")
 
 
 def observe(**changes):
-    tiny = {"adapted": "tiny", "full": "tiny", "limit_bytes": 60_000_000, "largest": []}
+    tiny = {"adapted": "tiny", "full": "tiny"}
     settings = TrainingMemory(**{**tiny, "cells": [Cell(batch=2, length=16)], **changes})
     models = training_memory.Models("tiny", "tiny")
     return training_memory.observe({"tiny": TINY}, models, settings, RUN)
@@ -50,23 +50,6 @@ def test_a_tensor_that_was_not_planned_is_an_error(monkeypatch):
     )
     with pytest.raises(ValueError, match=r"full, B2-L16: weights hold \d+ bytes, planned"):
         observe(arms=["full"], blocks=1)
-
-
-@pytest.mark.slow
-def test_the_largest_batch_is_found_by_trying():
-    rows = observe(arms=["full"], blocks=1, largest=["full"])
-    rows = rows[rows["arm"] == "largest-full"].set_index(["metric", "block"])["value"]
-    found, limit = rows["measured_batch", "L128"], rows["limit_bytes", "L128"]
-    peaks = {int(b.split("-")[0][1:]): v for b, v in rows.loc["peak_bytes"].items()}
-    assert peaks[found] <= limit < peaks[found + 1]
-
-
-@pytest.mark.parametrize("start", [0, 1, 6, 7, 40])
-@pytest.mark.parametrize("most", [0, 1, 6, 13])
-def test_search_ends_at_the_boundary(start, most):
-    tried = []
-    assert training_memory.search(lambda b: tried.append(b) or b <= most, start) == most
-    assert len(tried) == len(set(tried)) and min(tried) >= 1
 
 
 def test_evidence_of_a_small_model_is_reduced():

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +14,9 @@ import yaml
 from brought import SCORES, WINS, lines, log, observe, put
 from kensho.claims.base import ExternalTable
 from test_suites import QUIZ, annotations, helm
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "provenance"))
+from machine_crate import exported
 
 PAGE = (Path(__file__).parents[2] / "docs/own-results.md").read_text(encoding="utf-8")
 (BLOCK,) = re.findall(r"one line for each format.*?```yaml\n(.*?)```", PAGE, re.S)
@@ -54,13 +58,16 @@ def test_a_line_of_the_page_reads_a_file_of_its_format(line):
     if path.suffix == ".parquet":
         rows = [{"arm": a, "item": "x", "score": 1, "passage": "p"} for a in ("base", "tuned")]
         pd.DataFrame(rows).to_parquet(path)
+    elif path.name.endswith(".crate.zip"):
+        of = {"experiment": line["experiment"], "arm": line["of"], "metric": line["metric"]}
+        shutil.move(exported(Path("machines"), "kyoto", **of), path)
     elif path.suffix == ".eval":
         shutil.copy(QUIZ, path)
     else:
         (content,) = (text for end, text in FILES.items() if path.name.endswith(end))
         put(path, content)
     levels = ["passage", "item"] if "cluster" in line else ["item"]
-    levels = ["task"] if line["format"] == "lm-eval-results" else levels
+    levels = {"lm-eval-results": ["task"], "crate": ["block"]}.get(line["format"], levels)
     arms = [line["arm"]] if "arm" in line else ["base", "tuned"]
     aliases = {"tuned": "org/tuned"} if line["format"] == "alpaca-eval" else {}
     found = observe(line, arms=arms, levels=levels, aliases=aliases)

@@ -37,7 +37,7 @@ def test_preflight_lists_all_problems_at_once_and_fails(copy):
 @pytest.mark.slow
 def test_only_a_declared_fallback_is_taken_and_it_is_named(copy):
     def run(experiment, arm, chain):
-        memory = {"arms": ["full"], "cells": [{"batch": 1, "length": 8}], "largest": []}
+        memory = {"arms": ["full"], "cells": [{"batch": 1, "length": 8}]}
         settings = {"accelerator": "rocm", "accelerator_fallback": chain}
         settings["bench"] = {"training_memory": memory}
         (copy / "own.yaml").write_text(yaml.safe_dump(settings))

@@ -122,10 +122,18 @@ EXPERIMENTS = Catalogue(
             inputs=inputs.cards,
             arms=lambda own, context: [
                 *own.arms,
-                *(f"largest-{arm}" for arm in own.largest),
                 *memory_arms.PLANNED,
                 "source-shares",
             ],
+        ),
+        Experiment(
+            name="memory_search",
+            title="B 3.1, F-10: largest batch, context and model under a limit, by way to save",
+            code="kensho.bench.memory_search:experiment",
+            settings=settings.MemorySearch,
+            needs=LARGE,
+            inputs=inputs.cards,
+            arms=lambda own, context: own.arms,
         ),
         Experiment(
             name="tokenisation",

@@ -130,6 +130,8 @@ def run_arm(
     import torch
     from torch.utils.benchmark import Timer
 
+    from kensho.bench.float8 import format_of_device
+
     library = _library(torch)
     prefer = [value for name, value in variables.items() if name.startswith("TORCH_BLAS_PREFER")]
     if prefer and ("lt" in library) != (prefer[0] == "1"):
@@ -137,7 +139,7 @@ def run_arm(
     place = "cpu" if accelerator == "none" else "cuda"
     torch.set_num_threads(run.threads)
     torch.manual_seed(run.seed)
-    float8 = _float8(torch) if place == "cuda" and "lt" in library else None
+    float8 = format_of_device() if place == "cuda" and "lt" in library else None
     timed = []
     for shape, dtype in cells:
         if dtype == "float8" and float8 is None:
@@ -153,16 +155,6 @@ def run_arm(
 def _library(torch) -> str:
     """The preferred library in lower case, ``cublaslt`` standing for hipBLASLt as torch has it."""
     return str(torch.backends.cuda.preferred_blas_library()).rsplit(".", 1)[-1].lower()
-
-
-def _float8(torch):
-    """The 8-bit type that the device multiplies, or None."""
-    if torch.version.hip:
-        name = torch.cuda.get_device_properties(0).gcnArchName
-        if name.startswith("gfx942"):
-            return torch.float8_e4m3fnuz
-        return torch.float8_e4m3fn if name.startswith("gfx95") else None
-    return torch.float8_e4m3fn if torch.cuda.get_device_capability() >= (8, 9) else None
 
 
 def _device(torch, place: str) -> dict:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from kensho.bench.memory_arms import DEFAULT, MEASURED
+from kensho.bench.memory_arms import DEFAULT, HOST, MEASURED, WAYS
 from kensho.validation import (
     Bytes,
     Count,
@@ -60,8 +60,10 @@ class Cell(Section):
 
 if TYPE_CHECKING:
     MemoryArm = str
+    Way = str
 else:
     MemoryArm = Literal[*MEASURED]
+    Way = Literal[WAYS]
 
 
 class TrainingMemory(Section):
@@ -79,11 +81,23 @@ class TrainingMemory(Section):
         [Cell(batch=1, length=128)], description="samples and tokens of each", min_length=1
     )
     blocks: Blocks = Field(2, description="fresh processes per arm and cell")
-    largest: list[MemoryArm] = Field(
-        ["lora-r8-qkvo"], description="arms whose largest batch is searched"
+
+
+class MemorySearch(Section):
+    card: str = Field("smollm2-135m", description="architecture card, fully tuned in float32")
+    layers: Count = Field(
+        12, description="of it, where batch and context are searched; where layers are, the start"
     )
-    largest_length: Count = 128
-    limit_bytes: Bytes = Field(1_200_000_000, description="memory that the largest batch may take")
+    length: Count = Field(32, description="tokens of a sample; contexts are multiples of it")
+    arms: list[Way] = Field(
+        [way for way in WAYS if way not in HOST],
+        description="ways to save memory; add offload with an accelerator, leave out fp8 with one "
+        "that computes none",
+        min_length=1,
+    )
+    limit_bytes: Bytes = Field(
+        1_600_000_000, description="that a trial gets; it is refused more, and ends"
+    )
 
 
 class Attention(Section):

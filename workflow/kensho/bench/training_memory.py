@@ -9,8 +9,7 @@ plan and peak splits into what the plan leaves out and what allocator and librar
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,11 +19,11 @@ import torch
 from kensho.bench.blocks import Work, interleaved
 from kensho.bench.memory_arms import MAPPED, MEASURED, NAMED, PLANNED, SCOPE
 from kensho.bench.run import Cell, Inputs, Observed, Run
-from kensho.fallback import OutOfMemory, lowered, on_smaller
+from kensho.fallback import lowered, on_smaller
 from kensho.models.cards import Card, load
 from kensho.models.ran import of_card
 from kensho.observations import Row, table
-from kensho.train.plan import Step, largest_batch, plan, source_plan
+from kensho.train.plan import Step, plan, source_plan
 from kensho.train.step import run as run_steps
 from kensho.train.step import trace
 
@@ -55,9 +54,7 @@ def observe(
     """Observation table of the measured arms; block = ``B<batch>-L<length>``, replicate = process.
 
     Metrics of each run as :func:`kensho.train.step.run` gives them; per cell
-    ``planned_<component>_bytes``. Arms ``largest-<arm>`` hold, in block ``L<length>``, the
-    ``limit_bytes``, the ``planned_batch`` and the ``measured_batch``, and beside the peak of each
-    batch that was tried its plan. Raises ValueError if tensors differ from the plan by a byte,
+    ``planned_<component>_bytes``. Raises ValueError if tensors differ from the plan by a byte,
     OutOfMemory if a cell does not fit.
     """
     rows: list[Row] = []
@@ -78,9 +75,6 @@ def observe(
             rows += _rows(arm, str(cell), _named(result), replicate)
         for arm, step in steps.items():
             rows += _rows(arm, str(cell), planned_bytes(used[arm], step))
-    for arm in settings.largest:
-        step = MEASURED[arm](batch=1, length=settings.largest_length)
-        rows += _largest(arm, cards[models.of(step)], step, settings.limit_bytes, run)
     return table(rows)
 
 
@@ -143,52 +137,13 @@ def compare(arm: str, result: Mapping, card: Card, step: Step) -> None:
             )
 
 
-def search(fits: Callable[[int], bool], start: int) -> int:
-    """The largest number that fits, 0 if 1 does not, tried from ``start`` outward."""
-    low, high, batch = 0, None, max(1, start)
-    while high is None or high - low > 1:
-        if fits(batch):
-            low = batch
-        else:
-            high = batch
-        if high is None:
-            batch = low + max(1, low // 4)
-        else:
-            batch = (low + high) // 2 if low else high - max(1, high // 4)
-    return low
-
-
-def _largest(arm: str, card: Card, step: Step, limit: int, run: Run) -> Iterator[Row]:
-    """Planned and measured answer to how many samples fit, each try in a fresh process."""
-    peaks: dict[int, int] = {}
-
-    def fits(batch: int) -> bool:
-        trial = partial(run_steps, card, replace(step, batch=batch), run.threads, watched=False)
-        try:
-            [result] = interleaved({arm: trial}, 1, run, preload=PRELOAD)
-            peaks[batch] = result["peak_bytes"]
-        except OutOfMemory:
-            return False
-        return peaks[batch] <= limit
-
-    planned_batch = largest_batch(card, step, limit)
-    measured = search(fits, planned_batch)
-    for batch, peak in peaks.items():
-        expected = plan(card, replace(step, batch=batch))["peak"]
-        beside = {"peak_bytes": peak, "planned_peak_bytes": expected}
-        yield from _rows(f"largest-{arm}", str(Cell(batch, step.length)), beside)
-    answers = {"limit_bytes": limit, "planned_batch": planned_batch, "measured_batch": measured}
-    yield from _rows(f"largest-{arm}", f"L{step.length}", answers)
-
-
 def _named(result: Mapping) -> dict:
     return {f"{name}_bytes" if name in STATE else name: v for name, v in result.items()}
 
 
 def _rows(arm: str, block: str, values: Mapping, replicate: int = 0) -> Iterator[Row]:
     for metric, value in values.items():
-        unit = UNITS.get(metric, "samples" if metric.endswith("_batch") else "bytes")
-        yield Row(EXPERIMENT, arm, block, replicate, metric, value, unit)
+        yield Row(EXPERIMENT, arm, block, replicate, metric, value, UNITS.get(metric, "bytes"))
 
 
 def conditions(cards: Mapping[str, Card], models: Models, settings: Settings, run: Run) -> dict:

@@ -30,7 +30,7 @@ class ExternalTable(Record):
     path: Text
     format: Literal[
         "lm-eval", "lm-eval-results", "inspect", "helm", "alpaca-eval",
-        "csv", "jsonl", "parquet", "pairwise", "comparisons",
+        "csv", "jsonl", "parquet", "pairwise", "comparisons", "crate",
     ]  # fmt: skip
     arm: Text | None = None  # where the file names its arms, null takes all of them
     metric: Text | None = None
@@ -39,6 +39,9 @@ class ExternalTable(Record):
     score: Text | None = None
     filter: Text | None = None  # of lm-eval logs with several; of helm, the split
     task: Text | None = None  # where neither the file nor its name says it
+    # of an exported crate: which experiment, and which arm of it
+    experiment: Text | None = None
+    of: Text | None = None
     # of csv, jsonl and parquet
     layout: Literal["long", "wide", "pairwise", "comparisons"] | None = None
     # Columns or keys of other names than these; "a.b" is b inside a.

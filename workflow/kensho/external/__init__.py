@@ -1,7 +1,8 @@
 """Item-level results that others published or the user brings, as observation tables.
 
 `wanted` says what claims ask, `kinds` tells what a file is, `records` reads cells; `tables`,
-`harness` and `suites` make rows of them, `check` holds the rows of all arms against each other.
+`harness`, `suites` and `crate` make rows of them, `check` holds the rows of all arms against each
+other.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from kensho.claims.model import Claim, Tier
-from kensho.external import check, harness, suites, tables, wanted
+from kensho.external import check, crate, harness, suites, tables, wanted
 from kensho.external.rows import At, Row, known, shown
 from kensho.external.wanted import Experiment as Experiment
 from kensho.external.wanted import awaited as awaited
@@ -29,6 +30,7 @@ READERS = {
     "inspect": suites.inspect,
     "helm": suites.helm,
     "alpaca-eval": suites.alpaca,
+    "crate": crate.rows,
     **dict.fromkeys(sorted(wanted.PLAIN), tables.rows),
 }
 
@@ -64,6 +66,7 @@ def check_metrics(claims: Mapping[str, Mapping], brought: Mapping[str, tuple]) -
 
 
 def _observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame, dict]]:
+    machines = crate.machines(experiment.tables)
     rows = _rows(experiment)
     judges = sorted(rows["judge"].dropna().unique())
     if judges:
@@ -91,7 +94,10 @@ def _observe(name: str, experiment: Experiment) -> dict[str, tuple[pd.DataFrame,
             _table(of_arm, name),
             {
                 **shared,
-                "deviations": left_out + ([unchecked[arm]] if arm in unchecked else []),
+                **(machine := machines.get(arm, {})),
+                "deviations": machine.get("deviations", [])
+                + left_out
+                + ([unchecked[arm]] if arm in unchecked else []),
                 "names_alone": arm in unchecked,
                 "tables": [
                     {

@@ -23,7 +23,7 @@ AVERAGE = re.compile(
     re.IGNORECASE,
 )
 # What a place counts, where it is not always a line.
-KINDS = {"parquet": "row", "inspect": "sample", "lm-eval-results": "task"}
+KINDS = {"parquet": "row", "crate": "row", "inspect": "sample", "lm-eval-results": "task"}
 
 
 class Evidence(NamedTuple):

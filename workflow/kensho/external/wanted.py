@@ -19,6 +19,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # Tables without a suite of their own.
 PLAIN = {"csv", "jsonl", "parquet", "pairwise", "comparisons"}
 JUDGED = ("pairwise", "comparisons")  # formats that are layouts too
+CRATE = ("experiment", "of")  # keys that an exported crate needs
 OF_ARM = ("wide", "pairwise")  # layouts in which an arm has its own part of a row
 # Keys of a table that only some formats read.
 READ_BY = {
@@ -31,7 +32,8 @@ READ_BY = {
     "item": {*PLAIN, "lm-eval", "inspect", "alpaca-eval"},
     "cluster": {*PLAIN, "lm-eval", "inspect", "alpaca-eval"},
     "task": {*PLAIN, "lm-eval", "inspect", "helm", "alpaca-eval"},
-    "metric": {"csv", "jsonl", "parquet", "lm-eval", "lm-eval-results", "inspect", "helm"},
+    "metric": {"csv", "jsonl", "parquet", "lm-eval", "lm-eval-results", "inspect", "helm", "crate"},
+    **{key: {"crate"} for key in CRATE},
 }
 # Keys and fields of a plain table that a layout does not read.
 _SHOWN = {"fields.first", "fields.second"}
@@ -176,6 +178,14 @@ def _table_faults(tables: Sequence[ExternalTable], test) -> Iterator[str]:
                 yield f"[{number}].{key}: format {table.format} does not read it; leave it out"
             elif table.format in PLAIN and key in UNREAD[layout]:
                 yield f"[{number}].{key}: layout {layout} does not read it; leave it out"
+        for key in CRATE if table.format == "crate" else ():
+            if getattr(table, key) is None:
+                yield f"[{number}].{key}: required key is missing (what {table.path} is to tell)"
+            elif key == "experiment" and table.experiment != tables[0].experiment:
+                yield (
+                    f"[{number}].experiment: '{shown(table.experiment)}', and the first table's is "
+                    f"'{shown(tables[0].experiment)}'; compare machines on one experiment"
+                )
         if table.format == "lm-eval-results" and test.levels != ["task"]:
             yield (
                 f"[{number}].format: {table.path} holds one mean for each task and no items, so "

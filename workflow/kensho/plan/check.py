@@ -229,6 +229,7 @@ def _unknown_names(
     cards_named = [
         ("training_memory.adapted", config.bench.training_memory.adapted, ADAPTABLE),
         ("training_memory.full", config.bench.training_memory.full, PLANNABLE),
+        ("memory_search.card", config.bench.memory_search.card, PLANNABLE),
         *(
             ("training_memory.ladder", name, ADAPTABLE)
             for name in config.bench.training_memory.ladder

@@ -100,7 +100,7 @@ def run(
     on = device()
     before = 0 if on == "cuda" else resident_bytes()
     model = build(card, step, on)
-    optimizer = _adamw(model)
+    optimizer = adamw(model)
     ids = token_ids(card, step, on)
     reset_peak()
     began = time.perf_counter()
@@ -160,7 +160,7 @@ def _states(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     return [t for state in optimizer.state.values() for t in state.values()]
 
 
-def _adamw(model: nn.Module) -> torch.optim.AdamW:
+def adamw(model: nn.Module) -> torch.optim.AdamW:
     """Moments are there, as in every step but the first of a training.
 
     One tensor after the other: the fused forms hold temporaries for all of them at once.
@@ -197,7 +197,7 @@ def trace(card: Card, step: Step) -> dict[str, int]:
     fake = FakeTensorMode()
     model = _without_data(build(card, step, "meta"), fake)
     with fake:
-        return _watched_step(model, _adamw(model), token_ids(card, step, "cpu"))
+        return _watched_step(model, adamw(model), token_ids(card, step, "cpu"))
 
 
 def _without_data(model: nn.Module, fake: FakeTensorMode) -> nn.Module:
