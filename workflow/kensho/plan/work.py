@@ -156,7 +156,7 @@ def judged(config: Config, arm: str) -> Work:
     own = config.judging
     sets = [(2 * own.items, _pair(config)), (2 * own.items, _pair(config) * (own.context + 1))]
     if own.llm_jp_eval:
-        sets.append((len(MT) * own.items, EXAMPLES))
+        sets.append((len(MT) * own.items, int(EXAMPLES)))
     passes = [
         one for n, read in sets for one in _answers(n, own.batch_size, read, own.max_new_tokens)
     ]
@@ -164,7 +164,7 @@ def judged(config: Config, arm: str) -> Work:
     if arm in judging.writers(config)[:2]:
         count = len(own.sets) * own.questions
         passes += _answers(count, own.batch_size, QUESTION, own.max_answer_tokens)
-        longest = max(longest, QUESTION + own.max_answer_tokens)
+        longest = max(longest, int(QUESTION) + own.max_answer_tokens)
     return Work(passes, own.batch_size, longest)
 
 
