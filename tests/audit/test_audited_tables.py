@@ -183,6 +183,34 @@ def test_a_column_without_a_cell_is_counted(tmp_path):
     assert found.empty and counts["absent"].to_list() == [2]
 
 
+@pytest.mark.parametrize(
+    ("text", "check", "words"),
+    [
+        ("model,w,t,l\nA,0.5,,0.4\nB,0.5,0.1,0.4\n",
+         {"check": "complement", "wins": "w", "losses": "l", "ties": "t"}, "NC"),
+        ("model,t,d,n,m\nA,2.0,0.40,50,\nB,2.0,0.40,50,50\n",
+         {"check": "d_of_t", "effect": "d", "statistic": "t", "items": "n", "items2": "m"}, "NC"),
+        ("model,x,y,n,m,avg\nA,0.5,0.9,100,,0.8\nB,0.5,0.9,100,300,0.8\n",
+         {"check": "mean_of_parts", "total": "avg", "parts": ["x", "y"], "weights": ["n", "m"]},
+         "NC"),
+        ("model,a,f,b\nA,0.90,0.80,\nB,0.90,0.80,0.10\n",
+         {"check": "confusion", "items": 100, "accuracy": "a", "f1": "f",
+          "balanced_accuracy": "b"}, "CI"),
+        ("model,r\nA,0.7\nB,\nC,0.4\n", {"check": "round_robin", "rates": "r"}, "N"),
+    ],
+)  # fmt: skip
+def test_an_empty_cell_is_no_figure_that_was_left_out(tmp_path, text, check, words):
+    found, _ = audited(tmp_path, "t.csv", text, [check])
+    assert "".join(word[0] for word in found.word) == words, found.sentence.to_list()
+
+
+def test_emphasis_makes_no_other_player(tmp_path):
+    text = ("| model | a | b | r |\n|---|---|---|---|\n| 1 | **x** | y | 0.9 |\n"
+            "| 2 | y | z | 0.9 |\n| 3 | z | x | 0.9 |\n")  # fmt: skip
+    check = {"check": "cycles", "first": "a", "second": "b", "rates": "r"}
+    assert audited(tmp_path, "t.md", text, [check])[0].word.to_list() == ["IMPOSSIBLE"]
+
+
 def test_cards_give_parameters_and_limits(tmp_path):
     text = "model,card,tps,tflops\nA,llama-3-8b,300,9000\nB,llama-3-8b,350,90000\n"
     checks = [

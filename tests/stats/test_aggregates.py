@@ -133,6 +133,12 @@ def test_an_undecided_claim_says_how_many_items_would_decide():
     assert f"{found.power.n_required} units would show it" in found.sentence
 
 
+def test_what_rounding_leaves_open_asks_for_decimals():
+    coarse, fine = (judged(0.7, 0.6, items=100_000, decimals=n) for n in (1, 3))
+    assert (coarse.verdict, fine.verdict) == ("INCONCLUSIVE", "VERIFIED")
+    assert "More decimals of both figures could decide it." in coarse.sentence
+
+
 def test_points_of_a_hundred_and_decimals():
     shares = judged(0.9, 0.3, decimals=2)
     points = judged(90.0, 30.0, (5, None), range=[0, 100], sesoi=1)

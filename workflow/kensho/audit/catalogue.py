@@ -59,6 +59,9 @@ CHECKS: dict[str, Callable[..., Finding | list[Finding]]] = {**OF_ROWS, **OF_COL
 OF_SHARES = {"reachable", "standard_error", "group_error", "confusion", "complement",
              "items_recovered", "round_robin", "cycles"}  # fmt: skip
 
+# Checks that hold whichever of their figures a row has, and one that needs the cells of all rows.
+OF_SOME, OF_EVERY_ROW = {"confusion"}, {"round_robin"}
+
 
 # Of each kind of figure, those that cards give, by name: see `kensho.audit.cards`.
 Cards = Mapping[str, Mapping[str, Figure]]

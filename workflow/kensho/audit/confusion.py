@@ -193,9 +193,9 @@ def _features(boxes: np.ndarray, items: int) -> Ends:
 
 def _halves(ends: np.ndarray, items: int) -> Ends:
     """Least and most of x (n - x) / n between two ends."""
-    of_ends = ends * (items - ends) / items
+    first, last = ends * (items - ends) / items
     middle = (2 * ends[0] <= items) & (items <= 2 * ends[1])
-    return of_ends.min(axis=0), np.where(middle, items / 4, of_ends.max(axis=0))
+    return np.minimum(first, last), np.where(middle, items / 4, np.maximum(first, last))
 
 
 def _split(boxes: np.ndarray) -> np.ndarray:

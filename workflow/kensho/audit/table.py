@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from kensho.audit import catalogue
-from kensho.audit.printed import Figure, Finding, Word, absent, unknown
+from kensho.audit.printed import Figure, Finding, Word, absent, listed, unknown
 from kensho.audit.reading import column, read
 from kensho.files import sha256
 from kensho.validation import read_yaml, validated
@@ -151,6 +151,11 @@ def _of_check(
             present.append((i, values))
     if not present:
         return
+    if name in catalogue.OF_EVERY_ROW and len(present) < len(labels):
+        lacking = sorted({*range(len(labels))} - {i for i, _ in present})
+        of = listed([labels[i] for i in lacking])
+        yield name, named, "", *_told(unknown(f"No cell for {of}.", "the figures of all rows"))
+        return
     held = {key: [values[key] for _, values in present] for key in texts}
     try:
         answer = catalogue.OF_COLUMNS[name](**held, **fixed)
@@ -212,7 +217,8 @@ class _Reader:
             for (argument, name, cells), empty in zip(asked, lacking, strict=True):
                 hint, needed = self.hints[argument]
                 if empty:
-                    gone = name if needed else gone
+                    dropped = not needed and self.check.check in catalogue.OF_SOME
+                    gone = gone if dropped else name
                     continue
                 kind = get_args(hint)[0] if get_origin(hint) is list else hint
                 value = self._value(kind, cells[i], i, name)

@@ -61,6 +61,7 @@ def cycles(first: list[str], second: list[str], rates: list[Figure]) -> Finding:
     or the other way round, all rates count.
     """
     at_least(1, len(rates), "rates")
+    first, second = ([name.strip(" *_`") for name in side] for side in (first, second))
     players = list(dict.fromkeys([*first, *second]))
     least: dict[tuple[str, str], Fraction] = {}  # share of wins, for certain
     for a, b, rate in zip(first, second, rates, strict=True):

@@ -32,6 +32,8 @@ from kensho.stats.units import Tables
 
 PLACES = ["table", "column", "row", "score", "best_place", "worst_place", "separated"]
 
+FINE = 9  # decimals with which rounding decides nothing
+
 
 class Bounds(NamedTuple):
     """Intervals of a difference of two shares under the pairing with the most and the fewest
@@ -182,7 +184,9 @@ def judged(claim: Claim, tables: Tables, tier: Tier, settings: Settings) -> dict
         n_required=planned["n_required"] if planned else None,
     )
     verdict, reason, sentence = decision.decide(rule, result)
-    sentence += _pairing(rule, narrow, reason)
+    if reason == "UNDECIDED":
+        finer = test.model_copy(update={"decimals": FINE})
+        sentence += _pairing(rule, narrow, _observed(finer, test.readings[0], tables, level).widest)
     wide = _observed(test, test.readings[0], tables, settings.alpha).widest
     return {
         "verdict": verdict,
@@ -216,12 +220,15 @@ def _mass(region: Region, centre: float, spread: float) -> float:
     return float(max(0, stats.norm.cdf(high, centre, spread) - stats.norm.cdf(low, centre, spread)))
 
 
-def _pairing(rule: Rule, narrow: Fit, reason: str) -> str:
-    """Whether the items, had they been published, could decide what their means do not."""
-    if reason != "UNDECIDED":
-        return ""
-    ends = float(narrow.low), float(narrow.high)
-    if decision.contained(ends, rule.region) or decision.disjoint(ends, rule.region):
+def _pairing(rule: Rule, narrow: Fit, finer: Fit) -> str:
+    """Whether more decimals, or the items, could decide what these means do not."""
+    decided = [
+        decision.contained(ends, rule.region) or decision.disjoint(ends, rule.region)
+        for ends in ((float(fit.low), float(fit.high)) for fit in (finer, narrow))
+    ]
+    if decided[0]:
+        return " More decimals of both figures could decide it."
+    if decided[1]:
         return " Answers to the items, paired, could decide it at this number of items."
     return " No pairing of so many items decides it."
 
