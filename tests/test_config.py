@@ -304,8 +304,11 @@ def test_a_fault_leaves_the_other_values_of_its_section():
 
 
 def test_a_licence_must_be_accepted_unless_the_source_is_optional():
-    (line,) = problems({"licences": ["permissive", "by", "public-domain"]})  # by-sa: optional tasks
-    assert "'gemma-3-270m' is under licence class gemma-terms; add it to licences" in line
+    lines = problems({"licences": ["permissive", "by", "public-domain"]})  # by-sa: optional tasks
+    told = "'gemma-3-270m' is under licence class gemma-terms; add it to licences"
+    assert [told in line for line in lines] == [True, True]
+    keys = ("evaluate.references", "domain.swallow")
+    assert all(key in line for key, line in zip(keys, lines, strict=True))
 
 
 @pytest.mark.parametrize("raw", [[], ["scale"], None, "embedded", 3])

@@ -143,6 +143,7 @@ def test_jobs_ask_for_the_devices_and_nodes_that_the_plan_foresees(copy):
         **{"accelerator": "rocm", "licences": ["permissive", "by", "by-sa", "public-domain"]},
         "train": {"base": "r1-distill-qwen-1.5b", "seeds": [1], "arms": arms},
         "evaluate": {"references": bases},
+        "domain": {"swallow": None},
         "cluster": {"gpu_model": "mi300x", "devices_per_node": 4, "nodes": 2},
     }
     (copy / "large.yaml").write_text(yaml.safe_dump(overlay))

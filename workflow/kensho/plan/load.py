@@ -155,8 +155,12 @@ class Run:
 
     @property
     def needed(self) -> list[str]:
-        """Sources without which nothing runs: the corpus, and what packages hold of the models."""
-        packed = [self.models[name].files.get("gguf") for name in self.used]
+        """Sources without which nothing runs: the corpus, and what packages hold of the models.
+
+        Models of the study `domain_study` alone are none of them.
+        """
+        named = [name for key, name in named_models(self.config) if not key.startswith("domain.")]
+        packed = [self.models[name].files.get("gguf") for name in named if name in self.models]
         return [self.config.data.source, *dict.fromkeys(filter(None, packed))]
 
 
