@@ -48,7 +48,8 @@ def test_numbers_double_before_they_are_bisected():
 
 def kept(way):
     """Bytes that autograd keeps between the passes of one step, and its loss."""
-    step = Step(full.METHOD, "float32", 8, 128, checkpointing=way == "checkpointing")
+    torch.set_num_threads(1)
+    step = Step(full.METHOD, "float32", 4, 64, checkpointing=way == "checkpointing")
     model = memory_trial.build(TINY, step, "cpu")
     memory_trial.prepare(model, way, "cpu")
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
