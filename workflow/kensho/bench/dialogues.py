@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kensho.data.published import real_persona_chat
@@ -25,6 +26,13 @@ def read(record: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         for turn, said in enumerate(one.turns or []):
             rows.append((one.document, turn, said["speaker"], said["text"].strip()))
     return pd.DataFrame(rows, columns=["dialogue", "turn", "speaker", "text"]), source
+
+
+def divided(samples: pd.DataFrame, parts: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Samples to learn and to ask; one of so many ``parts`` of the dialogues is asked."""
+    order = np.random.default_rng(seed).permutation(samples["dialogue"].unique())
+    held = samples["dialogue"].isin(order[: len(order) // parts])
+    return samples[~held], samples[held]
 
 
 def continuations(turns: pd.DataFrame, before: int, most: int) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.models.cards import Card, build_on_meta, load
 from kensho.observations import Row, table
-from kensho.train.methods import lora
+from kensho.train.methods import Targets, lora
 
 if TYPE_CHECKING:
     from kensho.bench.settings import LoraParameters as Settings
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "lora_parameters"
 ADAPTED = "llama-2-7b"  # the 6.7B model of R-5
 FULL = ["open-calm-1b", "japanese-gpt-1b", "llama-2-7b"]  # its fully tuned peers
-TARGETS = {
+TARGETS: dict[str, Targets] = {
     "qv": ["q_proj", "v_proj"],
     "qkvo": ["q_proj", "k_proj", "v_proj", "o_proj"],
     "all-linear": "all-linear",
