@@ -27,8 +27,7 @@ ALLOWED = {  # selections and their order, never a measured value
     "kensho/bench/analysis_mode.py": {"sample"},  # texts
     "kensho/bench/blocks.py": {"permutation"},  # order of the arms
     "kensho/bench/medical.py": {"permutation"},  # order of the questions
-    "kensho/bench/persona.py": {"permutation"},  # which dialogues are asked
-    "kensho/bench/ranks.py": {"permutation"},  # which dialogues are asked
+    "kensho/bench/dialogues.py": {"permutation"},  # which of them are asked
     "kensho/bench/replay.py": {"permutation"},  # which sentences are learnt
     "kensho/bench/tokeniser_models.py": {"permutation"},  # which sentences are learnt
     "kensho/bench/tokenisers.py": {"permutation"},  # order of the arms

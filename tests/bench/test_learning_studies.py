@@ -247,10 +247,12 @@ def test_dialogues_are_learnt_or_asked_and_a_speaker_is_a_block(inputs, run, mon
     assert {*table["arm"]} == {*RANKS}
     learnt, asked = conditions["ran"]["data"]
     assert learnt["of"] + asked["of"] == 16 * 3
-    ((table, _),) = persona.experiment(inputs, own.Persona(speakers=3, **given), run)
+    ((table, made),) = persona.experiment(inputs, own.Persona(speakers=3, **given), run)
     nll = table[table["metric"] == "nll_per_character"].pivot(
         index="block", columns="arm", values="value"
     )
+    learnt, _ = made["ran"]["data"]
+    assert learnt["items"] == 3 * given["steps"] * given["batch_size"]
     assert nll.shape == (3, 2) and (nll["own"] != nll["other"]).all()
     with pytest.raises(ValueError, match=r"speakers: 4 speakers, but 3 have .*; lower it"):
         persona.experiment(inputs, own.Persona(speakers=4, **given), run)
@@ -265,3 +267,6 @@ def test_likelihood_is_the_same_in_any_order_and_leaves_the_end_out(tiny_model):
     assert one == pytest.approx(np.average(single, weights=[*map(len, texts)]), rel=1e-6)
     with pytest.raises(ValueError, match="no characters to score; raise"):
         nll_per_character(*learner, plain([]))
+    learner[0].get_output_embeddings().weight.data *= np.nan
+    with pytest.raises(ValueError, match="is no number; lower learning_rate"):
+        nll_per_character(*learner, plain(texts))

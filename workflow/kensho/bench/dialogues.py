@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kensho.data.published import real_persona_chat
@@ -27,6 +28,13 @@ def read(record: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.DataFrame(rows, columns=["dialogue", "turn", "speaker", "text"]), source
 
 
+def divided(samples: pd.DataFrame, parts: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Samples to learn and to ask; one of so many ``parts`` of the dialogues is asked."""
+    order = np.random.default_rng(seed).permutation(samples["dialogue"].unique())
+    held = samples["dialogue"].isin(order[: len(order) // parts])
+    return samples[~held], samples[held]
+
+
 def continuations(turns: pd.DataFrame, before: int, most: int) -> pd.DataFrame:
     """Samples: a turn of at most ``most`` characters with the ``before`` turns ahead of it.
 
@@ -35,9 +43,9 @@ def continuations(turns: pd.DataFrame, before: int, most: int) -> pd.DataFrame:
     """
     rows = []
     for dialogue, own in turns.groupby("dialogue", sort=False):
-        lines = list(own.sort_values("turn")[["speaker", "text"]].itertuples(index=False))
-        for place in range(before, len(lines)):
-            answer, ahead = lines[place], lines[place - before : place]
+        spoken = list(own.sort_values("turn")[["speaker", "text"]].itertuples(index=False))
+        for place in range(before, len(spoken)):
+            answer, ahead = spoken[place], spoken[place - before : place]
             if answer.text and sum(len(t.text) for t in (answer, *ahead)) <= most:
                 lines = [f"{'A' if t.speaker == answer.speaker else 'B'}: {t.text}" for t in ahead]
                 prompt = "\n".join([*lines, "A:"])

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from kensho.bench import dialogues, learning
 from kensho.bench.learning import Study
 from kensho.bench.run import Inputs, Observed, Run
@@ -39,9 +37,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     base = reference.base(inputs["model"])
     turns, source = dialogues.read(inputs["dialogues"])
     samples = dialogues.continuations(turns, settings.turns, settings.max_characters)
-    order = np.random.default_rng(run.seed).permutation(samples["dialogue"].unique())
-    held = samples["dialogue"].isin(order[: len(order) // 4])
-    train, test = samples[~held], samples[held]
+    train, test = dialogues.divided(samples, 4, run.seed)
     both = train["speaker"].value_counts()[lambda n: n.index.isin(test["speaker"])]
     speakers = sorted(both.index, key=lambda name: (-both[name], name))[: settings.speakers]
     if len(speakers) < settings.speakers:
@@ -55,9 +51,10 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     observed = learning.observe(study, after, PERSONA, inputs, blocks)
     deviations = [f"{base.name} and {settings.steps} steps for each speaker: a small persona"]
     made = learning.conditions(study, {}, deviations)
+    learnt = both[speakers].clip(upper=settings.steps * settings.batch_size)
     asked = min(settings.items, int(test["speaker"].value_counts()[speakers].max()))
     made["ran"]["data"] = [
-        {"name": "turns of speakers", "items": int(both[speakers].sum()), "of": len(train)},
+        {"name": "turns of speakers", "items": int(learnt.sum()), "of": len(train)},
         {"name": "turns asked of each", "items": asked, "of": len(test)},
     ]
     return [(observed, made | {"datasets": {source["name"]: source}})]

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from kensho.bench import dialogues, learning
 from kensho.bench.learning import Study
 from kensho.bench.run import Inputs, Observed, Run
@@ -54,19 +52,18 @@ def dialogue(inputs: Inputs, settings: RanksDialogue, run: Run) -> Observed:
     base = reference.base(inputs["model"])
     turns, source = dialogues.read(inputs["dialogues"])
     samples = dialogues.continuations(turns, settings.turns, settings.max_characters)
-    order = np.random.default_rng(run.seed).permutation(samples["dialogue"].unique())
-    held = samples["dialogue"].isin(order[: len(order) // 5])
-    test = samples[held].head(settings.items)
-    study = Study("ranks_dialogue", base, samples[~held], test, settings, run)
+    train, held = dialogues.divided(samples, 5, run.seed)
+    test = held.head(settings.items)
+    study = Study("ranks_dialogue", base, train, test, settings, run)
     table = learning.observe(study, after, RANKS, inputs)
     deviations = [
         f"{base.name}, the next turn of dialogues ({source['name']}) and likelihood stand for what "
         "the claim leaves unnamed: model, complex generation and score"
     ]
     made = learning.conditions(study, {}, deviations)
-    seen = min(settings.steps * settings.batch_size, int((~held).sum()))
+    seen = min(settings.steps * settings.batch_size, len(train))
     made["ran"]["data"] = [
-        {"name": "dialogues that are learnt", "items": seen, "of": int((~held).sum())},
-        {"name": "dialogues that are asked", "items": len(test), "of": int(held.sum())},
+        {"name": "dialogues that are learnt", "items": seen, "of": len(train)},
+        {"name": "dialogues that are asked", "items": len(test), "of": len(held)},
     ]
     return [(table, made | {"datasets": {source["name"]: source}})]

@@ -154,18 +154,19 @@ def judged(config: Config, arm: str) -> Work:
     llm-jp-eval's sets count where their folder is named.
     """
     own = config.judging
-    sets = [(2 * own.items, _pair(config)), (2 * own.items, _pair(config) * (own.context + 1))]
+    pair, turns = _pair(config), _pair(config) * (own.context + 1)
+    sets: list[tuple[int, float]] = [(2 * own.items, pair), (2 * own.items, turns)]
     if own.llm_jp_eval:
-        sets.append((len(MT) * own.items, int(EXAMPLES)))
+        sets.append((len(MT) * own.items, EXAMPLES))
     passes = [
         one for n, read in sets for one in _answers(n, own.batch_size, read, own.max_new_tokens)
     ]
     longest = max(read for _, read in sets) + own.max_new_tokens
-    if arm in judging.writers(config)[:2]:
-        count = len(own.sets) * own.questions
-        passes += _answers(count, own.batch_size, QUESTION, own.max_answer_tokens)
-        longest = max(longest, int(QUESTION) + own.max_answer_tokens)
-    return Work(passes, own.batch_size, longest)
+    if arm not in judging.writers(config)[:2]:
+        return Work(passes, own.batch_size, longest)
+    asked = len(own.sets) * own.questions
+    passes += _answers(asked, own.batch_size, QUESTION, own.max_answer_tokens)
+    return Work(passes, own.batch_size, max(longest, QUESTION + own.max_answer_tokens))
 
 
 def sixteen_tasks(config: Config, seeds: int) -> Work:

@@ -1,5 +1,6 @@
 """How likely a model finds texts that it has not learnt."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -29,7 +30,8 @@ def nll_per_character(
     """Negative log-likelihood (nat) of the completions under their prompts, by characters.
 
     ``samples`` has columns prompt and completion; blanks around a completion are no characters, and
-    the token that ends a text is learnt but not scored. Raises ValueError without any character.
+    the token that ends a text is learnt but not scored. Raises ValueError without any character,
+    and where the model computes no numbers.
     """
     characters = sum(len(text.strip()) for text in samples["completion"])
     if not characters:
@@ -46,6 +48,8 @@ def nll_per_character(
         batch = collated(rows[first : first + AT_ONCE], tokenizer.pad_token_id)
         total += summed_loss(model, **batch).item()
     model.train(was_training)
+    if not math.isfinite(total):
+        raise ValueError("the likelihood of held-out texts is no number; lower learning_rate")
     return total / characters
 
 

@@ -74,10 +74,9 @@ def train(
     AdamW at the rate of :func:`kensho.train.schedule.rate`. Returns a row per step: step, loss
     (of a unit of the objective: nats per token; with the penalty of ``course``), penalty (0 where
     ``course`` has none), learning_rate (of parameters to which it gives no other), learned
-    (tokens), tokens (of all rows), seconds,
-    peak_bytes (above ``baseline``, of the fullest process) and validation: the loss of ``held_out``
-    after the first step, at checkpoints and after the last step, else None; its seconds are not the
-    step's.
+    (tokens), tokens (of all rows), seconds, peak_bytes (above ``baseline``, of the fullest process)
+    and validation: the loss of ``held_out`` after the first step, at checkpoints and after the last
+    step, else None; its seconds are not the step's.
     Raises ValueError where a loss or a gradient is not finite or the run has diverged, a step has
     nothing to learn, its rows cannot be shared evenly, or a checkpoint cannot be written or read.
     """
