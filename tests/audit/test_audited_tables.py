@@ -204,6 +204,21 @@ def test_an_empty_cell_is_no_figure_that_was_left_out(tmp_path, text, check, wor
     assert "".join(word[0] for word in found.word) == words, found.sentence.to_list()
 
 
+def test_counts_of_a_table_are_exact_where_it_says_so(tmp_path):
+    text = "model,won,of,rate\nA,10,14,71.4\nB,10,14,71.5\n"
+    check = {"check": "derived", "figure": "rate", "operation": "share", "parts": ["won", "of"],
+             "unit": "percent"}  # fmt: skip
+    for counts, words in ([], ["CONSISTENT"] * 2), (["won", "of"], ["CONSISTENT", "IMPOSSIBLE"]):
+        found, _ = audited(tmp_path, "t.csv", text, [{**check, "counts": counts}])
+        assert found.word.to_list() == words
+    for counts, line in (
+        (["wins"], "derived.counts: 'wins' is no column of this check; change it"),
+        (["rate"], "line 2, 'rate': '71.4' is no whole number; change the cell"),
+    ):
+        with pytest.raises(ValueError, match=line):
+            audited(tmp_path, "t.csv", text, [{**check, "counts": counts}])
+
+
 def test_emphasis_makes_no_other_player(tmp_path):
     text = ("| model | a | b | r |\n|---|---|---|---|\n| 1 | **x** | y | 0.9 |\n"
             "| 2 | y | z | 0.9 |\n| 3 | z | x | 0.9 |\n")  # fmt: skip

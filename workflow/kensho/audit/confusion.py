@@ -13,8 +13,8 @@ import numpy as np
 from kensho.audit.printed import Figure, Finding, at_least, judged, unknown
 
 MOST_BOXES = 500_000  # of margins that are looked at before nothing is said
-AT_ONCE = 512  # of them
-BEST, MANY = 8, 32  # boxes with most room that are split before so many others
+AT_ONCE = 1024  # of them
+BEST, MANY = 16, 64  # boxes with most room that are split before so many others
 Ends = tuple[np.ndarray, np.ndarray]  # lower and upper
 
 

@@ -10,7 +10,16 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from kensho.audit import catalogue
-from kensho.audit.printed import Figure, Finding, Word, absent, listed, unknown
+from kensho.audit.printed import (
+    Figure,
+    Finding,
+    Word,
+    absent,
+    exact,
+    listed,
+    unknown,
+    whole,
+)
 from kensho.audit.reading import column, read
 from kensho.files import sha256
 from kensho.validation import read_yaml, validated
@@ -28,6 +37,7 @@ class Check(BaseModel):
     check: Name
     scale: Annotated[int, Field(ge=1)] | None = None
     decimals: Annotated[int, Field(ge=0)] | None = None
+    counts: list[Name] = []  # columns whose whole numbers were counted and not rounded
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -130,6 +140,10 @@ def _of_check(
     check: Check, spec: Spec, table: pd.DataFrame, where: str, cards: catalogue.Cards | None
 ) -> Iterator[tuple[Any, ...]]:
     name, columns = check.check, _columns(check, table)
+    if left := [one for one in check.counts if one not in _flat(columns)]:
+        raise ValueError(
+            f"{where}: {name}.counts: '{left[0]}' is no column of this check; change it"
+        )
     reader = _Reader(check, spec, where, table.index.to_list(), cards)
     texts = {argument: [column(table, one, f"{where}: {name}.{argument}").to_list()
                         for one in ([given] if isinstance(given, str) else given)]
@@ -241,6 +255,8 @@ class _Reader:
 
     def _value(self, kind: Any, cell: str, i: int, name: str) -> Any:
         try:
+            if kind is Figure and name in self.check.counts:
+                return exact(whole(cell))
             return catalogue.value(kind, cell, self.scale, self.decimals, self.cards)
         except ValueError as error:
             raise ValueError(
