@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from kensho.bench.memory_arms import DEFAULT, HOST, MEASURED, WAYS
+from kensho.bench.memory_arms import ACCELERATED, DEFAULT, MEASURED, WAYS
 from kensho.validation import (
     Bytes,
     Count,
@@ -90,9 +90,9 @@ class MemorySearch(Section):
     )
     length: Count = Field(32, description="tokens of a sample; contexts are multiples of it")
     arms: list[Way] = Field(
-        [way for way in WAYS if way not in HOST],
-        description="ways to save memory; add offload with an accelerator, leave out fp8 with one "
-        "that computes none",
+        [way for way in WAYS if way not in ACCELERATED],
+        description="ways to save memory; with an accelerator add offload, and fp8 where it "
+        "computes that",
         min_length=1,
     )
     limit_bytes: Bytes = Field(
