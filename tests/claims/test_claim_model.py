@@ -175,7 +175,7 @@ def test_region_must_hold_the_claimed_set(unit, claimed, region, mend):
         assert Claim.model_validate(record).test.region == region
     else:
         (line,) = lines(record)
-        assert "does not hold the claimed set" in line and line.endswith(f"write {mend}")
+        assert "does not hold the claimed set" in line and line.endswith(f"put {mend}")
 
 
 @pytest.mark.parametrize("name", ["主張-1", "1-OWN", "OWN 1", "own/1", "OWN_1"])

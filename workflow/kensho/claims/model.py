@@ -216,5 +216,5 @@ def _region_agrees(claimed: Claimed, unit: str, test: Test) -> None:
         mend = "ends on both sides of it" if "value" in figure else f"[{', '.join(written)}]"
         raise ValueError(
             f"test.region {test.region} does not hold the claimed set {figure} ({test.scale} "
-            f"scale); write {mend}"
+            f"scale); put {mend}"
         )

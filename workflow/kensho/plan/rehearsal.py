@@ -63,7 +63,8 @@ def smallest(raw: Mapping[str, Any], sizes: Mapping[str, Any]) -> Raw:
     arms = [arm for key in ("arms", "recipes") for arm in small["train"].get(key) or []]
     for stage in (stage for arm in arms for stage in arm["stages"]):
         if "method" in stage:  # it trains
-            stage["samples"] = min(stage.get("samples") or rows, rows)
+            if stage.get("corpus") != "augmented":
+                stage["samples"] = min(stage.get("samples") or rows, rows)
             stage["batch_size"] = None  # the common one
             stage["accumulation"] = min(stage.get("accumulation", 1), 2)
         if stage["stage"] == "expand":
