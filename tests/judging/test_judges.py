@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from kensho.claims import registry
 from kensho.jlce import chat
@@ -246,3 +247,9 @@ def test_the_planned_n_finds_60_percent_four_times_in_five():
     )
     assert stats.binom.sf(least - 1, 320, 0.6) > 0.78
     assert stats.binom.sf(least - 1, 320, 0.5) < 0.05 / size
+
+
+def test_what_has_no_verdict_is_told_by_its_outcome():
+    replies = pd.DataFrame({"outcome": ["judged", "late", "cut", "late"]})
+    assert verdicts.unjudged(replies) == "2 late, 1 cut"
+    assert verdicts.unjudged(replies[:1]) == ""

@@ -138,6 +138,12 @@ def ask(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def unjudged(rows: pd.DataFrame) -> str:
+    """How many replies of :func:`ask` gave no verdict, by outcome, in words; "" where none."""
+    counts = rows["outcome"].value_counts()
+    return ", ".join(f"{n} {outcome}" for outcome, n in counts.items() if outcome != "judged")
+
+
 class Standing(NamedTuple):
     """A judge's share of planted pairs right and of questions without a verdict, and why it fails.
 

@@ -21,8 +21,7 @@ with job(snakemake):
         *scores.questions([*items.sentences(read_table(files.test))], written),
     ]
     rows = verdicts.ask(endpoint, questions, Journal(params.journal))
-    if missing := {k: n for k, n in rows["outcome"].value_counts().items() if k != "judged"}:
-        told = ", ".join(f"{count} {outcome}" for outcome, count in missing.items())
+    if told := verdicts.unjudged(rows):
         print(
             f"judge {snakemake.wildcards.judge}: of {len(rows)} replies {told}; to ask for these "
             f"again, delete {snakemake.output[0]}"

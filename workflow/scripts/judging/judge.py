@@ -23,8 +23,7 @@ with job(snakemake):
         *verdicts.of_answers(items.read(files.asked), answers, after, before, anchors),
     ]
     rows = verdicts.ask(endpoint, questions, Journal(params.journal))
-    if missing := {k: n for k, n in rows["outcome"].value_counts().items() if k != "judged"}:
-        told = ", ".join(f"{count} {outcome}" for outcome, count in missing.items())
+    if told := verdicts.unjudged(rows):
         print(
             f"judge {snakemake.wildcards.judge}: of {len(rows)} replies {told}; to ask for these "
             f"again, delete {snakemake.output[0]}"
