@@ -56,14 +56,19 @@ def run(tmp_path):
     return Run(tmp_path / "scratch", threads=1, seed=3)
 
 
+def together(observed):
+    """The tables of all arms, and the conditions of the first, which others share."""
+    return pd.concat([table for table, _ in observed], ignore_index=True), observed[0][1]
+
+
 def cells(observed, metric):
-    ((table, _),) = observed
+    table, _ = together(observed)
     return table[table["metric"] == metric].set_index("arm")["value"]
 
 
 def test_doses_are_units_of_samples_and_too_many_are_refused(inputs, run):
     settings = own.TrainingScale(**SMALL, unit=3, epochs=2)
-    ((table, conditions),) = training_scale.experiment(inputs, settings, run)
+    table, conditions = together(training_scale.experiment(inputs, settings, run))
     by_arm = table.pivot(index="arm", columns="metric", values="value")
     assert by_arm["samples"].to_dict() == {arm: 3 * units for arm, units in DOSES.items()}
     assert by_arm["nll_per_character"].nunique() == 5
@@ -92,7 +97,7 @@ def test_what_was_observed_before_a_kill_is_not_trained_again(inputs, run, tmp_p
         learning, "train", lambda *given: trainings.append(given[4].name) or true(*given)
     )
     again = ranks.standard(inputs, settings, run)
-    pd.testing.assert_frame_equal(again[0][0], whole[0][0])
+    pd.testing.assert_frame_equal(together(again)[0], together(whole)[0])
     assert trainings == ["ranks rank-32 seed 1", "ranks rank-64 seed 1"]
     trainings.clear()
     ranks.standard(inputs, settings, run._replace(identity=["other code", {}, 3]))
@@ -115,6 +120,48 @@ def test_alpha_and_learning_rate_are_taken(inputs, run):
     observed = adapters.rates(inputs, own.Rates(**SMALL, samples=8), run)
     for kind in ("lr-", "alpha-"):  # half the rate may end like half of alpha
         assert cells(observed, "nll_per_character").filter(like=kind).nunique() == 5
+
+
+BEYOND_NUMBERS = 1e38  # a learning rate
+
+
+def test_an_arm_that_diverges_in_one_seed_is_not_judged_and_stops_no_other(
+    inputs, run, tmp_path, monkeypatch
+):
+    run = run._replace(journal=tmp_path / "kept.jsonl")
+    whole = learning.whole
+    monkeypatch.setattr(
+        learning,
+        "whole",
+        lambda plan, rate: whole(plan, BEYOND_NUMBERS if plan.seed == 2 else rate),
+    )
+    settings = own.Adapters(**SMALL | {"seeds": [1, 2]}, sizes=[8, 16])
+    for _ in range(2):  # the second time from the journal
+        observed = adapters.configurations(inputs, settings, run)
+        of_arms = {table["arm"].iloc[0]: (table, made) for table, made in observed}
+        table, made = of_arms.pop("full")
+        assert made["absent"]["nll_per_character"] == "full diverged (seed-2)"
+        metrics = {block: {*rows["metric"]} for block, rows in table.groupby("block")}
+        assert metrics["seed-2"] - metrics["seed-1"] == {"diverged"}
+        assert "nll_per_character" in metrics["seed-1"] - metrics["seed-2"]
+        assert {*of_arms} == {*CONFIGURATIONS} - {"full"}
+        assert not any("absent" in made for _, made in of_arms.values())
+
+
+def test_a_cell_of_the_grid_that_diverges_is_no_candidate_and_is_counted(inputs, run):
+    inputs["tables"] = Path("config/strategy.yaml").absolute()
+    settings = own.Regret(seeds=[1], items=2, samples=8, max_length=64, ranks=[4])
+    beyond = [1e-3, BEYOND_NUMBERS]
+    observed = regret.experiment(
+        inputs, settings.model_copy(update={"learning_rates": beyond}), run
+    )
+    assert cells(observed, "diverged_cells").to_dict() == {"chosen": 0, "best": 1}
+    assert cells(observed, "learning_rate")["best"] == 1e-3
+    alone = learning.table([learning.Row("rates", "lr-1", "seed-1", 0, "diverged", 1, "trainings")])
+    with pytest.raises(
+        ValueError, match=r"^bench\.rates: every training diverged; lower learning_"
+    ):
+        learning.by_arm(alone, {})
 
 
 def test_a_share_of_english_takes_the_place_of_japanese_and_no_pair_gives_both():
@@ -189,7 +236,7 @@ def test_regret_holds_the_choice_against_cells_chosen_by_other_samples(inputs, r
     best = min(of_grid, key=lambda pair: pair[0][0])
     assert figures["best"] == best[1][0] and figures["chosen"] == scored[1][0]
     assert not {*scored[0][1].index} & {*scored[1][1].index}
-    peaks = observed[0][0].query("block.str.startswith('process')")
+    peaks = together(observed)[0].query("block.str.startswith('process')")
     assert {*peaks["metric"]} == {"planned_peak_bytes", "peak_bytes"} and (peaks["value"] > 0).all()
     assert observed[0][1]["own"]["chosen"]["method"]["rank"] == 8
 
@@ -243,11 +290,11 @@ def test_dialogues_are_learnt_or_asked_and_a_speaker_is_a_block(inputs, run, mon
     inputs = inputs | {"dialogues": inputs["train"]}
     given = {"steps": 2, "turns": 2, "items": 3, "batch_size": 4}
     settings = own.RanksDialogue(seeds=[1], **given)
-    ((table, conditions),) = ranks.dialogue(inputs, settings, run)
+    table, conditions = together(ranks.dialogue(inputs, settings, run))
     assert {*table["arm"]} == {*RANKS}
     learnt, asked = conditions["ran"]["data"]
     assert learnt["of"] + asked["of"] == 16 * 3
-    ((table, made),) = persona.experiment(inputs, own.Persona(speakers=3, **given), run)
+    table, made = together(persona.experiment(inputs, own.Persona(speakers=3, **given), run))
     nll = table[table["metric"] == "nll_per_character"].pivot(
         index="block", columns="arm", values="value"
     )

@@ -87,9 +87,10 @@ def configurations(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         for block in observed["block"].unique()
         for metric, size in sizes.items()
     ]
-    return [(pd.concat([observed, table(rows)], ignore_index=True), made)]
+    return learning.by_arm(pd.concat([observed, table(rows)], ignore_index=True), made)
 
 
 def rates(inputs: Inputs, settings: Rates, run: Run) -> Observed:
     """Learning rates and alphas of one configuration."""
-    return [_observed(learning.of_corpus("rates", inputs, settings, run), RATES, inputs)]
+    study = learning.of_corpus("rates", inputs, settings, run)
+    return learning.by_arm(*_observed(study, RATES, inputs))

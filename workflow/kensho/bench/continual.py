@@ -73,4 +73,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         "both tasks are of one corpus and opposite directions: other pairs of tasks differ",
         "osf computes in float32, the other arms in the dtype that is named",
     ]
-    return [(observed, learning.conditions(study, used, deviations))]
+    return learning.by_arm(observed, learning.conditions(study, used, deviations))

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from transformers import PreTrainedTokenizerBase, set_seed
 
-from kensho.bench.run import Inputs, Run
+from kensho.bench.run import Inputs, Observed, Run
 from kensho.data import corpus
 from kensho.data.corpus import read_table
 from kensho.evaluate.journal import Journal, digest
@@ -29,6 +29,7 @@ from kensho.train.loop import train
 from kensho.train.methods import full, lora
 from kensho.train.run import Training
 from kensho.train.samples import encoded
+from kensho.train.schedule import Diverged
 from kensho.train.stage import begun, draw, prepared
 from kensho.train.targets import ATTENTION
 
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from kensho.bench.study_settings import Learning as Settings
     from kensho.bench.study_settings import Seeded
 
+DIVERGED = "diverged"
 UNITS = {
+    DIVERGED: "trainings",
     "nll_per_character": "nat/character",
     "log_likelihood_per_character": "nat/character",
     "samples": "samples",
@@ -164,7 +167,8 @@ def observe(
 ) -> pd.DataFrame:
     """Observation table: what each arm observes of each block (by default a seed), given by name.
 
-    What an earlier attempt of the same job observed is taken from ``run.journal``.
+    A block whose training diverges has metric ``diverged`` alone. What an earlier attempt of the
+    same job observed is taken from ``run.journal``.
     """
     run = study.run
     torch.set_num_threads(run.threads)
@@ -175,14 +179,36 @@ def observe(
         for arm in arms:
             key = digest([*run.identity, read, arm, block])
             if key not in journal:
-                journal[key] = [
-                    [name, float(value)] for name, value in after(study, arm, of).items()
-                ]
+                try:
+                    values = after(study, arm, of)
+                except Diverged:
+                    values = {DIVERGED: 1}
+                journal[key] = [[name, float(value)] for name, value in values.items()]
             rows += [
                 Row(study.name, arm, block, 0, name, value, _unit(name))
                 for name, value in journal[key]
             ]
     return table(rows)
+
+
+def by_arm(observed: pd.DataFrame, made: dict) -> Observed:
+    """Table and conditions of each arm, as an experiment returns them.
+
+    Of an arm of which a block diverged no other metric can be judged: the blocks that are left
+    would be those on which it fared well.
+    """
+    metrics = [metric for metric in observed["metric"].unique() if metric != DIVERGED]
+    if not metrics:
+        raise ValueError(
+            f"bench.{observed['experiment'].iloc[0]}: every training diverged; lower learning_rate"
+        )
+    tables = []
+    for arm, rows in observed.groupby("arm", sort=False):
+        lost = rows.loc[rows["metric"] == DIVERGED, "block"]
+        why = f"{arm} diverged ({', '.join(lost)})"
+        absent = {"absent": dict.fromkeys(metrics, why)} if len(lost) else {}
+        tables.append((rows.reset_index(drop=True), made | absent))
+    return tables
 
 
 def _unit(metric: str) -> str:

@@ -57,4 +57,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         {"name": "turns of speakers", "items": int(learnt.sum()), "of": len(train)},
         {"name": "turns asked of each", "items": asked, "of": len(test)},
     ]
-    return [(observed, made | {"datasets": {source["name"]: source}})]
+    return learning.by_arm(observed, made | {"datasets": {source["name"]: source}})

@@ -44,7 +44,7 @@ def standard(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         f"{study.base.name}, translation of everyday sentences and likelihood stand for what the "
         "claim leaves unnamed: model, standard task and score"
     ]
-    return [(table, learning.conditions(study, used, deviations))]
+    return learning.by_arm(table, learning.conditions(study, used, deviations))
 
 
 def dialogue(inputs: Inputs, settings: RanksDialogue, run: Run) -> Observed:
@@ -66,4 +66,4 @@ def dialogue(inputs: Inputs, settings: RanksDialogue, run: Run) -> Observed:
         {"name": "dialogues that are learnt", "items": seen, "of": len(train)},
         {"name": "dialogues that are asked", "items": len(test), "of": len(held)},
     ]
-    return [(table, made | {"datasets": {source["name"]: source}})]
+    return learning.by_arm(table, made | {"datasets": {source["name"]: source}})

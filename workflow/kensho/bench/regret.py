@@ -33,6 +33,7 @@ from kensho.train.catalogue import METHODS
 from kensho.train.likelihood import nll_per_character
 from kensho.train.plan import TARGETS, Step
 from kensho.train.run import Training
+from kensho.train.schedule import Diverged
 from kensho.train.sft import asked
 from kensho.train.strategy import Analysis, Decision
 
@@ -66,7 +67,7 @@ def after(
     if arm == "chosen":
         cells = [(own["method"]["rank"], own["learning_rate"])]
     steps = steps_of(decision, settings.samples)
-    scored = []
+    scored, diverged = [], []
     for rank, rate in cells:
         plan = Training(
             name=f"{EXPERIMENT} {arm} rank {rank} rate {rate:g} seed {seed}",
@@ -83,11 +84,21 @@ def after(
             dtype=compute_dtype("auto"),
             seed=seed,
         )
-        learner = learning.learn(study, corpus.train, plan)
         parts = (corpus.selecting, corpus.judging)
-        scored.append((*(nll_per_character(*learner, part) for part in parts), rank, rate))
+        try:
+            learner = learning.learn(study, corpus.train, plan)
+            scored.append((*(nll_per_character(*learner, part) for part in parts), rank, rate))
+        except Diverged as error:  # no candidate for the best
+            diverged.append(error)
+    if not scored:
+        raise diverged[0]
     _, nll, best_rank, best_rate = min(scored)
-    return {"nll_per_character": nll, "rank": best_rank, "learning_rate": best_rate}
+    return {
+        "nll_per_character": nll,
+        "rank": best_rank,
+        "learning_rate": best_rate,
+        "diverged_cells": len(diverged),
+    }
 
 
 def memory(card: Card, decision: Decision, analysis: Analysis, run: Run) -> list[Row]:
@@ -139,4 +150,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         "chosen": decision.stage,
         "analysis": {key: value for key, value in vars(analysis).items()},
     }
-    return [(observed, made)]
+    return learning.by_arm(observed, made)

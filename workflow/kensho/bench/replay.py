@@ -73,4 +73,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         "of that corpus beside what is not forgotten",
         f"{seen:,} sentences stand for the billions of tokens of a continued pre-training",
     ]
-    return [(observed, learning.conditions(study, used, deviations))]
+    return learning.by_arm(observed, learning.conditions(study, used, deviations))

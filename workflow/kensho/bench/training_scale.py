@@ -59,4 +59,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     ]
     made = learning.conditions(study, used, deviations)
     made["ran"]["stand_ins"] = [deviations[0], *smaller]
-    return [(observed, made)]
+    return learning.by_arm(observed, made)

@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from kensho.train.loop import collated, summed_loss
 from kensho.train.samples import IGNORED, encoded
+from kensho.train.schedule import Diverged
 
 AT_ONCE = 8  # texts of a pass
 
@@ -31,7 +32,7 @@ def nll_per_character(
 
     ``samples`` has columns prompt and completion; blanks around a completion are no characters, and
     the token that ends a text is learnt but not scored. Raises ValueError without any character,
-    and where the model computes no numbers.
+    Diverged where the model computes no numbers.
     """
     characters = sum(len(text.strip()) for text in samples["completion"])
     if not characters:
@@ -49,7 +50,7 @@ def nll_per_character(
         total += summed_loss(model, **batch).item()
     model.train(was_training)
     if not math.isfinite(total):
-        raise ValueError("the likelihood of held-out texts is no number; lower learning_rate")
+        raise Diverged("the likelihood of held-out texts is no number; lower learning_rate")
     return total / characters
 
 

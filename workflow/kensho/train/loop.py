@@ -31,7 +31,7 @@ from kensho.train.packing import apart, line, unfit
 from kensho.train.precision import autocast, in_its_own_dtype
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED
-from kensho.train.schedule import diverged, groups, rate
+from kensho.train.schedule import Diverged, diverged, groups, rate
 
 Sample = Mapping[str, Sequence[int]]  # input_ids and labels of one text
 LARGEST_NORM = 1.0  # gradients are scaled down to it, as transformers' Trainer does
@@ -77,8 +77,9 @@ def train(
     (tokens), tokens (of all rows), seconds, peak_bytes (above ``baseline``, of the fullest process)
     and validation: the loss of ``held_out`` after the first step, at checkpoints and after the last
     step, else None; its seconds are not the step's.
-    Raises ValueError where a loss or a gradient is not finite or the run has diverged, a step has
-    nothing to learn, its rows cannot be shared evenly, or a checkpoint cannot be written or read.
+    Raises Diverged where a loss or a gradient is not finite or the loss stays high, ValueError
+    where a step has nothing to learn, its rows cannot be shared evenly, or a checkpoint cannot be
+    written or read.
     """
     model.train()
     processes.require_shared(model)
@@ -124,14 +125,14 @@ def train(
             norm = processes.number(nn.utils.clip_grad_norm_(parameters, LARGEST_NORM))
             for what, value in (("loss", total + beside), ("norm of the gradient", norm)):
                 if not math.isfinite(value):
-                    raise ValueError(
+                    raise Diverged(
                         f"{training.name}: the {what} of step {step + 1} is {value}; lower "
                         "learning_rate"
                     )
             # of the samples alone: a penalty that is much larger would hide them
             losses = [row["loss"] - row["penalty"] for row in seen.rows] + [total]
             if diverged(losses):
-                raise ValueError(
+                raise Diverged(
                     f"{training.name}: diverged, the loss of step {step + 1} is {total:.3g} and "
                     f"was {losses[0]:.3g} at first; lower learning_rate"
                 )

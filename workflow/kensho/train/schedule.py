@@ -44,6 +44,10 @@ def groups(factors: Sequence[tuple[Tensor, float]], decay: float) -> list[dict[s
     ]
 
 
+class Diverged(ValueError):
+    """What a training came to is no number, or its loss stays high."""
+
+
 def diverged(losses: Sequence[float]) -> bool:
     """Whether the last steps all lost more than twice the first one's, and a nat more."""
     last = losses[1:][-IN_A_ROW:]
