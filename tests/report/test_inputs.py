@@ -40,11 +40,15 @@ def test_steps_of_all_trainings_in_one_table(tmp_path):
 def test_audits_are_lines_with_their_warnings(tmp_path):
     audit = {"learned": 5, "tokens": 9, "warnings": ["1 of 2 samples have nothing to learn"]}
     record = {"arm": "full", "stage": "sft", "seed": 2, "rows": "packed"}
-    for name, more in (("old", {}), ("new", {"audit": audit})):
-        write_json(tmp_path / f"{name}.json", record | more)
-    assert inputs.audits([str(tmp_path / f"{name}.json") for name in ("old", "new")]) == [
+    of_dpo = {"arm": "full", "stage": "dpo", "seed": 2, "rows": None, "audit": audit}
+    records = {"old": record, "new": record | {"audit": audit}, "pairs": of_dpo}
+    for name, one in records.items():
+        write_json(tmp_path / f"{name}.json", one)
+    assert inputs.audits([str(tmp_path / f"{name}.json") for name in records]) == [
         "full, sft, seed 2: 5 of 9 tokens are learned, rows packed",
         "full, sft, seed 2: 1 of 2 samples have nothing to learn",
+        "full, dpo, seed 2: 5 of 9 tokens are learned",
+        "full, dpo, seed 2: 1 of 2 samples have nothing to learn",
     ]
 
 

@@ -74,7 +74,9 @@ def test_the_report_of_judged_claims_is_japanese(tmp_path):
          "stale": "fetch: its code, or the versions in its environment"},
         {"target": "calibration_full", "command": "x", "href": "a", "there": False, "stale": None},
     ]  # fmt: skip
-    audits_of = ["lora-r8, sft, seed 1: 90 of 120 tokens are learned, rows 4",
+    audits_of = ["lora-r8, sft, seed 1: 90 of 120 tokens are learned, rows packed",
+                 "lora-r8, cpt, seed 1: 9 of 12 tokens are learned, rows padded: as configured",
+                 "lora-r8, dpo, seed 1: 90 of 120 tokens are learned",
                  "lora-r8, sft, seed 1: 1 of 4 samples have nothing to learn"]  # fmt: skip
     page = build(summary, {"wall_seconds": 3.0, "rules": []}, cost, pages,
                  Tables(**{**table, "audits": audits_of}))  # fmt: skip
@@ -87,6 +89,10 @@ def test_the_report_of_judged_claims_is_japanese(tmp_path):
 def test_the_report_of_a_sampled_design_is_japanese(name, tmp_path):
     summary = summarised(tmp_path, judged(tmp_path, {name: SAMPLED[name]}))
     assert left(build(summary, {"wall_seconds": None, "rules": []}), **EXAMPLES) == []
+
+
+def test_every_title_of_a_jlce_task_is_translated():
+    assert [title for title in jlce.TITLES.values() if not is_translated(title)] == []
 
 
 def test_the_other_pages_are_japanese(corpus):  # noqa: F811

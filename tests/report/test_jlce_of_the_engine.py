@@ -37,8 +37,7 @@ def test_the_page_holds_what_was_asked_and_scored(given):
 
 def test_no_key_of_the_ranking_passes_unseen_under_another_name(given):
     found = fates_in(given, "ranking")
-    names = {f"items.{task}" for task in jlce_results.TASKS}
-    assert found["unread"] == names | {"sensitivity.*.prior"}
+    assert found["unread"] == {"sensitivity.*.prior"}
     assert {place.rpartition(".")[0] for place in found["listed"]} <= {"diagnostics", "prior"}
     assert "lost" not in found
 
@@ -47,7 +46,8 @@ def test_no_key_of_the_items_and_conditions_passes_unseen(given):
     found = fates_in(given, "origins")
     assert {"kinds", "tasks", "left_out"} - found["refused"] == {"left_out"}  # it is empty
     of_kinds = {place.split(".")[-1] for place in found.get("unread", ())}
-    assert of_kinds <= {"main", "chance", "majority"} | {*jlce_results.catalogue.tasks()}
+    of_others = {"main", "chance", "majority", "documents"}
+    assert of_kinds <= of_others | {*jlce_results.catalogue.tasks()}
     arms = {tuple(place.split(".")[1:]) for place in fates_in(given, "arms")["refused"]}
     read = {("tier",), ("dtype",), ("hardware",), ("hardware", "cpu"), ("deviations",), ("rows",)}
     read |= {("thinking",), ("thinking", "answers"), ("models",), ("observations_sha256",)}

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS
 from kensho.files import sha256
+from kensho.report.translation import english
 from kensho.run import events
 
 ROOT = Path(__file__).parents[2]
@@ -278,4 +279,7 @@ def test_every_rule_runs_once_for_each_thing_that_it_makes(folder, tmp_path_fact
     here = [USER, str(folder), str(ROOT), sys.prefix, f"{Path.home()}/"]
     host = [platform.node()] if len(platform.node()) > 5 else []  # shorter, it is a word too
     assert not [*holders(folder / "results", here + host)]
+    japanese = [page for page in pages if page.stem.endswith(".ja")]
+    untranslated = {page.name: english(page.read_text(encoding="utf-8")) for page in japanese}
+    assert not any(untranslated.values()), untranslated
     shutil.rmtree(folder / "results")

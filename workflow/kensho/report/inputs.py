@@ -58,7 +58,8 @@ def audits(paths: list[str]) -> list[str]:
         if audit := record.get("audit"):
             of = f"{record['arm']}, {record['stage']}, seed {record['seed']}"
             learned = f"{audit['learned']} of {audit['tokens']} tokens are learned"
-            lines.append(f"{of}: {learned}, rows {record['rows']}")
+            rows = f", rows {record['rows']}" if record["rows"] else ""
+            lines.append(f"{of}: {learned}{rows}")
             lines += [f"{of}: {warning}" for warning in audit["warnings"]]
     return lines
 

@@ -153,7 +153,7 @@ def _page(
         heat=_heat(default, models),
         unranked=[t for t in dict.fromkeys(default["task"]) if t not in ranking["items"]],
         shared=[
-            (" and ".join(TITLES[t] for t in group["tasks"]), group["correlation"])
+            (" · ".join(TITLES[t] for t in group["tasks"]), group["correlation"])
             for group in ranking["shared"]
         ],
         signatures=_signatures(arms),
