@@ -119,7 +119,7 @@ endif
 	command -v $(VLLM_PYTHON) >/dev/null || { echo "$(VLLM_PYTHON) is needed: install it or give VLLM_PYTHON=..." >&2; exit 1; }
 	rm -rf .venv-vllm
 	$(VLLM_PYTHON) -m venv .venv-vllm
-	$(VLLM_PIP) install --quiet $(VLLM_INDEX) $(VLLM_PACKAGES)
+	$(VLLM_PIP) install --quiet --retries 1 $(VLLM_INDEX) $(VLLM_PACKAGES)
 	$(VLLM_PIP) uninstall --quiet --yes torchvision torchaudio torchcodec
 	echo $(TORCH) $(VLLM_PACKAGES) > $@
 
