@@ -58,3 +58,26 @@ def special(kind: str, folder: Path) -> Path:
         settings = json.loads(path.read_text()) | {"tokenizer_class": "LlamaTokenizerFast"}
         path.write_text(json.dumps(settings))
     return twins.make(model_type, folder, seed=1, tokenizer=source, shard_bytes=10**9)
+
+
+def convertible(folder):
+    """Two layers of Llama, as wide as a block of K-quants, with a tokenizer of SentencePiece."""
+    import sentencepiece
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder.mkdir()
+    text = [f"これは{n}番目の文です。 This is sentence {n}." for n in range(300)]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(text), model_prefix=str(folder / "tokenizer"), vocab_size=400,
+        model_type="bpe", byte_fallback=True, minloglevel=2,
+    )  # fmt: skip
+    (folder / "tokenizer.vocab").unlink()
+    config = LlamaConfig(
+        vocab_size=400, hidden_size=256, intermediate_size=512, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=128,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    twins.byte_tokenizer().save_pretrained(folder)  # ours; the converter reads tokenizer.model
+    return folder

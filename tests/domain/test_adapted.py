@@ -15,6 +15,7 @@ from kensho.models import reference
 from kensho.models.loading import load, tokenizer_of
 from kensho.observations import table
 from kensho.train import quantise
+from special_twins import convertible
 
 PAIRS = pd.DataFrame(
     [(str(n), f"It is {n}.", f"{n}です。") for n in range(12)], columns=["id", "en", "ja"]
@@ -99,19 +100,27 @@ def test_attention_is_read_in_the_configuration(config, kind, tmp_path):
     assert answers.attention(tmp_path) == kind
 
 
+ASKED_OF_NONE = {"file": "x", "prompts": [[1]], "ends": [], "most": 1, "threads": 1}
+
+
 def test_a_python_without_llama_cpp_says_so():
-    asked = {"file": "x", "prompts": [[1]], "ends": [], "most": 1, "threads": 1}
     with pytest.raises(ValueError, match=r"no answers \(ModuleNotFoundError: .*'llama_cpp'\)"):
-        llama_cpp.run(sys.executable, asked)
+        llama_cpp.run(sys.executable, ASKED_OF_NONE)
+
+
+def test_a_process_that_is_killed_is_told_by_its_signal(tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'a warning' >&2\nkill -SEGV $$\n")
+    python.chmod(0o755)
+    with pytest.raises(ValueError, match=r"no answers \(signal 11\)"):
+        llama_cpp.run(str(python), ASKED_OF_NONE)
 
 
 @pytest.mark.slow
 def test_llama_cpp_answers_from_files_of_the_merged_model(tmp_path):
     if not (quantise.HERE / "installed").is_file():
         pytest.skip("llama.cpp is not installed: `make gguf`")
-    from test_quantise import twin
-
-    folder = twin(tmp_path / "twin")
+    folder = convertible(tmp_path / "twin")
     assert read_json(folder / "config.json")["hidden_size"] % 256 == 0
     *_, of = made(folder, tmp_path, most=6)
     assert of.absent == {}
@@ -120,3 +129,5 @@ def test_llama_cpp_answers_from_files_of_the_merged_model(tmp_path):
     assert size["qwen-q4_k_m"] < size["qwen-q8_0"] < size["qwen-f16"] < size["qwen"]
     texts = of.written.pivot(index="block", columns="arm", values="answer")
     assert (texts["qwen"] == texts["qwen-f16"]).mean() > 0.5  # F16 rounds; near ties may turn
+    assert {*of.llama_cpp} == {"qwen-f16", "qwen-q8_0", "qwen-q4_k_m"}
+    assert "CPU" in of.llama_cpp["qwen-f16"]["system"]

@@ -5,10 +5,10 @@ import pytest
 import torch
 from kensho.models.loading import weights
 from kensho.models.reference import Adapter, Reference
-from kensho.models.twins import byte_tokenizer
 from kensho.train import quantise
 from kensho.train.methods import NONE
 from kensho.train.run import Training
+from special_twins import convertible
 from test_sft import SCHEDULE
 
 
@@ -49,7 +49,7 @@ def test_what_the_converter_says_is_handed_on(tiny_model, tmp_path, monkeypatch)
 def test_the_file_holds_the_weights_to_rounding(tmp_path, named, bits):
     if not (quantise.HERE / "installed").is_file():
         pytest.skip("llama.cpp is not installed: `make gguf`")
-    folder = twin(tmp_path / "twin")
+    folder = convertible(tmp_path / "twin")
     base = weights(folder, torch.float32)
     steps, measured = run(Reference.of(folder), tmp_path, named)
     after = weights(tmp_path / "model", torch.float32)
@@ -62,25 +62,3 @@ def test_the_file_holds_the_weights_to_rounding(tmp_path, named, bits):
     assert file.stat().st_size == measured.own["gguf_bytes"]
     assert measured.own["gguf_bytes"] < count * bits / 8 + 400_000  # the tokenizer is in it
     assert not [*(tmp_path / "checkpoints").glob("*.gguf")]
-
-
-def twin(folder):
-    """Two layers of Llama, as wide as a block of K-quants, with a tokenizer of SentencePiece."""
-    import sentencepiece
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    folder.mkdir()
-    text = [f"これは{n}番目の文です。 This is sentence {n}." for n in range(300)]
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(text), model_prefix=str(folder / "tokenizer"), vocab_size=400,
-        model_type="bpe", byte_fallback=True, minloglevel=2,
-    )  # fmt: skip
-    (folder / "tokenizer.vocab").unlink()
-    config = LlamaConfig(
-        vocab_size=400, hidden_size=256, intermediate_size=512, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=128,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    LlamaForCausalLM(config).save_pretrained(folder)
-    byte_tokenizer().save_pretrained(folder)  # ours; the converter reads tokenizer.model
-    return folder

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -286,6 +287,18 @@ def test_a_merged_model_says_what_its_adapters_said(block_model, tmp_path):
     )
 
 
+def test_the_sentencepiece_model_goes_with_its_tokenizer_alone(tiny_model, tmp_path):
+    base = shutil.copytree(tiny_model, tmp_path / "base")
+    (base / "tokenizer.model").write_bytes(b"pieces")
+    run("sft", base, tmp_path)
+    held = {"weights": "float32", "compute": "float32"}
+    adapted = Reference.of(base).trained(tmp_path / "model", "lora", **held)
+    merged(adapted, tmp_path / "whole")
+    assert (tmp_path / "whole/model/tokenizer.model").read_bytes() == b"pieces"
+    expanded(Reference.of(base), tmp_path / "wider")
+    assert not (tmp_path / "wider/model/tokenizer.model").exists()
+
+
 def test_an_adapter_that_computes_no_numbers_is_not_merged(tiny_model, tmp_path):
     run("sft", tiny_model, tmp_path)
     path = tmp_path / "model/adapter_model.safetensors"
@@ -304,14 +317,15 @@ def test_nothing_to_merge_is_named(tiny_model, tmp_path):
 # --- expand
 
 
-def test_training_goes_on_from_an_expanded_vocabulary(tiny_model, tmp_path):
-    def expanded(base, folder, pieces=6):
-        training = Training(
-            **{**SCHEDULE, "name": "expand", "seed": 1, "method": NONE, "learning_rate": 0.0},
-            settings={"pieces": pieces},
-        )
-        return expand.stage(base, PAIRS, folder / "model", folder / "checkpoints", training)
+def expanded(base, folder, pieces=6):
+    training = Training(
+        **{**SCHEDULE, "name": "expand", "seed": 1, "method": NONE, "learning_rate": 0.0},
+        settings={"pieces": pieces},
+    )
+    return expand.stage(base, PAIRS, folder / "model", folder / "checkpoints", training)
 
+
+def test_training_goes_on_from_an_expanded_vocabulary(tiny_model, tmp_path):
     steps, measured = expanded(Reference.of(tiny_model), tmp_path)
     assert steps.empty
     assert measured.own == {"vocabulary_before": 258, "vocabulary_after": 264}

@@ -34,16 +34,18 @@ if TYPE_CHECKING:
     from kensho.domain.settings import Domain
 
 LONGEST = 6 * 3600  # seconds of all answers of one arm
+WITHOUT_AMX = "llama.cpp answers without its kernels for AMX, which can end in a segmentation fault"
 STAND_IN = "translations of everyday sentences stand for the source's questions of one domain"
 
 
 class Answered(NamedTuple):
     """Answers of one model: ``written`` (columns arm, block, answer, answer_sha256), observations,
-    and what kept arms from answering."""
+    what kept arms from answering, and of those by llama.cpp what it says of itself."""
 
     written: pd.DataFrame
     rows: list[Row]
     absent: dict[str, str]
+    llama_cpp: dict[str, dict]
     attention: str
 
 
@@ -112,7 +114,7 @@ def answered(
             continue
         bytes_of[arm] = file.stat().st_size
         arms[arm] = partial(serving.by_llama_cpp, file, questions, run.threads)
-    written, rows = [], []
+    written, rows, of_itself = [], [], {}
     for result in interleaved(arms, 1, run, preload=serving.PRELOAD, timeout=LONGEST):
         arm = result["arm"]
         if why := result.get("refused"):
@@ -124,6 +126,8 @@ def answered(
             written.append((arm, item.block, text, digest(text)))
             for metric, value in (("seconds", seconds), ("tokens", len(tokens))):
                 rows.append(Row(ANSWERS, arm, item.block, 0, metric, value, UNITS[metric]))
+        if "system" in result:
+            of_itself[arm] = {key: result[key] for key in ("system", "without_amx")}
         sizes = bytes_of[arm], result["peak_memory_bytes"]
         for metric, value in zip(SIZES, sizes, strict=True):
             rows.append(Row(ANSWERS, arm, "all", 0, metric, value, SIZES[metric]))
@@ -131,7 +135,7 @@ def answered(
         count = sum(one == arm for one, *_ in written)
         rows.append(Row(ANSWERS, arm, "all", 0, "answers", count, "answers"))
     table = pd.DataFrame(written, columns=["arm", "block", "answer", "answer_sha256"])
-    return Answered(table, rows, absent, attention(folder))
+    return Answered(table, rows, absent, of_itself, attention(folder))
 
 
 def conditions(
@@ -146,7 +150,7 @@ def conditions(
     dtype = str(compute_dtype("auto")).removeprefix("torch.")
     data = [corpus.ran(path, items) | {"name": of} for of, (path, items) in tables.items()]
     for arm, form in forms(name).items():
-        why = made.absent.get(arm)
+        why, llama_cpp = made.absent.get(arm), made.llama_cpp.get(arm, {})
         yield (
             arm,
             {
@@ -165,11 +169,13 @@ def conditions(
                     STAND_IN,
                     "one training of one seed stands for each model",
                     *([] if form else ["the file holds float32, as adapters are merged"]),
+                    *([WITHOUT_AMX] if llama_cpp.get("without_amx") else []),
                 ],
                 "own": {
                     "attention": made.attention,
                     "format": form or "safetensors",
                     "engine": "llama.cpp" if form else "transformers",
+                    "llama_cpp": llama_cpp,
                     "recipe": dict(vars(settings)),
                 },
             },

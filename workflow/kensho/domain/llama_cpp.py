@@ -27,6 +27,8 @@ def run(python: str, asked: Mapping[str, Any]) -> dict:
         errors="replace",
         env=environment,
     )
+    if done.returncode < 0:
+        raise ValueError(f"llama.cpp gives no answers (signal {-done.returncode})")
     if done.returncode:
         last = (done.stderr.strip() or "no message").splitlines()[-1]
         raise ValueError(f"llama.cpp gives no answers ({last})")
@@ -39,10 +41,18 @@ def answered(
     """Greedy answers to prompts (token ids), one at a time: tokens and seconds of each.
 
     An answer ends before one of ``ends`` or with ``most`` tokens. A first answer, to warm up, is
-    not counted. ``peak_memory_bytes`` is all that this process had resident.
+    not counted. ``peak_memory_bytes`` is all that this process had resident, ``system`` what
+    llama.cpp was built for, ``without_amx`` whether its kernels for AMX were there and left out:
+    on some machines they end in a segmentation fault (ggml-org/llama.cpp, issue 20824).
     """
     from llama_cpp import Llama
+    from llama_cpp import llama_cpp as library
 
+    system = library.llama_print_system_info().decode().strip()
+    if without_amx := "AMX_INT8 = 1" in system:
+        plain = library.llama_model_default_params()
+        plain.use_extra_bufts = False
+        library.llama_model_default_params = lambda: plain
     room = max(map(len, prompts)) + most
     model = Llama(
         file, n_ctx=room, n_batch=room, n_ubatch=room, n_threads=threads, n_threads_batch=threads,
@@ -62,7 +72,13 @@ def answered(
         seconds.append(time.perf_counter() - began)
         tokens.append(answer)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"tokens": tokens[1:], "seconds": seconds[1:], "peak_memory_bytes": peak}
+    return {
+        "tokens": tokens[1:],
+        "seconds": seconds[1:],
+        "peak_memory_bytes": peak,
+        "system": system,
+        "without_amx": without_amx,
+    }
 
 
 if __name__ == "__main__":

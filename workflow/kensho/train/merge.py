@@ -48,6 +48,6 @@ def stage(
                     f"{training.name}: merging {adapter.path} moves a logit by {gap:.1e} of "
                     f"the largest, more than {CLOSEST:g}; leave the stage out"
                 )
-        save(model, tokenizer, output)
+        save(model, tokenizer, base, output)
     own = {"merged_logits_apart": furthest}
     return untrained(peak_bytes() - baseline, [], own)

@@ -50,7 +50,7 @@ def stage(
         file = checkpoints / "model.gguf"
         write(folder, named, file, training.name, torch.get_num_threads())
         size = file.stat().st_size
-        save(dequantised(file), tokenizer_of(base.base), output)
+        save(dequantised(file), tokenizer_of(base.base), base, output)
         file.rename(output / file.name)
     return untrained(peak_bytes() - baseline, [], {"gguf_bytes": size})
 

@@ -38,6 +38,7 @@ from kensho.train.run import Training
 from kensho.train.targets import check, check_layers
 
 MOST_LOST = 0.01  # of the change that a training made, when its adapter is read again
+SENTENCEPIECE = "tokenizer.model"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
 # Rows to learn and rows to score, of a model that has no adapter of this stage yet, in evaluation
@@ -125,7 +126,7 @@ def learned(
             with complete(output) as place:
                 course.save(place, whole)
                 if method.whole:
-                    tokenizer.save_pretrained(place)
+                    save_tokenizer(tokenizer, base, place)
                 if method.unknown:
                     held = str(training.held)
                     made = base.trained(place, method.name, weights=held, compute=held)
@@ -186,11 +187,21 @@ def prepared(model: Any, training: Training) -> Any:
     return model
 
 
-def save(model: Any, tokenizer: Any, output: Path) -> None:
-    """A whole model with its tokenizer, as :func:`complete`."""
+def save(model: Any, tokenizer: Any, base: Reference, output: Path) -> None:
+    """A whole model with the tokenizer of its base, as :func:`complete`."""
     with complete(output) as place:
         model.save_pretrained(place)
-        tokenizer.save_pretrained(place)
+        save_tokenizer(tokenizer, base, place)
+
+
+def save_tokenizer(tokenizer: Any, base: Reference, place: Path) -> None:
+    """The tokenizer of a base, and its SentencePiece model where it has one.
+
+    transformers saves no such model; llama.cpp's converter reads it.
+    """
+    tokenizer.save_pretrained(place)
+    if (published := Path(base.base) / SENTENCEPIECE).is_file():
+        shutil.copyfile(published, place / SENTENCEPIECE)
 
 
 @contextmanager
