@@ -14,23 +14,30 @@ import yaml
 from planning import ASKED, EVALUATED, SEEDS, adapted, jobs, nowhere, snakemake
 
 REPORTED = {"summarise": 1, "report": 1}
-AUGMENTED_ARM = "lora-r8-augmented"  # JLCE does not ask it
-RETRAINED = {  # one arm, and the claims that read it
-    **{"train_stage": SEEDS, "evaluate": 1, "describe_evaluation": 1},
-    **({"observe_training": 1} if adapted(AUGMENTED_ARM, ["training"]) else {}),
-    "judge_statistical": len(adapted(AUGMENTED_ARM)),
-    **REPORTED,
-}
+UNASKED, AUGMENTED_ARM = "full", "lora-r8-augmented"  # JLCE asks neither
+
+
+def retrained(arm):
+    """One arm, and the claims that read it."""
+    observed = {"observe_training": 1} if adapted(arm, ["training"]) else {}
+    judged = {"judge_statistical": len(adapted(arm)), "summarise": 1} if adapted(arm) else {}
+    evaluated = {"evaluate": 1, "describe_evaluation": 1}
+    return {"train_stage": SEEDS, **evaluated, **observed, **judged, "report": 1}
+
+
 ASKED_AGAIN = {"jlce_arm": len(ASKED), "jlce_scores": 1, "jlce_page": 1}
-AUGMENTED_TEXT = {**RETRAINED, "jlce_contamination": 1, "jlce_page": 1}
-AUGMENTED = {**AUGMENTED_TEXT, "augment": 1, "judge_deterministic": 1}  # F-6 counts the samples
+AUGMENTED_TEXT = {**retrained(AUGMENTED_ARM), "jlce_contamination": 1, "jlce_page": 1}
+AUGMENTED = {  # F-6 counts the samples
+    **AUGMENTED_TEXT,
+    **{"augment": 1, "augmentation_meaning": 1, "judge_deterministic": 1, "summarise": 1},
+}
 JUDGING = {  # rules that use envs/stats.yaml
     *("judge_deterministic", "judge_statistical", "describe_evaluation", "summarise", "report"),
     *("jlce_scores", "jlce_page", "observe_training"),
 }
 UNSEEDED = {  # and nothing that they read comes from the seed
     *("fetch", "convert_model"),
-    *("kv_cache", "lora_parameters", "mixture_flops", "quantised_bytes"),
+    *("kv_cache", "lora_parameters", "mixture_flops", "quantised_bytes", "specifications"),
 }
 
 
@@ -78,7 +85,14 @@ EDITS = {
         text("config/claims/main.yaml", "region: [1.818, 2.2]", "region: [1.8, 2.25]"),
         {"judge_statistical": 1, **REPORTED},
     ),
-    "one arm's rank": (setting(f"train/arms/{AUGMENTED_ARM}/stages/0/method/rank", 16), RETRAINED),
+    "one arm's rank": (
+        setting(f"train/arms/{AUGMENTED_ARM}/stages/0/method/rank", 16),
+        retrained(AUGMENTED_ARM),
+    ),
+    "one arm's learning rate": (
+        setting(f"train/arms/{UNASKED}/stages/0/learning_rate", 1e-3),
+        retrained(UNASKED),
+    ),
     "one technique's probability": (
         setting("augmentation/synonyms/probability", 0.4),
         {"augment_technique": 1, **AUGMENTED},
@@ -177,13 +191,13 @@ def test_without_an_edit_nothing_runs(plan):
 
 
 @pytest.mark.slow
-def test_a_rank_retrains_its_arm_alone(finished):
-    setting(f"train/arms/{AUGMENTED_ARM}/stages/0/method/rank", 16)(finished)
+def test_a_learning_rate_retrains_its_arm_alone(finished):
+    setting(f"train/arms/{UNASKED}/stages/0/learning_rate", 1e-3)(finished)
     done = snakemake(finished, "-n").stdout
     planned = jobs(done)
     assert planned["train_stage"] == SEEDS and planned["evaluate"] == 1
-    assert planned["judge_statistical"] == len(adapted(AUGMENTED_ARM))
-    assert set(re.findall(r"wildcards: arm=([\w.-]+)", done)) == {AUGMENTED_ARM}
+    assert planned["judge_statistical"] == len(adapted(UNASKED)) > 0
+    assert set(re.findall(r"wildcards: arm=([\w.-]+)", done)) == {UNASKED}
 
 
 def why(folder, *arguments):
