@@ -84,6 +84,14 @@ def documents():
     ]
 
 
+def rows_of(table):
+    """The table of the page for observations of :func:`documents`."""
+    about = {text: {"kind": TEXTS[text].kind} for text in ("pud-wiki", "fastapi")}
+    there = {text: one for text, one in about.items() if f"tokens.{text}" in {*table["metric"]}}
+    own = {"own": {"kinds": [*KINDS, "unknown"], "documents": there}}
+    return tokenised.table({arm: (one, own) for arm, one in table.groupby("arm")}, 0.05)
+
+
 def value(table, arm, block, metric):
     (found,) = table.query("arm == @arm and block == @block and metric == @metric")["value"]
     return found
@@ -120,7 +128,7 @@ def test_observations_are_of_documents_and_ratios_those_of_their_totals(tokenise
     assert value(made, "cl100k", "document-pud-wiki.w0", "characters.pud-wiki") == 5
     assert value(made, "cl100k", "document-pud-wiki.w0", "tokens_en.pud-wiki") == 5
     assert value(made, "level", "vocabulary", "vocabulary") == tokenisers["level"].size
-    rows = tokenised.table({arm: own for arm, own in made.groupby("arm")}, 0.05)
+    rows = rows_of(made)
     assert [*rows["text"].unique()] == ["pud-wiki", "fastapi"]
     row = rows.query("tokeniser == 'cl100k' and text == 'pud-wiki'").iloc[0]
     characters, tokens = 4 * 4 + 10, 4 * (1 + 3 + 3 + 3) + 10 * 3
@@ -145,13 +153,13 @@ def test_neither_order_of_documents_nor_of_rows_matters(tokenisers):
     ]
     pd.testing.assert_frame_equal(*counted)
     mixed = observed.sample(frac=1, random_state=0)
-    tables = [tokenised.table({"bytes": table}, 0.05) for table in (observed, mixed)]
+    tables = [rows_of(table) for table in (observed, mixed)]
     pd.testing.assert_frame_equal(*tables)
 
 
 def test_one_document_has_a_figure_and_no_interval(tokenisers):
     made = bench.observe({"level": tokenisers["level"]}, documents()[:1], 2, 0)
-    row = tokenised.table({"level": made}, 0.05).iloc[0]
+    row = rows_of(made).iloc[0]
     assert row["characters_per_token"] > 0 and np.isnan(row["characters_per_token_low"])
 
 
@@ -194,9 +202,9 @@ def test_a_text_that_is_missing_is_named_and_its_metrics_are_absent(files, tmp_p
     assert stored["tier"] == "at-scope"
     assert stored["absent"]["tokens_en.pud-wiki"] == "not at hand"
     assert "tokens.fastapi" not in stored["absent"]
-    assert stored["own"]["documents"] == {"fastapi": {"used": 2, "of": 2}}
+    assert stored["own"]["documents"] == {"fastapi": {"kind": "technical", "used": 2, "of": 2}}
     assert "tokenizer-llama-2 left out: licence class" in stored["fallbacks"]
-    rows = tokenised.table({"level": made}, 0.05)
+    rows = tokenised.table({"level": (made, stored)}, 0.05)
     html = page.build(rows, stored["own"]["left_out"], "", rehearsal=False)
     assert "technical: fastapi" in html and "not at hand" in html and "news: " not in html
 
@@ -260,7 +268,7 @@ def test_every_text_is_of_a_source_that_can_be_read():
 def test_the_page_is_japanese_in_japanese(tokenisers, some):
     catalogue = Catalogue.read(sorted((ROOT / "resources/languages/ja").glob("*.yaml")))
     made = bench.observe({"level": tokenisers["level"]}, documents(), 2, 0)
-    rows = tokenised.table({"level": made}, 0.05)
+    rows = rows_of(made) if some else tokenised.table({}, 0.05)
     why = {"x": "licence class nd is not accepted (licences)"}
-    html = page.build(rows if some else rows[:0], why, "", rehearsal=False)
+    html = page.build(rows, why, "", rehearsal=False)
     assert english(html) and english(translated(html, catalogue, "ja")) == []

@@ -161,12 +161,12 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     chosen = drawn(documents, settings.documents, run.seed)
     tokenisers = {arm: load(path) for arm, path in token_counts.files(inputs).items()}
     counted, there = (Counter(one.text for one in every) for every in (chosen, documents))
-    used = Counter(TEXTS[document.text].source for document in chosen)
+    items = Counter(TEXTS[document.text].source for document in chosen)
     conditions = {
         "ran": {
             "models": [],
             "data": [
-                {"name": one["name"], "items": used[one["name"]], "sha256": one["sha256"]}
+                {"name": one["name"], "items": items[one["name"]], "sha256": one["sha256"]}
                 for one in held
             ],
             "follows_from": "tokenizer and text",
@@ -177,7 +177,11 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         "threads": 1,
         "warmup": "counts are made before any pass is timed",
         "own": {
-            "documents": {text: {"used": counted[text], "of": there[text]} for text in there},
+            "kinds": [*KINDS, "unknown"],
+            "documents": {
+                text: {"kind": TEXTS[text].kind, "used": used, "of": there[text]}
+                for text, used in counted.items()
+            },
             "left_out": dict(run.left_out),
         },
         "absent": absent(run.left_out),

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from kensho.report.templates import render
-from kensho.stats.tokenised import SHARES
 
 
 def build(rows: pd.DataFrame, left_out: Mapping[str, str], absent: str, *, rehearsal: bool) -> str:
@@ -23,7 +22,11 @@ def build(rows: pd.DataFrame, left_out: Mapping[str, str], absent: str, *, rehea
         "tokenisers.html.j2",
         rehearsal=rehearsal,
         texts=texts,
-        shares=[(name, name.removesuffix("_share")) for name in SHARES],
+        shares=[
+            (name, name.removesuffix("_share"))
+            for name in rows
+            if name.endswith("_share") and name != "restored_share"
+        ],
         left_out=left_out,
         absent=absent,
     )

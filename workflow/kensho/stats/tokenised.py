@@ -1,11 +1,12 @@
 """Published tokenisers by text: figures of all documents together, each with its interval."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from kensho.bench.tokeniser_arms import KINDS, TEXTS
 from kensho.stats import intervals
 
 # Ratios of totals, by name of the column.
@@ -14,52 +15,54 @@ RATIOS = {
     "tokens_per_word": ("tokens", "words"),
     "tokens_of_english": ("tokens", "tokens_en"),
 }
-SHARES = {f"{kind}_share": f"tokens_{kind}" for kind in (*KINDS, "unknown")}
 COLUMNS = ["kind", "text", "tokeniser", "vocabulary", "documents", "characters"]
 COLUMNS += [name for column in RATIOS for name in (column, f"{column}_low", f"{column}_high")]
-COLUMNS += [*SHARES, "restored_share", "characters_per_second"]
-COLUMNS += ["characters_per_second_low", "characters_per_second_high"]
 
 
-def table(observed: Mapping[str, pd.DataFrame], alpha: float) -> pd.DataFrame:
-    """A row for each text and tokeniser, in the order of ``TEXTS`` and of the tokenisers.
+def table(
+    observed: Mapping[str, tuple[pd.DataFrame, Mapping[str, Any]]], alpha: float
+) -> pd.DataFrame:
+    """A row for each text and tokeniser, in the order of the conditions and of the tokenisers.
 
-    ``observed``: observation tables of `published_tokenisers` by arm. Ratios are of totals, and
-    their intervals of 1 - ``alpha`` those of a sample of documents (Cochran 1977, section 6.4), for
-    speed of passes; NaN where there are fewer than two, or nothing to divide by. Shares are of all
-    tokens, and ``restored_share`` of all lines. The order of rows of a table does not matter.
+    ``observed``: observations and conditions of `published_tokenisers` by arm. Behind ``COLUMNS``
+    stand shares by kind of token, ``restored_share`` and the speed. Ratios are of totals; their
+    intervals of 1 - ``alpha`` are those of a sample of documents (Cochran 1977, section 6.4), of
+    the speed of passes; NaN where there are fewer than two, or nothing to divide by. Shares are of
+    all tokens, ``restored_share`` of all lines. The order of rows of a table does not matter.
     """
-    rows = []
-    for text, (kind, _) in TEXTS.items():
-        for arm, own in observed.items():
-            cells = own.pivot(index="block", columns="metric", values="value").sort_index()
-            if f"tokens.{text}" not in cells:
-                continue
-            of_text = cells.filter(regex=rf"\.{text}$")
-            of_text = of_text.rename(columns=lambda name: name.rpartition(".")[0])
-            documents = of_text.dropna(subset=["tokens"])
-            totals = documents.sum()
-            seconds = of_text["seconds"].dropna()
-            speed = pd.DataFrame({"characters": totals["characters"], "seconds": seconds})
-            rows.append(
-                {
-                    "kind": kind,
-                    "text": text,
-                    "tokeniser": arm,
-                    "vocabulary": int(cells["vocabulary"].max()),
-                    "documents": len(documents),
-                    "characters": int(totals["characters"]),
-                    **{
-                        name: value
-                        for column, sides in RATIOS.items()
-                        for name, value in _ratio(documents, column, *sides, alpha).items()
-                    },
-                    **{name: totals[own] / totals["tokens"] for name, own in SHARES.items()},
-                    "restored_share": totals["restored"] / totals["lines"],
-                    **_ratio(speed, "characters_per_second", "characters", "seconds", alpha),
-                }
-            )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    rows = [
+        {"text": text, "kind": about["kind"], "tokeniser": arm, **_row(own, text, alpha, kinds)}
+        for arm, (own, conditions) in observed.items()
+        for kinds in [conditions["own"]["kinds"]]
+        for text, about in conditions["own"]["documents"].items()
+    ]
+    made = pd.DataFrame(rows)
+    if not rows:
+        return pd.DataFrame(columns=COLUMNS)
+    order = {text: place for place, text in enumerate(made["text"].unique())}
+    made = made.sort_values("text", key=lambda text: text.map(order), kind="stable")
+    rest = [name for name in made if name not in COLUMNS]
+    return made[[*COLUMNS, *rest]].reset_index(drop=True)
+
+
+def _row(observed: pd.DataFrame, text: str, alpha: float, kinds: Iterable[str]) -> dict[str, Any]:
+    cells = observed.pivot(index="block", columns="metric", values="value").sort_index()
+    own = cells.filter(regex=rf"\.{re.escape(text)}$")
+    own = own.rename(columns=lambda name: name.rpartition(".")[0])
+    documents = own.dropna(subset=["tokens"])
+    totals = documents.sum()
+    seconds = own["seconds"].dropna()
+    speed = pd.DataFrame({"characters": totals["characters"], "seconds": seconds})
+    row: dict[str, Any] = {
+        "vocabulary": int(cells["vocabulary"].max()),
+        "documents": len(documents),
+        "characters": int(totals["characters"]),
+    }
+    for column, sides in RATIOS.items():
+        row |= _ratio(documents, column, *sides, alpha)
+    row |= {f"{kind}_share": totals[f"tokens_{kind}"] / totals["tokens"] for kind in kinds}
+    row["restored_share"] = totals["restored"] / totals["lines"]
+    return row | _ratio(speed, "characters_per_second", "characters", "seconds", alpha)
 
 
 def _ratio(

@@ -11,8 +11,7 @@ with job(snakemake):
     observed = {
         Path(path).stem: read(path) for path in files.get("observed", []) if path.endswith(".csv")
     }
-    tables = {arm: own for arm, (own, _) in observed.items()}
-    rows = tokenised.table(tables, params.alpha)
+    rows = tokenised.table(observed, params.alpha)
     write_table(snakemake.output.table, rows)
     left_out = next((own["own"]["left_out"] for _, own in observed.values()), {})
     rehearsal = any(conditions["tier"] == "rehearsal" for _, conditions in observed.values())
