@@ -127,9 +127,9 @@ rule training_studies:
 
 
 rule tokenisers_study:
-    """Tokenisers of one corpus, and small models on each (F-5), judged on the same page."""
+    """Tokenisers of one corpus with small models on each (F-5), and published ones beside them."""
     input:
-        in_languages(*REPORT),
+        in_languages("results/tokenisers.html", *REPORT),
         INPUTS.experiments_of("tokenisers_study"),
 
 

@@ -21,6 +21,7 @@ rule rehearsal:
         INPUTS.experiments_of(
             "benchmark", "augmentation_study", "training_studies", "tokenisers_study"
         ),
+        rules.tokenisers_page.output,
         rules.stages.input,
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
         rules.judging.input,

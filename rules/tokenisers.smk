@@ -1,4 +1,6 @@
 # Tokenisers of one corpus, each a job of its own; what a corpus does not carry is recorded as such.
+# And published ones, beside each other.
+from kensho.bench.catalogue import EXPERIMENTS
 
 
 rule train_tokeniser:
@@ -24,3 +26,26 @@ rule train_tokeniser:
         code=code("bench/train_tokeniser.py", "models"),
     script:
         "../workflow/scripts/bench/train_tokeniser.py"
+
+
+rule tokenisers_page:
+    """Published tokenisers by text: characters per token, fertility, scripts, bytes, speed."""
+    input:
+        observed=observation_files("published_tokenisers", PLAN.arms["published_tokenisers"]),
+    output:
+        table="results/bench/published_tokenisers.csv",
+        html="results/tokenisers.html",
+    log:
+        "logs/tokenisers_page.log",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        alpha=CONFIG.stats.alpha,
+        absent=EXPERIMENTS["published_tokenisers"].absent,
+        layout=[
+            digest_of(LIBRARY / "kensho/report" / name)
+            for name in ("tokenisers.html.j2", "style.css")
+        ],
+        code=code("report/tokenisers.py", "stats"),
+    script:
+        "../workflow/scripts/report/tokenisers.py"

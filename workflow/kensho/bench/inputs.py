@@ -75,7 +75,7 @@ def inference(own, context) -> Inputs:
     }
 
 
-def tokenizers(own, context) -> Inputs:
+def tokenizers(own, context) -> dict[str, str | list[str]]:
     named = used(own.tokenizers, context)
     models = [files(name, context.models) for name in named if name in context.models]
     return {
@@ -84,6 +84,12 @@ def tokenizers(own, context) -> Inputs:
         "records": [record(n) for n in named if n not in context.models and context.kinds[n]],
         "pairs": "results/data/test.csv",
     }
+
+
+def published_tokenisers(own, context) -> Inputs:
+    files = tokenizers(own, context)
+    del files["pairs"]
+    return {**files, "texts": [record(name) for name in used(own.texts, context)]}
 
 
 def vocabularies(*tables: str) -> Callable[[Any, Context], Inputs]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from kensho.bench.memory_arms import ACCELERATED, DEFAULT, MEASURED, WAYS
+from kensho.bench.tokeniser_arms import SOURCES
 from kensho.validation import (
     Bytes,
     Count,
@@ -218,25 +219,43 @@ class RocmVariables(Section):
     )
 
 
+TOKENIZERS = [
+    "tokenizer-deepseek-v3",
+    "tokenizer-qwen2.5",
+    "tokenizer-cl100k",
+    "smollm2-135m-instruct",
+    "gemma-3-270m",
+    "tokenizer-llm-jp-v2.1",
+    "tokenizer-llm-jp-v2.2",
+    "tokenizer-llm-jp-v3.0",
+    "tokenizer-llm-jp-v3.1",
+    "tokenizer-rinna",
+    "tokenizer-llama-2",
+    "tokenizer-llama-3",
+]
+
+
 class TokenCounts(Section):
     tokenizers: list[Name] = Field(
-        [
-            "tokenizer-deepseek-v3",
-            "tokenizer-qwen2.5",
-            "smollm2-135m-instruct",
-            "gemma-3-270m",
-            "tokenizer-llm-jp-v2.1",
-            "tokenizer-llm-jp-v2.2",
-            "tokenizer-llm-jp-v3.0",
-            "tokenizer-llm-jp-v3.1",
-            "tokenizer-rinna",
-            "tokenizer-llama-2",
-            "tokenizer-llama-3",
-        ],
+        TOKENIZERS,
         description="tokenizers and models of config/sources.yaml (F-3); those whose licence class "
         "is not accepted are left out",
         min_length=1,
     )
+
+
+class PublishedTokenisers(Section):
+    tokenizers: list[Name] = Field(
+        TOKENIZERS,
+        description="tokenizers of config/sources.yaml, and models (B 1.2); sources whose licence "
+        "class is not accepted are left out",
+        min_length=1,
+    )
+    texts: list[Name] = Field(
+        SOURCES, description="of config/sources.yaml; left out likewise", min_length=1
+    )
+    documents: Annotated[int, Field(ge=2, le=100_000)] = Field(250, description="of each text")
+    passes: Annotated[int, Field(ge=2, le=1000)] = Field(5, description="timed passes over a text")
 
 
 class Published(Section):

@@ -143,6 +143,24 @@ STUDIES = (
         target="tokenisers_study",
     ),
     Experiment(
+        name="published_tokenisers",
+        title="B 1.2, F-3: published tokenisers on encyclopaedic, news and technical text",
+        code="kensho.bench.published_tokenisers:experiment",
+        settings=settings.PublishedTokenisers,
+        reads=("documents", "passes"),
+        needs=Needs(cores="all", minutes=30),  # it uses one core, and wants the others idle
+        inputs=inputs.published_tokenisers,
+        arms=lambda own, context: (
+            inputs.used(own.tokenizers, context) if inputs.used(own.texts, context) else []
+        ),
+        target="tokenisers_study",
+        absent="needs a text of bench.published_tokenisers.texts: fetch them with `snakemake "
+        "--profile local sources`, or set paths.mirror to a folder that holds them",
+        left_out=lambda own, context: (
+            inputs.refused("tokenizers")(own, context) | inputs.refused("texts")(own, context)
+        ),
+    ),
+    Experiment(
         name="tokeniser_models",
         title="F-5: bits per character of small models, by algorithm and MeCab",
         code="kensho.bench.tokeniser_models:experiment",

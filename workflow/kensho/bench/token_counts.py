@@ -21,7 +21,7 @@ CORPUS = "corpus"  # block of the totals
 SIDES = ("ja", "en")
 
 
-def observe(files: Mapping[str, Path], pairs: pd.DataFrame) -> pd.DataFrame:
+def observe(paths: Mapping[str, Path], pairs: pd.DataFrame) -> pd.DataFrame:
     """Observation table of tokenizers by arm on sentences with columns id, ja and en.
 
     Per sentence (block = its id) and side: ``tokens_*``, ``characters_*``, and ``restored_*``, 1
@@ -31,7 +31,7 @@ def observe(files: Mapping[str, Path], pairs: pd.DataFrame) -> pd.DataFrame:
     Raises ValueError where a count cannot be: no token, or more than the bytes of a restored text
     (and one for the start of the sentence).
     """
-    return table(row for arm, path in files.items() for row in _arm(arm, load(path), pairs))
+    return table(row for arm, path in paths.items() for row in _arm(arm, load(path), pairs))
 
 
 def _arm(arm: str, tokenizer: TextTokenizer, pairs: pd.DataFrame) -> Iterator[Row]:
@@ -74,14 +74,26 @@ def conditions(*, sentences: int, left_out: Mapping[str, str]) -> dict:
     }
 
 
-def experiment(inputs: Inputs, settings: object, run: Run) -> Observed:
-    """All tokenizers. Raises ValueError for one that could not be fetched after all."""
+def files(inputs: Inputs) -> dict[str, Path]:
+    """Files of tokenizers by arm. Raises ValueError for one that could not be fetched after all."""
     models = map(reference.base, inputs["models"])
-    files = {model.name: model.folder / "tokenizer.json" for model in models}
+    paths = {model.name: _of_model(model.folder) for model in models}
     for record in inputs["records"]:
         path, source = fetched(record)
         if path is None:
             raise ValueError(source["reason"])
-        files[source["name"]] = path
+        paths[source["name"]] = path
+    return paths
+
+
+def _of_model(folder: Path) -> Path:
+    pieces = folder / "tokenizer.model"  # some models are published with no other file
+    path = folder / "tokenizer.json"
+    return pieces if pieces.is_file() and not path.is_file() else path
+
+
+def experiment(inputs: Inputs, settings: object, run: Run) -> Observed:
+    """All tokenizers. Raises ValueError for one that could not be fetched after all."""
     pairs = read_table(inputs["pairs"])
-    return [(observe(files, pairs), conditions(sentences=len(pairs), left_out=run.left_out))]
+    observed = observe(files(inputs), pairs)
+    return [(observed, conditions(sentences=len(pairs), left_out=run.left_out))]

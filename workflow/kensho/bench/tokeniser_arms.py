@@ -1,11 +1,15 @@
-"""Arms of the study of tokenisers, and the files that are trained for them."""
+"""Arms and texts of the study of tokenisers, and the files that are trained for it."""
 
 from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+from kensho.bench.segmentation.characters import SCRIPTS
+
 FOLDER = "results/bench/tokenisers"
+SCRIPT = {letter: script for script, letters in SCRIPTS.items() for letter in letters}
+KINDS = (*SCRIPTS, "mixed", "byte")  # of tokens
 
 
 class Arm(NamedTuple):
@@ -64,3 +68,20 @@ def files(vocabularies: Iterable[int], coverages: Iterable[float]) -> dict[str, 
 def cell_of(path: Path) -> Cell:
     """The tokeniser of a record."""
     return named(path.name.removesuffix(".json"))
+
+
+class Text(NamedTuple):
+    """A text that published tokenisers encode: kind of writing, entry of config/sources.yaml."""
+
+    kind: str
+    source: str
+
+
+TEXTS = {
+    "pud-wiki": Text("encyclopaedia", "ud-japanese-pud"),
+    "pud-news": Text("news", "ud-japanese-pud"),
+    "fastapi": Text("technical", "fastapi-ja"),
+    "wikipedia": Text("encyclopaedia", "wikipedia-annotated-corpus"),
+    "livedoor": Text("news", "livedoor-news"),
+}
+SOURCES = list(dict.fromkeys(text.source for text in TEXTS.values()))

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from kensho.bench.run import Inputs, Observed, Run
-from kensho.bench.segmentation.characters import SCRIPTS, types
-from kensho.bench.tokeniser_arms import ARMS, Cell
+from kensho.bench.segmentation.characters import types
+from kensho.bench.tokeniser_arms import ARMS, KINDS, SCRIPT, Cell
 from kensho.bench.tokeniser_training import Tokeniser, load
 from kensho.data import corpus
 from kensho.data.corpus import read_table
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from kensho.bench.settings import Tokenisers as Settings
 
 EXPERIMENT = "tokenisers"
-SCRIPT = {letter: script for script, letters in SCRIPTS.items() for letter in letters}
-KINDS = (*SCRIPTS, "mixed", "byte")
 REGISTERED = ((8000, 0.9995), (8000, 1.0))  # pieces and coverages of which claims read metrics
 
 

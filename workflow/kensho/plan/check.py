@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from kensho.augment.catalogue import TECHNIQUES, Asking, Trip, models_of
 from kensho.bench.catalogue import EXPERIMENTS
+from kensho.bench.tokeniser_arms import SOURCES
 from kensho.data.sources import Source
 from kensho.domain import arms as domain
 from kensho.jlce.catalogue import ranked
@@ -260,13 +261,24 @@ def _unknown_names(
         if (items := attrgetter(key)(config)) > (held := config.data.test):
             yield f"{where}: {key}: {items} of only {held} (data.test); lower it, or raise that"
     of_kind = [name for name, known in sources.items() if known.kind in ("tokenizer", "model")]
-    for name in config.bench.token_counts.tokenizers:
-        if name not in of_kind:
-            known = suggestion(name, of_kind)
-            yield (
-                f"{where}: bench.token_counts.tokenizers: no tokenizer or model '{name}' in "
-                f"config/sources.yaml, {known}"
-            )
+    published = config.bench.published_tokenisers
+    known_names = {
+        "token_counts.tokenizers": (config.bench.token_counts.tokenizers, of_kind),
+        # and models that are fetched in any case
+        "published_tokenisers.tokenizers": (
+            published.tokenizers,
+            [*of_kind, *(name for _, name in named_models(config))],
+        ),
+        "published_tokenisers.texts": (published.texts, SOURCES),
+    }
+    for key, (names, choices) in known_names.items():
+        what = "text" if choices is SOURCES else "tokenizer or model"
+        for name in names:
+            if name not in choices:
+                yield (
+                    f"{where}: bench.{key}: no {what} '{name}' in config/sources.yaml, "
+                    f"{suggestion(name, choices)}"
+                )
     counts = Counter(arm.name for arm in config.train.trained)
     for name, times in counts.items():
         if times > 1 or name in ("base", *config.evaluate.references):

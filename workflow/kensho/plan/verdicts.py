@@ -15,6 +15,7 @@ PAGES = {  # that the report links to, by the target that makes each
     "calibration_full": "results/calibration/full/report.html",
     "audit": "results/audit.html",
     "domain_study": "results/domain.html",
+    "tokenisers_study": "results/tokenisers.html",
 }
 Outdated = Callable[
     [Sequence[str]], Mapping[str, str]
