@@ -74,7 +74,7 @@ def test_weights_make_another_mean():
     assert totals.mean_of_parts(printed("0.70"), parts).word == POSSIBLE
     assert totals.mean_of_parts(printed("0.70"), parts, [100, 300]).word == WRONG
     assert totals.mean_of_parts(printed("0.80"), parts, [100, 300]).word == POSSIBLE
-    with pytest.raises(ValueError, match="2 parts have 1 weights; give one to each"):
+    with pytest.raises(ValueError, match="weights: 1 for 2 parts"):
         totals.mean_of_parts(printed("0.80"), parts, [1])
 
 

@@ -13,6 +13,7 @@ from kensho.audit import catalogue
 from kensho.audit.printed import (
     Figure,
     Finding,
+    Unfit,
     Word,
     absent,
     exact,
@@ -122,6 +123,8 @@ def _columns(check: Check, table: pd.DataFrame) -> dict[str, str | list[str]]:
         hint = catalogue.arguments(check.check)[argument][0]
         several = get_origin(hint) is list and check.check not in catalogue.OF_COLUMNS
         figure = hint in (Figure, int) or get_origin(hint) is list
+        if check.check in catalogue.OF_COLUMNS and get_origin(hint) is not list:
+            continue  # one value for all of a column
         if get_origin(hint) is Literal and given in get_args(hint):
             continue
         if (several and isinstance(given, list) and all(isinstance(one, str) for one in given)) or (
@@ -140,6 +143,8 @@ def _of_check(
     check: Check, spec: Spec, table: pd.DataFrame, where: str, cards: catalogue.Cards | None
 ) -> Iterator[tuple[Any, ...]]:
     name, columns = check.check, _columns(check, table)
+    if not columns:
+        raise ValueError(f"{where}: {name}: none of its arguments is a column; put one there")
     if left := [one for one in check.counts if one not in _flat(columns)]:
         raise ValueError(
             f"{where}: {name}.counts: '{left[0]}' is no column of this check; change it"
@@ -154,7 +159,7 @@ def _of_check(
     if name not in catalogue.OF_COLUMNS:
         for i, values in of_rows:
             if not isinstance(values, Finding):
-                values = reader.asked(i, catalogue.OF_ROWS[name], {**values, **fixed})
+                values = reader.finding(i, {**values, **fixed}, columns)
             yield name, named, labels[i], *_told(values)
         return
     present = []
@@ -171,10 +176,7 @@ def _of_check(
         yield name, named, "", *_told(unknown(f"No cell for {of}.", "the figures of all rows"))
         return
     held = {key: [values[key] for _, values in present] for key in texts}
-    try:
-        answer = catalogue.OF_COLUMNS[name](**held, **fixed)
-    except ValueError as error:
-        raise ValueError(f"{where}: {name}: {error}") from None
+    answer = reader.finding(None, {**held, **fixed}, columns)
     if isinstance(answer, Finding):
         yield name, named, "", *_told(answer)
         return
@@ -245,12 +247,18 @@ class _Reader:
                 values if gone is None else unknown(f"No cell in {gone}.", f"the figure of {gone}"),
             )
 
-    def asked(self, i: int, function: Any, values: Mapping[str, Any]) -> Finding:
+    def finding(
+        self, i: int | None, values: Mapping[str, Any], columns: Mapping[str, str | list[str]]
+    ) -> Any:
+        """What the check says of a row, by its number, or of whole columns (None)."""
         try:
-            return function(**values)
-        except ValueError as error:
+            return catalogue.finding(self.check.check, values, self.scale)
+        except Unfit as error:
+            name = columns.get(error.argument)
+            place = "" if i is None or name is None else f", {self.places[i]}"
+            of = f", '{name}'" if isinstance(name, str) else ""
             raise ValueError(
-                f"{self.where}, {self.places[i]}: {self.check.check}: {error}; change it"
+                f"{self.where}{place}{of}: {self.check.check}.{error}; change it"
             ) from None
 
     def _value(self, kind: Any, cell: str, i: int, name: str) -> Any:

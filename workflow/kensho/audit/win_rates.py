@@ -24,7 +24,7 @@ def complement(wins: Figure, losses: Figure, ties: Figure | None = None) -> Find
     total = wins + losses + ties if ties else wins + losses
     names = " + ".join(str(x) for x in (wins, losses, ties) if x)
     return judged(
-        total.meets(_ONE), f"{names} is {between(total, wins.step)} of 1, in the unit of shares."
+        total.meets(_ONE), f"{names} is {between(total, wins.step)} in shares, which add up to 1."
     )
 
 
@@ -60,7 +60,7 @@ def cycles(first: list[str], second: list[str], rates: list[Figure]) -> Finding:
     Args: rates of the first over the second player, as shares; of a pair that stands there twice,
     or the other way round, all rates count.
     """
-    at_least(1, len(rates), "rates")
+    at_least(1, rates=len(rates))
     first, second = ([name.strip(" *_`") for name in side] for side in (first, second))
     players = list(dict.fromkeys([*first, *second]))
     least: dict[tuple[str, str], Fraction] = {}  # share of wins, for certain
