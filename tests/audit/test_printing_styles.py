@@ -45,13 +45,34 @@ def test_a_style_changes_no_figure(tmp_path, ending, style):
 
 
 @pytest.mark.parametrize(
-    "cell", ["57\\std{4}", "57\\textsubscript{4}", "\\gain{57}{4}", "57{\\tiny 4}", "57_{4}"]
+    "cell",
+    [
+        "\\up{4}57",
+        "\\underline{57}\\up{4}",
+        "57$^a$\\up{4}",
+        "{\\small 57}\\std{4}",
+        "57<small>4</small>",
+        "57[^1]4",
+        "57\\std{4}",
+        "57\\textsubscript{4}",
+        "\\gain{57}{4}",
+        "57{\\tiny 4}",
+        "57_{4}",
+    ],
 )
 def test_a_small_figure_behind_another_is_no_further_digit(tmp_path, cell):
     text = HEAD[".tex"] + ROW[".tex"].format("A", cell) + "\\end{tabular}"
     check = {"check": "within", "figure": "acc", "lowest": 0, "highest": 100}
-    with pytest.raises(ValueError, match="line 3, 'acc': '57"):
+    with pytest.raises(ValueError, match=r"line 3, 'acc': '.* is no printed number"):
         told(tmp_path, "t.tex", text, check)
+
+
+def test_a_footnote_at_a_ten_is_no_power():
+    for text in ("57.10¹", "57.10<sup>1</sup>", "57.10^{1}"):
+        assert printed(text).value == printed("57.10").value
+    assert printed("2 × 10⁻³").value == printed("10⁻³").value * 2 == printed("0.002").value
+    with pytest.raises(ValueError, match="no printed number"):
+        printed("110²")
 
 
 @pytest.mark.parametrize("minus", "-−–－‐‑﹣")

@@ -88,9 +88,10 @@ def _fill(rows: list[list[str]]) -> None:
 
 
 def _apart(match: re.Match[str]) -> str:
-    """An argument, off the number that it stands behind: 57.1 and a small 4 are not 57.14."""
-    behind = match.string[max(0, match.start() - 1) : match.start()]
-    return (" " if behind.isdigit() or behind == "." else "") + match["inner"]
+    """An argument, off the numbers that it stands between: 57.1 and a small 4 are not 57.14."""
+    around = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    before, after = (" " * (sign.isdigit() or sign == ".") for sign in around)
+    return f"{before}{match['inner']}{after}"
 
 
 def cell(text: str) -> str:
@@ -103,6 +104,6 @@ def cell(text: str) -> str:
         was = text
         text = _RAISED.sub(r"^<\1>", text)
         text = _BOLD.sub(lambda m: f"**{(m[1] or m[2] or '').strip()}**", text)
-        text = _INNER.sub(_apart, re.sub(r"\^\{([^{}]*)\}", r"^<\1>", text))
-        text = text if text != was else _GROUP.sub(_apart, text)
+        text = _INNER.sub(_apart, re.sub(r"\^\{([^{}]*)\}", r"^<\1>", text), count=1)
+        text = text if text != was else _GROUP.sub(_apart, text, count=1)
     return re.sub(r"\^<([^<>]*)>", r"^{\1}", text).replace("****", "").strip()

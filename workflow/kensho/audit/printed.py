@@ -23,13 +23,17 @@ _NUMBER = re.compile(
 _COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _MARKS = "*_`†‡§¶#↑ \t\u00a0\u2009\u202f"  # of emphasis and of footnotes, and what stands around
 _BOLD = re.compile(r"\*\*[^*].*?\*\*|__[^_].*?__|<(b|strong)\b[^>]*>.*?</\1>", re.IGNORECASE)
-_REFERENCE = re.compile(r"\[\^[^\]]*\]|\\(?=[!-/:-@\[-`{-~])")  # Markdown's [^1], and its escapes
+_REFERENCE = re.compile(r"\[\^[^\]]*\]")  # Markdown's [^1]
+_ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 _RAISED = re.compile(r"<sup>(.*?)</sup>", re.IGNORECASE)
-_TAGS = re.compile(r"</?(?:b|strong|i|em|u|span|font|small|mark|code)\b[^>]*>", re.IGNORECASE)
+_TAG = r"</?(?:b|strong|i|em|u|span|font|small|mark|code)\b[^>]*>"
+_TAGS = re.compile(rf"(?P<inside>(?<=[0-9.])(?:{_TAG})+(?=[0-9.]))|{_TAG}", re.IGNORECASE)
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 _LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _TIMES = re.compile(r"^[x×]\s*(?=[0-9])|(?<=[0-9])\s*[x×]$", re.IGNORECASE)  # x3, 3x
-_POWER = re.compile(r"(?:([0-9.]+)\s*[×x·]\s*)?10\^\{?\s*([+-]?[0-9]{1,2})\s*\}?", re.IGNORECASE)
+_POWER = re.compile(
+    r"(?:([0-9.]+)\s*[×x·]\s*|(?<![0-9.,]))10\^\{?\s*([+-]?[0-9]{1,2})\s*\}?", re.IGNORECASE
+)
 _FOOTNOTE = re.compile(r"\^(?:\{[^{}]*\}|\S|$)")
 _NARROW = {ord("\u3000"): " ", ord("−"): "-", ord("–"): "-", ord("‐"): "-", ord("‑"): "-",
            ord("﹣"): "-"}  # fmt: skip
@@ -126,11 +130,12 @@ def narrow(text: str) -> str:
 @lru_cache(maxsize=100_000)
 def _plain(text: str) -> str:
     """A cell without its emphasis and footnote marks, powers of ten as 1e-5."""
-    text = _RAISED.sub(r"^{\1}", _REFERENCE.sub("", narrow(text)))
+    text = _RAISED.sub(r"^{\1}", _ESCAPE.sub("", _REFERENCE.sub(" ", narrow(text))))
     text = _SUPERSCRIPT.sub(lambda m: f"^{{{m[0].translate(_LOWERED)}}}", text)
-    text = _POWER.sub(lambda m: f"{m[1] or 1}e{m[2]}", _TAGS.sub("", text).strip(_MARKS))
+    text = _TAGS.sub(lambda m: " " if m["inside"] else "", text)
+    text = _POWER.sub(lambda m: f"{m[1] or 1}e{m[2]}", text.strip(_MARKS))
     if "." in text or not re.search(r"\^\{?[0-9]", text):  # 2^10 is no 2 with a footnote
-        text = _FOOTNOTE.sub("", text)
+        text = _FOOTNOTE.sub(" ", text)
     return text.strip(_MARKS)
 
 
