@@ -294,7 +294,7 @@ def test_the_page_shows_what_cannot_be_and_escapes_it(tmp_path):
     )
     html = page.build(claims, found, counts, pd.DataFrame(columns=aggregates.PLACES), ["no board"])
     assert "&lt;b&gt;B&lt;/b&gt;" in html and "256 are 0.5714" in html
-    assert "It is 44." in html and "no board" in html
+    assert "It is 44." in html and "no board" in html and ">line 3</span>" in html
     assert "<td>the figure of acc</td>" in html  # of C, which has none
 
 

@@ -94,6 +94,7 @@ def test_rows_under_one_name(tmp_path):
     found = told(tmp_path, "t.tex", text, check, scale=100, headers=2)
     assert "".join(word[0] for word in found.word) == "CIIC"
     assert found.row.to_list() == ["A", "A", "B", "B"]
+    assert found.place.to_list() == ["line 4", "line 5", "line 7", "line 8"]
 
 
 @pytest.mark.parametrize(

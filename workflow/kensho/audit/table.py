@@ -25,7 +25,7 @@ from kensho.audit.reading import column, read
 from kensho.files import sha256
 from kensho.validation import read_yaml, validated
 
-COLUMNS = ["table", "number", "check", "columns", "row", "word", "sentence", "needs"]
+COLUMNS = ["table", "number", "check", "columns", "row", "place", "word", "sentence", "needs"]
 COUNTED = ["table", "number", "check", "columns", *(word.value for word in Word), "absent"]
 Name = Annotated[str, Field(min_length=1)]
 
@@ -85,7 +85,8 @@ def load(path: Path) -> Spec:
 def audit(
     spec: Spec, table: pd.DataFrame, where: str, cards: catalogue.Cards | None = None
 ) -> pd.DataFrame:
-    """Findings of all checks: one row each, columns COLUMNS.
+    """Findings of all checks: one row each, columns COLUMNS; `place` says where in its file a row
+    stands.
 
     A row of the table in which every cell that a check asks for is empty is passed over; where only
     some are, the finding is NOT CHECKABLE. Args: cards as of `kensho.audit.cards`.
@@ -149,7 +150,8 @@ def _of_check(
         raise ValueError(
             f"{where}: {name}.counts: '{left[0]}' is no column of this check; change it"
         )
-    reader = _Reader(check, spec, where, table.index.to_list(), cards)
+    places = table.index.to_list()
+    reader = _Reader(check, spec, where, places, cards)
     texts = {argument: [column(table, one, f"{where}: {name}.{argument}").to_list()
                         for one in ([given] if isinstance(given, str) else given)]
              for argument, given in columns.items()}  # fmt: skip
@@ -160,12 +162,12 @@ def _of_check(
         for i, values in of_rows:
             if not isinstance(values, Finding):
                 values = reader.finding(i, {**values, **fixed}, columns)
-            yield name, named, labels[i], *_told(values)
+            yield name, named, labels[i], places[i], *_told(values)
         return
     present = []
     for i, values in of_rows:
         if isinstance(values, Finding):
-            yield name, named, labels[i], *_told(values)
+            yield name, named, labels[i], places[i], *_told(values)
         else:
             present.append((i, values))
     if not present:
@@ -173,15 +175,15 @@ def _of_check(
     if name in catalogue.OF_EVERY_ROW and len(present) < len(labels):
         lacking = sorted({*range(len(labels))} - {i for i, _ in present})
         of = listed([labels[i] for i in lacking])
-        yield name, named, "", *_told(unknown(f"No cell for {of}.", "the figures of all rows"))
+        yield name, named, "", "", *_told(unknown(f"No cell for {of}.", "the figures of all rows"))
         return
     held = {key: [values[key] for _, values in present] for key in texts}
     answer = reader.finding(None, {**held, **fixed}, columns)
     if isinstance(answer, Finding):
-        yield name, named, "", *_told(answer)
+        yield name, named, "", "", *_told(answer)
         return
     for (i, _), finding in zip(present, answer, strict=True):
-        yield name, named, labels[i], *_told(finding)
+        yield name, named, labels[i], places[i], *_told(finding)
 
 
 def _told(finding: Finding) -> tuple[str, str, str]:
