@@ -159,7 +159,7 @@ def finding(
     told = ""
     if check in OF_TOTALS:
         wider = OF_ROWS[check](**{name: _cut_off(one) for name, one in values.items()})
-        told = " Cut off instead of rounded they would fit." * (wider.word != Word.IMPOSSIBLE)
+        told = " Cut off instead of rounded they would fit." * (wider.word == Word.CONSISTENT)
     figures = [
         one
         for given in values.values()

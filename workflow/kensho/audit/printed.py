@@ -192,11 +192,12 @@ def whole(text: str) -> int:
 
 
 class Unfit(ValueError):
-    """An argument of a check, by name, that cannot be what it is there for."""
+    """An argument of a check, by name, that cannot be what it is there for; of a column the
+    number of the cell."""
 
-    def __init__(self, argument: str, problem: str) -> None:
+    def __init__(self, argument: str, problem: str, cell: int = 0) -> None:
         super().__init__(f"{argument}: {problem}")
-        self.argument, self.problem = argument, problem
+        self.argument, self.cell = argument, cell
 
 
 def at_least(least: int, **counts: int | None) -> None:

@@ -161,7 +161,7 @@ def _of_check(
     if name not in catalogue.OF_COLUMNS:
         for i, values in of_rows:
             if not isinstance(values, Finding):
-                values = reader.finding(i, {**values, **fixed}, columns)
+                values = reader.finding([i], {**values, **fixed}, columns)
             yield name, named, labels[i], places[i], *_told(values)
         return
     present = []
@@ -178,7 +178,7 @@ def _of_check(
         yield name, named, "", "", *_told(unknown(f"No cell for {of}.", "the figures of all rows"))
         return
     held = {key: [values[key] for _, values in present] for key in texts}
-    answer = reader.finding(None, {**held, **fixed}, columns)
+    answer = reader.finding([i for i, _ in present], {**held, **fixed}, columns)
     if isinstance(answer, Finding):
         yield name, named, "", "", *_told(answer)
         return
@@ -250,14 +250,14 @@ class _Reader:
             )
 
     def finding(
-        self, i: int | None, values: Mapping[str, Any], columns: Mapping[str, str | list[str]]
+        self, rows: Sequence[int], values: Mapping[str, Any], columns: Mapping[str, Any]
     ) -> Any:
-        """What the check says of a row, by its number, or of whole columns (None)."""
+        """What the check says of one row, or of several as a column, by their numbers."""
         try:
             return catalogue.finding(self.check.check, values, self.scale)
         except Unfit as error:
             name = columns.get(error.argument)
-            place = "" if i is None or name is None else f", {self.places[i]}"
+            place = f", {self.places[rows[error.cell]]}" if name else ""
             of = f", '{name}'" if isinstance(name, str) else ""
             raise ValueError(
                 f"{self.where}{place}{of}: {self.check.check}.{error}; change it"
