@@ -85,7 +85,8 @@ def test_per_cent_dropped_zeros_and_rows_without_cells(tmp_path):
     [
         ("model,acc\nA,high\n", [{"check": "within", "figure": "acc", "lowest": 0, "highest": 1}],
          "t.csv, line 2, 'acc': 'high' is no printed number; change the cell, or leave it empty"),
-        ("model,acc\nA\n", [], "t.csv, line 2: 1 cells under a header of 2; add what is missing"),
+        ("model,acc\nA\n", [],
+         "t.csv, line 2: 1 cells under a header of 2, no cell for 'acc'; add what is missing"),
         ("model,acc\n", [], "t.csv: holds no row under a header; add one"),
         ("model,acc,acc\nA,1,2\n", [], "t.csv, line 1: column 'acc' twice; rename one"),
         ("model,acc\n,1\n", [], "t.csv, line 2: no 'model'; add the name of the row"),
@@ -99,9 +100,38 @@ def test_per_cent_dropped_zeros_and_rows_without_cells(tmp_path):
         ("model,acc\nA,57.1 %\n", [{"check": "reachable", "score": "acc", "items": 448}],
          "t.csv, line 2, 'acc': '57.1 %' is in per cent, and `scale` 1; put scale: 100; change"),
         ("model,acc\nA,0.5\n", [{"check": "reachable", "score": "acc", "items": 0}],
-         "t.csv, line 2: reachable: 0 items or trials, which are fewer than 1; change it"),
+         "t.csv: reachable.items: 0, which is fewer than 1; change it"),
+        ("model,acc,n\nA,0.5,0\n", [{"check": "reachable", "score": "acc", "items": "n"}],
+         "t.csv, line 2, 'n': reachable.items: 0, which is fewer than 1; change it"),
+        ("model,p,t\nA,0.04,2.1\nB,n.s.,2.1\n",
+         [{"check": "p_value", "p": "p", "statistic": "t", "test": "t", "df": 38}],
+         "t.csv, line 3, 'p': p_value.p: 'n.s.' is no printed number; change it"),
+        ("model,p,t,df\nA,0.04,2.1,0\n",
+         [{"check": "p_value", "p": "p", "statistic": "t", "test": "t", "df": "df"}],
+         "t.csv, line 2, 'df': p_value.df: 0, which is fewer than 1; change it"),
+        ("model,p,low,high\nA,0.04,1.1,2.1\n",
+         [{"check": "p_of_interval", "p": "p", "low": "low", "high": "high", "level": 95}],
+         "t.csv: p_of_interval.level: 95, which is no share between 0 and 1; change it"),
+        ("model,acc,n\nA,0.5,4\n", [{"check": "items_recovered", "scores": "acc", "items": "n"}],
+         "t.csv: items_recovered.items: 'n' is no whole number; change it"),
+        ("model,a,b,r\n1,x,y,0.4\n2,z,z,0.5\n",
+         [{"check": "cycles", "first": "a", "second": "b", "rates": "r"}],
+         "t.csv, line 3, 'b': cycles.second: 'z' against itself; change it"),
+        ("model,acc\nA,0.5\n", [{"check": "reachable", "score": 0.5, "items": 9}],
+         "t.csv: reachable: none of its arguments is a column; put one there"),
+        ("model,a,b,avg\nA,0.5,0.7,60 %\n",
+         [{"check": "mean_of_parts", "total": "avg", "parts": ["a", "b"]}],
+         "'avg': mean_of_parts.total: 0.7 beside 60 %, which may be a hundredth of it; change it"),
+        ("model,a,b\nA,0.5,50%\n", [{"check": "same", "figure": "a", "elsewhere": "b"}],
+         "t.csv, line 2, 'b': same.elsewhere: 0.5 beside 50 %, which may be a hundredth of it"),
+        ("model,acc\nA,57.1 [52.4; 61.7]\nB,57.1 [x; 61.7]\n",
+         [{"check": "symmetric", "estimate": "acc", "low": "acc low", "high": "acc high"}],
+         "line 3, 'acc': '57.1 [x; 61.7]' is neither a figure nor several; change the cell"),
+        ("model,acc,acc low\nA,57.1 [52.4; 61.7],3\n", [],
+         "t.csv: column 'acc low', and 'acc' holds such figures too; rename one"),
         ("model,acc\nA,\"0,571\"\n", [{"check": "reachable", "score": "acc", "items": 9}],
-         "t.csv, line 2, 'acc': '0,571' is no printed number; change the cell, or leave it empty"),
+         "t.csv, line 2, 'acc': '0,571' is no printed number (decimals follow a point); change the"
+         " cell, or leave it empty"),
         ("model,b,a,g\nA,23.7,16.4,↓30.8\n",
          [{"check": "gain", "before": "b", "after": "a", "printed_gain": "g", "unit": "percent"}],
          "t.csv, line 2, 'g': '↓30.8' is no printed number; change the cell, or leave it empty"),
@@ -267,7 +297,8 @@ def test_the_page_shows_what_cannot_be_and_escapes_it(tmp_path):
     )
     html = page.build(claims, found, counts, pd.DataFrame(columns=aggregates.PLACES), ["no board"])
     assert "&lt;b&gt;B&lt;/b&gt;" in html and "256 are 0.5714" in html
-    assert "It is 44." in html and "no board" in html
+    assert "It is 44." in html and "no board" in html and ">line 3</span>" in html
+    assert "<td>the figure of acc</td>" in html  # of C, which has none
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,7 @@ def test_the_error_of_a_group_is_one_of_three():
     for text, word in of_group.items():
         found = group_error(printed(text), parts, sizes)
         assert found.word == word, found.sentence
-    with pytest.raises(ValueError, match="2 parts have 1 sizes; give one to each"):
+    with pytest.raises(ValueError, match="sizes: 1 for 2 parts"):
         group_error(printed("0.019"), parts, [100])
 
 

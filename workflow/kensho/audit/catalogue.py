@@ -21,7 +21,7 @@ from kensho.audit import (
     totals,
     win_rates,
 )
-from kensho.audit.printed import Figure, Finding, exact, per_cent, printed, whole
+from kensho.audit.printed import Figure, Finding, Word, cut_off, exact, per_cent, printed, whole
 from kensho.validation import suggestion
 
 OF_ROWS: dict[str, Callable[..., Finding]] = {
@@ -58,6 +58,9 @@ CHECKS: dict[str, Callable[..., Finding | list[Finding]]] = {**OF_ROWS, **OF_COL
 # Checks of shares, whose figures `scale` (100 where they are in per cent) brings to 0 to 1.
 OF_SHARES = {"reachable", "standard_error", "group_error", "confusion", "complement",
              "items_recovered", "round_robin", "cycles"}  # fmt: skip
+
+# Checks of sums, shares and gains, of which papers also print what was cut off.
+OF_TOTALS = {"reachable", "derived", "gain", "mean_of_parts", "complement", "same", "cost"}
 
 # Checks that hold whichever of their figures a row has, and one that needs the cells of all rows.
 OF_SOME, OF_EVERY_ROW = {"confusion"}, {"round_robin"}
@@ -145,6 +148,35 @@ def value(
     return str(given)
 
 
+def finding(
+    check: str, values: Mapping[str, Any], scale: int | None = None
+) -> Finding | list[Finding]:
+    """What a check says of its arguments, and of a figure that cannot be whether another way to
+    print it would explain it. Raises ValueError as the check does."""
+    answer = CHECKS[check](**values)
+    if isinstance(answer, list) or answer.word != Word.IMPOSSIBLE:
+        return answer
+    told = ""
+    if check in OF_TOTALS:
+        wider = OF_ROWS[check](**{name: _cut_off(one) for name, one in values.items()})
+        told = " Cut off instead of rounded they would fit." * (wider.word == Word.CONSISTENT)
+    figures = [
+        one
+        for given in values.values()
+        for one in (given if isinstance(given, list) else [given])
+        if isinstance(one, Figure)
+    ]
+    if scale == 1 and any(one.step and 1 < one.value <= 100 for one in figures):
+        told += " Per cent take scale: 100."
+    return answer._replace(sentence=answer.sentence + told)
+
+
+def _cut_off(given: Any) -> Any:
+    if isinstance(given, list):
+        return [_cut_off(one) for one in given]
+    return cut_off(given) if isinstance(given, Figure) else given
+
+
 def run(
     check: str, given: Mapping[str, Any], scale: int = 1, cards: Cards | None = None
 ) -> Finding:
@@ -160,4 +192,9 @@ def run(
             )
         except ValueError as error:
             raise ValueError(f"{check}.{name}: {error}; change it") from None
-    return OF_ROWS[check](**values)
+    try:
+        answer = finding(check, values)
+    except ValueError as error:
+        raise ValueError(f"{check}.{error}; change it") from None
+    assert isinstance(answer, Finding)
+    return answer

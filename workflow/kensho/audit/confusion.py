@@ -66,7 +66,7 @@ def confusion(
     and both classes occur. Where a matrix makes a precision 0 / 0, 0 and 1 pass for it, for MCC
     (Matthews 1975) 0 does.
     """
-    at_least(1, items, "items")
+    at_least(1, items=items)
     figures = {
         "accuracy": accuracy,
         "precision": precision,
@@ -84,8 +84,9 @@ def confusion(
         return unknown(f"{positives} of {items} items are positive.", "items of both classes")
     for matrix in _near(told, items, positives):
         if matrix is None:
-            needs = "more decimals" if positives else "the number of positive items"
-            return unknown(f"{named} of {items} items leave too many tables.", needs)
+            needs = "more decimals" + " or the number of positive items" * (positives is None)
+            told_of = f"The search for {named} of {items} items stopped at {MOST_BOXES:,} boxes of"
+            return unknown(f"{told_of} margins, with some left.", needs)
         if all(matrix.gives(name, figure) for name, figure in told.items()):
             return judged(
                 True,

@@ -13,6 +13,7 @@ from kensho.audit.printed import (
     Figure,
     Finding,
     Range,
+    Unfit,
     at_least,
     integers,
     judged,
@@ -22,6 +23,7 @@ from kensho.audit.printed import (
 )
 
 MOST_VALUES = 10**6  # printable values that are gone through one by one
+MOST_ANSWERS = 10_000  # numbers of answers that are tried
 
 
 def reachable(score: Figure, items: int, trials: int = 1) -> Finding:
@@ -30,12 +32,11 @@ def reachable(score: Figure, items: int, trials: int = 1) -> Finding:
     Brown & Heathers 2017, "The GRIM test". Args: score as a share of 1; each of the items was
     answered `trials` times.
     """
-    at_least(1, min(items, trials), "items or trials")
+    at_least(1, items=items, trials=trials)
     answers, step = items * trials, score.step
     of = f"{items} items" + (f" answered {trials} times" if trials > 1 else "")
     if score.within(0, 1) is None:
-        hint = "; per cent take scale: 100" if score.step and 1 < score.value <= 100 else ""
-        return judged(False, f"{score} is no share of right answers, which are 0 to 1{hint}.")
+        return judged(False, f"{score} is no share of right answers, which are 0 to 1.")
     if share_reachable(answers, step) == 1:
         return unknown(
             f"{answers} answers ({of}) can give any score with these decimals.",
@@ -94,11 +95,12 @@ class Recovered(NamedTuple):
 def recovered(scores: Sequence[Figure]) -> Recovered:
     """The smallest number of answers that gives every one of the scores, and the other ones.
 
-    The reverse of GRIM. A number with which any printed value could be reached is none of them.
+    The reverse of GRIM. A number with which any printed value could be reached is none of them, and
+    none above `MOST_ANSWERS` is tried.
     """
     step = max(score.step for score in scores)
     alike = [score for score in dict.fromkeys(scores) if score.step == step]
-    limit = min(int(1 / step), 10_000) if step else 0
+    limit = min(int(1 / step), MOST_ANSWERS + 1) if step else 0
     fits: list[int] = []
     chance = 0.0
     for answers in range(1, limit):
@@ -124,7 +126,7 @@ def items_recovered(scores: list[Figure], items: int, trials: int = 1) -> Findin
 
     Args: scores as shares of 1, one for each row.
     """
-    at_least(1, min(items, trials), "items or trials")
+    at_least(1, items=items, trials=trials)
     answers, found = items * trials, recovered(scores)
     apart = [score for score in scores if not _counts(score, answers)]
     of = (
@@ -132,7 +134,7 @@ def items_recovered(scores: list[Figure], items: int, trials: int = 1) -> Findin
         if trials > 1
         else f"{items} items"
     )
-    least = "no number that tells anything fits all"
+    least = f"no number up to {MOST_ANSWERS:,} that tells anything fits all"
     if found.smallest:
         least = f"{found.smallest} is the smallest number of answers that fits all"
         least += f", then {listed(found.aliases)}" if found.aliases else ""
@@ -156,7 +158,7 @@ def standard_error(score: Figure, error: Figure, items: int) -> Finding:
     a bootstrap is another quantity. An error printed as 0 belongs to a score of 0 or 1, or to more
     items than these.
     """
-    at_least(1, items, "items")
+    at_least(1, items=items)
     right = _counts(score, items)
     if not right:
         return judged(False, f"{score} is no score of {items} items, so no error of one.")
@@ -183,8 +185,8 @@ def group_error(error: Figure, parts: list[Figure], sizes: list[int]) -> Finding
     instead (`pooled_sample_stderr`). Any of the three passes.
     """
     if len(sizes) != len(parts):
-        raise ValueError(f"{len(parts)} parts have {len(sizes)} sizes; give one to each")
-    at_least(2, min(sizes, default=0), "items of a part")
+        raise Unfit("sizes", f"{len(sizes)} for {len(parts)} parts")
+    at_least(2, sizes=min(sizes, default=0))
     items, number = sum(sizes), len(parts)
     weights = {
         "by items": [Fraction(n, items) ** 2 for n in sizes],

@@ -11,18 +11,23 @@ _RULES = re.compile(
 _BEFORE = re.compile(rf"(?:\s|{_RULES.pattern})*")  # what stands before a row's cells
 _GONE = re.compile(
     r"\\(?:cellcolor|rowcolor|color)(?:\[[^\]]*\])?\{[^{}]*\}|\\footnotemark(?:\[[^\]]*\])?"
-    r"|\\(?:footnote|phantom|hspace|vspace)\*?\{[^{}]*\}"
+    r"|\\(?:footnote|cite[a-z]*|label|[hv]?phantom|hspace|vspace)\*?(?:\[[^\]]*\])*\{[^{}]*\}"
     r"|\\(?:tiny|scriptsize|footnotesize|small|normalsize|centering|relax|left|right|displaystyle)"
     r"(?![a-z])|\\[!;:]"
 )
 _BOLD = re.compile(
-    r"\\(?:textbf|mathbf|bm|boldsymbol)\s*\{([^{}]*)\}|\{?\\bf(?:series)?(?![a-z])\s*([^{}]*)\}?"
+    r"\\(?:textbf|mathbf|bm|boldsymbol|bf|bfseries)\s*\{([^{}]*)\}"
+    r"|\{?\\bf(?:series)?(?![a-z])\s*([^{}]*)\}?"
 )
 _RAISED = re.compile(r"\\(?:textsuperscript|tnote)\s*\{([^{}]*)\}")
+_OVER_ROWS = re.compile(
+    r"\\multirow(?:\[[^\]]*\])?\{(-?\d+)\}(?:\[[^\]]*\])?\{[^{}]*\}(?:\[[^\]]*\])?"
+)
 _INNER = re.compile(
-    r"\\(?:multirow(?:\[[^\]]*\])?\{[^{}]*\}\{[^{}]*\}|textcolor\{[^{}]*\}|colorbox\{[^{}]*\}"
-    r"|[a-z]+)\s*\{([^{}]*)\}"
+    rf"(?:{_OVER_ROWS.pattern}|\\(?:textcolor|colorbox)(?:\[[^\]]*\])?\{{[^{{}}]*\}}"
+    r"|\\[a-zA-Z]+(?:\[[^\]]*\])*)\s*\{(?P<inner>[^{}]*)\}"
 )  # of any other command with one argument, the argument
+_GROUP = re.compile(r"\{(?P<inner>[^{}]*)\}")
 _SIGNS = {r"\pm": "±", r"\times": "×", r"\cdot": "·", r"\dagger": "†", r"\ddagger": "‡",
           r"\ast": "*", r"\star": "*", r"\uparrow": "↑", r"\downarrow": "↓", r"\textemdash": "—",
           r"\textendash": "–", r"\%": "%", r"\&": "&", r"\_": "_", r"\#": "#", "{,}": ",",
@@ -40,11 +45,12 @@ def tables(text: str) -> list[list[tuple[int, list[str]]]]:
                             text[begin : end if end > 0 else None]):  # fmt: skip
             before = _BEFORE.match(row)
             started = line + (row.count("\n", 0, before.end()) if before else 0)
-            plain = _RULES.sub("", row).strip()
+            plain = _GONE.sub("", _RULES.sub("", row)).strip()
             if plain:
-                rows.append((started, [cell(c) for c in _split(plain)]))
+                rows.append((started, _split(plain)))
             line += row.count("\n")
-        found.append(rows)
+        _fill([cells for _, cells in rows])
+        found.append([(number, [cell(c) for c in cells]) for number, cells in rows])
     return found
 
 
@@ -69,6 +75,25 @@ def _split(row: str) -> list[str]:
     return cells
 
 
+def _fill(rows: list[list[str]]) -> None:
+    """What stands over several rows into those of them that have nothing there, in place."""
+    for i, cells in enumerate(rows):
+        for j, one in enumerate(cells):
+            if over := _OVER_ROWS.match(one.strip()):
+                number = int(over[1])
+                others = range(i + 1, i + number) if number > 0 else range(i + number + 1, i)
+                for k in others:
+                    if 0 <= k < len(rows) and j < len(rows[k]) and not rows[k][j].strip():
+                        rows[k][j] = _OVER_ROWS.sub("", one.strip(), count=1)
+
+
+def _apart(match: re.Match[str]) -> str:
+    """An argument, off the numbers that it stands between: 57.1 and a small 4 are not 57.14."""
+    around = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    before, after = (" " * (sign.isdigit() or sign == ".") for sign in around)
+    return f"{before}{match['inner']}{after}"
+
+
 def cell(text: str) -> str:
     """A cell as plain text: bold as `**0.5**`, what is raised as `^{a}`, all else unwrapped."""
     for sign, plain in _SIGNS.items():
@@ -79,6 +104,6 @@ def cell(text: str) -> str:
         was = text
         text = _RAISED.sub(r"^<\1>", text)
         text = _BOLD.sub(lambda m: f"**{(m[1] or m[2] or '').strip()}**", text)
-        text = _INNER.sub(r"\1", re.sub(r"\^\{([^{}]*)\}", r"^<\1>", text))
-        text = re.sub(r"\{([^{}]*)\}", r"\1", text)
+        text = _INNER.sub(_apart, re.sub(r"\^\{([^{}]*)\}", r"^<\1>", text), count=1)
+        text = text if text != was else _GROUP.sub(_apart, text, count=1)
     return re.sub(r"\^<([^<>]*)>", r"^{\1}", text).replace("****", "").strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import date
 
-from kensho.audit.printed import Figure, Finding, judged, unknown
+from kensho.audit.printed import Figure, Finding, judged, one_unit, unknown
 
 
 def within(figure: Figure, lowest: Figure, highest: Figure) -> Finding:
@@ -18,6 +18,7 @@ def within(figure: Figure, lowest: Figure, highest: Figure) -> Finding:
 
 def same(figure: Figure, elsewhere: Figure) -> Finding:
     """Whether two printings of one figure, each with its decimals, can be of one value."""
+    one_unit("elsewhere", [figure, elsewhere])
     cut = figure.within(elsewhere.low, elsewhere.high)
     told = f"{figure} here and {elsewhere} there"
     if cut and cut.low == cut.high and figure.step:

@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -20,17 +20,25 @@ _NUMBER = re.compile(
     r"(?:e[+-]?[0-9]{1,2})?",
     re.IGNORECASE,
 )
+_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _MARKS = "*_`†‡§¶#↑ \t\u00a0\u2009\u202f"  # of emphasis and of footnotes, and what stands around
 _BOLD = re.compile(r"\*\*[^*].*?\*\*|__[^_].*?__|<(b|strong)\b[^>]*>.*?</\1>", re.IGNORECASE)
-_REFERENCE = re.compile(r"\[\^[^\]]*\]|\\(?=[*_`#])")  # Markdown's [^1], and its escapes
+_REFERENCE = re.compile(r"\[\^[^\]]*\]")  # Markdown's [^1]
+_ESCAPE = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
 _RAISED = re.compile(r"<sup>(.*?)</sup>", re.IGNORECASE)
-_TAGS = re.compile(r"</?(?:b|strong|i|em|u|span|font|small|mark|code)\b[^>]*>", re.IGNORECASE)
+_TAG = r"</?(?:b|strong|i|em|u|span|font|small|mark|code)\b[^>]*>"
+_TAGS = re.compile(rf"(?P<inside>(?<=[0-9.])(?:{_TAG})+(?=[0-9.]))|{_TAG}", re.IGNORECASE)
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 _LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
-_POWER = re.compile(r"(?:([0-9.]+)\s*[×x·]\s*)?10\^\{?\s*([+-]?[0-9]{1,2})\s*\}?", re.IGNORECASE)
-_FOOTNOTE = re.compile(r"\^(?:\{([^{}]*)\}|(\S))")
-_NARROW = {ord("\u3000"): " ", ord("−"): "-", ord("–"): "-"}
+_TIMES = re.compile(r"^[x×]\s*(?=[0-9])|(?<=[0-9])\s*[x×]$", re.IGNORECASE)  # x3, 3x
+_POWER = re.compile(
+    r"(?:([0-9.]+)\s*[×x·]\s*|(?<![0-9.,]))10\^\{?\s*([+-]?[0-9]{1,2})\s*\}?", re.IGNORECASE
+)
+_FOOTNOTE = re.compile(r"\^(?:\{[^{}]*\}|\S|$)")
+_NARROW = {ord("\u3000"): " ", ord("−"): "-", ord("–"): "-", ord("‐"): "-", ord("‑"): "-",
+           ord("﹣"): "-"}  # fmt: skip
 _NARROW |= {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width forms
+_NARROW |= dict.fromkeys([0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF], "")  # nothing to be seen
 _NOTHING = {"", "n/a", "na", "n.a.", "nan", "null", "none", "nil", "~", "tbd", "…", "..."}
 
 
@@ -99,31 +107,35 @@ class Range:
 class Figure(Range):
     """The values that a printed figure can stand for.
 
-    step: worth of its last printed digit, 0 of an exact count.
+    step: worth of its last printed digit, 0 of an exact count. percent: whether a per cent sign
+    stands behind it.
     """
 
     text: str
     value: Fraction
     step: Fraction
     bold: bool = False
+    percent: bool = False
 
     def __str__(self) -> str:
         return self.text
 
 
 def narrow(text: str) -> str:
-    """A text with full-width forms as ASCII, one kind of minus, and no entities of HTML."""
+    """A text with full-width forms as ASCII, one kind of minus, no entities of HTML, and nothing
+    that cannot be seen."""
     return html.unescape(text).translate(_NARROW)
 
 
 @lru_cache(maxsize=100_000)
 def _plain(text: str) -> str:
     """A cell without its emphasis and footnote marks, powers of ten as 1e-5."""
-    text = _RAISED.sub(r"^{\1}", _REFERENCE.sub("", narrow(text)))
+    text = _RAISED.sub(r"^{\1}", _ESCAPE.sub("", _REFERENCE.sub(" ", narrow(text))))
     text = _SUPERSCRIPT.sub(lambda m: f"^{{{m[0].translate(_LOWERED)}}}", text)
-    text = _POWER.sub(lambda m: f"{m[1] or 1}e{m[2]}", _TAGS.sub("", text).strip(_MARKS))
+    text = _TAGS.sub(lambda m: " " if m["inside"] else "", text)
+    text = _POWER.sub(lambda m: f"{m[1] or 1}e{m[2]}", text.strip(_MARKS))
     if "." in text or not re.search(r"\^\{?[0-9]", text):  # 2^10 is no 2 with a footnote
-        text = _FOOTNOTE.sub("", text)
+        text = _FOOTNOTE.sub(" ", text)
     return text.strip(_MARKS)
 
 
@@ -144,16 +156,18 @@ def printed(text: str, scale: Rational = 1, decimals: int = 0) -> Figure:
 
     Args:
         text: as printed; thousands separators, a leading plus, full-width digits, emphasis
-            (`**0.5**`), marks of footnotes at its ends, powers of ten and a per cent sign are
-            understood. A per cent sign does not change the value; `scale` does.
+            (`**0.5**`), marks of footnotes at its ends, powers of ten, a sign of multiplication
+            (x3) and a per cent sign are understood. A per cent sign does not change the value;
+            `scale` does.
         scale: what 1 is printed as: 100 for shares in per cent.
         decimals: how many were printed at least, where the file drops trailing zeros.
 
     Raises ValueError where the text is no number, or more than one.
     """
-    plain = _plain(text).removesuffix("%").strip(_MARKS)
+    plain = _TIMES.sub("", _plain(text).removesuffix("%").strip(_MARKS))
     if not re.search(r"[0-9]", plain) or not _NUMBER.fullmatch(plain):
-        raise ValueError(f"'{text.strip()[:40]}' is no printed number")
+        comma = " (decimals follow a point)" if _COMMA.fullmatch(plain) else ""
+        raise ValueError(f"'{text.strip()[:40]}' is no printed number{comma}")
     number = Decimal(re.sub(r"[,\u00a0\u2009\u202f]", "", plain))
     exponent = number.as_tuple().exponent
     assert isinstance(exponent, int)
@@ -162,7 +176,7 @@ def printed(text: str, scale: Rational = 1, decimals: int = 0) -> Figure:
     half = step / 2
     return Figure(
         value - half, value + half, f"{number:.{max(0, -digits)}f}", value, step,
-        bool(_BOLD.search(text)),
+        bool(_BOLD.search(text)), per_cent(text),
     )  # fmt: skip
 
 
@@ -177,10 +191,40 @@ def whole(text: str) -> int:
     return int(figure.value)
 
 
-def at_least(least: int, count: int | None, what: str) -> None:
-    """Raise ValueError for a count that is too small to be one."""
-    if count is not None and count < least:
-        raise ValueError(f"{count} {what}, which are fewer than {least}")
+class Unfit(ValueError):
+    """An argument of a check, by name, that cannot be what it is there for; of a column the
+    number of the cell."""
+
+    def __init__(self, argument: str, problem: str, cell: int = 0) -> None:
+        super().__init__(f"{argument}: {problem}")
+        self.argument, self.cell = argument, cell
+
+
+def at_least(least: int, **counts: int | None) -> None:
+    """Raise Unfit for a count that is too small to be one."""
+    for argument, count in counts.items():
+        if count is not None and count < least:
+            raise Unfit(argument, f"{count}, which is fewer than {least}")
+
+
+def one_unit(argument: str, figures: Sequence[Figure]) -> None:
+    """Raise Unfit where some of the figures have a per cent sign, and others that were printed have
+    none: 57.1 % beside 0.571 may be of one value."""
+    signs = {figure.percent: figure for figure in figures if figure.step}
+    if len(signs) == 2:
+        raise Unfit(
+            argument, f"{signs[False]} beside {signs[True]} %, which may be a hundredth of it"
+        )
+
+
+def cut_off(figure: Figure) -> Figure:
+    """The figure as wide as if its further digits may have been cut off instead of rounded."""
+    up, down = figure.value >= 0, figure.value <= 0
+    return replace(
+        figure,
+        low=min(figure.low, figure.value - figure.step * down),
+        high=max(figure.high, figure.value + figure.step * up),
+    )
 
 
 def exact(text: str | int, scale: Rational = 1) -> Figure:

@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from kensho.audit import latex
-from kensho.audit.printed import absent, printed
+from kensho.audit.printed import absent, narrow, printed
 from kensho.validation import Texts, suggestion
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".yaml": "yaml", ".yml": "yaml", ".md": "markdown",
@@ -22,6 +22,12 @@ _SEPARATOR = re.compile(r":?-+:?")
 _TWO = re.compile(
     r"(?P<first>.*?[0-9].*?)\s*(?:(?P<spread>±|\+/-|\(±)|\()(?P<second>[^()±]*[0-9][^()±]*)\)?"
 )
+# "57.1 [52.4, 61.7]" and "(52.4–61.7)": an interval, its estimate before it or in another column
+_INTERVAL = re.compile(
+    r"(?:(?P<first>[^\[(]*[0-9][^\[(]*?)\s*(?=[\[(]))?[\[(]?\s*(?:(?:[0-9]{2}\s*%\s*)?CI[:=]?\s*)?"
+    r"(?P<low>[+−-]?[0-9.]+\s*%?)\s*(?:[,;–—~〜-]|\bto\b)\s*(?P<high>[+−-]?[0-9.]+\s*%?)\s*[\])]?"
+)
+ENDS = ("low", "high")  # of an interval, what names of columns end in
 
 
 def read(file: Path, number: int = 1, name: str = "", headers: int = 1) -> pd.DataFrame:
@@ -31,7 +37,9 @@ def read(file: Path, number: int = 1, name: str = "", headers: int = 1) -> pd.Da
     (results.en.GPQA). `number` chooses among the tables of a Markdown or LaTeX file; of `headers`
     lines at its top the names are joined. A column of figures with a second one in each cell, as in
     57.1 ± 0.4 or 57.1 (0.4), keeps the first, and a column of its own, `acc ±` or `acc ()`, the
-    second. Messages call the file by `name`.
+    second; `acc low` and `acc high` are the ends of intervals, as in 57.1 [52.4, 61.7]. A CSV is
+    separated by semicolons or tabs where its first line has no comma. Messages call the file by
+    `name`.
 
     Raises ValueError, one line with file and row, for a file that is missing, of another kind or
     not one table.
@@ -46,15 +54,15 @@ def read(file: Path, number: int = 1, name: str = "", headers: int = 1) -> pd.Da
         cause = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ValueError(f"{path}: {cause}; put the table there, in UTF-8") from None
     if kind == "yaml":
-        return _apart(_yaml(path, text))
+        return _apart(path, _yaml(path, text))
     if kind == "csv":
         lines = _csv(path, text)
     else:
-        tables = _markdown(text) if kind == "markdown" else latex.tables(text)
+        tables = _markdown(path, text) if kind == "markdown" else latex.tables(text)
         if not 1 <= number <= len(tables):
             raise ValueError(f"{path}: holds {len(tables)} tables; change `number`, now {number}")
         lines = tables[number - 1]
-    return _apart(_table(path, lines, headers))
+    return _apart(path, _table(path, lines, headers))
 
 
 def _table(path: Path, lines: list[tuple[int, list[str]]], headers: int) -> pd.DataFrame:
@@ -66,9 +74,11 @@ def _table(path: Path, lines: list[tuple[int, list[str]]], headers: int) -> pd.D
     lines = lines[headers:]
     for line, cells in lines:
         if len(cells) != len(header):
+            first = f"no cell for '{header[len(cells)]}'" if len(cells) < len(header) else (
+                f"no column for '{cells[len(header)]}'")  # fmt: skip
             raise ValueError(
-                f"{path}, line {line}: {len(cells)} cells under a header of {len(header)}; add "
-                "what is missing, or delete the row"
+                f"{path}, line {line}: {len(cells)} cells under a header of {len(header)}, {first}"
+                "; add what is missing, or delete the row"
             )
     places = pd.Index([f"line {line}" for line, _ in lines], name=PLACE)
     return pd.DataFrame([cells for _, cells in lines], places, header, dtype=str)
@@ -84,36 +94,61 @@ def _names(headers: list[list[str]]) -> list[str]:
             last = cell or last
             above[i] = f"{above[i]} {last}".strip()
     own = [*headers[-1], *[""] * (columns - len(headers[-1]))]
-    names = (f"{over} {name}".strip() for over, name in zip(above, own, strict=True))
+    names = (name if over == name else f"{over} {name}".strip()
+             for over, name in zip(above, own, strict=True))  # fmt: skip
     return [name or f"column {place}" for place, name in enumerate(names, start=1)]
 
 
-def _apart(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a column of its own for every second figure in the cells of one."""
+def _apart(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with columns of their own for what stands behind the figures in the cells of one.
+
+    Raises ValueError where the table has a column of that name.
+    """
     columns: dict[str, list[str]] = {}
     for name in table:
-        cells, split = table[name].to_list(), [_two(cell) for cell in table[name]]
-        if not any(mark for _, _, mark in split) or not all(
-            mark or absent(cell) or _is_figure(cell)
-            for cell, (_, _, mark) in zip(cells, split, strict=True)
+        cells = table[name].to_list()
+        split = [_behind(cell) for cell in cells]
+        marks = [mark for mark in ("±", "()", *ENDS) if any(mark in behind for _, behind in split)]
+        if not marks or not all(
+            behind or absent(cell) or _is_figure(cell)
+            for cell, (_, behind) in zip(cells, split, strict=True)
         ):
             columns[name] = cells
             continue
-        columns[name] = [first for first, _, _ in split]
-        for mark in ("±", "()"):
-            if any(m == mark for _, _, m in split):
-                columns[f"{name} {mark}"] = [two if m == mark else "" for _, two, m in split]
+        columns[name] = [first for first, _ in split]
+        for new, mark in ((f"{name} {mark}", mark) for mark in marks):
+            if new in table:
+                raise ValueError(
+                    f"{path}: column '{new}', and '{name}' holds such figures too; rename one"
+                )
+            columns[new] = [behind.get(mark, "") for _, behind in split]
     return pd.DataFrame(columns, index=table.index, dtype=object)
 
 
-def _two(cell: str) -> tuple[str, str, str]:
-    """First and second figure of a cell and the sign between them, "" where it is none or one."""
-    match = _TWO.fullmatch(cell.strip().strip("*").strip())
-    if match is None or not _is_figure(match["first"]) or not _is_figure(match["second"]):
-        return cell, "", ""
-    bold = cell.strip().startswith("**") and cell.strip().endswith("**")
-    first = f"**{match['first'].strip()}**" if bold else match["first"].strip()
-    return first, match["second"].strip(), "±" if match["spread"] else "()"
+def _behind(cell: str) -> tuple[str, dict[str, str]]:
+    """The figure of a cell, and by mark those behind it: `±`, `()`, or the ends of an interval.
+
+    An interval without a figure before it stays in the cell too. Ends with signs where the figure
+    has none, as in 57.1 (-0.4, +0.3), are distances and no interval.
+    """
+    plain = cell.strip().strip("*").strip()
+    bold = f"**{plain}**" in cell
+    if (two := _TWO.fullmatch(plain)) and _is_figure(two["first"]) and _is_figure(two["second"]):
+        first, behind = two["first"], {"±" if two["spread"] else "()": two["second"].strip()}
+    elif (ends := _INTERVAL.fullmatch(narrow(plain))) and not _is_figure(plain.strip("[]() ")):
+        first, behind = ends["first"], {end: ends[end].strip() for end in ENDS}
+        signed = any(end.startswith("+") for end in behind.values())
+        if (first is not None and not _is_figure(first)) or not all(
+            map(_is_figure, behind.values())
+        ):
+            return cell, {}
+        if signed and first is not None and first.strip()[0] not in "+-":
+            return cell, {}
+    else:
+        return cell, {}
+    if first is None:
+        return cell, behind
+    return f"**{first.strip()}**" if bold else first.strip(), behind
 
 
 def _is_figure(cell: str) -> bool:
@@ -125,10 +160,13 @@ def _is_figure(cell: str) -> bool:
 
 
 def _csv(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    signs = "\t" if path.suffix == ".tsv" else ",;\t"
     reader = csv.reader(
-        text.splitlines(keepends=True), delimiter="\t" if path.suffix == ".tsv" else ",",
+        text.splitlines(keepends=True),
+        delimiter=next((sign for sign in signs if sign in header), signs[0]),
         strict=True,
-    )  # fmt: skip
+    )
     lines, began = [], 1
     try:
         for cells in reader:
@@ -140,32 +178,38 @@ def _csv(path: Path, text: str) -> list[tuple[int, list[str]]]:
     return lines
 
 
-def _markdown(text: str) -> list[list[tuple[int, list[str]]]]:
-    """Tables, each a header over a line of dashes and the lines with a bar that follow."""
+def _markdown(path: Path, text: str) -> list[list[tuple[int, list[str]]]]:
+    """Tables, each a header over a line of dashes and the lines with a bar that follow.
+
+    Raises ValueError for a row, a line from bar to bar, that is of no table.
+    """
     tables: list[list[tuple[int, list[str]]]] = []
     before: tuple[int, list[str]] | None = None  # a line that can be a header
-    inside = False
-    for line, raw in enumerate(text.splitlines(), start=1):
+    row = inside = False  # whether that line is from bar to bar, and whether a table goes on
+    for line, raw in enumerate([*text.splitlines(), ""], start=1):
         stripped = raw.strip()
-        if "|" not in stripped:
-            inside, before = False, None
-            continue
-        cells = [c.strip() for c in re.split(r"(?<!\\)\|", _inner(stripped))]
-        cells = [cell.replace(r"\|", "|") for cell in cells]
-        if inside:
+        cells = [latex.cell(c) if "$" in c else c for c in _cells(stripped)]
+        if inside and "|" in stripped:
             tables[-1].append((line, cells))
-        elif before and all(map(_SEPARATOR.fullmatch, cells)):
+        elif before and "|" in stripped and all(map(_SEPARATOR.fullmatch, cells)):
             tables.append([before])
-            inside = True
+            inside, before = True, None
+        elif before and row:
+            raise ValueError(
+                f"{path}, line {before[0]}: a row without a header and its line of dashes; put it "
+                "under one, or delete it"
+            )
         else:
-            before = (line, cells)
+            inside, before = False, (line, cells) if "|" in stripped else None
+            row = len(stripped) > 1 and stripped[0] == stripped[-1] == "|"
     return tables
 
 
-def _inner(line: str) -> str:
-    """A line without the bars at its ends."""
+def _cells(line: str) -> list[str]:
+    """Cells between the bars of a line, those at its ends left out; of `\\|` the bar is text."""
     line = line.removeprefix("|")
-    return line if line.endswith(r"\|") else line.removesuffix("|")
+    line = line if line.endswith(r"\|") else line.removesuffix("|")
+    return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)]
 
 
 def _yaml(path: Path, text: str) -> pd.DataFrame:
@@ -202,7 +246,19 @@ def _flat(entry: Mapping, where: str, prefix: str = "") -> dict[str, str]:
 
 
 def column(table: pd.DataFrame, name: str, where: str) -> pd.Series:
-    """A column; ValueError with the nearest name where there is none."""
-    if name not in table:
-        raise ValueError(f"{where}: no column '{name}', {suggestion(name, table)}; change it")
-    return table[name]
+    """A column.
+
+    Raises ValueError with the nearest name where there is none, and with the first cell that is not
+    several figures where those of another column were to give it.
+    """
+    if name in table:
+        return table[name]
+    whole, _, mark = name.rpartition(" ")
+    if mark in ("±", "()", *ENDS) and whole in table:
+        for place, cell in table[whole].items():
+            if not (absent(cell) or _is_figure(cell) or _behind(cell)[1]):
+                raise ValueError(
+                    f"{where}, {place}, '{whole}': '{cell}' is neither a figure nor several; "
+                    "change the cell, or leave it empty"
+                )
+    raise ValueError(f"{where}: no column '{name}', {suggestion(name, table)}; change it")

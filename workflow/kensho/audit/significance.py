@@ -17,15 +17,18 @@ from kensho.audit.printed import (
     Figure,
     Finding,
     Range,
+    Unfit,
     at_least,
     between,
     judged,
     narrow,
+    one_unit,
     printed,
     unknown,
 )
 
 SLACK = 1e-9
+_RELATIONS = str.maketrans("≤≦⩽≥≧⩾", "<<<>>>")
 Statistic = Literal["t", "z", "F", "chi2", "r"]
 
 
@@ -49,7 +52,9 @@ def p_value(
     needed = {"t": 1, "r": 1, "chi2": 1, "F": 2, "z": 0}[test]
     if needed > sum(x is not None for x in (df, df2)[:needed]):
         return unknown(f"{test} = {statistic}, p {p}.", "the degrees of freedom")
-    freedom = [_freedom(x) for x in (df, df2)[:needed] if x is not None]
+    freedom = [
+        _freedom(name, x) for name, x in (("df", df), ("df2", df2))[:needed] if x is not None
+    ]
     sign, limit = _p(p)
     if test == "r" and not (-1 <= statistic.value <= 1):
         return judged(False, f"{statistic} is no correlation.")
@@ -58,21 +63,23 @@ def p_value(
     one, two = _tails(statistic, test, freedom)
     lower = (1 - one[1], 1 - one[0])
     sides = [("two-sided", two)] * (tails != 1)
-    sides += [("one-sided", one), ("one-sided", lower)] * (tails != 2)
+    sides += [("one-sided", one), ("to the other side", lower)] * (tails != 2)
     if test in ("F", "chi2"):
         sides = [("", one)]
     possible = any(_agrees(sign, limit, least, most) for _, (least, most) in sides)
-    told = ", ".join(
-        f"{least:.4g} to {most:.4g} {name}".strip() for name, (least, most) in sides[:2]
-    )
+    told = ", ".join(f"{_ends(*ends)} {name}".strip() for name, ends in sides)
     of = f" with {df}{f' and {df2}' if test == 'F' else ''} degrees of freedom" * (needed > 0)
     return judged(possible, f"{test} = {statistic}{of} has a p of {told}; printed is {p.strip()}.")
 
 
-def _freedom(df: Figure) -> Range:
-    """Degrees of freedom that a figure stands for. Raises ValueError below 1."""
+def _ends(least: float, most: float) -> str:
+    return " to ".join(dict.fromkeys(f"{end:.4g}" for end in (least, most)))
+
+
+def _freedom(argument: str, df: Figure) -> Range:
+    """Degrees of freedom that a figure stands for. Raises Unfit below 1."""
     if df.high < 1:
-        raise ValueError(f"{df} degrees of freedom, which are fewer than 1")
+        raise Unfit(argument, f"{df}, which is fewer than 1")
     if df.value.denominator == 1 and df.step in (0, 1):
         return Range(df.value, df.value)
     return Range(max(df.low, Fraction(1)), df.high)
@@ -81,14 +88,18 @@ def _freedom(df: Figure) -> Range:
 def _p(text: str) -> tuple[str, Figure]:
     """A p value as a relation (=, < or >) and a figure: "0.03", "p < .001", "≤ 0.05".
 
-    Raises ValueError where it is none.
+    Raises Unfit where it is none.
     """
-    match = re.fullmatch(r"(?:p\s*)?([<>=≤≥]?)\s*(.*)", narrow(text).strip(" *_"), re.IGNORECASE)
+    plain = narrow(text).strip(" *_").translate(_RELATIONS)
+    match = re.fullmatch(r"(?:p\s*)?([<>=]?)\s*(.*)", plain, re.IGNORECASE)
     assert match is not None
-    figure = printed(match[2])
+    try:
+        figure = printed(match[2])
+    except ValueError as error:
+        raise Unfit("p", str(error)) from None
     if figure.value < 0 or figure.value > 1:
-        raise ValueError(f"'{text.strip()[:40]}' is no p value, which is none of 0 to 1")
-    return {"≤": "<", "≥": ">", "": "="}.get(match[1], match[1]), figure
+        raise Unfit("p", f"'{text.strip()[:40]}' is no p value, which is 0 to 1")
+    return match[1] or "=", figure
 
 
 def _agrees(sign: str, limit: Figure, least: float, most: float) -> bool:
@@ -141,6 +152,8 @@ def p_of_interval(
     """
     sign, limit = _p(p)
     none, alpha = null or printed("0"), 1 - (level.value if level else Fraction(95, 100))
+    if not 0 < alpha < 1:
+        raise Unfit("level", f"{level}, which is no share between 0 and 1")
     if high.high < low.low:
         return judged(False, f"The interval's low end {low} lies above its high end {high}.")
     holds = low.high < none.value < high.low  # for certain, however the ends were rounded
@@ -161,6 +174,7 @@ def symmetric(
     So do t and Wald intervals of differences (linear) and of ratios (log); Wilson's, bootstrap and
     other asymmetric ones do not, and are no case for this check.
     """
+    one_unit("estimate", [estimate, low, high])
     if low.value > high.value:
         return judged(False, f"The interval's low end {low} lies above its high end {high}.")
     if axis == "linear":
@@ -177,16 +191,14 @@ def symmetric(
     ends = [float(end) ** 0.5 for end in (product.low, product.high)]
     return judged(
         product.meets(square),
-        f"The middle of {low} and {high} on a log axis is {ends[0]:.4g} to {ends[1]:.4g}; printed "
-        f"is {estimate}.",
+        f"The middle of {low} and {high} on a log axis is {_ends(*ends)}; printed is {estimate}.",
     )
 
 
 def d_of_t(effect: Figure, statistic: Figure, items: int, items2: int | None = None) -> Finding:
     """Whether Cohen's d belongs to t: t / sqrt(n) of one or of paired samples, t sqrt(1/n1 + 1/n2)
     of two (Lakens 2013, eq. 2 and 7). Hedges' g and d_av are other effects."""
-    at_least(1, items, "items")
-    at_least(1, items2, "items")
+    at_least(1, items=items, items2=items2)
     factor = Fraction(1, items) + (Fraction(1, items2) if items2 else 0)
     squares = [Range(min(ends), max(ends)) for ends in (_squares(effect), _squares(statistic))]
     implied = squares[1].times(factor)
@@ -195,8 +207,7 @@ def d_of_t(effect: Figure, statistic: Figure, items: int, items2: int | None = N
     of = f"{items} and {items2} items" if items2 else f"{items} pairs"
     return judged(
         not opposed and implied.meets(squares[0]),
-        f"t = {statistic} of {of} is a d of {ends[0]:.4g} to {ends[1]:.4g} in size; printed is "
-        f"{effect}.",
+        f"t = {statistic} of {of} is a d of {_ends(*ends)} in size; printed is {effect}.",
     )
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 from math import comb
 
-from kensho.audit.printed import Figure, Finding, Range, integers, judged, shown, unknown
+from kensho.audit.printed import Figure, Finding, Range, Unfit, integers, judged, shown, unknown
 
 MOST_SCORES = 100_000
 
@@ -28,14 +28,18 @@ def judge_scores(
     if not 2 <= items <= MOST_SCORES:
         return unknown(f"{items} scores have no spread to check.", f"2 to {MOST_SCORES:,} scores")
     if highest <= lowest:
-        raise ValueError(f"scores from {lowest} to {highest}: the highest is not the higher")
+        raise Unfit("highest", f"{highest}, which is not above {lowest}")
     if deviation.high < 0:
         return judged(False, f"{deviation} is no standard deviation.")
     of = f"{items} whole scores from {lowest} to {highest}"
     span = highest - lowest
     sums = [s for s in integers((mean - _one(lowest)).times(items)) if 0 <= s <= items * span]
     if not sums:
-        return judged(False, f"No {of} have a mean of {mean}: the sum would be no whole number.")
+        below = (mean.value * items).__floor__()
+        told = (
+            f"{k} / {items} is {shown(Fraction(k, items), mean.step)}" for k in (below, below + 1)
+        )
+        return judged(False, f"{of} have no mean of {mean}: {', '.join(told)}.")
     wanted = Range(max(deviation.low, Fraction(0)) ** 2, deviation.high**2)
     nearest: list[Fraction] = []
     for total in sums:
@@ -54,7 +58,7 @@ def judge_scores(
     least, most = (float(max(v, Fraction(0))) ** 0.5 for v in (min(nearest), max(nearest)))
     return judged(
         False,
-        f"No {of} have a mean of {mean} and a standard deviation of {deviation}: with sums of "
+        f"{of} have no mean of {mean} and standard deviation of {deviation}: with sums of "
         f"{sums[0] + items * lowest}{f' to {sums[-1] + items * lowest}' if sums[1:] else ''} it "
         f"lies between {least:.4g} and {most:.4g}, in steps that leave {shown(deviation.value)} "
         "out.",

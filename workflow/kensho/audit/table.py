@@ -13,6 +13,7 @@ from kensho.audit import catalogue
 from kensho.audit.printed import (
     Figure,
     Finding,
+    Unfit,
     Word,
     absent,
     exact,
@@ -24,7 +25,7 @@ from kensho.audit.reading import column, read
 from kensho.files import sha256
 from kensho.validation import read_yaml, validated
 
-COLUMNS = ["table", "number", "check", "columns", "row", "word", "sentence", "needs"]
+COLUMNS = ["table", "number", "check", "columns", "row", "place", "word", "sentence", "needs"]
 COUNTED = ["table", "number", "check", "columns", *(word.value for word in Word), "absent"]
 Name = Annotated[str, Field(min_length=1)]
 
@@ -84,7 +85,8 @@ def load(path: Path) -> Spec:
 def audit(
     spec: Spec, table: pd.DataFrame, where: str, cards: catalogue.Cards | None = None
 ) -> pd.DataFrame:
-    """Findings of all checks: one row each, columns COLUMNS.
+    """Findings of all checks: one row each, columns COLUMNS; `place` says where in its file a row
+    stands.
 
     A row of the table in which every cell that a check asks for is empty is passed over; where only
     some are, the finding is NOT CHECKABLE. Args: cards as of `kensho.audit.cards`.
@@ -122,6 +124,8 @@ def _columns(check: Check, table: pd.DataFrame) -> dict[str, str | list[str]]:
         hint = catalogue.arguments(check.check)[argument][0]
         several = get_origin(hint) is list and check.check not in catalogue.OF_COLUMNS
         figure = hint in (Figure, int) or get_origin(hint) is list
+        if check.check in catalogue.OF_COLUMNS and get_origin(hint) is not list:
+            continue  # one value for all of a column
         if get_origin(hint) is Literal and given in get_args(hint):
             continue
         if (several and isinstance(given, list) and all(isinstance(one, str) for one in given)) or (
@@ -140,11 +144,14 @@ def _of_check(
     check: Check, spec: Spec, table: pd.DataFrame, where: str, cards: catalogue.Cards | None
 ) -> Iterator[tuple[Any, ...]]:
     name, columns = check.check, _columns(check, table)
+    if not columns:
+        raise ValueError(f"{where}: {name}: none of its arguments is a column; put one there")
     if left := [one for one in check.counts if one not in _flat(columns)]:
         raise ValueError(
             f"{where}: {name}.counts: '{left[0]}' is no column of this check; change it"
         )
-    reader = _Reader(check, spec, where, table.index.to_list(), cards)
+    places = table.index.to_list()
+    reader = _Reader(check, spec, where, places, cards)
     texts = {argument: [column(table, one, f"{where}: {name}.{argument}").to_list()
                         for one in ([given] if isinstance(given, str) else given)]
              for argument, given in columns.items()}  # fmt: skip
@@ -154,13 +161,13 @@ def _of_check(
     if name not in catalogue.OF_COLUMNS:
         for i, values in of_rows:
             if not isinstance(values, Finding):
-                values = reader.asked(i, catalogue.OF_ROWS[name], {**values, **fixed})
-            yield name, named, labels[i], *_told(values)
+                values = reader.finding([i], {**values, **fixed}, columns)
+            yield name, named, labels[i], places[i], *_told(values)
         return
     present = []
     for i, values in of_rows:
         if isinstance(values, Finding):
-            yield name, named, labels[i], *_told(values)
+            yield name, named, labels[i], places[i], *_told(values)
         else:
             present.append((i, values))
     if not present:
@@ -168,18 +175,15 @@ def _of_check(
     if name in catalogue.OF_EVERY_ROW and len(present) < len(labels):
         lacking = sorted({*range(len(labels))} - {i for i, _ in present})
         of = listed([labels[i] for i in lacking])
-        yield name, named, "", *_told(unknown(f"No cell for {of}.", "the figures of all rows"))
+        yield name, named, "", "", *_told(unknown(f"No cell for {of}.", "the figures of all rows"))
         return
     held = {key: [values[key] for _, values in present] for key in texts}
-    try:
-        answer = catalogue.OF_COLUMNS[name](**held, **fixed)
-    except ValueError as error:
-        raise ValueError(f"{where}: {name}: {error}") from None
+    answer = reader.finding([i for i, _ in present], {**held, **fixed}, columns)
     if isinstance(answer, Finding):
-        yield name, named, "", *_told(answer)
+        yield name, named, "", "", *_told(answer)
         return
     for (i, _), finding in zip(present, answer, strict=True):
-        yield name, named, labels[i], *_told(finding)
+        yield name, named, labels[i], places[i], *_told(finding)
 
 
 def _told(finding: Finding) -> tuple[str, str, str]:
@@ -245,12 +249,18 @@ class _Reader:
                 values if gone is None else unknown(f"No cell in {gone}.", f"the figure of {gone}"),
             )
 
-    def asked(self, i: int, function: Any, values: Mapping[str, Any]) -> Finding:
+    def finding(
+        self, rows: Sequence[int], values: Mapping[str, Any], columns: Mapping[str, Any]
+    ) -> Any:
+        """What the check says of one row, or of several as a column, by their numbers."""
         try:
-            return function(**values)
-        except ValueError as error:
+            return catalogue.finding(self.check.check, values, self.scale)
+        except Unfit as error:
+            name = columns.get(error.argument)
+            place = f", {self.places[rows[error.cell]]}" if name else ""
+            of = f", '{name}'" if isinstance(name, str) else ""
             raise ValueError(
-                f"{self.where}, {self.places[i]}: {self.check.check}: {error}; change it"
+                f"{self.where}{place}{of}: {self.check.check}.{error}; change it"
             ) from None
 
     def _value(self, kind: Any, cell: str, i: int, name: str) -> Any:

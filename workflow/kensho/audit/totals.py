@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Literal
 
-from kensho.audit.printed import Figure, Finding, Range, between, judged, listed, unknown
+from kensho.audit.printed import (
+    Figure,
+    Finding,
+    Range,
+    Unfit,
+    between,
+    judged,
+    listed,
+    one_unit,
+    unknown,
+)
 
 Operation = Literal[
     "relative_gain", "ratio", "share", "product", "difference", "sum", "minimum", "maximum"
@@ -46,7 +56,7 @@ def derived(figure: Figure, operation: Operation, parts: list[Figure], unit: str
     gain, a ratio or a share is a hundred times itself.
     """
     if operation in TWO and len(parts) != 2:
-        raise ValueError(f"{operation} takes two figures, not {len(parts)}; change it")
+        raise Unfit("parts", f"{operation} takes two figures, not {len(parts)}")
     percent = unit == "percent" and operation in ("relative_gain", "ratio", "share")
     try:
         implied = _OPERATIONS[operation](parts).times(100 if percent else 1)
@@ -88,11 +98,12 @@ def mean_of_parts(total: Figure, parts: list[Figure], weights: list[int] | None 
     Whether it was taken before or after the parts were rounded does not matter: both lie in the
     range.
     """
+    one_unit("total", [total, *parts])
     if weights is not None and len(weights) != len(parts):
-        raise ValueError(f"{len(parts)} parts have {len(weights)} weights; give one to each")
+        raise Unfit("weights", f"{len(weights)} for {len(parts)} parts")
     shares = weights or [1] * len(parts)
     if sum(shares) <= 0 or min(shares) < 0:
-        raise ValueError("weights: none may be negative, and not all of them 0")
+        raise Unfit("weights", "none may be negative, and not all of them 0")
     implied = _sum([part.times(Fraction(w, sum(shares))) for part, w in
                     zip(parts, shares, strict=True)])  # fmt: skip
     how = "weighted mean" if weights else "mean"

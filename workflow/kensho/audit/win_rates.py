@@ -10,7 +10,17 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from kensho.audit.printed import Figure, Finding, Range, at_least, between, judged, shown, unknown
+from kensho.audit.printed import (
+    Figure,
+    Finding,
+    Range,
+    Unfit,
+    at_least,
+    between,
+    judged,
+    shown,
+    unknown,
+)
 
 _ONE = Range(Fraction(1), Fraction(1))
 SOURCES = 256  # players whose distances are held in memory at once
@@ -24,7 +34,7 @@ def complement(wins: Figure, losses: Figure, ties: Figure | None = None) -> Find
     total = wins + losses + ties if ties else wins + losses
     names = " + ".join(str(x) for x in (wins, losses, ties) if x)
     return judged(
-        total.meets(_ONE), f"{names} is {between(total, wins.step)} of 1, in the unit of shares."
+        total.meets(_ONE), f"{names} is {between(total, wins.step)} in shares, which add up to 1."
     )
 
 
@@ -60,13 +70,13 @@ def cycles(first: list[str], second: list[str], rates: list[Figure]) -> Finding:
     Args: rates of the first over the second player, as shares; of a pair that stands there twice,
     or the other way round, all rates count.
     """
-    at_least(1, len(rates), "rates")
+    at_least(1, rates=len(rates))
     first, second = ([name.strip(" *_`") for name in side] for side in (first, second))
     players = list(dict.fromkeys([*first, *second]))
     least: dict[tuple[str, str], Fraction] = {}  # share of wins, for certain
-    for a, b, rate in zip(first, second, rates, strict=True):
+    for i, (a, b, rate) in enumerate(zip(first, second, rates, strict=True)):
         if a == b:
-            raise ValueError(f"'{a}' against itself; delete the row")
+            raise Unfit("second", f"'{a}' against itself", i)
         least[a, b] = max(rate.low, least.get((a, b), Fraction(0)))
         least[b, a] = max(1 - rate.high, least.get((b, a), Fraction(0)))
     told = f"{len(rates)} rates of {len(players)} players"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kensho.audit.printed import Word
+from kensho.audit.printed import Word, listed
 from kensho.report.templates import render
 
 
@@ -22,8 +22,8 @@ def build(
 
     Args:
         claims: of `kensho.audit.registry.audit`.
-        findings, counts: of `kensho.audit.table`; the sentences of single rows that are consistent
-            are in the CSV only.
+        findings, counts: of `kensho.audit.table`; the sentences of single rows that are not
+            impossible are in the CSV only, but what would make them checkable is told by check.
         ties: of `kensho.stats.aggregates.places`.
         left_out: why tables were not audited, one line each.
         silent: claims that have no figures of their own to hold against each other.
@@ -34,11 +34,16 @@ def build(
         own = findings[findings["table"] == title]
         shown = own[(own["word"] == Word.IMPOSSIBLE.value) | (own["row"] == "")]
         columns = ties[ties["table"] == title] if len(ties) else ties
+        lacking = own[own["word"] == Word.NOT_CHECKABLE.value].groupby("number")["needs"].unique()
+        checks = counts[counts["table"] == title]
         tables.append(
             {
                 "title": title,
                 "tally": {word: int((own["word"] == word).sum()) for word in words},
-                "counts": counts[counts["table"] == title].to_dict("records"),
+                "counts": [
+                    {**row, "needs": listed(lacking.get(row["number"], []))}
+                    for row in checks.to_dict("records")
+                ],
                 "shown": shown.to_dict("records"),
                 "ties": [
                     {"column": name, "separated": float(of["separated"].iloc[0]),

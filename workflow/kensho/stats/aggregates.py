@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from kensho.audit import catalogue
 from kensho.audit.printed import Figure, absent, printed
 from kensho.audit.reading import column
 from kensho.audit.table import Spec
@@ -241,7 +242,7 @@ def places(spec: Spec, table: pd.DataFrame, alpha: float) -> pd.DataFrame:
     worst_place counts those that are not below for certain; `separated` is the share of all pairs
     of the column.
 
-    Raises ValueError, one line with the cell, for a cell that is no figure.
+    Raises ValueError, one line with the cell, for a cell that is no figure, or none from 0 to 1.
     """
     rows = []
     for tie in spec.ties:
@@ -249,7 +250,10 @@ def places(spec: Spec, table: pd.DataFrame, alpha: float) -> pd.DataFrame:
         held, scores = ~cells.map(absent), []
         for place, cell in cells[held].items():
             try:
-                scores.append(printed(cell, spec.scale, spec.decimals))
+                score = catalogue.value(Figure, cell, spec.scale, spec.decimals)
+                if score.within(0, 1) is None:
+                    raise ValueError(f"{score} is no share where `scale` is {spec.scale}")
+                scores.append(score)
             except ValueError as error:
                 raise ValueError(
                     f"{spec.table}, {place}, '{tie.score}': {error}; change the cell, or leave it "
