@@ -19,6 +19,7 @@ MADE = [
     "results/evaluation/intervals.csv",
     "results/jlce.html",
     "results/domain.html",
+    "results/serving/latency.csv",
     "results/jlce/ranking.json",
     "results/jlce/scores.csv",
     "results/benchmark_data/kv_cache/mla.csv",

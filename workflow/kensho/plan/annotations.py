@@ -29,6 +29,7 @@ ANNOTATIONS = [
     Annotation("results/evaluation/stages.csv", "Evaluation", "Stages", "stages"),
     Annotation("results/jlce.html", "JLCE", "Page", "jlce"),
     Annotation("results/domain.html", "Adapted models", "Page", "domain"),
+    Annotation("results/serving/latency.csv", "Serving", "Latency", "latency"),
     Annotation("results/jlce/ranking.json", "JLCE", "Ranking", "ranking"),
     Annotation("results/jlce/{table}.csv", "JLCE", "Table", "jlce_table"),
     Annotation(
