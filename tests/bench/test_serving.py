@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import completions
 import psutil
 import pytest
 from completions import program
@@ -150,16 +151,10 @@ def test_of_a_server_that_dies_half_way_what_failed_is_counted_and_has_no_times(
     assert one["failed_gone", "all", 0] == failed > 2 * (4 + 4 + 2)
 
 
-def test_every_process_of_a_server_has_ended(observed):
-    _, _, run, _ = observed
-    python = str(run.folder / "python")
-    assert not [p for p in psutil.process_iter(["cmdline"]) if python in (p.info["cmdline"] or [])]
-    port = [
-        p
-        for p in psutil.process_iter(["cmdline"])
-        if any("completions.py" in word for word in p.info["cmdline"] or [])
-    ]
-    assert port == []
+@pytest.mark.usefixtures("observed")
+def test_every_process_of_a_server_has_ended():
+    own = [one.info["cmdline"] or [] for one in psutil.process_iter(["cmdline"])]
+    assert not [words for words in own if completions.__file__ in words and "serve" in words]
 
 
 def test_a_killed_study_goes_on_with_the_rounds_that_it_has(observed, monkeypatch):
@@ -224,17 +219,7 @@ def test_percentiles_of_known_times():
         Row("serving", "plain", f"en-{n:03d}", 0, "latency_seconds.single", n + 1.0, "s")
         for n in range(100)
     ]
-    frame = table(
-        dict(
-            zip(
-                ("experiment", "arm", "block", "replicate", "metric", "value", "unit"),
-                r,
-                strict=True,
-            )
-        )
-        for r in rows
-    )
-    [row] = percentiles({"plain": (frame, {})}).to_dict("records")
+    [row] = percentiles({"plain": (table(rows), {})}).to_dict("records")
     assert [row[f"latency_seconds_p{p}"] for p in (50, 95, 99)] == [50, 95, 99]
 
 
