@@ -16,13 +16,14 @@ import machine
 import numpy as np
 from kensho.bench import load
 from kensho.bench.load import Request
-from kensho.models import engine
+from kensho.models import engine, vllm_program
 from kensho.models.vllm_server import NAME, Server
 from scipy import stats
 
 ROOT = Path(__file__).parents[1]
 MODEL = Path(os.environ.get("MODEL", ROOT / "results/models/smollm2-135m-instruct"))
-PAIRS, THREADS, SEED, TIMEOUT = 5, 2, 1, 600
+PAIRS, SEED, TIMEOUT = 5, 1, 600
+THREADS = int(os.environ.get("THREADS", 2))
 REQUESTS = int(os.environ.get("REQUESTS", 24))
 RATE = float(os.environ.get("RATE", 1))  # users a second
 PROMPT, NEW, CHUNK = 64, 16, 16  # tokens
@@ -72,7 +73,7 @@ def prompts(python: str, file: Path) -> list[list[int]]:
 def theirs(python: str, url: str, file: Path, folder: Path) -> dict[str, float]:
     """Figures of `vllm bench serve`."""
     command = [
-        *(python, "-P", "-m", "vllm.entrypoints.cli.main", "bench", "serve"),
+        *(python, "-P", vllm_program.__file__, "bench", "serve"),
         *("--backend", "openai", "--base-url", url, "--endpoint", "/v1/completions"),
         *("--model", str(MODEL), "--served-model-name", NAME, "--temperature", "0"),
         *("--dataset-name", "timed_trace", "--dataset-path", str(file)),

@@ -94,7 +94,8 @@ class Observation:
     def failures(self) -> dict[str, dict[str, int]]:
         """Failed requests of each load that has some, by kind."""
         of_load = {
-            name: sum((one[name].failures for one in self.under), Counter()) for name in self.loads
+            name: sum((one[name].failures for one in self.under if name in one), Counter[str]())
+            for name in self.loads
         }
         return {name: dict(kinds) for name, kinds in of_load.items() if kinds}
 

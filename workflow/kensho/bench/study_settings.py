@@ -173,7 +173,10 @@ class Serving(Section):
     rates: Annotated[list[Annotated[float, Field(gt=0, le=10_000)]], Field(min_length=1)] = Field(
         [1, 4], description="users who arrive in a second, on average"
     )
-    shared_tokens: Count = Field(192, description="that prompts of the load shared begin with")
+    shared_tokens: Count = Field(
+        256,
+        description="that prompts of the load shared begin with; vLLM caches blocks (128 tokens)",
+    )
     contexts: Annotated[list[Annotated[Count, Field(ge=32)]], Field(min_length=1)] = Field(
         [1024, 8192], description="tokens of prompt and answer, up to the model's limit"
     )

@@ -1,7 +1,7 @@
 """`vllm serve` as a process of its own on the loopback interface, until it is closed.
 
-It is vLLM's own server, as users start it, with options of vLLM's that are given as they are; it
-ends with the process that started it (prctl(2), PR_SET_PDEATHSIG).
+It is vLLM's own server, as users start it (:mod:`kensho.models.vllm_program`), with options of
+vLLM's own.
 """
 
 from __future__ import annotations
@@ -22,19 +22,13 @@ import psutil
 import requests
 
 from kensho.messages import plain
+from kensho.models import vllm_program
 from kensho.models.loading import device
 from kensho.models.vllm import Refused, environment
 
 NAME = "served"  # the model, as requests name it
 STARTED = 1800  # seconds at most until a model is loaded
 ENDED = 30  # seconds that a server gets to end by itself
-PROGRAM = """
-import ctypes, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-from vllm.entrypoints.cli.main import main
-sys.argv[0] = "vllm"
-main()
-"""
 # An exception's last line; what only says that another process failed names no cause.
 CAUSE = re.compile(r"\b(\w+(?:Error|Exception): (?!Engine core initialization failed).+)")
 SAMPLE = re.compile(r"^(\w+:\w+)(?:\{(.*)\})? (\S+)$", re.M)  # of Prometheus' text format
@@ -70,7 +64,7 @@ class Server:
         ]
         self._said = tempfile.NamedTemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [str(python), "-P", "-c", PROGRAM, *arguments],
+            [str(python), "-P", vllm_program.__file__, *arguments],
             stdout=self._said,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
