@@ -19,7 +19,7 @@ rule serving_latency:
 
 
 rule serving_study:
-    """Ways to serve a model (B 3.2, S-1 to S-4), judged on the same page; needs vLLM."""
+    """Ways to serve a model (B 3.2, S-1 to S-5), judged on the same page; needs vLLM."""
     input:
         in_languages(*REPORT),
         rules.serving_latency.output if PLAN.stage == "whole" else [],

@@ -29,8 +29,13 @@ from kensho.models.vllm import Refused, environment
 NAME = "served"  # the model, as requests name it
 STARTED = 1800  # seconds at most until a model is loaded
 ENDED = 30  # seconds that a server gets to end by itself
-# An exception's last line; what only says that another process failed names no cause.
-CAUSE = re.compile(r"\b(\w+(?:Error|Exception): (?!Engine core initialization failed).+)")
+# An exception's own line, behind what names process and place, and of several faults the first.
+# What says that another process failed names no cause.
+CAUSE = re.compile(
+    r"^(?:\(.*?\) )?(?:ERROR .*?\] )?([\w.]*(?:Error|Exception): "
+    r"(?!Engine core initialization failed).+?(?:validation errors? for .+\n.*|$))",
+    re.M,
+)
 SAMPLE = re.compile(r"^(\w+:\w+)(?:\{(.*)\})? (\S+)$", re.M)  # of Prometheus' text format
 
 
@@ -137,7 +142,7 @@ class Server:
         """The first exception that the server wrote of, else its last line."""
         text = plain(Path(self._said.name).read_text(encoding="utf-8", errors="replace"))
         if match := CAUSE.search(text):
-            return match[1]
+            return " ".join(match[1].split())
         return (text.strip() or f"ended with exit code {self._process.poll()}").splitlines()[-1]
 
     def close(self) -> None:
