@@ -116,8 +116,9 @@ def program(folder):
 def main(options):
     if "--quantization" in options:
         sys.exit(
-            "Traceback\nValueError: fp8 is not for this device\n"
-            "RuntimeError: Engine core initialization failed. See root cause above."
+            "WARNING 11-27 [lib.py:1] as in `OSError: [Errno 24] Too many open files`\n"
+            "(EngineCore pid=3) ERROR 11-27 [core.py:842] ValueError: fp8 is not for this device\n"
+            "(APIServer pid=1) RuntimeError: Engine core initialization failed. See above."
         )
     port = int(options[options.index("--port") + 1])
     cached, last = int("--enable-prefix-caching" in options), 9 * ("--kv-cache-dtype" in options)

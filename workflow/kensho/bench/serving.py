@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kensho.bench.blocks import interleaved
 from kensho.bench.load import KINDS, Answer, Failure, Load
 from kensho.bench.run import Inputs, Observed, Run
-from kensho.bench.serving_arms import BASE, OPTIONS, REGISTERED, options
+from kensho.bench.serving_arms import BASE, DRAFTED, OPTIONS, REGISTERED, SPECULATIVE, options
 from kensho.bench.serving_load import COUNTED, LANGUAGES, Plan, plans, serve
 from kensho.data.corpus import read_table
 from kensho.evaluate.journal import Journal, digest
@@ -277,7 +277,8 @@ def conditions(
         "own": {
             "vllm": version,
             "options": [*OPTIONS[one.arm]],
-            "draft": draft and draft.name,
+            **({"drafted_tokens": DRAFTED} if one.arm in SPECULATIVE else {}),
+            **({"draft": draft.name} if draft and one.arm == "draft" else {}),
             "server": [result["server"] for result in one.results if "server" in result],
             "failures": one.failures(),
             **vars(settings),
