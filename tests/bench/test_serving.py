@@ -11,14 +11,18 @@ from completions import program
 from conditions_example import tier
 from kensho.bench import serving, serving_load
 from kensho.bench.run import Run
-from kensho.bench.serving_arms import options
+from kensho.bench.serving_arms import OPTIONS, options
 from kensho.bench.study_settings import Serving
+from kensho.claims import registry
 from kensho.models.reference import Base
 from kensho.models.vllm import Refused
 from kensho.models.vllm_server import Server
-from kensho.observations import Row, table
+from kensho.observations import Row, environment, read, table, write
+from kensho.stats.analysis import Settings
+from kensho.stats.judge import judge
 from kensho.stats.latency import percentiles
 
+ROOT = Path(__file__).parents[2]
 SETTINGS = Serving(
     requests=4,
     prompt_tokens=3,
@@ -70,6 +74,46 @@ def test_loads_share_their_requests_and_are_seeded():
 def test_texts_that_are_too_short_are_named():
     with pytest.raises(ValueError, match=r"bench\.serving: .* before prompt en-005; lower"):
         serving_load.plans(TEXTS, settings(requests=40), seed=1)
+
+
+def test_what_claims_read_is_observed_by_default():
+    texts = {"en": [*range(2000)], "ja": [*range(2000)]}
+    loads = serving_load.plans(texts, Serving(), seed=1)
+    sides = [
+        (side.arm, *side.metric.split("."))
+        for claim in registry.load(ROOT / "config/claims")
+        if claim.test and claim.test.experiment == "serving"
+        for side in claim.test.sides
+    ]
+    assert len(sides) >= 5
+    for arm, metric, name in sides:
+        assert arm in Serving().arms and metric in serving.OF_REQUEST and name in loads
+
+
+def test_without_vllm_every_arm_has_that_as_its_reason_and_claims_are_not_tested(
+    tiny_model, tmp_path
+):
+    (tmp_path / "test.csv").write_text("id,en,ja\n" + "1,I am a cat.,私は猫です。\n" * 20)
+    (tmp_path / "engine.json").write_text("{}")
+    inputs = {
+        "model": tiny_model,
+        "engine": tmp_path / "engine.json",
+        "test": tmp_path / "test.csv",
+    }
+    observed = serving.experiment(inputs, settings(), Run(tmp_path))
+    for rows, made in observed:
+        write(tmp_path / "serving", rows, {**environment(), **made, "registered": {}})
+    arms = {path.stem: read(path) for path in (tmp_path / "serving").glob("*.csv")}
+    assert {*arms} == {*OPTIONS}
+    tables, conditions = ({arm: one[n] for arm, one in arms.items()} for n in (0, 1))
+    for claim in registry.load(ROOT / "config/claims"):
+        if claim.test and claim.test.experiment == "serving":
+            own = Settings(family_size=5, alpha=0.05, seed=0)
+            judgement, _ = judge(claim, tables, conditions, own)
+            assert judgement.verdict == "NOT TESTED"
+            assert "vLLM is not installed: run `make vllm`" in judgement.sentence
+    rows = percentiles(arms)
+    assert set(rows["absent"]) == {serving.NO_VLLM} and rows["requests"].sum() == 0
 
 
 @pytest.fixture(scope="module")
