@@ -3,13 +3,16 @@
 One server of SmolLM2-135M (a folder written by the workflow) gets a trace of requests, prompts of
 random tokens, from either client in turns: at the times of a Poisson process, and all at once. Five
 pairs, whose order alternates; printed are the ratios ours / theirs with their 95 % intervals (t of
-the pairs' logarithms). It needs `make vllm` and a finished `make report`.
+the pairs' logarithms), and of times the same ratios where each client's mean is first divided by
+the mean that the server itself counted of these requests, so that a machine whose speed changes
+between the two of a pair has no part in them. It needs `make vllm` and a finished `make report`.
 """
 
 import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import machine
@@ -32,6 +35,11 @@ METRICS = {  # as both name them
     "mean time to first token": "mean_ttft_ms",
     "mean time of a further token": "mean_tpot_ms",
     "mean latency": "mean_e2el_ms",
+}
+OF_SERVER = {  # histograms of the server's, in seconds
+    "mean time to first token": "time_to_first_token_seconds",
+    "mean time of a further token": "request_time_per_output_token_seconds",
+    "mean latency": "e2e_request_latency_seconds",
 }
 SAMPLED = """
 import json, sys
@@ -79,7 +87,7 @@ def theirs(python: str, url: str, file: Path, folder: Path) -> dict[str, float]:
         *("--dataset-name", "timed_trace", "--dataset-path", str(file)),
         *("--num-prompts", str(REQUESTS), "--percentile-metrics", "ttft,tpot,e2el"),
         *("--save-result", "--result-dir", str(folder), "--result-filename", "theirs.json"),
-        "--disable-tqdm",
+        *("--disable-tqdm", "--ready-check-timeout-sec", "0"),
     ]
     subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, check=True)
     figures = json.loads((folder / "theirs.json").read_text(encoding="utf-8"))
@@ -99,6 +107,20 @@ def ours(url: str, requests: list[Request], times: list[float]) -> dict[str, flo
     }
     rate = sum(one.tokens for one in answers) / done.seconds
     return {"tokens a second": rate, **{name: 1e3 * mean for name, mean in means.items()}}
+
+
+def observed(server: Server, client: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """A client's figures, and of times (ms) also what they are of the server's own (``of``)."""
+    before, _ = server.metrics()
+    figures = client()
+    after, _ = server.metrics()
+    for metric, name in OF_SERVER.items():
+        seconds, count = (
+            after[key] - before.get(key, 0.0) for key in (f"{name}_sum", f"{name}_count")
+        )
+        assert count == REQUESTS, (name, count)
+        figures[f"{metric}, of the server's"] = figures[metric] / (1e3 * seconds / count)
+    return figures
 
 
 def main() -> None:
@@ -121,26 +143,22 @@ def main() -> None:
                 "theirs": lambda f=file: theirs(python, server.url, f, folder),
             }
             clients["ours"]()  # to warm the server up
-            logs: dict[str, list[float]] = {metric: [] for metric in METRICS}
-            shown = {client: {metric: [] for metric in METRICS} for client in clients}
+            shown: dict[str, dict[str, list[float]]] = {client: {} for client in clients}
             for pair in range(PAIRS):
-                order = [*clients][:: 1 if pair % 2 else -1]
-                figures = {client: clients[client]() for client in order}
-                for metric, values in logs.items():
-                    values.append(
-                        float(np.log(figures["ours"][metric] / figures["theirs"][metric]))
-                    )
-                    for client in clients:
-                        shown[client][metric].append(figures[client][metric])
+                for client in [*clients][:: 1 if pair % 2 else -1]:
+                    for metric, value in observed(server, clients[client]).items():
+                        shown[client].setdefault(metric, []).append(value)
             print(name)
-            for metric, values in logs.items():
-                half = stats.t.ppf(0.975, PAIRS - 1) * np.std(values, ddof=1) / PAIRS**0.5
-                ratio, low, high = np.exp(np.mean(values) + np.array([0, -half, half]))
-                mine, other = (np.mean(shown[client][metric]) for client in ("ours", "theirs"))
+            for metric in shown["ours"]:
+                mine, other = (np.array(shown[client][metric]) for client in ("ours", "theirs"))
+                logs = np.log(mine / other)
+                half = stats.t.ppf(0.975, PAIRS - 1) * np.std(logs, ddof=1) / PAIRS**0.5
+                ratio, low, high = np.exp(logs.mean() + np.array([0, -half, half]))
                 unit = "tokens/s" if metric == "tokens a second" else "ms"
+                unit = "" if metric.endswith("server's") else unit
                 print(
-                    f"  {metric:30}{mine:9.1f} against {other:9.1f} {unit:8}  ratio {ratio:.3f} "
-                    f"({low:.3f} to {high:.3f})",
+                    f"  {metric:45}{mine.mean():9.3f} against {other.mean():9.3f} {unit:8}  "
+                    f"ratio {ratio:.3f} ({low:.3f} to {high:.3f})",
                     flush=True,
                 )
 

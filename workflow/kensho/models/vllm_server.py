@@ -59,6 +59,8 @@ class Server:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
+        self._http = requests.Session()
+        self._http.trust_env = False  # no proxy stands between
         arguments = [
             *("serve", str(model.absolute()), "--served-model-name", NAME),
             *("--host", "127.0.0.1", "--port", str(port), "--dtype", dtype, "--seed", "0"),
@@ -67,10 +69,10 @@ class Server:
             *(["--enforce-eager"] if device() == "cpu" else []),
             *options,
         ]
-        self._said = tempfile.NamedTemporaryFile()  # noqa: SIM115
+        self._log = tempfile.NamedTemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [str(python), "-P", vllm_program.__file__, *arguments],
-            stdout=self._said,
+            stdout=self._log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
@@ -87,7 +89,7 @@ class Server:
                     raise Refused(f"vLLM: serves nothing after {STARTED} s")
                 time.sleep(0.25)
             self.start_seconds = time.perf_counter() - began
-            [listed] = requests.get(f"{self.url}/v1/models", timeout=60).json()["data"]
+            [listed] = self._http.get(f"{self.url}/v1/models", timeout=60).json()["data"]
             self.context = int(listed["max_model_len"])
         except BaseException:
             self.close()
@@ -95,7 +97,7 @@ class Server:
 
     def _healthy(self) -> bool:
         with suppress(requests.RequestException):
-            return requests.get(f"{self.url}/health", timeout=10).status_code == 200
+            return self._http.get(f"{self.url}/health", timeout=10).status_code == 200
         return False
 
     @property
@@ -106,7 +108,7 @@ class Server:
     def forget(self) -> None:
         """Empty the cache of beginnings. Raises ValueError where a living server does not."""
         try:
-            done = requests.post(f"{self.url}/reset_prefix_cache", timeout=60)
+            done = self._http.post(f"{self.url}/reset_prefix_cache", timeout=60)
             done.raise_for_status()
         except requests.RequestException as error:
             if self.gone is None:
@@ -120,30 +122,33 @@ class Server:
         """
         text = ""
         with suppress(requests.RequestException):
-            text = requests.get(f"{self.url}/metrics", timeout=60).text
+            text = self._http.get(f"{self.url}/metrics", timeout=60).text
         counts: dict[str, float] = {}
         for name, _, value in SAMPLE.findall(text):
             name = name.removeprefix("vllm:")
             counts[name] = counts.get(name, 0.0) + float(value)
-        [labels] = re.findall(r"^vllm:cache_config_info\{(.*)\}", text, re.M) or [""]
-        return counts, dict(re.findall(r'(\w+)="([^"]*)"', labels))
+        cache = re.search(r"^vllm:cache_config_info\{(.*)\}", text, re.M)
+        return counts, dict(re.findall(r'(\w+)="([^"]*)"', cache[1] if cache else ""))
 
     def peak_bytes(self) -> int:
         """Resident memory of the server's processes at most until now, summed.
 
         What they share counts once for each.
         """
-        top = psutil.Process(self._process.pid)
-        of_each = [Path(f"/proc/{one.pid}/status") for one in [top, *top.children(recursive=True)]]
-        peaks = [re.search(r"VmHWM:\s+(\d+) kB", one.read_text("utf-8")) for one in of_each]
-        return sum(int(peak[1]) * 1024 for peak in peaks if peak)
+        top, peak = psutil.Process(self._process.pid), 0
+        for one in [top, *top.children(recursive=True)]:
+            with suppress(FileNotFoundError):  # it has ended meanwhile
+                status = Path(f"/proc/{one.pid}/status").read_text(encoding="utf-8")
+                peak += sum(int(size) * 1024 for size in re.findall(r"VmHWM:\s+(\d+) kB", status))
+        return peak
 
     def cause(self) -> str:
-        """The first exception that the server wrote of, else its last line."""
-        text = plain(Path(self._said.name).read_text(encoding="utf-8", errors="replace"))
+        """The first exception that the server wrote of, else how it ended."""
+        text = plain(Path(self._log.name).read_text(encoding="utf-8", errors="replace"))
         if match := CAUSE.search(text):
             return " ".join(match[1].split())
-        return (text.strip() or f"ended with exit code {self._process.poll()}").splitlines()[-1]
+        last = (text.strip() or "without a word").splitlines()[-1]
+        return f"ended with exit code {self._process.poll()} ({last})"
 
     def close(self) -> None:
         """End all of its processes."""
@@ -152,7 +157,7 @@ class Server:
                 os.killpg(self._process.pid, sign)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
-        self._said.close()
+        self._log.close()
 
     def __enter__(self) -> Self:
         return self
