@@ -27,7 +27,7 @@ VLLM_PACKAGES = $(shell grep -soi '[a-z-]*==.*' envs/vllm.$(TORCH).yaml)
 GGUF := llama-cpp-python==0.3.36
 GGUF_PIP := .venv-gguf/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
-STUDIES := augmentation_study training_studies tokenisers_study domain_study stages strategy
+STUDIES := augmentation_study training_studies tokenisers_study domain_study serving_study stages strategy
 
 .PHONY: report benchmark studies own jlce judging archive rehearsal vllm gguf why verify test test-all lint lock config clean
 

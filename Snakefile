@@ -40,6 +40,7 @@ include: "rules/judging.smk"
 include: "rules/domain.smk"
 include: "rules/experiments.smk"
 include: "rules/tokenisers.smk"
+include: "rules/serving.smk"
 include: "rules/stats.smk"
 include: "rules/report.smk"
 include: "rules/calibration.smk"
@@ -77,6 +78,7 @@ localrules:
     training_studies,
     tokenisers_study,
     domain_study,
+    serving_study,
     own,
     sources,
     fetch,

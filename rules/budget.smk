@@ -18,6 +18,7 @@ rule budget:
             "training_studies",
             "tokenisers_study",
             "domain_study",
+            "serving_study",
         ]
         + (["corpora"] if CORPUS_NAMES else []),
         foreseen=lambda w: foreseen(),

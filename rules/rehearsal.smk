@@ -26,6 +26,7 @@ rule rehearsal:
         observation_files("jlce_preference", PLAN.arms["jlce_preference"]),
         rules.judging.input,
         rules.domain_study.input,
+        rules.serving_study.input,
     log:
         "logs/rehearsal.log",
     conda:

@@ -102,7 +102,7 @@ MEANINGFUL = {
         [*(f"{stage}.learning_rate" for stage in STAGES), "bench.medical.learning_rate"]
         + ["bench.vocabulary_training.learning_rate", "bench.tokenisation.cost"]
         + ["domain.learning_rate"]
-        + ["bench.tokeniser_models.learning_rate"]
+        + ["bench.tokeniser_models.learning_rate", "bench.serving.rates.0"]
         + ["bench.augmentation_training.learning_rate", "cluster.memory", "cluster.time"]
         + [f"bench.{study}.learning_rate" for study in STUDIES if study != "regret"]
         + ["bench.continual.osf_learning_rate", "bench.regret.learning_rates.0"]
@@ -114,7 +114,8 @@ MEANINGFUL = {
     ),
     "seconds": (
         [0.5],
-        ["bench.kv_cache.time_limit_s", "bench.tokenisation.seconds", "bench.gemm.min_seconds"],
+        ["bench.kv_cache.time_limit_s", "bench.tokenisation.seconds", "bench.gemm.min_seconds"]
+        + ["bench.serving.timeout_s"],
     ),
     "all, any, none or no limit": (
         [None],
@@ -126,7 +127,7 @@ MEANINGFUL = {
             *(f"{stage}.{key}" for stage in STAGES for key in ("batch_size", "samples")),
             *(f"bench.{one}.model" for one in ("quick_mode", "analysis_mode", "mixture_speed")),
             *(f"bench.{one}.model" for one in ("medical", "vocabulary", "inference")),
-            "bench.augmentation_training.model",
+            *("bench.augmentation_training.model", "bench.serving.model", "bench.serving.draft"),
             *("strategy.model", *(f"bench.{study}.model" for study in STUDIES)),
             "bench.vocabulary.published",
             *(f"{stage}.method.alpha" for stage in STAGES),
@@ -167,6 +168,7 @@ NEEDED = {
     *("licences.0", "jlce.prompts.0", "augmentation.round_trip.via.0"),
     *(f"bench.tokeniser_models.{key}.0" for key in ("vocabularies", "coverages")),
     *("bench.augmentation_training.sizes.0", "bench.augmentation_training.techniques.0"),
+    "bench.serving.batches.0",
 }
 
 

@@ -26,6 +26,7 @@ ALLOWED = {  # selections and their order, never a measured value
     "kensho/bench/adapters.py": {"permutation"},  # which samples are learnt
     "kensho/bench/analysis_mode.py": {"sample"},  # texts
     "kensho/bench/blocks.py": {"permutation"},  # order of the arms
+    "kensho/bench/load.py": {"exponential"},  # when users arrive
     "kensho/bench/medical.py": {"permutation"},  # order of the questions
     "kensho/bench/dialogues.py": {"permutation"},  # which of them are asked
     "kensho/bench/published_tokenisers.py": {"permutation"},  # which documents, order of the arms

@@ -36,7 +36,6 @@ ELSEWHERE = {
     "budget": "tests/test_budget.py, tests/workflow/test_spent_budget.py",
     "preflight": "tests/test_preflight.py",
     **dict.fromkeys(("rehearsal", "make_twin"), "tests/whole/test_full_rehearsal.py"),
-    "engine": "needs vLLM: tests/vllm/test_vllm.py",
     **dict.fromkeys(("lock", "fetch_model"), "need a hub: tests/hub/test_hub_runs.py"),
     **dict.fromkeys(
         ("lock_corpora", "fetch_corpus_file"), "need a hub: tests/hub/test_hub_datasets.py"
@@ -60,6 +59,7 @@ TARGETS = {
     "training_studies",
     "tokenisers_study",
     "domain_study",
+    "serving_study",
     "benchmark",
     "own",
     "sources",
@@ -78,6 +78,7 @@ TARGETS_OF_USERS = (
     "training_studies",
     "tokenisers_study",
     "domain_study",
+    "serving_study",
     "strategy",
     "jlce",
     "judging",

@@ -20,6 +20,7 @@ MADE = [
     "results/jlce.html",
     "results/domain.html",
     "results/tokenisers.html",
+    "results/serving/latency.csv",
     "results/jlce/ranking.json",
     "results/jlce/scores.csv",
     "results/benchmark_data/kv_cache/mla.csv",

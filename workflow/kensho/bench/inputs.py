@@ -75,6 +75,12 @@ def inference(own, context) -> Inputs:
     }
 
 
+def serving(own, context) -> Inputs:
+    """The model of the server, one that drafts for it, and where vLLM is, if it is anywhere."""
+    drafting = several({"draft": own.draft}, context) if own.draft else {}
+    return {**model("test")(own, context), **drafting, "engine": engine.FILE}
+
+
 def tokenizers(own, context) -> dict[str, str | list[str]]:
     named = used(own.tokenizers, context)
     models = [files(name, context.models) for name in named if name in context.models]

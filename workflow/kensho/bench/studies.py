@@ -170,4 +170,14 @@ STUDIES = (
         arms=always(*ARMS),
         target="tokenisers_study",
     ),
+    Experiment(
+        name="serving",
+        title="B 3.2: latency, throughput and answers behind vLLM's server, by way to serve",
+        code="kensho.bench.serving:experiment",
+        settings=study_settings.Serving,
+        needs=LARGE,
+        inputs=inputs.serving,
+        arms=lambda own, context: own.arms,
+        target="serving_study",
+    ),
 )

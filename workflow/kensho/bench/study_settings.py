@@ -5,8 +5,18 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from kensho.augment.catalogue import TECHNIQUES
+from kensho.bench.serving_arms import OPTIONS
 from kensho.bench.settings import Blocks, Counts
-from kensho.validation import Count, LearningRate, Name, Rank, Section, Seed, Steps
+from kensho.validation import (
+    Count,
+    LearningRate,
+    Name,
+    Rank,
+    Seconds,
+    Section,
+    Seed,
+    Steps,
+)
 
 Seeds = Annotated[list[Seed], Field(min_length=1)]
 
@@ -145,3 +155,38 @@ class Persona(Learning, Dialogues):
     batch_size: Count = 4
     items: Count = Field(16, description="held-out turns of each speaker")
     max_length: Count = Field(256, description="tokens per sample; longer samples are cut")
+
+
+class Serving(Section):
+    model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
+    draft: Name | None = Field(
+        None,
+        description="a smaller model of the same vocabulary, which the arm draft speculates by",
+    )
+    arms: Annotated[list[Literal[tuple(OPTIONS)]], Field(min_length=1)] = Field(  # type: ignore[valid-type]
+        [*OPTIONS], description="what a device cannot serve ends with its reason"
+    )
+    requests: Count = Field(24, description="of each load, English and Japanese in turns")
+    prompt_tokens: Count = 64
+    new_tokens: Annotated[Count, Field(ge=2)] = Field(16, description="of each answer, greedy")
+    batches: Counts = Field([8], description="requests that are sent at once")
+    rates: Annotated[list[Annotated[float, Field(gt=0, le=10_000)]], Field(min_length=1)] = Field(
+        [1, 4], description="users who arrive in a second, on average"
+    )
+    shared_tokens: Count = Field(
+        256,
+        description="that prompts of the load shared begin with; vLLM caches blocks (128 tokens)",
+    )
+    contexts: Annotated[list[Annotated[Count, Field(ge=32)]], Field(min_length=1)] = Field(
+        [1024, 8192], description="tokens of prompt and answer, up to the model's limit"
+    )
+    timeout_s: Seconds = Field(600, description="of one request")
+    rounds: Blocks = Field(2, description="servers of each arm, one after another")
+
+    @model_validator(mode="after")
+    def _contexts_hold_prompts(self) -> Self:
+        if (least := min(self.contexts)) <= self.new_tokens:
+            raise ValueError(
+                f"contexts: {least} hold no prompt of {self.new_tokens} new tokens; raise it"
+            )
+        return self

@@ -121,7 +121,7 @@ class Vllm:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
-            env=_environment(threads),
+            env=environment(threads),
             encoding="utf-8",
         )
         try:
@@ -225,7 +225,7 @@ class Vllm:
         return "killed, as happens out of memory" if code == -9 else f"ended with exit code {code}"
 
 
-def _environment(threads: int) -> dict[str, str]:
+def environment(threads: int) -> dict[str, str]:
     """Variables of vLLM's process: its own Python's packages, no network, our cores."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return kept | {

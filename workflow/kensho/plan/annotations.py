@@ -30,6 +30,7 @@ ANNOTATIONS = [
     Annotation("results/jlce.html", "JLCE", "Page", "jlce"),
     Annotation("results/domain.html", "Adapted models", "Page", "domain"),
     Annotation("results/tokenisers.html", "Tokenisers", "Page", "tokenisers"),
+    Annotation("results/serving/latency.csv", "Serving", "Latency", "latency"),
     Annotation("results/jlce/ranking.json", "JLCE", "Ranking", "ranking"),
     Annotation("results/jlce/{table}.csv", "JLCE", "Table", "jlce_table"),
     Annotation(

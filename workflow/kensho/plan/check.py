@@ -93,6 +93,8 @@ def named_models(config: Config) -> list[tuple[str, str]]:
         if name := getattr(config.domain, key):
             named.append((f"domain.{key}", name))
     named += [("domain.crossed", name) for name in config.domain.crossed]
+    if config.bench.serving.draft:
+        named.append(("bench.serving.draft", config.bench.serving.draft))
     pair = config.bench.vocabulary.published
     sides = pair.model_dump(exclude_none=True) if pair else {}
     return named + [(f"bench.vocabulary.published.{side}", name) for side, name in sides.items()]

@@ -27,7 +27,10 @@ BEYOND = {  # observed by other targets than the main job
     **dict.fromkeys(("translation", *judging.ARMS), "judging"),
     **dict.fromkeys((domain.ANSWERS, domain.SCORES), "domain_study"),
 }
-STUDIES = ("augmentation_study", "training_studies", "tokenisers_study", "domain_study")
+STUDIES = (
+    *("augmentation_study", "training_studies", "tokenisers_study", "domain_study"),
+    "serving_study",
+)
 COMMAND = "snakemake --profile local"
 FETCH = f"{COMMAND} sources"
 REPORT = ("results/validation_report.html", "results/statistical_summary.json")

@@ -297,6 +297,16 @@ def _inference(own: Any, length: int) -> Work:
     return Work(passes * len(own.arms), batch, prompt + own.new_tokens)
 
 
+def _serving(own: Any, length: int) -> Work:
+    """Every arm as one that the device serves; users who arrive are answered one by one."""
+    read, new = own.prompt_tokens, own.new_tokens
+    sizes = [1, *own.batches, *(1 for _ in own.rates)]
+    passes = [one for size in sizes for one in _answers(own.requests, size, read, new)]
+    passes += _answers(own.requests, 1, own.shared_tokens + read, new)
+    passes += [one for size in own.contexts for one in _answers(2, 1, size - new, new)]
+    return Work(passes * len(own.arms) * own.rounds, 1, max(own.contexts))
+
+
 # Experiments that run a model of the configuration: of their settings and `train.max_length`.
 EXPERIMENTS: dict[str, Callable[[Any, int], Work]] = {
     "adapters": _adapters,
@@ -312,6 +322,7 @@ EXPERIMENTS: dict[str, Callable[[Any, int], Work]] = {
     "rates": _rates,
     "regret": _regret,
     "replay": _replay,
+    "serving": _serving,
     "training_scale": _training_scale,
     "vocabulary": _vocabulary,
     "vocabulary_training": _vocabulary_training,
