@@ -48,6 +48,7 @@ def test_a_model_that_vllm_does_not_serve_is_a_fallback_only_where_vllm_was_aske
 def adapted(folder, held="as computed", **config):
     folder.mkdir()
     (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 8, **config}))
+    (folder / "config.json").write_text("{}")
     one = Adapter(path=str(folder), sha256="0", method="lora")
     return Reference(base=str(folder), files={}, adapters=[one], weights=held)
 
@@ -70,6 +71,13 @@ def adapted(folder, held="as computed", **config):
 def test_an_adapter_goes_to_vllm_only_where_lora_computes_the_same(tmp_path, config, why):
     said = unfit(adapted(tmp_path / "adapter", **config), torch.float32)
     assert said is None if why is None else why in said
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a processor's kernels")
+def test_latent_attention_in_float32_stays_with_transformers_on_a_processor(tmp_path):
+    (tmp_path / "config.json").write_text('{"kv_lora_rank": 512}')
+    latent = Reference(base=str(tmp_path), files={})
+    assert "MLA" in unfit(latent, torch.float32) and unfit(latent, torch.bfloat16) is None
 
 
 def test_several_adapters_and_quantised_bases_stay_with_transformers(tmp_path):

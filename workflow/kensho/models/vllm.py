@@ -53,6 +53,10 @@ def unfit(model: Reference, dtype: torch.dtype) -> str | None:
     """Why vLLM cannot serve what a reference names as it is, None where it can."""
     if model.adapters and dtype == torch.float32 and device() == "cuda":
         return "an adapter in float32 on an accelerator"
+    # whether it fails there, and how, is a matter of the processor
+    latent = read_json(Path(model.base) / "config.json").get("kv_lora_rank")
+    if latent and dtype == torch.float32 and device() == "cpu":
+        return "latent attention (MLA) in float32 on a processor"
     if model.adapters and model.weights == "nf4":
         return "an adapter over weights in NF4"
     if len(model.adapters) > 1:
