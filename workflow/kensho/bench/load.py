@@ -111,7 +111,8 @@ def at_times(
 
 async def _load(url: str, model: str, send: Callable[..., Awaitable], timeout: float) -> Load:
     limit = aiohttp.ClientTimeout(total=timeout)
-    connector = aiohttp.TCPConnector(limit=0)  # as many connections as there are requests
+    # a connection for each request: one that waited for the next may be closed just as it is used
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
     async with aiohttp.ClientSession(timeout=limit, connector=connector) as session:
         began = time.perf_counter()
 
