@@ -339,7 +339,7 @@ def test_corpus_bleu_stands_with_its_signature_and_tasks_of_our_own_apart(tmp_pa
     assert "no mean of sentences: nrefs:1|case:mixed|eff:no|tok:x-1|smooth:exp" in seen
     assert "Our own, none of the sixteen Honorific style transfer" in seen
     assert "Not part of the ranking: Honorific style transfer." in seen
-    assert "Dependency parsing and Bunsetsu chunking 0.42" in seen
+    assert "Dependency parsing · Bunsetsu chunking 0.42" in seen
 
 
 @pytest.mark.parametrize(("holds", "words"), [(True, "in all"), (False, "In 1 the limits do not")])

@@ -69,7 +69,7 @@ class Server:
             *(["--enforce-eager"] if device() == "cpu" else []),
             *options,
         ]
-        self._log = tempfile.NamedTemporaryFile()  # noqa: SIM115
+        self._log = tempfile.NamedTemporaryFile("w+b")  # noqa: SIM115
         self._process = subprocess.Popen(
             [str(python), "-P", vllm_program.__file__, *arguments],
             stdout=self._log,
@@ -111,6 +111,8 @@ class Server:
             done = self._http.post(f"{self.url}/reset_prefix_cache", timeout=60)
             done.raise_for_status()
         except requests.RequestException as error:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(ENDED)
             if self.gone is None:
                 name = type(error).__name__
                 raise ValueError(f"vLLM: its cache is not emptied ({name})") from None
