@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -21,7 +22,8 @@ from kensho.models.vllm_server import NAME, Server
 ROOT = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1500)]
-PROMPTS = [[*range(10 + n, 310 + n)] for n in range(4)]  # of two whole blocks of 128
+# Of two whole blocks of 128 and ASCII; the twin has the tokens of bytes alone.
+PROMPTS = [[10 + (n + place) % 80 for place in range(300)] for n in range(4)]
 START = """
 import sys
 from pathlib import Path
@@ -42,6 +44,16 @@ def twin(tmp_path_factory):
     return twins.make("llama", tmp_path_factory.mktemp("twin") / "llama", seed=1)
 
 
+def living(processes):
+    """Those that still run after half a minute; who has ended may wait to be reaped."""
+    _, there = psutil.wait_procs(processes, timeout=30)
+    kept = []
+    for one in there:
+        with suppress(psutil.NoSuchProcess):
+            kept += [one] if one.status() != psutil.STATUS_ZOMBIE else []
+    return kept
+
+
 def test_answers_are_vllm_s_own_and_the_cache_counts(python, twin):
     with Vllm(python, Reference.of(twin), torch.float32, threads=2) as served:
         tokenizer = served.tokenizer
@@ -52,7 +64,11 @@ def test_answers_are_vllm_s_own_and_the_cache_counts(python, twin):
             done = load.in_batches(server.url, NAME, requests, size, 120)
             assert not done.failures, done.answers
             texts = [tokenizer.decode(tokens) for tokens in expected]
-            assert [answer.text for answer in done.answers] == texts
+            # bytes that are no characters come out in other numbers where they come one by one
+            answers = [answer.text for answer in done.answers]
+            assert [one.replace("�", "") for one in answers] == [
+                one.replace("�", "") for one in texts
+            ]
             assert all(0 < one.first_token_seconds < one.latency_seconds for one in done.answers)
         counts, cache = server.metrics()
         assert counts["prefix_cache_hits_total"] > 0 and cache["enable_prefix_caching"] == "True"
@@ -61,7 +77,7 @@ def test_answers_are_vllm_s_own_and_the_cache_counts(python, twin):
         assert server.metrics()[0]["prefix_cache_hits_total"] == counts["prefix_cache_hits_total"]
         assert server.peak_bytes() > 10**8 and server.gone is None
         own = psutil.Process(server._process.pid).children(recursive=True)
-    assert own and not [one for one in own if one.is_running()]
+    assert own and not living(own)
 
 
 def test_what_vllm_does_not_take_is_refused_in_its_words(python, twin):
