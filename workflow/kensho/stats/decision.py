@@ -305,7 +305,7 @@ def _listed(
     if len(readings) > most:
         low, high = min(row[1] for row in readings), max(row[2] for row in readings)
         return f"{len(readings)} readings from {between(low, high)}"
-    return ", ".join(
+    return "; ".join(
         f"{label} {number(low, edges=region) if low == high else between(low, high)}"
         for label, low, high in readings
     )
