@@ -7,6 +7,7 @@ what it observes stays.
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -181,7 +182,8 @@ def observe(
             if key not in journal:
                 try:
                     values = after(study, arm, of)
-                except Diverged:
+                except Diverged as error:
+                    print(f"{arm}, {block}: {error}", file=sys.stderr)
                     values = {DIVERGED: 1}
                 journal[key] = [[name, float(value)] for name, value in values.items()]
             rows += [
