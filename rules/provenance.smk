@@ -14,6 +14,7 @@ rule provenance:
         steps=lambda w: directives.steps(workflow.rules, workflow.basedir),
         claims=[claim.model_dump(mode="json") for claim in CLAIMS],
         beside=RUN.beside("statistical"),
+        reasons=RUN.reasons,
         scale=RUN.scale,
         alpha=CONFIG.stats.alpha,
         budget=CONFIG.budget.model_dump(),

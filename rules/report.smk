@@ -22,6 +22,7 @@ rule report:
         ],
         budget=CONFIG.budget.model_dump(),
         pages=lambda w: [] if w.report == "own" else RUN.pages,
+        reasons=lambda w, output: RUN.reasons,  # with `output` Snakemake takes it for no trigger
         code=code("report/report.py", "stats"),
     script:
         "../workflow/scripts/report/report.py"

@@ -85,6 +85,7 @@ rule summarise:
     params:
         claims=[claim.model_dump(mode="json") for claim in CLAIMS],
         beside=lambda w: RUN.beside(w.summary),
+        reasons=lambda w, output: RUN.reasons,  # with `output` Snakemake takes it for no trigger
         scale=RUN.scale,
         alpha=CONFIG.stats.alpha,
         code=code("stats/summarise.py", "stats"),

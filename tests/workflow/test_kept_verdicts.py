@@ -13,6 +13,7 @@ include: "Snakefile"
 
 if "all" in TARGETS:  # not where it asks itself what is out of date
     beside = {**RUN.beside("statistical"), "judged": RUN.judged("statistical"), "pages": RUN.pages}
+    beside["reasons"] = RUN.reasons
     json.dump(beside, open("beside.json", "w"))
 """
 REPORTED = {"summarise": 1, "report": 1}
@@ -35,7 +36,7 @@ def of_report(folder, target="all"):
 @pytest.mark.slow
 def test_the_report_keeps_what_other_targets_judged_and_plans_nothing(made):
     planned, beside = of_report(made)
-    assert planned == {} and beside["stale"] == {}
+    assert planned == {} and beside["stale"] == []
     assert {"R-7.paper", "R-8.quick"} <= {*beside["judged"]}
     assert not {*beside["judged"]} & beside["untested"].keys()
     assert [page["target"] for page in beside["pages"] if page["there"]] == ["jlce"]
@@ -78,8 +79,9 @@ def test_an_edit_makes_stale_what_rests_on_it_and_runs_none_of_it(name, made):
     change(made)
     planned, beside = of_report(made)
     assert planned == REPORTED, planned
-    assert beside["stale"] and all(reason in said for said in beside["stale"].values())
-    assert experiment is None or beside["stale"].keys() == reading(experiment)
+    stale = beside["stale"]
+    assert stale and all(reason in beside["reasons"][claim] for claim in stale)
+    assert experiment is None or {*stale} == reading(experiment)
     assert {beside["commands"][claim] for claim in beside["stale"]} == {RENEWED}
 
 
@@ -87,7 +89,7 @@ def test_an_edit_makes_stale_what_rests_on_it_and_runs_none_of_it(name, made):
 def test_what_the_configuration_no_longer_tests_is_stale(made):
     setting("bench/token_counts/tokenizers", ["smollm2-135m-instruct", "gemma-3-270m"])(made)
     _, beside = of_report(made)
-    assert beside["stale"]["F-3"].startswith("the configuration no longer tests it: ")
+    assert beside["reasons"]["F-3"].startswith("the configuration no longer tests it: ")
     assert "F-3" not in beside["commands"]
 
 
@@ -96,7 +98,18 @@ def test_a_page_that_is_out_of_date_is_linked_as_stale_and_not_made_again(made):
     edit(made / "workflow/kensho/report/jlce.html.j2", "JLCE", "The JLCE")
     planned, beside = of_report(made)
     assert planned == {"report": 1}
-    assert beside["pages"][0]["stale"] == "jlce_page: a template or prompt that it uses"
+    assert beside["pages"][0]["stale"]
+    assert beside["reasons"]["jlce"] == "jlce_page: a template or prompt that it uses"
+
+
+@pytest.mark.slow
+def test_another_reason_for_what_the_report_calls_stale_plans_nothing(made):
+    edit(made / "workflow/kensho/report/jlce.html.j2", "JLCE", "The JLCE")
+    EDITS["a setting"][0](made)
+    assert snakemake(made, "--touch", "all", **nowhere(made)).returncode == 0
+    (made / "results/benchmark_data/quick_mode/plain.csv").unlink()
+    planned, beside = of_report(made)
+    assert planned == {} and "quick_mode/plain.csv" in beside["reasons"]["R-8.quick"]
 
 
 def test_what_cannot_be_checked_is_said_of_every_file(tmp_path):

@@ -77,20 +77,27 @@ class Run:
         return [claim.id for claim in self.claims if claim.id in shown]
 
     def beside(self, summary: str) -> dict[str, Any]:
-        """What a summary says beside its analyses: of which claims, why some are stale or untested,
-        and the commands that would test these."""
+        """What a summary says beside its analyses: of which claims, which of them are stale, why
+        others are untested, and the commands that would test these."""
         shown = self.bringing if summary == "own" else [claim.id for claim in self.claims]
-        judged, stale = self.judged(summary), self.verdicts.stale
+        judged = self.judged(summary)
         rest = [name for name in shown if name not in judged]
-        old = {name: stale[analysis(name)] for name in judged if analysis(name) in stale}
         commands = {name: self.plan.command(name) for name in shown}
         return {
             "shown": shown,
-            "stale": old,
+            "stale": [name for name in judged if analysis(name) in self.verdicts.stale],
             "untested": self.plan.untested(rest, self.config.budget.limit_usd),
             "commands": {name: command for name, command in commands.items() if command},
             "kinds": {name: list(self.plan.kinds.get(name, [])) for name in rest},
         }
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why what is kept no longer holds, by claim or by target of a page. Words to show and no
+        trigger: what a run makes anew is another reason to the next one."""
+        names = {analysis(claim.id): claim.id for claim in self.claims}
+        names |= {path: target for target, path in PAGES.items()}
+        return {names[path]: why for path, why in self.verdicts.stale.items()}
 
     @property
     def pages(self) -> list[dict[str, Any]]:
@@ -100,7 +107,7 @@ class Run:
                 "target": target,
                 "href": path.removeprefix("results/"),
                 "there": target in self.verdicts.pages,
-                "stale": self.verdicts.stale.get(path),
+                "stale": path in self.verdicts.stale,
                 "command": f"{COMMAND} {target}",
             }
             for target, path in PAGES.items()

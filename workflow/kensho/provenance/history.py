@@ -43,7 +43,8 @@ class Step:
 class Workflow:
     """What an export is told by the head: the rules, the registry, and why claims have no verdict.
 
-    ``repository`` are its files as paths below the folder; ``beside`` as ``Run.beside`` has it.
+    ``repository`` are its files as paths below the folder; ``beside`` as ``Run.beside`` has it,
+    but why of each that is ``stale``.
     """
 
     steps: Sequence[Step]

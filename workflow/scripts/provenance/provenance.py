@@ -8,10 +8,11 @@ from kensho.run.job import job
 
 with job(snakemake):
     params = snakemake.params
+    stale = {name: params.reasons[name] for name in params.beside["stale"]}
     workflow = history.Workflow(
         steps=[history.Step(*step) for step in params.steps],
         claims=[Claim.model_validate(claim) for claim in params.claims],
-        beside=params.beside,
+        beside=params.beside | {"stale": stale},
         snakemake=params.snakemake,
         scale=params.scale,
         alpha=params.alpha,

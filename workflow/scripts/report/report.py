@@ -20,13 +20,13 @@ READERS = {
 }
 
 with job(snakemake):
-    past = events.read()
+    past, reasons = events.read(), snakemake.params.reasons
     judged = summary(snakemake.input.summary)
     page = build(
         judged,
         execution(past),
         cost(past, Budget.model_validate(snakemake.params.budget), judged),
-        snakemake.params.pages,
+        [page | {"stale": reasons.get(page["target"])} for page in snakemake.params.pages],
         Tables(
             **{
                 name: READERS[name](files)

@@ -9,10 +9,11 @@ from kensho.stats.summary import Judged, summarise
 with job(snakemake):
     params, beside = snakemake.params, snakemake.params.beside
     analyses = {Path(path).stem: read_json(path) for path in snakemake.input.analyses}
+    stale = {name: params.reasons[name] for name in beside["stale"]}
     registry = [Claim.model_validate(claim) for claim in params.claims]
     summary = summarise(
         [claim for claim in registry if claim.id in beside["shown"]],
-        Judged(analyses, beside["untested"], beside["stale"], beside["commands"], beside["kinds"]),
+        Judged(analyses, beside["untested"], stale, beside["commands"], beside["kinds"]),
         scale=params.scale,
         alpha=params.alpha,
         registry=registry,
