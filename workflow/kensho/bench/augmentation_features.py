@@ -71,24 +71,25 @@ def observe(
     ``items`` are those of :func:`kensho.augment.study.split`, ``variants`` what is kept of each
     technique. A size that the pool does not have is left out.
     """
-    texts = pd.concat(
-        [*(items[side] for side in study.SIDES), *(v["ja"] for v in variants.values())]
-    )
-    known, pool = features(texts[texts != ""]), study.pool(items)
-
-    def of_seed(replicate: int) -> list[Row]:
-        test, rows = items[items["fold"] == replicate], []
-        for size in settings.sizes:
-            drawn = study.draw(pool, size, settings.added, seed=run.seed, replicate=replicate)
-            for arm, train, new in study.arms(drawn, variants) if drawn else ():
-                place, cell = (EXPERIMENT, arm, f"seed-{replicate + 1}", 0), f"{task}.n{size}"
-                score = accuracy(known, train, test)
-                rows += [Row(*place, f"accuracy.{cell}", score, "share")]
-                rows += [Row(*place, f"variants.{cell}", new, "samples")]
-        return rows
-
+    pool = study.pool(items)
+    tests = {replicate: items[items["fold"] == replicate] for replicate in range(settings.seeds)}
+    cells = [
+        (replicate, size, *arm)
+        for replicate in tests
+        for size in settings.sizes
+        if (drawn := study.draw(pool, size, settings.added, seed=run.seed, replicate=replicate))
+        for arm in study.arms(drawn, variants)
+    ]
+    used = [*tests.values(), *(train for _, _, _, train, _ in cells)]
+    known = features({text for one in used for side in study.SIDES for text in one[side]} - {""})
+    rows = []
     with threadpool_limits(1):  # the matrices are small: more threads wait for each other
-        return [row for replicate in range(settings.seeds) for row in of_seed(replicate)]
+        for replicate, size, arm, train, new in cells:
+            place, cell = (EXPERIMENT, arm, f"seed-{replicate + 1}", 0), f"{task}.n{size}"
+            score = accuracy(known, train, tests[replicate])
+            rows.append(Row(*place, f"accuracy.{cell}", score, "share"))
+            rows.append(Row(*place, f"variants.{cell}", new, "samples"))
+    return rows
 
 
 def absent(observed: Collection[str]) -> dict[str, str]:
