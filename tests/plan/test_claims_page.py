@@ -1,4 +1,4 @@
-"""docs/claims.md, and what plans say of claims that they do not test."""
+"""docs/claims.md in both languages, and what plans say of claims that they do not test."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from kensho.claims.model import Obstacle
 from kensho.plan import claims as page
 from kensho.plan import judging
 from kensho.plan.plan import COMMAND
+from kensho.report.markdown import in_japanese
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = {claim.id: claim for claim in registry.load(ROOT / "config/claims")}
@@ -30,8 +31,9 @@ def plans():
 
 
 def test_the_page_is_current():
-    text = page.PAGE.read_text(encoding="utf-8")
-    assert text == page.page(), "docs/claims.md is out of date: run `make config`"
+    written = page.page()
+    for path, text in ((page.PAGE, written), (page.JAPANESE, in_japanese(written))):
+        assert path.read_text(encoding="utf-8") == text, f"{path} is out of date: `make config`"
 
 
 def test_every_claim_has_a_row_and_no_statement_breaks_it():

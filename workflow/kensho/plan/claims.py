@@ -12,9 +12,10 @@ from kensho.models import cards, catalogue
 from kensho.plan import plan as plans
 from kensho.plan.config import Config
 from kensho.plan.plan import COMMAND, FETCH, Folder, Plan
+from kensho.report.markdown import in_japanese
 from kensho.validation import read_yaml
 
-PAGE = Path("docs/claims.md")
+PAGE, JAPANESE = Path("docs/claims.md"), Path("docs/ja/claims.md")
 SCALES = {"embedded": None, "standard": "standard", "full": "full"}
 FETCHED, BROUGHT = " †", " ‡"
 PROFILES = {"full": "slurm-mi300x"}
@@ -55,6 +56,8 @@ def page() -> str:
         made[scale] = {claim.id: cell(claim, now, later) for claim in claims}
     lines = [
         "# What each scale does with each claim",
+        "",
+        "[日本語](ja/claims.md)",
         "",
         "Generated from config/claims and the shipped scales by `make config`. A cell names the",
         "target that judges the claim there, or the kind of reason for which it is NOT TESTED; the",
@@ -105,7 +108,7 @@ def cell(claim: Claim, now: Plan, fetched: Plan) -> str:
 
 
 def _row(claim: Claim, made: Mapping[str, Mapping[str, str]]) -> str:
-    design = claim.test.design if claim.test else "–"
+    design = f"`{claim.test.design}`" if claim.test else "–"
     cells = " | ".join(cells[claim.id] for cells in made.values())
     return f"| {claim.id} ({claim.source}) | {claim.statement} | {design} | {cells} |"
 
@@ -124,5 +127,7 @@ def _counts(made: Mapping[str, Mapping[str, str]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print("wrote", PAGE)
+    text = page()
+    for path, written in ((PAGE, text), (JAPANESE, in_japanese(text))):
+        path.write_text(written, encoding="utf-8")
+        print("wrote", path)

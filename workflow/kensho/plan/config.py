@@ -22,6 +22,7 @@ from kensho.jlce.catalogue import PUBLIC, tasks
 from kensho.judging.settings import Address, Judging
 from kensho.paths import Paths
 from kensho.provenance.settings import Provenance
+from kensho.report.markdown import in_japanese
 from kensho.run.budget import Budget
 from kensho.train.catalogue import METHODS, STAGES, choice
 from kensho.validation import TAGS, Count, Name, Section, Seed, Share
@@ -327,9 +328,12 @@ def as_tables() -> str:
         "Experiments": {name: part.title for name, part in EXPERIMENTS.items()},
         "JLCE tasks": {name: f"{t.title} ({t.group.lower()})" for name, t in tasks().items()},
     }
-    lines = ["# Parts", "", "Generated from the catalogues by `make config`; see extending.md."]
+    lines = [
+        *("# Parts", "", "[日本語](ja/parts.md)", ""),
+        "Generated from the catalogues by `make config`; see [extending.md](extending.md).",
+    ]
     for kind, parts in kinds.items():
-        lines += ["", f"## {kind}", "| name | what it is |", "|---|---|"]
+        lines += ["", f"## {kind}", "", "| name | what it is |", "|---|---|"]
         lines += [f"| `{name}` | {title} |" for name, title in parts.items()]
     return "\n".join(lines) + "\n"
 
@@ -341,11 +345,13 @@ def generated() -> dict[str, str]:
         "# Generated from workflow/kensho/plan/config.py by `make config`; values may be edited.\n"
         "# A scale or your own settings are laid over it: snakemake --configfile FILE\n\n"
     )
+    parts = as_tables()
     schema = json.dumps(Config.model_json_schema(), indent=1, ensure_ascii=False)
     return {
         "config/config.yaml": header + as_yaml(Config()),
         "config/schemas/config.schema.json": schema + "\n",
-        "docs/parts.md": as_tables(),
+        "docs/parts.md": parts,
+        "docs/ja/parts.md": in_japanese(parts),
     }
 
 
