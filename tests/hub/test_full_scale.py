@@ -112,10 +112,12 @@ def started(hub_server, repositories, tmp_path):
     (folder / "sizes.yaml").write_text(yaml.safe_dump(overlay(tmp_path)), encoding="utf-8")
 
     def run(*targets, timeout=300, token=TOKEN):
-        command = ["--quiet", "rules", "--configfile", SCALE, "sizes.yaml", "--", *targets]
+        flags = ["--quiet", "rules", "--max-threads", "1", "--configfile", SCALE, "sizes.yaml"]
         return snakemake(
             folder,
-            *command,
+            *flags,
+            "--",
+            *targets,
             timeout=timeout,
             HF_ENDPOINT=hub_server.url,
             HF_HOME=str(tmp_path / "home"),
