@@ -24,6 +24,7 @@ def replacing(path: Path | str):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)  # a link there would be followed
     try:
         yield temporary
         with open(temporary, "rb") as file:
