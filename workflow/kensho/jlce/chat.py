@@ -181,7 +181,8 @@ def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
             "the base URL of an OpenAI-compatible endpoint, which usually ends in /v1"
         ) from None
     served = str(completion.get("model") or endpoint.model)
-    return Reply(text or "", served, choice.get("finish_reason"), body.get("seed"))
+    text = (text or "").encode(errors="replace").decode()  # half a character could not be written
+    return Reply(text, served, choice.get("finish_reason"), body.get("seed"))
 
 
 def _request(endpoint: Endpoint, prompt: str) -> dict:
