@@ -45,6 +45,12 @@ def read_json(path: Path | str) -> dict:
     return content
 
 
+def read_lines(path: Path | str) -> list[str]:
+    """The lines of a file; U+2028, U+0085 and the like, at which `splitlines` breaks, are text."""
+    with open(path, encoding="utf-8") as file:
+        return [line.rstrip("\n") for line in file]
+
+
 def write_lines(path: Path | str, values: Iterable) -> None:
     """Write JSON lines completely or not at all."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
