@@ -150,6 +150,12 @@ def test_a_second_report_that_would_run_something_fails(ci, tmp_path):
     assert done.returncode != 0 and "a second make report would run something" in done.stderr
 
 
+def test_a_plan_that_fails_is_shown(ci, tmp_path):
+    (tmp_path / ".venv/bin/snakemake").write_text("#!/bin/sh\necho 'no such file'; exit 1\n")
+    done = ci("run")
+    assert done.returncode != 0 and "snakemake -n fails\nno such file" in done.stdout
+
+
 def test_a_run_without_verify_fails_and_names_it(ci, tmp_path):
     script = tmp_path / ".ci/run"
     kept = [line for line in script.read_text().splitlines(True) if "make verify" not in line]
