@@ -1,5 +1,7 @@
 """Sources against a real HTTP server on this machine: the hash decides, whatever a place says."""
 
+import errno
+import fcntl
 import gzip
 import hashlib
 import io
@@ -358,6 +360,24 @@ def test_what_cannot_be_resumed_here_is_sent_whole(tmp_path, get, server):
 def test_a_part_with_the_hash_of_the_whole_is_refused():
     with pytest.raises(ValueError, match="a part has the sha256 of the whole; give"):
         source({"pypi": [pypi("demo-1.0.zip", TEXT)]})
+
+
+def test_a_cache_that_takes_no_lock_is_named_and_nothing_fetched(
+    tmp_path, get, server, monkeypatch
+):
+    wanted = source({"https": f"{server.url}/a.tsv"})
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(ValueError, match=r"cannot be locked \(Not a directory\); set paths"):
+        get(wanted)
+    (tmp_path / "cache").unlink()
+
+    def flock(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)  # as Lustre does without its option
+    with pytest.raises(ValueError, match=r"cannot be locked \(Function not implemented\); set p"):
+        get(wanted)
+    assert server.seen == []
 
 
 def test_a_project_that_writes_into_its_copy_spoils_no_other(tmp_path, server):

@@ -8,7 +8,7 @@ import socket
 import traceback
 import urllib.parse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin
@@ -66,11 +66,20 @@ def fault_message(error: Exception) -> str:
 
 @contextmanager
 def alone(cache: Path, name: str) -> Iterator[None]:
-    """Hold the kernel's lock on one file of the cache; it falls with the process that holds it."""
+    """Hold the kernel's lock on one file of the cache; it falls with the process that holds it.
+
+    Raises ValueError where the cache takes no file, or its file system no lock (Lustre's default).
+    """
     folder = cache / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / name, "ab") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with ExitStack() as opened:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            fcntl.flock(opened.enter_context(open(folder / name, "ab")), fcntl.LOCK_EX)
+        except OSError as error:
+            raise ValueError(
+                f"the cache of fetched files cannot be locked ({error.strerror}); set paths.cache "
+                "(or KENSHO_CACHE) to a folder that can"
+            ) from None
         yield
 
 
