@@ -61,28 +61,34 @@ class Endpoint:
     key: str = "jlce.judge"  # of the configuration, as faults name it
 
     def __post_init__(self):
-        if re.search(r"[@?#]", self.url):
-            raise ValueError(
-                f"{self.key}.url: holds a password or a query; give the bare URL, and the key in "
-                f"the environment variable that {self.key}.key_variable names"
-            )
-        try:
-            parts = urlsplit(self.url)
-        except ValueError:  # its message quotes what may be a password
-            raise ValueError(
-                f"{self.key}.url: cannot be read as an address; give https, host and path"
-            ) from None
-        if self.key_variable and parts.scheme != "https" and not _loopback(parts.hostname):
-            raise ValueError(
-                f"{self.key}.url: would send the API key in the clear; give an https URL, or one "
-                "of this machine (127.0.0.1)"
-            )
+        if why := unfit(self.url, self.key_variable):
+            raise ValueError(f"{self.key}.url: {why}")
         # it may be the key itself, so it is not shown
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.key_variable or "none"):
             raise ValueError(
                 f"{self.key}.key_variable: not the name of an environment variable; export the key "
                 "in one, JUDGE_KEY for instance, and give that name"
             )
+
+
+def unfit(url: str, key_variable: str | None) -> str | None:
+    """Why a judge is not asked at this address, None where it may be. Nothing of it is shown."""
+    if re.search(r"[@?#]", url):
+        return (
+            "holds a password or a query; give the bare URL, and the key in the environment "
+            "variable that key_variable names"
+        )
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:  # its message quotes what may be a password
+        return "cannot be read as an address; give https, host and path"
+    if key_variable and parts.scheme != "https" and not _loopback(host):
+        return (
+            "would send the API key in the clear; give an https URL, or one of this machine "
+            "(127.0.0.1)"
+        )
+    return None
 
 
 def _loopback(host: str | None) -> bool:
