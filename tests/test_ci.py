@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -53,6 +54,17 @@ def test_every_suite_has_its_limit_and_its_reason():
         assert (
             name and {*who.split()} <= {"ci", "all", "beside"} and int(limit) and command and reason
         )
+
+
+def test_each_word_by_which_a_suite_selects_names_a_test():
+    for name, _, _, command, _ in SUITES:
+        words = shlex.split(command)
+        if "-k" in words:
+            folder = ROOT / next(word for word in words if word.startswith("tests/"))
+            files = folder.rglob("test_*.py") if folder.is_dir() else [folder]
+            tests = " ".join(re.findall(r"def (test_\w+)", "".join(f.read_text() for f in files)))
+            for word in words[words.index("-k") + 1].split(" or "):
+                assert word in tests, f"{name}: no test is named by '{word}'"
 
 
 @pytest.fixture
@@ -136,6 +148,12 @@ def test_a_second_report_that_would_run_something_fails(ci, tmp_path):
     (tmp_path / ".venv/bin/snakemake").write_text("#!/bin/sh\necho 'judge 3'\n")
     done = ci("run")
     assert done.returncode != 0 and "a second make report would run something" in done.stderr
+
+
+def test_a_plan_that_fails_is_shown(ci, tmp_path):
+    (tmp_path / ".venv/bin/snakemake").write_text("#!/bin/sh\necho 'no such file'; exit 1\n")
+    done = ci("run")
+    assert done.returncode != 0 and "snakemake -n fails\nno such file" in done.stdout
 
 
 def test_a_run_without_verify_fails_and_names_it(ci, tmp_path):

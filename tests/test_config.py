@@ -256,6 +256,14 @@ ONE_LINE = {
         {"jlce": {"judge": JUDGE | {"pairs": [["base", "base"]]}}},
         "jlce.judge.pairs: an arm against itself",
     ),
+    "judge whose key would go in the clear": (
+        {"jlce": {"judge": JUDGE | {"key_variable": "KEY", "pairs": [["base", "full"]]}}},
+        "jlce.judge: url: would send the API key in the clear",
+    ),
+    "judge at no address": (
+        {"judging": {"judges": [JUDGE | {"name": "j", "url": "https://key＠judge/v1"}]}},
+        "judging.judges.0: url: cannot be read as an address",
+    ),
     "judge with a key in its address": (
         {"jlce": {"judge": JUDGE | {"url": "http://key@judge/v1", "pairs": [["base", "full"]]}}},
         "jlce.judge.url: String should match pattern",

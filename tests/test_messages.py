@@ -45,7 +45,14 @@ def test_what_is_not_printable_is_escaped_once(raw, shown):
     ],
 )
 def test_an_address_is_cut_to_its_site(address, shown):
-    for before, after in (("", ""), ("see ", ", then"), ("(pypi: ", ")"), ("[{'https': '", "'}]")):
+    for before, after in (
+        ("", ""),
+        ("所は", ""),
+        ("1", ""),
+        ("see ", ", then"),
+        ("(pypi: ", ")"),
+        ("[{'https': '", "'}]"),
+    ):
         assert messages.plain(before + address + after) == before + shown + after
 
 

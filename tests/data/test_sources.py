@@ -1,5 +1,7 @@
 """Sources against a real HTTP server on this machine: the hash decides, whatever a place says."""
 
+import errno
+import fcntl
 import gzip
 import hashlib
 import io
@@ -37,20 +39,27 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.seen.append((self.command, self.path, self.headers.get("Range")))
         content = self.server.files.get(self.path)
+        if self.path in self.server.busy:
+            self.send_response(503)
+            self.send_header("Retry-After", self.server.busy[self.path])
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         if content is None:
             return self.send_error(404)
         if content.startswith(b"redirect "):
             self.send_response(302)
-            self.send_header("Location", content.decode().split()[1])
+            self.send_header("Location", content.decode("latin-1").split()[1])
             return self.end_headers()
         start, wanted = 0, self.headers.get("Range")
         if wanted and self.server.ranges:
             start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])
             if start >= len(content):
                 return self.send_error(416)
+            if self.server.answers_ranges_with_all:
+                start = 0
         packed = "gzip" in self.headers.get("Accept-Encoding", "")
         body = (gzip.compress(content) if packed else content)[start:]
-        self.send_response(206 if start else 200)
+        self.send_response(206 if wanted and self.server.ranges else 200)
         if packed:
             self.send_header("Content-Encoding", "gzip")
         if self.path in self.server.types:
@@ -75,7 +84,7 @@ def server(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found.files, found.seen, found.cut, found.ranges = {"/a.tsv": TEXT}, [], {}, True
-    found.pause, found.types = 0, {}
+    found.pause, found.types, found.busy, found.answers_ranges_with_all = 0, {}, {}, False
     found.url = f"http://127.0.0.1:{found.server_port}"
     monkeypatch.setenv("PIP_INDEX_URL", f"{found.url}/simple/")
     monkeypatch.setenv("HF_ENDPOINT", found.url)
@@ -258,16 +267,22 @@ def test_all_places_that_failed_stand_in_one_line(get, server):
         "http://{host}/simple?token=TOKEN",
         "http://{host}/TOKEN?X-Sig=TOKEN#TOKEN",
         "http://u:TOKEN@[/",
+        "http://u:TOKEN＠{host}/simple",
+        "http://u：TOKEN@{host}/simple",
     ],
 )
 def test_nothing_of_an_address_but_its_host_is_shown(get, server, monkeypatch, tmp_path, address):
+    (tmp_path / "netrc").write_text("machine other login someone password other")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))  # for its sake the address is read again
     secret = address.format(host=server.url.removeprefix("http://"))
     monkeypatch.setenv("PIP_INDEX_URL", secret)
     server.files["/signed"] = f"redirect {server.url}/gone?sig=TOKEN".encode()
     server.files["/bad"] = b"other"
+    server.files["/odd"] = "redirect http://u：TOKEN@x/".encode()
     places = [
         {"https": secret},
         {"https": f"{server.url}/signed"},
+        {"https": f"{server.url}/odd"},
         {"https": f"{server.url}/bad?TOKEN"},
         {"pypi": [pypi("demo-1.0.zip", b"")]},
         {"mirror": "none.tsv"},
@@ -308,13 +323,61 @@ def test_a_place_that_sends_too_much_is_left(tmp_path, get, server):
     assert leftovers(tmp_path) == []
 
 
-def test_a_link_in_a_shared_cache_is_not_followed(tmp_path, get, server):
+@pytest.mark.parametrize("name", ["{}.part", ".{}.{}"])
+def test_a_link_in_a_shared_cache_is_not_followed(tmp_path, get, server, name):
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     cached(tmp_path).parent.mkdir()
-    cached(tmp_path).with_suffix(".part").symlink_to(victim)
-    assert Path(get(source({"https": f"{server.url}/a.tsv"}))["path"]).read_bytes() == TEXT
+    (tmp_path / "cache" / name.format(digest(TEXT), os.getpid())).symlink_to(victim)
+    (tmp_path / "x.tsv").write_bytes(TEXT)
+    wanted = source({"mirror": "x.tsv"})
+    if name.endswith("part"):
+        wanted = source({"https": f"{server.url}/a.tsv"})
+    assert Path(get(wanted, mirror=tmp_path)["path"]).read_bytes() == TEXT
     assert victim.read_bytes() == b"precious"
+
+
+def test_a_place_that_stays_busy_is_left_in_minutes_and_may_be_tried_again(
+    get, server, monkeypatch
+):
+    waits = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    server.busy["/busy"] = "86400"
+    places = [{"https": f"{server.url}/{name}"} for name in ("busy", "a.tsv")]
+    said = refused(get, source(places[0]), as_a=ConnectionError)
+    assert f"HTTP 503 from {server.url}" in said and 0 < sum(waits) <= 300
+    assert Path(get(source(*places))["path"]).read_bytes() == TEXT
+
+
+def test_what_cannot_be_resumed_here_is_sent_whole(tmp_path, get, server):
+    server.answers_ranges_with_all = True
+    cached(tmp_path).parent.mkdir()
+    cached(tmp_path).with_suffix(".part").write_bytes(TEXT[:1000])
+    assert Path(get(source({"https": f"{server.url}/a.tsv"}))["path"]).read_bytes() == TEXT
+    assert leftovers(tmp_path) == []
+
+
+def test_a_part_with_the_hash_of_the_whole_is_refused():
+    with pytest.raises(ValueError, match="a part has the sha256 of the whole; give"):
+        source({"pypi": [pypi("demo-1.0.zip", TEXT)]})
+
+
+def test_a_cache_that_takes_no_lock_is_named_and_nothing_fetched(
+    tmp_path, get, server, monkeypatch
+):
+    wanted = source({"https": f"{server.url}/a.tsv"})
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(ValueError, match=r"cannot be locked \(Not a directory\); set paths"):
+        get(wanted)
+    (tmp_path / "cache").unlink()
+
+    def flock(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)  # as Lustre does without its option
+    with pytest.raises(ValueError, match=r"cannot be locked \(Function not implemented\); set p"):
+        get(wanted)
+    assert server.seen == []
 
 
 def test_a_project_that_writes_into_its_copy_spoils_no_other(tmp_path, server):
@@ -457,6 +520,26 @@ def test_an_index_is_read_in_each_form(get, server, form):
     assert Path(record["path"]).read_bytes() == TEXT
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "[]",
+        '{"files": null}',
+        '{"files": [1]}',
+        '{"files": [{"filename": "demo-1.0.whl"}]}',
+        "[" * 100_000,
+        "{",
+    ],
+    ids=range(6),
+)
+def test_an_index_that_sends_something_else_is_one_more_place_that_failed(get, server, page):
+    server.files["/simple/demo/"] = page.encode()
+    server.types["/simple/demo/"] = "application/vnd.pypi.simple.v1+json"
+    places = [{"pypi": [pypi("demo-1.0.whl", b"x")]}, {"https": f"{server.url}/none.tsv"}]
+    said = refused(get, source(*places))
+    assert f"(pypi: {server.url} sends no list of files for demo; https: HTTP 404" in said
+
+
 def test_a_member_of_a_source_archive(tmp_path, get, server):
     archive = sdist({"demo-1.0": None, "demo-1.0/res/SENTENCES": TEXT})
     publish(server, demo_1_0_tar_gz=archive)
@@ -497,8 +580,20 @@ def test_links_of_the_index_are_taken_from_where_it_was_found(get, server):
         (sdist({"demo/a.tsv": "/etc/passwd"}), "demo/a.tsv", "passwd"),
         (wheel({"demo/b": b"x"}), "demo/a.tsv", "demo/a.tsv"),
         (b"no archive", "demo/a.tsv", "pypi: "),
+        (sdist({"demo/a.tsv": random.Random(1).randbytes(9000)})[:5000], "demo/a.tsv", "ended"),
+        (sdist({"demo/a.tsv": "a.tsv"}), "demo/a.tsv", "recursion"),
+        (wheel({"demo/a.tsv": TEXT}).replace(b"\x14\0\0\0", b"\x14\0\1\0"), "demo/a.tsv", "encr"),
     ],
-    ids=["no member", "folder", "link to the outside", "no member of a wheel", "no archive"],
+    ids=[
+        "no member",
+        "folder",
+        "link to the outside",
+        "no member of a wheel",
+        "no archive",
+        "cut",
+        "link to itself",
+        "encrypted",
+    ],
 )
 def test_an_archive_that_lacks_the_member_is_one_more_place_that_failed(
     tmp_path, get, server, archive, member, words

@@ -61,7 +61,9 @@ def test_a_model_is_adapted_and_answers_and_what_its_formats_lack_is_named(
     assert "rows of 32, which blocks of 256 (q4_k_m) do not divide" in of.absent["qwen-q4_k_m"]
     files = {"train": (tmp_path / "pairs.csv", 8)}
     PAIRS.to_csv(files["train"][0], index=False)
+    of.written.loc[0, "answer"] = "【回答Ａ】"
     told = dict(answers.conditions("qwen", base, of, files, SETTINGS, run))
+    assert [arm for arm in told if "imitate" in str(told[arm]["deviations"])] == ["qwen"]
     assert [*told] == [*forms("qwen")] and told["qwen"]["absent"] == {}
     assert set(told["qwen-q8_0"]["absent"]) == {*UNITS, *SIZES}
     assert told["qwen"]["own"]["attention"] == "gqa"

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from kensho.claims import registry
+from kensho.files import write_lines
 from kensho.jlce import chat
 from kensho.jlce.chat import Endpoint
-from kensho.judging import conditions, verdicts
+from kensho.judging import conditions, tables, verdicts
 from kensho.judging.items import translation
 from kensho.judging.observed import PREFERENCE, absent, by_judges, preferences
 from kensho.observations import Row, read, table, write
@@ -176,9 +177,12 @@ def test_a_judge_that_cannot_judge_is_counted_and_no_verdict_rests_on_it(server,
     assert stored["own"]["judges"]["j"]["outcomes"] == found.outcomes
 
 
-def test_what_a_judge_wrote_is_kept_word_for_word(server):
-    rows = asked(server, lambda prompt: "独り言です。", items=ITEMS[:1])
-    assert set(rows["text"]) == {"独り言です。"} and set(rows["served"]) == {"scripted"}
+def test_what_a_judge_wrote_is_kept_word_for_word(server, tmp_path):
+    said = "独り言です。\n\u2028二行目\u2029\u0085\v\f\x1c\r\n"
+    rows = asked(server, lambda prompt: said, items=ITEMS[:1])
+    assert set(rows["text"]) == {said} and set(rows["served"]) == {"scripted"}
+    write_lines(tmp_path / "j.jsonl", rows.to_dict("records"))
+    assert list(tables.judged_by(["j"], [tmp_path / "j.jsonl"])["j"]["text"]) == list(rows["text"])
 
 
 def test_a_judge_that_can_judge_finds_who_is_better(server, tmp_path):

@@ -52,7 +52,11 @@ def test_sets_of_llm_jp_eval_keep_their_instruction_and_examples(tmp_path):
 
 def test_items_are_drawn_from_each_set_alike_and_read_back(tmp_path):
     pairs = pd.DataFrame(
-        {"id": range(9), "en": list("abcdefghi"), "ja": list("あいうえおかきくけ")}
+        {
+            "id": range(9),
+            "en": list("abcdefghi"),
+            "ja": [f"{a}\u2028\x85" for a in "あいうえおかきくけ"],
+        }
     )
     most = {"sentences-en-ja": 4, "sentences-ja-en": 4}
     drawn = items.drawn(items.sentences(pairs), most, 3)

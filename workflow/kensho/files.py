@@ -24,6 +24,7 @@ def replacing(path: Path | str):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)  # a link there would be followed
     try:
         yield temporary
         with open(temporary, "rb") as file:
@@ -42,6 +43,12 @@ def read_json(path: Path | str) -> dict:
     if not isinstance(content, dict):
         raise ValueError(f"{path}: not a JSON object; delete it and run again")
     return content
+
+
+def read_lines(path: Path | str) -> list[str]:
+    """The lines of a file; U+2028, U+0085 and the like, at which `splitlines` breaks, are text."""
+    with open(path, encoding="utf-8") as file:
+        return [line.rstrip("\n") for line in file]
 
 
 def write_lines(path: Path | str, values: Iterable) -> None:

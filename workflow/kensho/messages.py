@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 
-_ADDRESS = re.compile(r"\b(?!docker:|file:)[a-z][a-z0-9+.-]{0,20}://\S+", re.I)
+_ADDRESS = re.compile(r"(?<![a-z])(?!docker:|file:)[a-z][a-z0-9+.-]{0,20}://\S+", re.I)
 _CLOSING = ")]}>.,;:'\""
 _SITE = re.compile(
     r"([a-z][a-z0-9+.-]*://)(?:[^/?#]*@)?((?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?)(?![\w:@.-])", re.I

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.data.sources import fetched
+from kensho.files import read_lines
 from kensho.judging.observed import set_weights
 from kensho.observations import Row, table
 
@@ -20,7 +21,7 @@ def read(path: Path, name: str, arm: str) -> dict[str, float]:
     Raises ValueError naming file and line for a line without one.
     """
     marks = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+    for number, line in enumerate(read_lines(path)):
         try:
             mark = float(json.loads(line)["score"]) * (2 if name in DOUBLED else 1)
         except (ValueError, KeyError, TypeError):

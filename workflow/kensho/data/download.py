@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import traceback
+import urllib.parse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin
@@ -19,14 +21,17 @@ from kensho.messages import site
 
 TIMEOUT = (5, 60)  # seconds to connect, seconds without a byte
 MOST = 1 << 33  # bytes of a file whose size nobody states
+BUSY = (429, 500, 502, 503, 504)
 _INDEX = "application/vnd.pypi.simple.v1+json, text/html;q=0.2"
+PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 _RETRY = Retry(
     total=3,
     connect=1,
     backoff_factor=0.5,
-    status_forcelist=(429, 500, 502, 503, 504),
+    status_forcelist=BUSY,
     allowed_methods=("GET", "HEAD"),
     raise_on_status=False,
+    retry_after_max=60,  # seconds, whatever a place asks for
 )
 
 
@@ -38,6 +43,13 @@ def session() -> requests.Session:
     return client
 
 
+def may_pass(error: Exception) -> bool:
+    """Whether the network or a place may do later what it does not now."""
+    if isinstance(error, requests.HTTPError):
+        return error.response is not None and error.response.status_code in BUSY
+    return isinstance(error, PASSING)
+
+
 def fault_message(error: Exception) -> str:
     """A fault of a place in a few words, without anything that an address may carry."""
     if isinstance(error, requests.RequestException):
@@ -47,16 +59,27 @@ def fault_message(error: Exception) -> str:
         return f"cannot reach {place}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror} ({Path(str(error.filename or '')).name})"
+    if traceback.extract_tb(error.__traceback__)[-1].filename == urllib.parse.__file__:
+        return "an address that cannot be read"  # which its message quotes
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager
 def alone(cache: Path, name: str) -> Iterator[None]:
-    """Hold the kernel's lock on one file of the cache; it falls with the process that holds it."""
+    """Hold the kernel's lock on one file of the cache; it falls with the process that holds it.
+
+    Raises ValueError where the cache takes no file, or its file system no lock (Lustre's default).
+    """
     folder = cache / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / name, "ab") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with ExitStack() as opened:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            fcntl.flock(opened.enter_context(open(folder / name, "ab")), fcntl.LOCK_EX)
+        except OSError as error:
+            raise ValueError(
+                f"the cache of fetched files cannot be locked ({error.strerror}); set paths.cache "
+                "(or KENSHO_CACHE) to a folder that can"
+            ) from None
         yield
 
 
@@ -70,6 +93,7 @@ def download(url: str, expected: str, stored: Path, most: int = MOST) -> None:
     stored.parent.mkdir(parents=True, exist_ok=True)
     partial = _adopted(stored)
     have = partial.stat().st_size if partial.is_file() else 0
+    room = most - have
     # unpacked on the way, a compressed answer could not be resumed at the byte where it broke
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with session() as web, web.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
@@ -79,20 +103,21 @@ def download(url: str, expected: str, stored: Path, most: int = MOST) -> None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
             descriptor = os.open(partial, flags | (os.O_APPEND if resumed else os.O_TRUNC), 0o644)
             with open(descriptor, "wb") as file:
-                room = most - (have if resumed else 0)
+                room = room if resumed else most
                 for chunk in response.iter_content(1 << 16):
                     if (room := room - len(chunk)) < 0:
                         break
                     file.write(chunk)
-            if room < 0:
-                partial.unlink()
-                raise ValueError(f"{site(url)} sends more than the {most:,} bytes of the file")
-    if (actual := sha256(partial)) != expected:
-        partial.unlink()
-        if have:  # what was resumed may have come from another place: once more from the start
-            return download(url, expected, stored, most)
-        raise ValueError(f"{site(url)} has sha256 {actual[:12]}…, expected {expected[:12]}…")
-    os.replace(partial, stored)
+    if room < 0:
+        fault = f"{site(url)} sends more than the {most:,} bytes of the file"
+    elif (actual := sha256(partial)) != expected:
+        fault = f"{site(url)} has sha256 {actual[:12]}…, expected {expected[:12]}…"
+    else:
+        return os.replace(partial, stored)
+    partial.unlink()
+    if have:  # what was resumed may have come from another place: once more from the start
+        return download(url, expected, stored, most)
+    raise ValueError(fault)
 
 
 def _adopted(stored: Path) -> Path:
@@ -112,9 +137,13 @@ def index_entry(index: str, file: str, package: str) -> tuple[str, int]:
         page = web.get(index, headers={"Accept": _INDEX}, timeout=TIMEOUT)
     page.raise_for_status()
     if "json" in page.headers.get("Content-Type", ""):
-        for entry in page.json()["files"]:
-            if entry["filename"] == file:
-                return urldefrag(urljoin(page.url, entry["url"]))[0], entry.get("size") or MOST
+        try:
+            sizes = {e["filename"]: (str(e["url"]), e.get("size")) for e in page.json()["files"]}
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise ValueError(f"{site(page.url)} sends no list of files for {package}") from None
+        if file in sizes:
+            href, size = sizes[file]
+            return urldefrag(urljoin(page.url, href))[0], size if isinstance(size, int) else MOST
     else:
         for href, text in _links(page.text):
             if text == file:

@@ -18,14 +18,14 @@ from typing import IO, Annotated, Literal, Self
 import requests
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from kensho.data.download import alone, download, fault_message, index_entry
+from kensho.data.download import alone, download, fault_message, index_entry, may_pass
 from kensho.data.licences import LicenceClass
 from kensho.files import read_json, replacing, sha256
 from kensho.messages import site
 from kensho.validation import problems, read_yaml
 
-FAULTS = (OSError, ValueError, KeyError, ImportError, tarfile.TarError, zipfile.BadZipFile)
-PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+FAULTS = (OSError, ValueError, KeyError, ImportError, EOFError, RuntimeError, tarfile.TarError,
+          zipfile.BadZipFile)  # fmt: skip
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PlainName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")]
 
@@ -87,6 +87,13 @@ class Source(_Record):
     optional: bool = Field(False, description="a run goes on without it, and says so")
     places: list[Place] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _other_parts(self) -> Self:
+        """A part that is locked as the whole is would wait for itself."""
+        if any(part.sha256 == self.sha256 for place in self.places for part in place.pypi or []):
+            raise ValueError("a part has the sha256 of the whole; give the distribution file's own")
+        return self
+
 
 def load(path: Path | str) -> tuple[dict[str, Source], list[str]]:
     """Sources by name and the problems of the file, one line each."""
@@ -131,7 +138,7 @@ def fetch(name: str, source: Source, folder: Path, *, cache: Path, mirror: Path 
                 break
             except FAULTS as error:
                 faults.append(f"{place.kind}: {fault_message(error)}")
-                failure = ConnectionError if isinstance(error, PASSING) else failure
+                failure = ConnectionError if may_pass(error) else failure
         if not stored.is_file():
             if not source.optional:
                 raise failure(_nowhere(name, "has it", faults))

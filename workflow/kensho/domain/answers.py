@@ -21,6 +21,7 @@ from kensho.domain.arms import ANSWERS, SIZES, UNITS, forms
 from kensho.evaluate.journal import digest
 from kensho.evaluate.thinking import without_thinking
 from kensho.files import read_json
+from kensho.jlce.preference import imitations
 from kensho.judging.items import Item
 from kensho.models.loading import compute_dtype, device, tokenizer_of
 from kensho.models.reference import WEIGHTS, Base, Reference
@@ -150,6 +151,7 @@ def conditions(
     dtype = str(compute_dtype("auto")).removeprefix("torch.")
     data = [corpus.ran(path, items) | {"name": of} for of, (path, items) in tables.items()]
     for arm, form in forms(name).items():
+        own = made.written.loc[made.written["arm"] == arm, "answer"]
         why, llama_cpp = made.absent.get(arm), made.llama_cpp.get(arm, {})
         yield (
             arm,
@@ -170,6 +172,7 @@ def conditions(
                     "one training of one seed stands for each model",
                     *([] if form else ["the file holds float32, as adapters are merged"]),
                     *([WITHOUT_AMX] if llama_cpp.get("without_amx") else []),
+                    *imitations(arm, own),
                 ],
                 "own": {
                     "attention": made.attention,

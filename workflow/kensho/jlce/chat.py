@@ -29,12 +29,13 @@ ATTEMPTS = 5  # of a request that the endpoint puts off
 LONGEST_WAIT = 300  # seconds that are waited before an attempt
 CONNECT = 10  # seconds
 FIRST_WAIT = 1.0  # seconds before a second attempt, doubled before each further one
-BUSY = (429, 500, 502, 503, 504)
+BUSY = (408, 425, 429, 500, 502, 503, 504, *range(520, 530))  # from 520 on: gateways' own
 REFUSING = (400, 413, 422, 451)  # this request, whatever the next one gets
 PASSING = (
     requests.ConnectionError,
     requests.exceptions.ChunkedEncodingError,  # a body that was cut in the middle
     requests.exceptions.ContentDecodingError,
+    requests.exceptions.JSONDecodeError,  # the same without Content-Length
 )
 
 
@@ -60,23 +61,34 @@ class Endpoint:
     key: str = "jlce.judge"  # of the configuration, as faults name it
 
     def __post_init__(self):
-        if re.search(r"[@?#]", self.url):
-            raise ValueError(
-                f"{self.key}.url: holds a password or a query; give the bare URL, and the key in "
-                f"the environment variable that {self.key}.key_variable names"
-            )
-        parts = urlsplit(self.url)
-        if self.key_variable and parts.scheme != "https" and not _loopback(parts.hostname):
-            raise ValueError(
-                f"{self.key}.url: would send the API key in the clear; give an https URL, or one "
-                "of this machine (127.0.0.1)"
-            )
+        if why := unfit(self.url, self.key_variable):
+            raise ValueError(f"{self.key}.url: {why}")
         # it may be the key itself, so it is not shown
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.key_variable or "none"):
             raise ValueError(
                 f"{self.key}.key_variable: not the name of an environment variable; export the key "
                 "in one, JUDGE_KEY for instance, and give that name"
             )
+
+
+def unfit(url: str, key_variable: str | None) -> str | None:
+    """Why a judge is not asked at this address, None where it may be. Nothing of it is shown."""
+    if re.search(r"[@?#]", url):
+        return (
+            "holds a password or a query; give the bare URL, and the key in the environment "
+            "variable that key_variable names"
+        )
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:  # its message quotes what may be a password
+        return "cannot be read as an address; give https, host and path"
+    if key_variable and parts.scheme != "https" and not _loopback(host):
+        return (
+            "would send the API key in the clear; give an https URL, or one of this machine "
+            "(127.0.0.1)"
+        )
+    return None
 
 
 def _loopback(host: str | None) -> bool:
@@ -169,13 +181,14 @@ def ask(endpoint: Endpoint, prompt: str, secret: str | None) -> Reply:
         text = choice["message"]["content"]
         if not isinstance(text, str | None):
             raise TypeError
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise ValueError(
             f"{endpoint.key}.url: what {site(endpoint.url)} answers is no chat completion; give "
             "the base URL of an OpenAI-compatible endpoint, which usually ends in /v1"
         ) from None
     served = str(completion.get("model") or endpoint.model)
-    return Reply(text or "", served, choice.get("finish_reason"), body.get("seed"))
+    text = (text or "").encode(errors="replace").decode()  # half a character could not be written
+    return Reply(text, served, choice.get("finish_reason"), body.get("seed"))
 
 
 def _request(endpoint: Endpoint, prompt: str) -> dict:
@@ -204,14 +217,20 @@ def key_from_environment(endpoint: Endpoint) -> str | None:
 
 
 def _post(endpoint: Endpoint, body: Mapping, secret: str | None) -> requests.Response:
+    host = urlsplit(endpoint.url).hostname
     try:
-        return requests.post(
+        response = requests.post(
             f"{endpoint.url.rstrip('/')}/chat/completions",
             json=body,
             auth=_signed(secret),
             timeout=(CONNECT, endpoint.timeout),
             allow_redirects=False,
+            # what stays on this machine goes through no proxy
+            proxies={"no_proxy": host} if host and _loopback(host) else None,
         )
+        if response.status_code == 200 and response.text.startswith("{"):
+            response.json()
+        return response
     except requests.ReadTimeout:
         raise Late(
             f"{endpoint.key}.timeout: no reply from {site(endpoint.url)} within "

@@ -63,8 +63,12 @@ def open_tasks() -> dict[str, catalogue.Judged]:
     return {name: task.judged for name, task in catalogue.tasks().items() if task.judged}
 
 
-# Headings of the prompt; an answer that holds one imitates its form.
-HEADING = re.compile(r"【\s*(回答\s*[AB]|基準|課題)\s*】")
+# Headings and fences of the judge's prompts; an answer that holds one imitates their form.
+HEADING = re.compile(
+    r"【(?:回答[AB]|基準|課題|文章?|文体|英語|質問|答え|正解の例|原文|前の文脈)】|</?[\da-f]{12}>",
+    re.IGNORECASE,
+)
+OTHER_BRACKETS = str.maketrans("【】︻︼<>", "〔〕〔〕〈〉")
 
 
 class _Line(BaseModel):
@@ -240,11 +244,30 @@ def shown(
 def fenced(text: str) -> tuple[str, bool]:
     """An answer as it is shown, headings of the prompt's form in other brackets, and if it has any.
 
-    Full-width letters and compatibility forms are headings too.
+    Full-width letters, compatibility forms and what has spaces or invisible characters between its
+    letters are headings too.
     """
-    if not HEADING.search(unicodedata.normalize("NFKC", text)):
+    letters = (
+        c
+        for c in unicodedata.normalize("NFKC", text)
+        if not c.isspace() and unicodedata.category(c) not in ("Cf", "Mn")
+    )
+    if not HEADING.search("".join(letters)):
         return text, False
-    return text.translate(str.maketrans("【】", "〔〕")), True
+    return text.translate(OTHER_BRACKETS), True
+
+
+def imitations(arm: str, texts: Iterable[str]) -> list[str]:
+    """How many answers of an arm imitate the form of the judge's prompt, as its deviation."""
+    count = sum(fenced(text)[1] for text in texts)
+    return [f"{arm}: {_imitating(count)}"] if count else []
+
+
+def _imitating(count: int) -> str:
+    return (
+        f"{count} answers imitate the form of the judge's prompt; their headings are shown in "
+        "other brackets"
+    )
 
 
 def prompt_sha256() -> str:
@@ -291,10 +314,7 @@ def _conditions(endpoint: Endpoint, paired: Sequence[Pair], replies: Mapping[str
     deviations = [f"the judge is a model ({endpoint.model}), no person"]
     imitating = [sum(side) for side in zip(*(pair.imitating for pair in paired), strict=True)]
     if any(imitating):
-        deviations.append(
-            f"{sum(imitating)} answers imitate the form of the judge's prompt; their headings are "
-            "shown in other brackets"
-        )
+        deviations.append(_imitating(sum(imitating)))
     if left_out:
         deviations.append(
             f"{left_out} of {len(paired)} pairs are left out: the judge's verdict could not be read"

@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kensho.data.prompt import prompt, prompt_back
-from kensho.files import write_lines
+from kensho.files import read_lines, write_lines
 from kensho.validation import problems
 
 Direction = Literal["en-ja", "ja-en"]
@@ -120,8 +120,7 @@ def questions(name: str, path: Path) -> list[Item]:
     Raises ValueError naming the file where it holds something else.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines if line.strip()]
+        rows = [json.loads(line) for line in read_lines(path) if line.strip()]
         return [
             Item(
                 id=str(number), set=name, direction=None, source=row["Question"],
@@ -158,8 +157,7 @@ def write(path: Path | str, items: Iterable[Item]) -> None:
 def read(path: Path | str) -> list[Item]:
     """Items of a file. Raises ValueError naming file and line for what is none."""
     items = []
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         try:
             items.append(Item.model_validate_json(line))
         except ValidationError as error:

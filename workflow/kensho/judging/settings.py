@@ -1,10 +1,11 @@
 """Settings of judging: the section `judging` of the configuration."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from kensho.jlce.chat import unfit
 from kensho.validation import Count, Name, Section, ShareOrNone
 
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -35,6 +36,12 @@ class Address(Section):
     max_tokens: Count = Field(1024, description="of one verdict with its reasons")
     timeout: Count = Field(120, description="seconds without a byte of the reply")
     parallel: Count = Field(4, description="requests at a time")
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if why := unfit(self.url, self.key_variable):
+            raise ValueError(f"url: {why}")
+        return self
 
 
 class NamedJudge(Address):

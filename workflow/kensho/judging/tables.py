@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kensho.files import read_lines
 from kensho.judging.verdicts import COLUMNS
 
 ANSWERS = ["block", "source", "answer", "reference", "answer_sha256"]
@@ -14,7 +15,7 @@ ANSWERS = ["block", "source", "answer", "reference", "answer_sha256"]
 def read(path: Path | str, columns: Sequence[str]) -> pd.DataFrame:
     """Lines with these keys. Raises ValueError naming file and line for another one."""
     rows = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         try:
             held = json.loads(line)
             rows.append([held[name] for name in columns])

@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import cohen_kappa_score
 
+from kensho.files import read_lines
 from kensho.jlce.chat import Endpoint, Reply
 from kensho.judging import asking, prompts
 from kensho.judging.items import MT, Direction, Item
@@ -51,8 +52,7 @@ class Question(NamedTuple):
 
 def planted(path: Path | str) -> list[Planted]:
     """Planted pairs of a file."""
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return [Planted.model_validate_json(line) for line in lines]
+    return [Planted.model_validate_json(line) for line in read_lines(path)]
 
 
 def of_planted(pairs: Iterable[Planted]) -> list[Question]:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from kensho.data.prompt import prompt
-from kensho.files import replacing
+from kensho.files import read_lines, replacing
 from kensho.models.encoding import encode
 from kensho.models.loading import device, tokenizer_of
 from kensho.models.reference import Reference
@@ -102,11 +102,7 @@ def stage(
 
 def _alike(folder: Path, group: int) -> bool:
     """Whether no group of answers that was kept differs in its rewards."""
-    lines = [
-        line
-        for path in folder.glob("*.jsonl")
-        for line in path.read_text(encoding="utf-8").splitlines()
-    ]
+    lines = [line for path in folder.glob("*.jsonl") for line in read_lines(path)]
     rewards = np.array([json.loads(line)["reward"] for line in lines]).reshape(-1, group)
     return bool(len(rewards)) and not np.ptp(rewards, axis=1).any()
 

@@ -4,6 +4,7 @@ from kensho.evaluate.engines import opened
 from kensho.evaluate.lm import Backend
 from kensho.fallback import lowered
 from kensho.files import read_json, write_json, write_lines
+from kensho.jlce.preference import imitations
 from kensho.judging import items
 from kensho.judging.answers import written
 from kensho.models import reference
@@ -42,6 +43,7 @@ with job(snakemake) as fallbacks:
         served=[by],
     )
     instructions = dict(params.instructions) if base.chat else {}
+    made["deviations"] += imitations(snakemake.wildcards.arm, answers["answer"])
     made["own"] = {**made["own"], "instructions": instructions, "origins": origins["origins"]}
     made = {**lowered(made, fallbacks, "reference"), **environment()}
     write_json(snakemake.output.conditions, made)
