@@ -47,8 +47,8 @@ SCALES = ["config/config.yaml", "config/rehearsal.yaml", *map(str, Path("config/
 @pytest.mark.parametrize("path", SCALES)
 def test_the_limit_of_a_scale_holds_its_smallest_step(path):
     """With a tenth to spare: trials of one layer peak at 1.07 times what is planned."""
-    set_ = yaml.safe_load(Path(path).read_text(encoding="utf-8")).get("bench", {})
-    settings = MemorySearch.model_validate(set_.get("memory_search", {}))
+    bench = yaml.safe_load(Path(path).read_text(encoding="utf-8")).get("bench", {})
+    settings = MemorySearch.model_validate(bench.get("memory_search", {}))
     card = load(Path("resources/architectures.yaml"))[settings.card]
     trials = memory_search.Trials(card, "plain", settings, Run(Path()))
     smallest = memory_search.Shape(1, settings.length, settings.layers)
