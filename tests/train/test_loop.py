@@ -16,6 +16,7 @@ from kensho.train import loop
 from kensho.train.loop import collated, summed_loss
 from kensho.train.methods import Course
 from kensho.train.samples import encoded
+from kensho.train.schedule import Diverged
 from kensho.train.stage import draw
 from test_sft import FULL, LORA, PAIRS, SCHEDULE, run
 from transformers import AutoModelForCausalLM, set_seed
@@ -137,16 +138,21 @@ def test_gradients_that_are_no_numbers_leave_the_weights(tiny_model, tmp_path, m
     """A loss that is finite may have a gradient that is not, as that of a root at nought."""
 
     def spoilt(model, rows):
+        losses.append(packed_loss(model, rows))
         nought = 0 * model.get_output_embeddings().weight.sum()
-        return packed_loss(model, rows) + nought.sqrt()
+        return losses[-1] + (nought.sqrt() if len(losses) >= first else 0)
 
     packed_loss = loop.packed_loss
     monkeypatch.setattr(loop, "packed_loss", spoilt)
-    with pytest.raises(
-        ValueError, match=r"^test: the norm of the gradient of step 1 is nan; lower learning_rate$"
-    ):
-        run(tiny_model, tmp_path, **FULL)
-    assert not list((tmp_path / "checkpoints").glob("checkpoint-*"))
+    fault = "^test: the norm of the gradient of step {} is nan"
+    losses, first = [], 2
+    with pytest.raises(Diverged, match=fault.format(2) + "; lower learning_rate$"):
+        run(tiny_model, tmp_path / "later", **FULL)
+    losses, first = [], 1
+    with pytest.raises(ValueError, match=fault.format(1) + " before any weight") as at_once:
+        run(tiny_model, tmp_path / "at once", **FULL)
+    assert not isinstance(at_once.value, Diverged)  # it is the base, or its dtype
+    assert not list((tmp_path / "at once/checkpoints").glob("checkpoint-*"))
 
 
 FULL_DISK = """

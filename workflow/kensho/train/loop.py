@@ -125,10 +125,12 @@ def train(
             norm = processes.number(nn.utils.clip_grad_norm_(parameters, LARGEST_NORM))
             for what, value in (("loss", total + beside), ("norm of the gradient", norm)):
                 if not math.isfinite(value):
-                    raise Diverged(
-                        f"{training.name}: the {what} of step {step + 1} is {value}; lower "
-                        "learning_rate"
-                    )
+                    fault = f"{training.name}: the {what} of step {step + 1} is {value}"
+                    if step == 0:
+                        raise ValueError(
+                            f"{fault} before any weight has changed; change train.dtype or the base"
+                        )
+                    raise Diverged(f"{fault}; lower learning_rate")
             # of the samples alone: a penalty that is much larger would hide them
             losses = [row["loss"] - row["penalty"] for row in seen.rows] + [total]
             if diverged(losses):
