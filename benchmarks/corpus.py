@@ -45,8 +45,10 @@ def sentences(mirror: Path) -> list[str]:
         texts += [row.text for row in published.aozora(book)]
     archive = mirror / "wikipedia-annotated-corpus/org.tar.gz"
     texts += [row.text for row in published.wikipedia_annotated(archive)]
-    found = (part.strip("　「」 ") for text in texts for part in text.replace("\n", "").split("。"))
-    return [f"{part}。" for part in dict.fromkeys(found) if 10 <= len(part) <= 60]
+    sentences = (
+        part.strip("　「」 ") for text in texts for part in text.replace("\n", "").split("。")
+    )
+    return [f"{part}。" for part in dict.fromkeys(sentences) if 10 <= len(part) <= 60]
 
 
 def documents(pool: list[str], count: int) -> Iterator[bytes]:
@@ -83,9 +85,9 @@ def prepare(folder: Path, corpus: Path) -> None:
 def run(folder: Path, kill_at: int | None = None) -> float:
     """Seconds of a run; it is killed when so many shards are there."""
     began = time.perf_counter()
-    with open(folder / "said.log", "ab") as said:
+    with open(folder / "said.log", "ab") as printed:
         process = subprocess.Popen(
-            COMMAND, cwd=folder, stdout=said, stderr=said, start_new_session=True
+            COMMAND, cwd=folder, stdout=printed, stderr=printed, start_new_session=True
         )
         while process.poll() is None:
             done = [*folder.glob("results/data/million/shards/*/sketches.npy")]

@@ -40,8 +40,8 @@ BLOCKS, THREADS, BATCH = 2, 2, 8
 def opened(name: str) -> Iterator[tuple]:
     """The harness's model of an engine, and its peak of memory so far."""
     if name == "vllm":
-        found = engine.find("vllm", [])
-        with Vllm(found.python, Reference.of(MODEL), torch.float32, threads=THREADS) as served:
+        vllm = engine.find("vllm", [])
+        with Vllm(vllm.python, Reference.of(MODEL), torch.float32, threads=THREADS) as served:
             yield VllmLM(served, batch_size=BATCH), served.peak_bytes
         return
     before, backend = resident_bytes(), {"hf": HFLM, "ours": KenshoLM}[name]
@@ -55,13 +55,13 @@ def evaluate(name: str, task: str) -> dict:
     manager = TaskManager(include_path=str(PACK), include_defaults=False)
     with opened(name) as (model, peak):
         began = time.perf_counter()
-        found = simple_evaluate(
+        evaluated = simple_evaluate(
             model, tasks=[task], limit=TASKS[task], task_manager=manager, bootstrap_iters=0
         )
         seconds, memory = time.perf_counter() - began, peak()
     answers = [
         [part[0] if isinstance(part, tuple | list) else part for part in sample["filtered_resps"]]
-        for sample in sorted(found["samples"][task], key=lambda sample: sample["doc_id"])
+        for sample in sorted(evaluated["samples"][task], key=lambda sample: sample["doc_id"])
     ]
     return {"seconds": seconds, "memory": memory, "answers": answers}
 

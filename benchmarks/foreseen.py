@@ -37,11 +37,11 @@ def foreseen(folder: Path, earlier: Path | None) -> dict[str, float]:
             (copy / events.LOG).parent.mkdir()
             shutil.copy(earlier / events.LOG, copy / events.LOG)
         command = [sys.executable, "-m", "snakemake", "--profile", copy / "profiles/local"]
-        said = subprocess.run(
+        printed = subprocess.run(
             [*command, "--quiet", "all", "--", "budget"],
             cwd=copy, check=True, capture_output=True, text=True,
         ).stderr  # fmt: skip
-    table = said[said.index("\nall\n") :].split("\n\n")[0]
+    table = printed[printed.index("\nall\n") :].split("\n\n")[0]
     rows = re.finditer(r"^(\w+) +\d+ +(\d+\.\d) ", table, re.M)
     return {row[1]: float(row[2]) for row in rows}
 

@@ -43,7 +43,7 @@ def scores(gold: pd.Series, predicted: pd.Series) -> str:
 def kinds(texts: pd.Series, analyser: str, possible: bool) -> pd.DataFrame:
     """One boolean column per class: whether a sentence has a form of it."""
     tags = [tag(text, analyser) for text in texts]
-    rows = [{one.kind for one in found if possible or not one.possible} for found in tags]
+    rows = [{one.kind for one in tagged if possible or not one.possible} for tagged in tags]
     table = {kind: [kind in row for row in rows] for kind in KINDS}
     return pd.DataFrame(table, index=texts.index)
 
@@ -56,10 +56,10 @@ def own() -> None:
     gold = pd.read_csv(WORDS.with_name("honorifics.csv")).query("split == 'held-out'")
     for analyser in ANALYSERS:
         for possible in (False, True):
-            found = kinds(gold["sentence"], analyser, possible)
+            tagged = kinds(gold["sentence"], analyser, possible)
             print(f"own sentences, held-out, {analyser}, {'possible' if possible else 'sure'}")
             for kind in KINDS:
-                print(f"  {kind:<10}{scores(gold[kind] == 1, found[kind])}")
+                print(f"  {kind:<10}{scores(gold[kind] == 1, tagged[kind])}")
 
 
 def keico(mirror: Path) -> None:
@@ -68,8 +68,8 @@ def keico(mirror: Path) -> None:
     test = ~text.map(even)
     flagged = labels.sum(axis=1).value_counts().sort_index().to_dict()
     print(f"KeiCO: sentences by number of flags: {flagged}")
-    found = {one: kinds(text, "sudachi", one) for one in (False, True)}
-    for possible, forms in found.items():
+    tagged = {one: kinds(text, "sudachi", one) for one in (False, True)}
+    for possible, forms in tagged.items():
         humble = forms["kenjougo"] | forms["teichougo"]
         plain = {"sonkeigo": forms["sonkeigo"], "kenjougo": humble, "teineigo": forms["teineigo"]}
         alone = forms["teineigo"] & ~forms["sonkeigo"] & ~humble
@@ -79,7 +79,7 @@ def keico(mirror: Path) -> None:
             print(f"  {kind:<22}{scores(labels[kind][test], column[test])}")
         print(f"  {'teineigo, none else':<22}{scores(labels['teineigo'][test], alone[test])}")
     learned(text, labels, test)
-    contradictions(text, labels, found)
+    contradictions(text, labels, tagged)
 
 
 def learned(text: pd.Series, labels: pd.DataFrame, test: pd.Series) -> None:
@@ -89,12 +89,12 @@ def learned(text: pd.Series, labels: pd.DataFrame, test: pd.Series) -> None:
     print("KeiCO, held-out, logistic regression of character n-grams fitted on its other half")
     for kind in labels:
         model = LogisticRegression(C=20, max_iter=2000, class_weight="balanced")
-        said = model.fit(fitted, labels[kind][~test]).predict(asked)
-        column = pd.Series(said, index=text.index[test])
+        printed = model.fit(fitted, labels[kind][~test]).predict(asked)
+        column = pd.Series(printed, index=text.index[test])
         print(f"  {kind:<22}{scores(labels[kind][test], column)}")
 
 
-def contradictions(text: pd.Series, labels: pd.DataFrame, found: dict) -> None:
+def contradictions(text: pd.Series, labels: pd.DataFrame, tagged: dict) -> None:
     """Labels of all of KeiCO that the definitions contradict, counted by plain strings and tags."""
     polite = text.str.contains("です|ます|ました|ません|でしょう")
     print(f"KeiCO, all: {polite.sum()} sentences hold です or ます; of these", end=" ")
@@ -107,7 +107,7 @@ def contradictions(text: pd.Series, labels: pd.DataFrame, found: dict) -> None:
         )
         print(f" {(holds & raised).sum()} sonkeigo only")
     for kind in ("sonkeigo", "kenjougo"):
-        forms = found[True][["sonkeigo", "kenjougo", "teichougo"]].any(axis=1)
+        forms = tagged[True][["sonkeigo", "kenjougo", "teichougo"]].any(axis=1)
         bare = labels[kind] & ~forms
         print(f"  flagged {kind}, and no humble or raising form even possible: {bare.sum()}")
 

@@ -107,8 +107,8 @@ def plan(folder: Path, scale: Path | None) -> tuple[float, int]:
     overlay = ["--configfile", str(scale.relative_to(ROOT))] if scale else []
     command = [sys.executable, "-m", "snakemake", "--profile", "local", "-n", *overlay]
     places = {"KENSHO_CACHE": str(folder / "cache"), "KENSHO_MIRROR": ""}
-    seconds, said = called([*command, "--", *TARGETS], folder, **places)
-    return seconds, int(re.search(r"^total +(\d+)$", said, re.M)[1])
+    seconds, printed = called([*command, "--", *TARGETS], folder, **places)
+    return seconds, int(re.search(r"^total +(\d+)$", printed, re.M)[1])
 
 
 def workflow(folder: Path) -> None:

@@ -94,10 +94,10 @@ def forecast_of(run, jobs=None, timed=False, config=None):
 def places():
     """Accelerators and memory of jobs that run a model, as the head's plan says; jobs inherit it."""
     if workflow.is_main_process:
-        found = forecast.places(forecast_of(REAL if REHEARSED else RUN))
+        planned = forecast.places(forecast_of(REAL if REHEARSED else RUN))
         if REHEARSED:  # twins weigh nothing
-            found = {job: (devices, 0) for job, (devices, _) in found.items()}
-        os.environ[forecast.PLACES] = json.dumps(found)
+            planned = {job: (devices, 0) for job, (devices, _) in planned.items()}
+        os.environ[forecast.PLACES] = json.dumps(planned)
     return json.loads(os.environ[forecast.PLACES])
 
 

@@ -166,11 +166,11 @@ def test_nodes_meet_at_the_first_one_which_slurm_is_asked_for(tmp_path, monkeypa
 def test_there_is_a_process_for_each_accelerator(monkeypatch, asked, nodes, seen, number):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: seen > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
-    given = launch.given({"gpu": asked, "nodes": nodes}, 4)
-    assert given == Processes(number, nodes if seen else 1, 4)
+    allocated = launch.allocated({"gpu": asked, "nodes": nodes}, 4)
+    assert allocated == Processes(number, nodes if seen else 1, 4)
     if seen:
         with pytest.raises(ValueError, match=f"has {asked + 1} accelerators on {nodes} node"):
-            launch.given({"gpu": asked + 1, "nodes": nodes}, 4)
+            launch.allocated({"gpu": asked + 1, "nodes": nodes}, 4)
 
 
 @pytest.mark.parametrize(("seen", "number"), [(0, 2), (1, 1), (8, 2)])
@@ -178,5 +178,5 @@ def test_two_processes_stand_for_any_number_in_a_rehearsal(monkeypatch, seen, nu
     monkeypatch.setenv(REHEARSAL, "1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: seen > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
-    assert launch.given({"gpu": 16, "nodes": 2}, 4).number == number
-    assert launch.given({"gpu": 1}, 4).number == 1
+    assert launch.allocated({"gpu": 16, "nodes": 2}, 4).number == number
+    assert launch.allocated({"gpu": 1}, 4).number == 1

@@ -51,7 +51,7 @@ with job(snakemake) as fallbacks:
     most, test = settings.get("samples"), inputs.tested
     samples, of, digest, tested = tables.read(inputs.samples, most, params.held_out, test)
     call = (base, samples, output, checkpoints, training)
-    processes = launch.given(snakemake.resources, snakemake.threads)
+    processes = launch.allocated(snakemake.resources, snakemake.threads)
     steps, measured = launch.run(params.code_of, call, checkpoints, processes)
     write_table(snakemake.output.steps, steps.assign(arm=wildcards.arm, seed=seed))
     adapter = None if method.whole else method.name

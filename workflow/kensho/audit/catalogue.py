@@ -97,20 +97,20 @@ def of_card(hint: Any) -> bool:
     return get_origin(hint) is Annotated
 
 
-def checked_names(check: str, given: Mapping[str, Any]) -> None:
+def checked_names(check: str, raw: Mapping[str, Any]) -> None:
     """Raise ValueError for a check, or an argument of one, that is not known or missing."""
     known = arguments(check)
-    for name in given:
+    for name in raw:
         if name not in known:
             raise ValueError(f"{check} has no '{name}', {suggestion(name, known)}; change it")
     for name, (_, needed) in known.items():
-        if needed and name not in given:
+        if needed and name not in raw:
             raise ValueError(f"{check} needs '{name}'; add it")
 
 
 def value(
     hint: Any,
-    given: Any,
+    raw: Any,
     scale: int | None = None,
     decimals: int = 0,
     cards: Cards | None = None,
@@ -122,30 +122,28 @@ def value(
     Raises ValueError for what is none of it, and for a per cent sign on a scale of 1.
     """
     if get_origin(hint) is list:
-        if not isinstance(given, list):
-            raise ValueError(f"'{given}' is no list")
-        return [value(get_args(hint)[0], one, scale, decimals, cards) for one in given]
+        if not isinstance(raw, list):
+            raise ValueError(f"'{raw}' is no list")
+        return [value(get_args(hint)[0], one, scale, decimals, cards) for one in raw]
     if of_card(hint):
         kind, known = get_args(hint)[1], (cards or {}).get(get_args(hint)[1], {})
-        if given in known:
-            return known[given]
+        if raw in known:
+            return known[raw]
         try:
-            return value(Figure, given, scale, decimals)
+            return value(Figure, raw, scale, decimals)
         except ValueError as error:
-            raise ValueError(
-                f"{error}, and no card of {kind}, {suggestion(given, known)}"
-            ) from None
+            raise ValueError(f"{error}, and no card of {kind}, {suggestion(raw, known)}") from None
     if hint is Figure:
-        if not isinstance(given, str):
-            return exact(given, scale or 1)
-        if scale == 1 and per_cent(given):
-            raise ValueError(f"'{given.strip()}' is in per cent, and `scale` 1; put scale: 100")
-        return printed(given, scale or 1, decimals)
+        if not isinstance(raw, str):
+            return exact(raw, scale or 1)
+        if scale == 1 and per_cent(raw):
+            raise ValueError(f"'{raw.strip()}' is in per cent, and `scale` 1; put scale: 100")
+        return printed(raw, scale or 1, decimals)
     if hint is int:
-        return whole(str(given))
-    if get_origin(hint) is Literal and given not in get_args(hint):
-        raise ValueError(f"'{given}' is none of {', '.join(get_args(hint))}")
-    return str(given)
+        return whole(str(raw))
+    if get_origin(hint) is Literal and raw not in get_args(hint):
+        raise ValueError(f"'{raw}' is none of {', '.join(get_args(hint))}")
+    return str(raw)
 
 
 def finding(
@@ -162,8 +160,8 @@ def finding(
         told = " Cut off instead of rounded they would fit." * (wider.word == Word.CONSISTENT)
     figures = [
         one
-        for given in values.values()
-        for one in (given if isinstance(given, list) else [given])
+        for raw in values.values()
+        for one in (raw if isinstance(raw, list) else [raw])
         if isinstance(one, Figure)
     ]
     if scale == 1 and any(one.step and 1 < one.value <= 100 for one in figures):
@@ -171,21 +169,19 @@ def finding(
     return answer._replace(sentence=answer.sentence + told)
 
 
-def _cut_off(given: Any) -> Any:
-    if isinstance(given, list):
-        return [_cut_off(one) for one in given]
-    return cut_off(given) if isinstance(given, Figure) else given
+def _cut_off(raw: Any) -> Any:
+    if isinstance(raw, list):
+        return [_cut_off(one) for one in raw]
+    return cut_off(raw) if isinstance(raw, Figure) else raw
 
 
-def run(
-    check: str, given: Mapping[str, Any], scale: int = 1, cards: Cards | None = None
-) -> Finding:
+def run(check: str, raw: Mapping[str, Any], scale: int = 1, cards: Cards | None = None) -> Finding:
     """The finding of one check of a row on figures as printed. Raises ValueError as above."""
-    checked_names(check, given)
+    checked_names(check, raw)
     if check not in OF_ROWS:
         raise ValueError(f"{check} is a check of columns; take one of rows")
     known, values = arguments(check), {}
-    for name, one in given.items():
+    for name, one in raw.items():
         try:
             values[name] = value(
                 known[name][0], one, scale if check in OF_SHARES else None, cards=cards

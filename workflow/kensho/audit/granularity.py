@@ -127,7 +127,7 @@ def items_recovered(scores: list[Figure], items: int, trials: int = 1) -> Findin
     Args: scores as shares of 1, one for each row.
     """
     at_least(1, items=items, trials=trials)
-    answers, found = items * trials, recovered(scores)
+    answers, recovery = items * trials, recovered(scores)
     apart = [score for score in scores if not _counts(score, answers)]
     of = (
         f"{answers} answers ({items} items, {trials} trials each)"
@@ -135,10 +135,10 @@ def items_recovered(scores: list[Figure], items: int, trials: int = 1) -> Findin
         else f"{items} items"
     )
     least = f"no number up to {MOST_ANSWERS:,} that tells anything fits all"
-    if found.smallest:
-        least = f"{found.smallest} is the smallest number of answers that fits all"
-        least += f", then {listed(found.aliases)}" if found.aliases else ""
-        least += f" (by chance {found.chance:.1g} such numbers up to it)"
+    if recovery.smallest:
+        least = f"{recovery.smallest} is the smallest number of answers that fits all"
+        least += f", then {listed(recovery.aliases)}" if recovery.aliases else ""
+        least += f" (by chance {recovery.chance:.1g} such numbers up to it)"
     if apart:
         return judged(
             False,

@@ -36,7 +36,7 @@ _SIGNS = {r"\pm": "±", r"\times": "×", r"\cdot": "·", r"\dagger": "†", r"\d
 
 def tables(text: str) -> list[list[tuple[int, list[str]]]]:
     """Every tabular of a text: its rows, each with the line where it stands and its cells."""
-    text, found = re.sub(r"(?<!\\)%.*", "", text), []
+    text, parsed = re.sub(r"(?<!\\)%.*", "", text), []
     for match in re.finditer(r"\\begin\{(tabular[*xy]?|longtable|array)\}", text):
         end = text.find(f"\\end{{{match[1]}}}", match.end())
         begin, rows = _after_columns(text, match.end()), []
@@ -50,8 +50,8 @@ def tables(text: str) -> list[list[tuple[int, list[str]]]]:
                 rows.append((started, _split(plain)))
             line += row.count("\n")
         _fill([cells for _, cells in rows])
-        found.append([(number, [cell(c) for c in cells]) for number, cells in rows])
-    return found
+        parsed.append([(number, [cell(c) for c in cells]) for number, cells in rows])
+    return parsed
 
 
 def _after_columns(text: str, place: int) -> int:

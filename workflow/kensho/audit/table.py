@@ -120,24 +120,24 @@ def counts(spec: Spec, findings: pd.DataFrame, table: pd.DataFrame) -> pd.DataFr
 def _columns(check: Check, table: pd.DataFrame) -> dict[str, str | list[str]]:
     """Arguments of a check that are columns, by name; all others are constants."""
     columns = {}
-    for argument, given in check.arguments.items():
+    for argument, names in check.arguments.items():
         hint = catalogue.arguments(check.check)[argument][0]
         several = get_origin(hint) is list and check.check not in catalogue.OF_COLUMNS
         figure = hint in (Figure, int) or get_origin(hint) is list
         if check.check in catalogue.OF_COLUMNS and get_origin(hint) is not list:
             continue  # one value for all of a column
-        if get_origin(hint) is Literal and given in get_args(hint):
+        if get_origin(hint) is Literal and names in get_args(hint):
             continue
-        if (several and isinstance(given, list) and all(isinstance(one, str) for one in given)) or (
-            isinstance(given, str) and not several and (figure or given in table)
+        if (several and isinstance(names, list) and all(isinstance(one, str) for one in names)) or (
+            isinstance(names, str) and not several and (figure or names in table)
         ):
-            columns[argument] = given
+            columns[argument] = names
     return columns
 
 
 def _flat(columns: Mapping[str, str | list[str]]) -> list[str]:
-    return [one for given in columns.values()
-            for one in (given if isinstance(given, list) else [given])]  # fmt: skip
+    return [one for names in columns.values()
+            for one in (names if isinstance(names, list) else [names])]  # fmt: skip
 
 
 def _of_check(
@@ -153,8 +153,8 @@ def _of_check(
     places = table.index.to_list()
     reader = _Reader(check, spec, where, places, cards)
     texts = {argument: [column(table, one, f"{where}: {name}.{argument}").to_list()
-                        for one in ([given] if isinstance(given, str) else given)]
-             for argument, given in columns.items()}  # fmt: skip
+                        for one in ([names] if isinstance(names, str) else names)]
+             for argument, names in columns.items()}  # fmt: skip
     fixed = reader.constants({k: v for k, v in check.arguments.items() if k not in columns})
     named, labels = ", ".join(dict.fromkeys(_flat(columns))), table[spec.rows].to_list()
     of_rows = list(reader.rows(columns, texts))
@@ -207,9 +207,9 @@ class _Reader:
         self.scale = (check.scale or spec.scale) if shares else None
         self.decimals = spec.decimals if check.decimals is None else check.decimals
 
-    def constants(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def constants(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         values = {}
-        for argument, one in given.items():
+        for argument, one in arguments.items():
             hint = self.hints[argument][0]
             try:
                 values[argument] = catalogue.value(hint, one, self.scale, cards=self.cards)
@@ -223,8 +223,8 @@ class _Reader:
         self, columns: Mapping[str, str | list[str]], texts: Mapping[str, list[list[str]]]
     ) -> Iterator[tuple[int, dict[str, Any] | Finding]]:
         """Number and values of each row that has cells; a finding where only some are there."""
-        asked = [(argument, name, cells) for argument, given in columns.items()
-                 for name, cells in zip([given] if isinstance(given, str) else given,
+        asked = [(argument, name, cells) for argument, names in columns.items()
+                 for name, cells in zip([names] if isinstance(names, str) else names,
                                         texts[argument], strict=True)]  # fmt: skip
         for i in range(len(self.places)):
             lacking = [absent(cells[i]) for _, _, cells in asked]

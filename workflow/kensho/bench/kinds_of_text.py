@@ -34,9 +34,11 @@ def _pud(path: Path) -> Iterator[Document]:
     """Parallel Universal Dependencies: a document is what shares the first six signs of its ids."""
     documents: dict[str, Document] = {}
     for block in path.read_text(encoding="utf-8").strip().split("\n\n"):
-        said = dict(line[2:].partition(" = ")[::2] for line in block.split("\n") if line[0] == "#")
+        comments = dict(
+            line[2:].partition(" = ")[::2] for line in block.split("\n") if line[0] == "#"
+        )
         try:
-            name, ja, en = said["sent_id"][:6], said["text"], said["text_en"]
+            name, ja, en = comments["sent_id"][:6], comments["text"], comments["text_en"]
             text = PUD[name[:1]]
         except KeyError as error:
             raise ValueError(

@@ -54,11 +54,11 @@ def machines(tables: Sequence[ExternalTable]) -> dict[str, dict]:
     observations, where code, settings, seed, models or data are not those of the first, or where
     two are of one run.
     """
-    found = [_machine(table) for table in tables if table.format == "crate"]
-    for other in found[1:]:
-        _comparable(found[0], other)
-    for number, one in enumerate(found):
-        for other in found[:number]:
+    brought = [_machine(table) for table in tables if table.format == "crate"]
+    for other in brought[1:]:
+        _comparable(brought[0], other)
+    for number, one in enumerate(brought):
+        for other in brought[:number]:
             if one.attempt == other.attempt or _digest(one) == _digest(other):
                 raise ValueError(
                     f"{one.table.path}: of the same run as {other.table.path}: one machine counted "
@@ -74,7 +74,7 @@ def machines(tables: Sequence[ExternalTable]) -> dict[str, dict]:
                 for line in one.conditions.get(kind) or []
             ],
         }
-        for one in found
+        for one in brought
     }
 
 

@@ -67,15 +67,15 @@ def audit(
         "samples have nothing to learn": learned.count(0),
         "samples learn the end of their prompt, which shares a token with the answer": merged,
     }
-    found = Audit(
+    audited = Audit(
         samples=len(cut),
         tokens=sum(len(row["ids"]) for row in cut),
         learned=sum(learned),
         warnings=[f"{count} of {len(cut)} {text}" for text, count in counted.items() if count],
         shown=[_shown(tokenizer, **row) for row in cut[:SHOWN]],
     )
-    _say(name, found)
-    return found
+    _say(name, audited)
+    return audited
 
 
 def _shown(
@@ -92,11 +92,13 @@ def _shown(
     ]
 
 
-def _say(name: str, found: Audit) -> None:
-    lines = [f"{found.learned} of {found.tokens} tokens of {found.samples} samples are learned"]
-    for number, sample in enumerate(found.shown, 1):
+def _say(name: str, audited: Audit) -> None:
+    lines = [
+        f"{audited.learned} of {audited.tokens} tokens of {audited.samples} samples are learned"
+    ]
+    for number, sample in enumerate(audited.shown, 1):
         for what, wanted in (("masked", False), ("learned", True)):
             tokens = "|".join(repr(t.text)[1:-1] for t in sample if t.learned == wanted)
             lines.append(f"sample {number}, {what}: {tokens}")
-    lines += [f"warning: {line}" for line in found.warnings]
+    lines += [f"warning: {line}" for line in audited.warnings]
     print(*(f"{name}: {line}" for line in lines), sep="\n", file=sys.stderr, flush=True)

@@ -78,11 +78,11 @@ def restore(
     Returns its step, 0 where there is none. Raises ValueError where it is damaged.
     """
     there = {int(path.name.rsplit("-", 1)[1]): path for path in folder.glob("checkpoint-*")}
-    found = {step: path for step, path in there.items() if step <= known}
+    usable = {step: path for step, path in there.items() if step <= known}
     processes.wait()
-    if not found:
+    if not usable:
         return 0
-    step = max(found)
+    step = max(usable)
     for group in optimizer.param_groups:  # at a rate of nought: makes the moments, moves nothing
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)
@@ -91,11 +91,11 @@ def restore(
     kept = course.state()
     state = _changing(model, optimizer) | kept
     try:
-        rng = torch.load(found[step] / RNG.format(rank=processes.rank()))
-        dcp.load(state, checkpoint_id=found[step], no_dist=processes.size() == 1)
+        rng = torch.load(usable[step] / RNG.format(rank=processes.rank()))
+        dcp.load(state, checkpoint_id=usable[step], no_dist=processes.size() == 1)
     except DAMAGED as error:
         raise ValueError(
-            f"{course.training.name}: {found[step]} is damaged ({_cause(error)}); delete {folder} "
+            f"{course.training.name}: {usable[step]} is damaged ({_cause(error)}); delete {folder} "
             "to start anew"
         ) from None
     course.restored({name: state[name] for name in kept})

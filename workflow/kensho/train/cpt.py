@@ -132,11 +132,11 @@ def require_apart(model: Any, tokenizer: Any, training: Training) -> None:
     own = encode(tokenizer, PROBE)
     others = own, [own[-1]] * len(own)
     blocks = [block_inputs([_block([other, own])], tokenizer.pad_token_id) for other in others]
-    said = []
+    logits = []
     for block in blocks:
         moved = {key: value.to(model.device) for key, value in block.items() if key != "labels"}
-        said.append(model(**moved, use_cache=False).logits[:, len(own) :])
-    if not torch.equal(*said) or (window and window < training.max_length):
+        logits.append(model(**moved, use_cache=False).logits[:, len(own) :])
+    if not torch.equal(*logits) or (window and window < training.max_length):
         raise ValueError(
             f"{training.name}: {config.model_type} does not keep packed documents of "
             f"{training.max_length} tokens apart; set blocks: false"

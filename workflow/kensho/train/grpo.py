@@ -161,12 +161,12 @@ class Rollouts(Sequence):
                     "not finite; lower learning_rate"
                 ) from None
         self.model.train()
-        said = self.tokenizer.batch_decode(written, skip_special_tokens=True)
+        texts = self.tokenizer.batch_decode(written, skip_special_tokens=True)
         rewards = [
             reward(text.strip(), one.ja, self.own["rewards"], ended=answer[-1] in stops)
-            for one, text, answer in zip(asked, said, written, strict=True)
+            for one, text, answer in zip(asked, texts, written, strict=True)
         ]
-        self._keep(step, asked, said, rewards)
+        self._keep(step, asked, texts, rewards)
         return self._rows(asked, written, advantages(torch.tensor(rewards), group).tolist())
 
     def _rows(
@@ -192,11 +192,11 @@ class Rollouts(Sequence):
         return rows
 
     def _keep(
-        self, step: int, asked: Sequence[Asked], said: Sequence[str], rewards: Sequence[float]
+        self, step: int, asked: Sequence[Asked], texts: Sequence[str], rewards: Sequence[float]
     ) -> None:
         lines = [
             {"step": step, "en": one.en, "answer": text, "reward": gain}
-            for one, text, gain in zip(asked, said, rewards, strict=True)
+            for one, text, gain in zip(asked, texts, rewards, strict=True)
         ]
         with replacing(self.kept / f"{step}.jsonl") as path:
             text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)

@@ -33,7 +33,7 @@ class Processes(NamedTuple):
     threads: int = 1
 
 
-def given(resources: Any, threads: int) -> Processes:
+def allocated(resources: Any, threads: int) -> Processes:
     """A process for each accelerator that a job was given.
 
     In a rehearsal, which may have fewer or none, two stand for any number. Raises ValueError where

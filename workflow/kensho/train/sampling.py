@@ -23,8 +23,8 @@ def sampled(
     asked = [encode(tokenizer, turn(tokenizer, text, chat=chat)) for text in texts]
     stops, pad = ends(model, tokenizer), tokenizer.pad_token_id
     written = answers(model, asked, stops, batch=batch, pad=pad, most=NEW_TOKENS)
-    said = tokenizer.batch_decode(written, skip_special_tokens=True)
-    return paired(samples, [text.strip().partition("\n")[0].strip() for text in said], "sampled")
+    texts = tokenizer.batch_decode(written, skip_special_tokens=True)
+    return paired(samples, [text.strip().partition("\n")[0].strip() for text in texts], "sampled")
 
 
 def turn(tokenizer: Any, text: str, *, chat: bool) -> str:
@@ -52,7 +52,7 @@ def answers(
 
     Prompts are padded on the left; an answer has at most ``most`` tokens.
     """
-    said = []
+    sampled = []
     for first in range(0, len(asked), batch):
         rows = asked[first : first + batch]
         width = max(map(len, rows))
@@ -71,5 +71,5 @@ def answers(
         )
         for answer in written[:, width:].tolist():
             last = next((k for k, token in enumerate(answer, 1) if token in stops), None)
-            said.append(answer[:last])
-    return said
+            sampled.append(answer[:last])
+    return sampled

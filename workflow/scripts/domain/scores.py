@@ -12,7 +12,7 @@ with job(snakemake):
     served = scores.served(files.served)
     attention = {name: served[name]["own"]["attention"] for name in params.adapted}
     judged = judged_by(params.judges, files.judges)
-    good, found, rows = by_judges(
+    good, standing_of, rows = by_judges(
         SCORES, "score", judged, params.planted_right, params.most_missing
     )
     rows += scores.scores(good, attention)
@@ -24,9 +24,9 @@ with job(snakemake):
         made = conditions.of_judgement(
             {arm: served[arm]} if arm in served else served,
             judged,
-            found,
+            standing_of,
             experiment=SCORES,
-            absent=absent(found, lacking, scores.why_absent(arm, served, attention)),
+            absent=absent(standing_of, lacking, scores.why_absent(arm, served, attention)),
         )
         own = table(row for row in rows if row.arm == arm)
         write(f"results/benchmark_data/{SCORES}", own, {**made, "registered": claims})

@@ -253,9 +253,9 @@ def run(replications: int, seed: int) -> pd.DataFrame:
         alarms = sum(t.consistent.word == Word.IMPOSSIBLE for t in trials)
         seen = np.array([t.planted.word == Word.IMPOSSIBLE for t in trials])
         certain = np.array([t.certain for t in trials])
-        found = float(seen[certain].mean()) if certain.any() else math.nan
-        holds = alarms == 0 and (not certain.any() or found >= FOUND)
-        rows.append((name, n, decimals, times, alarms, int(certain.sum()), found,
+        share_found = float(seen[certain].mean()) if certain.any() else math.nan
+        holds = alarms == 0 and (not certain.any() or share_found >= FOUND)
+        rows.append((name, n, decimals, times, alarms, int(certain.sum()), share_found,
                      float(seen.mean()), holds))  # fmt: skip
     columns = ["check", "n", "decimals", "replications", "false_alarms", "certain", "found",
                "power", "holds"]  # fmt: skip
