@@ -37,7 +37,7 @@ def adapter(
     return AdaLoraConfig(
         init_r=most,
         target_r=rank,
-        lora_alpha=(alpha or 2 * rank) * most / rank,
+        lora_alpha=(alpha or 2 * rank) * most / rank,  # type: ignore[arg-type]  # PEFT divides it
         target_modules=targets,
         orth_reg_weight=orthogonality,
         total_step=1,
