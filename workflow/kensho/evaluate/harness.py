@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -45,15 +46,16 @@ def task(name: str, items: pd.DataFrame, **overrides) -> dict:
     }
 
 
-def run(model: LM, tasks: list[dict], *, seed: int, chat: bool = False) -> dict[str, list]:
+def run(model: Any, tasks: list[dict], *, seed: int, chat: bool = False) -> dict[str, list]:
     """Per-item logs of each task, as the harness writes them (doc, arguments, resps, metrics).
 
     With ``chat`` each prompt is a user's turn of the tokenizer's chat template, and a text that is
-    scored behind it begins as the template has it, not with the blank of plain text.
+    scored behind it begins as the template has it, not with the blank of plain text. It is an
+    answer, so thinking that the template opens is closed before, as in training.
     """
     manager = TaskManager(include_defaults=False)
     if chat:
-        start = turn_start(model.tokenizer)
+        model.closes, start = True, turn_start(model.tokenizer)
         tasks = [
             {**one, "doc_to_target": start + target.removeprefix(DELIMITER)}
             if (target := one["doc_to_target"]).startswith(DELIMITER)
