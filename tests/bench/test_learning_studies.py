@@ -102,6 +102,30 @@ def test_what_was_observed_before_a_kill_is_not_trained_again(inputs, run, tmp_p
     trainings.clear()
     ranks.standard(inputs, settings, run._replace(identity=["other code", {}, 3]))
     assert len(trainings) == len(RANKS)
+    trainings.clear()
+    monkeypatch.setattr(learning, "compute_dtype", lambda dtype: torch.bfloat16)
+    _, conditions = together(ranks.standard(inputs, settings, run))  # on another machine
+    assert conditions["dtype"] == "bfloat16" and len(trainings) == len(RANKS)
+
+
+def test_cells_of_another_machines_choice_are_not_taken_over(inputs, run, tmp_path, monkeypatch):
+    inputs["tables"] = Path("config/strategy.yaml").absolute()
+    run = run._replace(journal=tmp_path / "kept.jsonl", identity=["code", {}, 3])
+    settings = own.Regret(seeds=[1], items=2, samples=8, max_length=64, ranks=[4])
+    settings = settings.model_copy(update={"learning_rates": [1e-3]})
+    trainings, true, decide = [], learning.train, regret.strategy.decide
+    monkeypatch.setattr(
+        learning, "train", lambda *given: trainings.append(given[4]) or true(*given)
+    )
+    for batch in (8, 4):  # of less memory
+
+        def chosen(*given, batch=batch):
+            made = decide(*given)
+            return made._replace(stage={**made.stage, "batch_size": batch})
+
+        monkeypatch.setattr(regret.strategy, "decide", chosen)
+        regret.experiment(inputs, settings, run)
+    assert [plan.batch_size for plan in trainings] == [8, 8, 4, 4]
 
 
 def test_configurations_save_their_adapters_and_sizes_have_a_metric_each(inputs, run):

@@ -138,9 +138,13 @@ def test_the_workflow_asks_and_cuts_thinking_as_the_template_wants(kind):
             assert answer == "" and thought
         else:
             assert not thought
-    for log in logs["tatoeba_nll"]:
+    for log, japanese in zip(logs["tatoeba_nll"], pairs["ja"], strict=True):
+        blank = " " if name == "llama" else ""  # which its template writes before an answer
+        assert log["arguments"][0][1] == blank + japanese
+        closed = "</think>\n\n" if name == "r1-distill" else ""  # no answer is within thinking
+        asked, answer = log["arguments"][0]
         assert log["filtered_resps"][0][0] == pytest.approx(
-            alone(model, tokenizer, *log["arguments"][0]), abs=1e-4
+            alone(model, tokenizer, asked + closed, answer), abs=1e-4
         )
 
 

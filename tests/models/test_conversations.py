@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from kensho.models.encoding import encode, render, turn_end
+from kensho.models.encoding import encode, render, turn_end, turn_start
 from kensho.models.loading import tokenizer_of
 from kensho.train.samples import IGNORED, encoded
 from special_twins import KINDS, special
@@ -75,6 +75,11 @@ def test_a_model_without_template_is_asked_plain_text(tokenizers):
         render(tokenizers["gpt2"], ASKED)
 
 
+def test_an_answer_begins_as_its_template_says(tokenizers):
+    starts = {kind: turn_start(tokenizers[kind]) for kind in KINDS if kind != "gpt2"}
+    assert starts == {"r1-distill": "", "gemma": "", "llama": " "}
+
+
 def test_a_turn_ends_as_its_template_says(tokenizers):
     ends = {kind: turn_end(tokenizers[kind]) for kind in KINDS if kind != "gpt2"}
     assert ends == {"r1-distill": "</s>", "gemma": "<end_of_turn>", "llama": "</s>"}
@@ -90,13 +95,13 @@ def test_a_turn_ends_as_its_template_says(tokenizers):
             "gemma",
             True,
             "<s><start_of_turn>user\n空の色は？<end_of_turn>\n<start_of_turn>model\n",
-            " 青<end_of_turn>",
+            "青<end_of_turn>",
         ),
         (
             "r1-distill",
             True,
             "<s><｜User｜>空の色は？<｜Assistant｜><think>\n",
-            "</think>\n\n 青</s>",
+            "</think>\n\n青</s>",
         ),
     ],
 )

@@ -19,14 +19,17 @@ PAIR = pd.DataFrame(
 )
 
 
-def audited(tiny_model, pairs=PAIR, change=lambda sample: sample, context=None, **settings):
+def audited(
+    tiny_model, pairs=PAIR, change=lambda sample: sample, context=None, before=(), **settings
+):
     tokenizer = tokenizer_of(tiny_model)
     training = Training(
         **{**SCHEDULE, "name": "test", "method": full.METHOD, "seed": 1, **settings}
     )
     texts = pairs.itertuples(index=False)
-    made = [change(encoded(tokenizer, *pair, chat=False)) for pair in texts]
-    return audit(tokenizer, pairs, made, training, context), made
+    made = [change(encoded(tokenizer, *pair, chat=False, before=before)) for pair in texts]
+    told = pairs.assign(before=[[*before]] * len(pairs))
+    return audit(tokenizer, told, made, training, context), made
 
 
 def test_samples_are_counted_and_shown_token_by_token(tiny_model, capsys):
@@ -71,6 +74,24 @@ WRONG = {
 def test_what_would_be_learned_wrongly_is_refused(tiny_model, message):
     with pytest.raises(ValueError, match=f"^test: {message}"):
         audited(tiny_model, **WRONG[message])
+
+
+@pytest.mark.parametrize("before", [(), [("English: b\nJapanese:", " 鳥")]])
+def test_a_learned_prompt_is_seen_behind_its_start_and_behind_earlier_samples(tiny_model, before):
+    """Of a row's first token nothing is learned, so a mask on it alone masks nothing."""
+    own = len(PAIR["prompt"][0])
+
+    def learned(sample, most):
+        ids, asked = sample["input_ids"], sample["labels"].count(IGNORED)
+        labels = [IGNORED] * (asked - most) + ids[asked - most :]
+        return {"input_ids": ids, "labels": labels}
+
+    with pytest.raises(ValueError, match="sample 1 learns its whole prompt; change its labels"):
+        audited(tiny_model, change=lambda sample: learned(sample, own), before=before)
+    found, _ = audited(tiny_model, change=lambda sample: learned(sample, 1), before=before)
+    assert found.warnings == [
+        "4 of 4 samples learn the end of their prompt, which shares a token with the answer"
+    ]
 
 
 def test_a_text_that_begins_twice_is_refused(tiny_model):

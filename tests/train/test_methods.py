@@ -222,6 +222,15 @@ def test_the_weight_of_rslora_falls_with_the_root_of_the_rank_from_that_of_lora_
         assert weight == pytest.approx(plain.lora_alpha / 16 * math.sqrt(16 / rank))
 
 
+@pytest.mark.parametrize("changes", [{}, {"alpha": 4}, {"begun_with": 9}])
+def test_the_weight_of_adalora_is_that_of_lora(block_model, changes):
+    made = told(configured("adalora", **changes)).adapter()
+    model = get_peft_model(weights(block_model, torch.float32), made)
+    layer = model.base_model.model.model.layers[0].self_attn.q_proj
+    weight = layer.scaling["default"] / layer.ranknum["default"].item()
+    assert weight == pytest.approx(changes.get("alpha", 8) / 4)
+
+
 def gradients(model, training, tokenizer):
     """Of some rows, as a step computes them, all in one vector."""
     pairs = zip(PAIRS["en"], PAIRS["ja"], strict=True)

@@ -30,6 +30,8 @@ def test_matrices_decay_alone():
     assert [p.ndim for p in matrices["params"]] == [2] and matrices["weight_decay"] == 0.1
     assert {p.ndim for p in rest["params"]} == {1} and rest["weight_decay"] == 0
     assert [len(group["params"]) for group in groups(alike, 0.0)] == [4]
+    factors = torch.nn.Parameter(torch.ones(4, 1))  # as (IA)3 keeps them
+    assert [group["weight_decay"] for group in groups([(factors, 1.0)], 0.1)] == [0]
 
 
 def test_a_factor_of_the_rate_and_decay_hold_together():

@@ -216,3 +216,13 @@ def test_draw_uses_every_sample_before_repeating():
     assert list(draw(PAIRS, 12, seed=3)["id"]) == list(once["id"])
     assert list(draw(PAIRS, 12, seed=4)["id"]) != list(once["id"])
     assert draw(PAIRS, 30, seed=3)["id"].value_counts().max() == 3
+
+
+def test_a_checkpoint_whose_steps_a_crash_lost_is_made_again(tiny_model, tmp_path):
+    run(tiny_model, tmp_path / "whole", **FULL)
+    held = tmp_path / "crashed"
+    run(tiny_model, held, **FULL, checkpoint_every=6)
+    (held / "checkpoints/steps.jsonl").write_text("")  # never written to the disk
+    steps, _ = run(tiny_model, held, **FULL, checkpoint_every=6)
+    assert list(steps["step"]) == [1, 2, 3, 4, 5, 6]
+    assert equal(weights(held), weights(tmp_path / "whole"))

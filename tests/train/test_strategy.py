@@ -188,3 +188,34 @@ def test_an_analysis_measures_model_and_data(tiny_model):
     assert seen.nll_per_character == pytest.approx(3 * log(258), rel=0.1)  # random weights
     longest = len("English: You run.\nJapanese: ") + 3 * len("君は走る。") + 1
     assert longest - 15 < seen.length <= longest
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"ways": [{"method": "full"}]}, "ways.0.method: a step of method full is not planned; ta"),
+        ({"ways": [{"method": "oft"}]}, "ways.0.method: a step of method oft is not planned; take"),
+        ({"modules": {"targets": ["c_attn"]}}, "modules.targets.0: "),
+    ],
+)
+def test_what_no_step_is_planned_for_is_refused_as_it_is_read(tmp_path, change, line):
+    tables = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    for key, value in change.items():
+        if key == "ways":
+            tables[key] = [{**way, "checkpointing": False, "source": "own: x"} for way in value]
+        else:
+            tables[key] |= value
+    path = tmp_path / "strategy.yaml"
+    path.write_text(yaml.safe_dump(tables), encoding="utf-8")
+    with pytest.raises(ValueError) as error:
+        read(path)
+    (said,) = str(error.value).splitlines()
+    assert said.startswith(f"{path}: {line}")
+
+
+def test_a_smaller_batch_leaves_the_samples_of_a_step_as_they_are():
+    rows = [row.model_copy(update={"batch": 5, "accumulation": 1}) for row in TABLES.rows]
+    tables, short = TABLES.model_copy(update={"rows": rows}), 22 * 10**9
+    seen = replace(SEEN, length=1000, memory_bytes=short)
+    stage = decide(seen, LLAMA, "standard", tables).stage
+    assert stage["batch_size"] * stage["accumulation"] == 5 and stage["batch_size"] < 5

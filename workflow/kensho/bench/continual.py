@@ -4,7 +4,8 @@ Task A translates English to Japanese, task B Japanese to English. ``one``: the 
 B. ``merged``: the adapter of A becomes part of the weights and a fresh one learns B. ``fresh``: an
 adapter of its own learns B on the base, that of A stays aside and so forgets nothing. ``osf``
 (Nayak et al. 2025, arXiv 2504.07097, as PEFT has it): each task learns the lower half of the
-weights' singular directions, orthogonal to the upper one, and becomes part of the weights.
+weights' singular directions by gradients that are orthogonal to the upper one, which AdamW's steps
+are not quite, and becomes part of the weights.
 Backward transfer (Lopez-Paz and Ranzato 2017, arXiv 1706.08840) is what B changes of A.
 """
 
@@ -46,7 +47,7 @@ def after(study: Study, arm: str, seed: int) -> dict[str, float]:
     plan = learning.training(study, arm, seed)
     if arm == "osf":
         rate = study.settings.osf_learning_rate
-        # in float32 what is orthogonal stays so to rounding
+        # in float32 gradients are orthogonal to rounding
         plan = replace(plan, method=OSF, dtype=torch.float32, learning_rate=rate)
     observed = {}
     learner = learning.begin(study.base, plan)

@@ -169,16 +169,17 @@ def observe(
     """Observation table: what each arm observes of each block (by default a seed), given by name.
 
     A block whose training diverges has metric ``diverged`` alone. What an earlier attempt of the
-    same job observed is taken from ``run.journal``.
+    same job observed in the same dtype is taken from ``run.journal``.
     """
     run = study.run
     torch.set_num_threads(run.threads)
     journal: Any = {} if run.journal is None else Journal(run.journal)
     read = [sha256(path) for path in inputs.values() if path.is_file()]
+    dtype = str(compute_dtype("auto"))  # of this machine, which may be another than the last
     rows = []
     for block, of in (by_seed(study.settings) if blocks is None else blocks).items():
         for arm in arms:
-            key = digest([*run.identity, read, arm, block])
+            key = digest([*run.identity, read, dtype, arm, block])
             if key not in journal:
                 try:
                     values = after(study, arm, of)

@@ -163,8 +163,8 @@ def conditions(
         },
         "dtype": str(dtype).removeprefix("torch."),
         "own": {
-            "quantisation": "NF4 in blocks of 64, scales quantised once more; embeddings, norms "
-            "and adapters stay in the dtype above, in which the layers also compute",
+            "quantisation": "NF4 in blocks of 64, scales quantised once more; embeddings and norms "
+            "stay in the dtype above, in which the layers also compute; adapters are in float32",
             "subjects": list(subjects),
             "chance": 1 / len(LETTERS),
             "rank": settings.rank,

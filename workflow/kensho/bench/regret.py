@@ -133,6 +133,8 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     decision = strategy.decide(analysis, card, settings.task, tables)
     held = asked(test)
     corpus = Corpus(asked(pairs), held.iloc[1::2], held.iloc[::2])
+    # a choice follows from the machine, and a killed job may go on on another
+    run = run._replace(identity=[*run.identity, decision.stage])
     study = Study(EXPERIMENT, base, pairs, test, settings, run)
     observed = learning.observe(study, partial(after, corpus, decision), REGRET, inputs)
     observed = pd.concat(

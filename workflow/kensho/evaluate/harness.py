@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -11,9 +12,11 @@ from lm_eval import simple_evaluate
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
+from kensho.data.prompt import DELIMITER
 from kensho.evaluate.catalogue import TASKS
 from kensho.evaluate.thinking import counted
 from kensho.files import write_lines
+from kensho.models.encoding import turn_start
 
 LOGGED = ("doc_id", "arguments", "filtered_resps", "target")
 
@@ -43,12 +46,22 @@ def task(name: str, items: pd.DataFrame, **overrides) -> dict:
     }
 
 
-def run(model: LM, tasks: list[dict], *, seed: int, chat: bool = False) -> dict[str, list]:
+def run(model: Any, tasks: list[dict], *, seed: int, chat: bool = False) -> dict[str, list]:
     """Per-item logs of each task, as the harness writes them (doc, arguments, resps, metrics).
 
-    With ``chat`` each prompt is a user's turn of the tokenizer's chat template.
+    With ``chat`` each prompt is a user's turn of the tokenizer's chat template, and a text that is
+    scored behind it begins as the template has it, not with the blank of plain text. It is an
+    answer, so thinking that the template opens is closed before, as in training.
     """
     manager = TaskManager(include_defaults=False)
+    if chat:
+        model.closes, start = True, turn_start(model.tokenizer)
+        tasks = [
+            {**one, "doc_to_target": start + target.removeprefix(DELIMITER)}
+            if (target := one["doc_to_target"]).startswith(DELIMITER)
+            else one
+            for one in tasks
+        ]
     return logs(model, tasks, manager, seed=seed, apply_chat_template=chat)
 
 

@@ -25,6 +25,7 @@ class Backend(HFLM):
 
     nodes = 0
     own = False  # whether likelihoods are read by _likelihoods, not by the harness
+    closes = False  # whether thinking that a prompt opens is closed before what is scored
 
     def __init__(self, *args, **settings) -> None:
         super().__init__(*args, **settings)
@@ -58,6 +59,11 @@ class Backend(HFLM):
         batch = self.tokenizer.pad(rows, padding_side=padding_side, return_tensors="pt")
         kept = slice(-(left_truncate_len or 0), None)
         return batch["input_ids"][:, kept], batch["attention_mask"][:, kept]
+
+    def _encode_pair(self, context, continuation):
+        if self.closes and (mark := thinking.opened(context)):
+            context = f"{context}{thinking.closing(mark)}\n\n"
+        return super()._encode_pair(context, continuation)
 
     def apply_chat_template(self, chat_history, add_generation_prompt=True):
         return render(

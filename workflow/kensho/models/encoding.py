@@ -61,7 +61,17 @@ def _takes_system(tokenizer: PreTrainedTokenizerBase) -> bool:
     return bool(prompt) and before.strip() not in ("", tokenizer.bos_token)
 
 
+ANSWERED = ({"role": "user", "content": "?"}, {"role": "assistant", "content": PROBE})
+
+
+def turn_start(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The blanks that the chat template writes between a prompt and its answer, most often none."""
+    before = render(tokenizer, ANSWERED, answering=False).rpartition(PROBE)[0]
+    prompt = render(tokenizer, ANSWERED[:1])
+    between = before.removeprefix(prompt)
+    return between if between.isspace() else ""
+
+
 def turn_end(tokenizer: PreTrainedTokenizerBase) -> str:
     """What the chat template writes behind an answer, by which a model learns to end."""
-    asked = [{"role": "user", "content": "?"}, {"role": "assistant", "content": PROBE}]
-    return render(tokenizer, asked, answering=False).rpartition(PROBE)[2].strip()
+    return render(tokenizer, ANSWERED, answering=False).rpartition(PROBE)[2].strip()

@@ -23,9 +23,10 @@ def audit(
 ) -> Audit:
     """Counts and warnings, written to stderr as well, of samples as encoded and not yet cut.
 
-    ``pairs`` are their prompts and completions, ``context`` the positions of the model where they
-    are limited. Raises ValueError where the training would be wrong: a sample is longer than the
-    context, begins twice, or lacks its end, a whole prompt or no token at all is learned.
+    ``pairs`` are their prompts and completions, and in column before those that they are read
+    after; ``context`` are the positions of the model where they are limited. Raises ValueError
+    where the training would be wrong: a sample is longer than the context, begins twice, or lacks
+    its end, a whole prompt or no token at all is learned.
     """
     name, limit = training.name, training.max_length
     cut = [dict(labels=s["labels"][:limit], ids=s["input_ids"][:limit]) for s in samples]
@@ -49,14 +50,17 @@ def audit(
             )
     if training.learned == "completions":
         for number, (pair, whole) in enumerate(zip(pairs.itertuples(), samples, strict=True), 1):
-            prompt = texts(tokenizer, pair.prompt, pair.completion, chat=training.chat)[0]
+            sides, chat = (pair.prompt, pair.completion), training.chat
+            prompt = texts(tokenizer, *sides, chat=chat, before=pair.before)[0]
             asked = len(encode(tokenizer, prompt))
-            of_prompt = sum(label != IGNORED for label in whole["labels"][:asked])
-            if asked > 1 and of_prompt == asked:
+            own = tokenizer.encode(pair.prompt, add_special_tokens=False)
+            # of what comes first nothing is learned, whatever its label
+            of_prompt = [label != IGNORED for label in whole["labels"][1:asked]]
+            if of_prompt[1:] and all(of_prompt[-len(own) :]):
                 raise ValueError(
                     f"{name}: sample {number} learns its whole prompt; change its labels"
                 )
-            merged += of_prompt > 0
+            merged += any(of_prompt)
     if not any(learned):
         raise ValueError(f"{name}: no token is learned in {len(cut)} samples; raise max_length")
     counted = {

@@ -193,7 +193,7 @@ class Sft(Packed):
         "model is asked so (config/models.yaml)",
     )
     context: Annotated[int, Field(ge=0, le=100)] = Field(
-        0, description="samples before a prompt, as many as fit, read but not learned"
+        0, description="samples before a prompt, as many as fit; learned only where all is"
     )
 
 

@@ -64,6 +64,7 @@ def save(
         ) from None
     processes.wait()
     if processes.first():
+        shutil.rmtree(whole, ignore_errors=True)  # of which a crash lost the lines
         earlier = list(folder.glob("checkpoint-*"))
         partial.rename(whole)
         for path in earlier:

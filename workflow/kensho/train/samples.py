@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
+from kensho.data.prompt import DELIMITER
 from kensho.evaluate.thinking import closing, opened
-from kensho.models.encoding import encode, render, turn_end
+from kensho.models.encoding import encode, render, turn_end, turn_start
 
 IGNORED = -100  # label of a token without loss
 
@@ -20,8 +21,9 @@ def texts(
 ) -> tuple[str, str, str]:
     """Prompt as the model reads it, completion without its end, and that end.
 
-    In ``chat`` the prompt is a user's turn, the end that of a turn, and the completion first closes
-    the thinking that the template opens, as an answer within it would be none. Prompts and
+    In ``chat`` the prompt is a user's turn, the end that of a turn, and the completion begins as
+    the template has it, not with the blank of plain text, but first closes the thinking that the
+    template opens, as an answer within it would be none. Prompts and
     completions ``before`` it are read as earlier turns, or in plain text with an empty line behind
     each.
     """
@@ -33,6 +35,7 @@ def texts(
             for role, text in zip(("user", "assistant"), pair, strict=True)
         ]
         prompt = render(tokenizer, [*earlier, {"role": "user", "content": prompt}])
+        completion = turn_start(tokenizer) + completion.removeprefix(DELIMITER)
         if mark := opened(prompt):
             completion = f"{closing(mark)}\n\n{completion}"
         end = turn_end(tokenizer) or end

@@ -32,11 +32,11 @@ def rate(step: int, steps: int, scheduler: Scheduler = "linear", warm_up: float 
 def groups(factors: Sequence[tuple[Tensor, float]], decay: float) -> list[dict[str, Any]]:
     """Parameters that learn, for AdamW, each with its ``factor`` of the learning rate.
 
-    Decay takes the matrices alone, as transformers' Trainer has it.
+    Decay takes the matrices alone, not vectors of whatever shape.
     """
     kinds: dict[tuple[float, float], list[Tensor]] = {}
     for parameter, factor in factors:
-        of = decay if parameter.ndim > 1 else 0.0
+        of = decay if sum(side > 1 for side in parameter.shape) > 1 else 0.0
         kinds.setdefault((factor, of), []).append(parameter)
     return [
         {"params": alike, "factor": factor, "weight_decay": of}

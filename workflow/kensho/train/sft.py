@@ -13,6 +13,9 @@ from kensho.train.run import Training
 from kensho.train.samples import encoded
 from kensho.train.stage import draw, learned
 
+Pair = tuple[str, str]  # prompt and completion
+Ids = dict[str, list[int]]
+
 
 def stage(
     base: Reference, samples: pd.DataFrame, output: Path, checkpoints: Path, training: Training
@@ -33,23 +36,25 @@ def stage(
     audited: list[Audit] = []
 
     def encode(model, tokenizer):
-        def row(pairs: list[tuple[str, str]], place: int, shown: int) -> dict[str, list[int]]:
+        def row(pairs: list[Pair], place: int, shown: int) -> tuple[Ids, list[Pair]]:
             """With as many samples before it as leave it whole."""
             before = pairs[max(0, place - shown) : place]
             what = training.learned
             made = encoded(tokenizer, *pairs[place], chat=chat, before=before, learned=what)
             if not before or len(made["input_ids"]) <= training.max_length:
-                return made
+                return made, before
             return row(pairs, place, len(before) - 1)
 
-        def rows(table: pd.DataFrame) -> list[dict[str, list[int]]]:
+        def rows(table: pd.DataFrame) -> list[tuple[Ids, list[Pair]]]:
             pairs = [*zip(table["prompt"], table["completion"], strict=True)]
             return [row(pairs, place, shown) for place in range(len(pairs))]
 
         made = rows(drawn)
+        told = drawn.assign(before=[before for _, before in made])
+        samples, scored = [ids for ids, _ in made], [ids for ids, _ in rows(held_out)]
         context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        audited.append(audit(tokenizer, drawn, made, replace(training, chat=chat), context))
-        return made, rows(held_out)
+        audited.append(audit(tokenizer, told, samples, replace(training, chat=chat), context))
+        return samples, scored
 
     texts, others = (
         {side: table[side].tolist() for side in ("prompt", "completion")}

@@ -16,8 +16,7 @@ from pydantic import ConfigDict, Field, field_validator
 from kensho.models.cards import Card
 from kensho.part import resolve
 from kensho.train.catalogue import METHODS
-from kensho.train.plan import TARGETS, Step, plan
-from kensho.train.targets import Target
+from kensho.train.plan import TARGETS, Module, Step, plan
 from kensho.validation import Count, LearningRate, Name, Rank, Section, Share, read_yaml, validated
 
 Source = Annotated[str, Field(pattern="^([A-D]|own): .", description="document, or own rule")]
@@ -57,12 +56,14 @@ class Way(Section):
 
     @field_validator("method")
     @classmethod
-    def _known(cls, name: str) -> str:
-        return METHODS[name].name
+    def _planned(cls, name: str) -> str:
+        if not resolve(METHODS[name].code).branches:
+            raise ValueError(f"a step of method {name} is not planned; take lora or qlora")
+        return name
 
 
 class Modules(Section):
-    targets: Annotated[list[Target], Field(min_length=1)]
+    targets: Annotated[list[Module], Field(min_length=1)]
     source: Source
 
 
@@ -150,7 +151,7 @@ def decide(analysis: Analysis, card: Card, task: Task, tables: Strategy) -> Deci
     row, bounds = row_for(tables.rows, analysis.parameters), tables.ranks[task]
     rank = min(max(row.rank, bounds.least), bounds.most)
     length = -(-analysis.length // BOUND) * BOUND
-    way, batch, peak = _fitting(analysis, card, rank, row.batch, length, tables)
+    way, batch, peak = _fitting(analysis, card, rank, row, length, tables)
     accumulation = row.batch * row.accumulation // batch
     targets = tables.modules.targets
     stage = {
@@ -180,12 +181,16 @@ def decide(analysis: Analysis, card: Card, task: Task, tables: Strategy) -> Deci
 
 
 def _fitting(
-    analysis: Analysis, card: Card, rank: int, batch: int, length: int, tables: Strategy
+    analysis: Analysis, card: Card, rank: int, row: Row, length: int, tables: Strategy
 ) -> tuple[Way, int, int]:
-    """The first way whose planned step fits, with the largest batch by halving, and its peak."""
+    """The first way whose planned step fits, with the largest batch by halving, and its peak.
+
+    Batches divide the samples of a step, which stay what the row has.
+    """
     limit = analysis.memory_bytes * tables.memory
     targets = next(key for key, names in TARGETS.items() if {*tables.modules.targets} <= {*names})
-    batches = [batch >> halved for halved in range(batch.bit_length())]
+    halves = (row.batch >> halved for halved in range(row.batch.bit_length()))
+    batches = [batch for batch in halves if row.batch * row.accumulation % batch == 0]
     for way, rows in product(tables.ways, batches):
         method = resolve(METHODS[way.method].code)
         shape = (method, analysis.dtype, rows, length, rank, targets)

@@ -27,13 +27,17 @@ def adapter(
     orthogonality: float = 0.5,
     **schedule: float,
 ):
-    """PEFT's configuration; the schedule is set in steps when their number is known."""
+    """PEFT's configuration; the schedule is set in steps when their number is known.
+
+    PEFT divides alpha by the rank at first; here adapters weigh alpha / rank as LoRA's do.
+    """
     from peft import AdaLoraConfig
 
+    most = initial_rank(rank, begun_with)
     return AdaLoraConfig(
-        init_r=initial_rank(rank, begun_with),
+        init_r=most,
         target_r=rank,
-        lora_alpha=alpha or 2 * rank,
+        lora_alpha=(alpha or 2 * rank) * most / rank,  # type: ignore[arg-type]  # PEFT divides it
         target_modules=targets,
         orth_reg_weight=orthogonality,
         total_step=1,
