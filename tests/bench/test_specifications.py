@@ -2,11 +2,16 @@ from pathlib import Path
 
 import pytest
 from kensho.bench import specifications
+from kensho.claims import registry
 from kensho.models import cards, hardware
+from kensho.observations import environment, read, write
+from kensho.stats.analysis import Settings
+from kensho.stats.judge import judge
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 MODEL = cards.load(RESOURCES / "architectures.yaml")[specifications.MODEL]
 VENDOR = hardware.load(RESOURCES / "hardware.yaml")
+CLAIMS = {claim.id: claim for claim in registry.load(RESOURCES.parent / "config/claims")}
 SMALL = {
     **{"vocab_size": 50, "hidden_size": 16, "intermediate_size": 24, "moe_intermediate_size": 8},
     **{"num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 2},
@@ -57,9 +62,23 @@ def test_figures_of_the_card_stand_as_the_card_has_them():
     assert observed["context"] / observed["k"] == 4
     cache = metrics(specifications.observe_hardware(VENDOR["mi300x"]))
     assert cache["cache_bytes"] == VENDOR["mi300x"].last_level_cache_bytes
+    assert cache["cache_bytes_per_second"] / cache["terabyte"] == 17.2  # CDNA 3 white paper
     without = next(card for card in VENDOR.values() if card.last_level_cache_bytes is None)
     with pytest.raises(ValueError, match="add it with its source"):
         specifications.observe_hardware(without)
+
+
+@pytest.mark.parametrize(
+    ("claim", "verdict"), [("F-9.cache", "PARTIAL"), ("F-9.cache-bandwidth", "FAILED")]
+)
+def test_figures_of_the_cache_are_held_against_the_vendors(claim, verdict, tmp_path):
+    vendor = VENDOR["mi300x"]
+    told = specifications.conditions("the vendor's specification", vendor.source)
+    write(tmp_path, specifications.observe_hardware(vendor), {**environment(), **told})
+    table, conditions = read(tmp_path / "mi300x.csv")
+    settings = Settings(family_size=1, alpha=0.05, seed=1)
+    answer = judge(CLAIMS[claim], {"mi300x": table}, {"mi300x": conditions}, settings)[0]
+    assert answer.verdict == verdict
 
 
 def test_both_arms_follow_from_a_specification_alone():

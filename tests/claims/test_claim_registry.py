@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -82,6 +83,17 @@ def test_models_that_readings_name_have_cards(claims):
         for side in (r.numerator, r.denominator)
     ]
     assert {side.block for side in sides} <= known
+
+
+def test_before_and_after_are_the_same_models_in_all_claims_of_d(claims):
+    hubs = yaml.safe_load((ROOT / "config/models.yaml").read_text(encoding="utf-8"))
+    compared = [claim for claim in claims.values() if re.match("D-[1-5]", claim.id)]
+    [(before, after)] = {tuple(claim.scope.models) for claim in compared}
+    order = [hubs[model]["hub"] for model in claims["D-2.order"].test.models]
+    assert order == [after, before]
+    assert hubs[claims["D-2.win-rate"].test.comparison]["hub"] == after
+    later = [claim for claim in claims.values() if re.match("D-[6-8]", claim.id)]
+    assert later and all(claim.scope.models[-1] == after for claim in later)
 
 
 def write(folder, name, entries):

@@ -122,6 +122,8 @@ def test_comet_is_of_the_answers_that_were_written(tmp_path):
         (good[:1], "base has no score of alt-e-to-j/1; add it"),
         ([*good, good[0]], "base, alt-e-to-j/0 stands twice; leave one"),
         ([*good[:1], (*good[1][:3], 77.0)], "line 3: 77.0 is no COMET score"),
+        ([*good[:1], (*good[1][:3], "high")], "line 3: high is no COMET score"),
+        ([("bsae", *row[1:]) for row in good], "line 2: no arm 'bsae' wrote, did you mean 'base'"),
     ):
         with pytest.raises(ValueError, match=said):
             brought(wrong)

@@ -72,12 +72,14 @@ def observe_model(card: Card) -> pd.DataFrame:
 
 def observe_hardware(card: Hardware) -> pd.DataFrame:
     """Arm of an accelerator. Raises ValueError for a card that gives no last level of cache."""
-    if card.last_level_cache_bytes is None:
-        raise ValueError(
-            f"{card.name}: the card gives no last_level_cache_bytes; add it with its source"
-        )
+    size, rate = card.last_level_cache_bytes, card.last_level_cache_bytes_per_s
+    if size is None or rate is None:
+        key = "last_level_cache_bytes" + ("" if size is None else "_per_s")
+        raise ValueError(f"{card.name}: the card gives no {key}; add it with its source")
     values = [
-        ("cache_bytes", card.last_level_cache_bytes, "bytes"),
+        ("cache_bytes", size, "bytes"),
+        ("cache_bytes_per_second", rate, "bytes/s"),
+        ("terabyte", 10**12, "bytes/s"),
         ("mebibyte", 2**20, "bytes"),
         ("megabyte", 10**6, "bytes"),
     ]

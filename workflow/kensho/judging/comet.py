@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from kensho.validation import suggestion
+
 COLUMNS = ["arm", "block", "answer_sha256", "score"]
 
 
 def read(path: Path | str, answers: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, float]]:
     """Scores by arm and block, of answers (columns block, answer_sha256) by arm.
 
-    Raises ValueError, one line, for another form, a score of another answer or of none, one that
-    stands twice, and an arm of which some translation of a set lacks its score.
+    Raises ValueError, one line, for another form, a score of another answer or arm, one that stands
+    twice, and an arm of which some translation of a set lacks its score.
     """
     try:
         table = pd.read_csv(path, dtype={"arm": str, "block": str, "answer_sha256": str})
@@ -29,16 +31,20 @@ def read(path: Path | str, answers: Mapping[str, pd.DataFrame]) -> dict[str, dic
     for row in table.itertuples():
         where = f"{path}, line {row.Index + 2}"
         if str(row.arm) not in answers:
-            continue
+            raise ValueError(
+                f"{where}: no arm '{row.arm}' wrote, {suggestion(row.arm, answers)}; mend the "
+                "name, or drop its rows"
+            )
         own = answers[str(row.arm)].set_index("block")["answer_sha256"]
         if own.get(str(row.block)) != row.answer_sha256:
             raise ValueError(
                 f"{where}: {row.arm} has written something else for {row.block}; score the answers "
                 "of this run again"
             )
-        if not -1 <= row.score <= 2:  # wmt22-comet-da gives about 0 to 1
+        score = pd.to_numeric(row.score, errors="coerce")
+        if not -1 <= score <= 2:  # wmt22-comet-da gives about 0 to 1
             raise ValueError(f"{where}: {row.score} is no COMET score; mend it")
-        scores.setdefault(str(row.arm), {})[str(row.block)] = float(row.score)
+        scores.setdefault(str(row.arm), {})[str(row.block)] = float(score)
     for arm, own in scores.items():
         sets = {block.split("/")[0] for block in own}
         for block in answers[arm]["block"]:

@@ -46,6 +46,7 @@ class Hardware(_Record, cards.Named):
     memory_bytes: Count
     bandwidth_bytes_per_s: Count
     last_level_cache_bytes: Count | None = Field(description="null where no claim reads it")
+    last_level_cache_bytes_per_s: Count | None = Field(description="at peak; null as above")
     matrix_tflops: Peaks
     links: Links
     source: Annotated[str, Field(min_length=1)]

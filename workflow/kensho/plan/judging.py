@@ -55,6 +55,8 @@ def absent(own: Judging) -> dict[str, str]:
     sets = " and ".join(name for name in MT if name.startswith("alt"))
     if not prepared(own):
         why = f"needs llm-jp-eval's sets {sets}: name their folder in judging.llm_jp_eval"
-    else:
+    elif own.comet is None:
         why = "needs COMET's scores of these answers: name the table in judging.comet"
+    else:
+        why = f"needs COMET's scores of these answers: {own.comet} has none; add them"
     return {"comet_mt": f"{why} (docs/judging.md)"}
