@@ -78,6 +78,18 @@ def test_killed_at_a_step_of_any_stage_it_ends_with_equal_bytes(tiny_model, tmp_
     assert made[0].read_bytes() == made[1].read_bytes(), f"killed at step {step}"
 
 
+@pytest.mark.parametrize("name", ["cpt", "cpt-packed", "dpo"])
+def test_what_a_stage_learns_is_shown_and_kept(tiny_model, tmp_path, name, capsys):
+    steps, measured = run(name, tiny_model, tmp_path)
+    audited = measured.audit
+    if name == "dpo":  # of a pair both answers
+        assert audited.samples == 2 * SCHEDULE["steps"] * SCHEDULE["batch_size"]
+        assert 0 < audited.learned < audited.tokens
+    else:
+        assert audited.learned == steps["learned"].sum()
+    assert f"{name}: {audited.learned} of {audited.tokens} tokens of" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_another_code_or_order_begins_anew(tiny_model, tmp_path, name):
     first, one = run(name, tiny_model, tmp_path, steps=2)

@@ -21,7 +21,7 @@ def audit(
     training: Training,
     context: int | None,
 ) -> Audit:
-    """Counts and warnings, written to stderr as well, of samples as encoded and not yet cut.
+    """As :func:`counted`, of samples as encoded and not yet cut, and warnings of what they lack.
 
     ``pairs`` are their prompts and completions, and in column before those that they are read
     after; ``context`` are the positions of the model where they are limited. Raises ValueError
@@ -29,20 +29,16 @@ def audit(
     its end, a whole prompt or no token at all is learned.
     """
     name, limit = training.name, training.max_length
-    cut = [dict(labels=s["labels"][:limit], ids=s["input_ids"][:limit]) for s in samples]
-    learned = [sum(label != IGNORED for label in row["labels"][1:]) for row in cut]
     _, _, mark = texts(tokenizer, "", "", chat=training.chat)
     end = tokenizer.encode(mark, add_special_tokens=False)
     merged = 0
-    for number, (row, whole) in enumerate(zip(cut, samples, strict=True), 1):
-        ids = list(whole["input_ids"])
-        if context is not None and len(row["ids"]) > context:
+    for number, sample in enumerate(samples, 1):
+        ids = list(sample["input_ids"])
+        if context is not None and min(len(ids), limit) > context:
             raise ValueError(
                 f"{name}: sample {number} has {len(ids)} tokens, the model {context} positions; "
                 f"lower max_length to {context}"
             )
-        if ids[:2] == [tokenizer.bos_token_id] * 2:
-            raise ValueError(f"{name}: sample {number} begins twice; leave token {ids[0]} out")
         if ids[-len(end) :] != end:
             raise ValueError(
                 f"{name}: sample {number} ends in token {ids[-1]}, not in {end}: no end would be "
@@ -61,21 +57,42 @@ def audit(
                     f"{name}: sample {number} learns its whole prompt; change its labels"
                 )
             merged += any(of_prompt)
-    if not any(learned):
-        raise ValueError(f"{name}: no token is learned in {len(cut)} samples; raise max_length")
-    counted = {
-        f"samples are cut at {limit} tokens and do not learn their end": sum(
-            len(row["ids"]) < len(whole["input_ids"])
-            for row, whole in zip(cut, samples, strict=True)
-        ),
-        "samples have nothing to learn": learned.count(0),
+    cut = sum(len(sample["input_ids"]) > limit for sample in samples)
+    warnings = {
+        f"samples are cut at {limit} tokens and do not learn their end": cut,
         "samples learn the end of their prompt, which shares a token with the answer": merged,
     }
+    return counted(tokenizer, samples, training, warnings)
+
+
+def counted(
+    tokenizer: PreTrainedTokenizerBase,
+    samples: Sequence[Mapping[str, Sequence[int]]],
+    training: Training,
+    warnings: Mapping[str, int] | None = None,
+) -> Audit:
+    """Tokens of samples, cut as they are trained on, and how many of them are learned.
+
+    The first samples are shown token by token; all of it is written to stderr as well.
+    ``warnings`` are numbers of samples by what is said of them. Raises ValueError where one begins
+    twice, or no token is learned.
+    """
+    name, limit = training.name, training.max_length
+    cut = [dict(labels=s["labels"][:limit], ids=list(s["input_ids"][:limit])) for s in samples]
+    for number, row in enumerate(cut, 1):
+        if row["ids"][:2] == [tokenizer.bos_token_id] * 2:
+            raise ValueError(
+                f"{name}: sample {number} begins twice; leave token {row['ids'][0]} out"
+            )
+    learned = [sum(label != IGNORED for label in row["labels"][1:]) for row in cut]
+    if not any(learned):
+        raise ValueError(f"{name}: no token is learned in {len(cut)} samples; raise max_length")
+    numbers = {**(warnings or {}), "samples have nothing to learn": learned.count(0)}
     audited = Audit(
         samples=len(cut),
         tokens=sum(len(row["ids"]) for row in cut),
         learned=sum(learned),
-        warnings=[f"{count} of {len(cut)} {text}" for text, count in counted.items() if count],
+        warnings=[f"{count} of {len(cut)} {text}" for text, count in numbers.items() if count],
         shown=[_shown(tokenizer, **row) for row in cut[:SHOWN]],
     )
     _say(name, audited)

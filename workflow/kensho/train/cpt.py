@@ -16,6 +16,7 @@ from torch import Tensor
 from kensho.models.encoding import encode
 from kensho.models.loading import PROBE, device, tokenizer_of
 from kensho.models.reference import Reference
+from kensho.train.audit import counted
 from kensho.train.loop import NEXT_TOKEN, Objective, Sample, collated, learned_tokens, summed_loss
 from kensho.train.record import Measured
 from kensho.train.run import Training
@@ -52,6 +53,7 @@ def stage(
     blocks = training.settings.get("blocks", False)
     rows = packed(documents(), training.max_length) if blocks else map(row, documents())
     kept = [*islice(rows, training.samples)]
+    audited = counted(tokenizer, kept, training)
 
     def checked(model, tokenizer) -> tuple[Sequence[Sample], Sequence[Sample]]:
         require_positions(model, (len(one["input_ids"]) for one in kept), training)
@@ -60,11 +62,12 @@ def stage(
         alone = map(document, held_out)
         return kept, [*(packed(alone, training.max_length) if blocks else map(row, alone))]
 
-    return learned(
+    steps, measured = learned(
         *(base, {"text": read}, checked, output, checkpoints, training),
         objective=IN_BLOCKS if blocks else NEXT_TOKEN,
         held_out={"text": held_out},
     )
+    return steps, measured.model_copy(update={"audit": audited})
 
 
 def texts_of(samples: pd.DataFrame) -> tuple[list[str], list[str]]:

@@ -18,6 +18,7 @@ from kensho.files import read_json, write_json
 from kensho.models.loading import device, tokenizer_of
 from kensho.models.reference import Reference
 from kensho.train import processes
+from kensho.train.audit import counted
 from kensho.train.loop import Objective, Sample, collated, head_at
 from kensho.train.precision import autocast
 from kensho.train.record import Measured
@@ -50,9 +51,11 @@ def stage(
         if len(long) == len(samples):
             raise ValueError(f"{training.name}: no pair fits in max_length; raise it")
 
+    both = sides(rows)
+    audited = counted(tokenizer, both, training)
+
     def encode(model, tokenizer) -> tuple[list[dict], list[dict]]:
-        sides = ("input_ids", "rejected_input_ids")
-        require_positions(model, (len(one[side]) for one in rows for side in sides), training)
+        require_positions(model, (len(one["input_ids"]) for one in both), training)
         kept = checkpoints / REFERENCE
         if processes.first() and not kept.is_file():
             ratios = _reference(model, rows, tokenizer.pad_token_id, training)
@@ -65,19 +68,20 @@ def stage(
     objective = Objective(lambda model, rows, pad: summed_loss(model, rows, pad, beta), len)
     texts = {key: [pair[key] for pair in drawn] for key in ("en", "ja", "rejected")}
     steps, measured = learned(base, texts, encode, output, checkpoints, training, objective)
-    return steps, measured.model_copy(update={"own": {"pairs_too_long": len(long)}})
+    own = {"pairs_too_long": len(long)}
+    return steps, measured.model_copy(update={"own": own, "audit": audited})
 
 
 def encoded_pair(tokenizer: Any, pair: pd.Series, training: Training) -> dict[str, Any] | None:
     """A row with the keys of both sides; None where one does not fit, for no side is cut."""
     asked = prompt(pair["en"])
-    sides = {
+    encodings = {
         prefix: encoded(tokenizer, asked, completion(pair[key]), chat=training.chat)
         for prefix, key in (("", "ja"), ("rejected_", "rejected"))
     }
-    if any(len(one["input_ids"]) > training.max_length for one in sides.values()):
+    if any(len(one["input_ids"]) > training.max_length for one in encodings.values()):
         return None
-    return {f"{prefix}{key}": ids for prefix, one in sides.items() for key, ids in one.items()}
+    return {f"{prefix}{key}": ids for prefix, one in encodings.items() for key, ids in one.items()}
 
 
 def summed_loss(model: Any, rows: Sequence[Sample], pad: int, beta: float) -> Tensor:
@@ -88,13 +92,17 @@ def summed_loss(model: Any, rows: Sequence[Sample], pad: int, beta: float) -> Te
 
 def log_ratios(model: Any, rows: Sequence[Sample], pad: int) -> Tensor:
     """log p(chosen) - log p(rejected) of each row under the model, shape (rows,)."""
-    sides = [
+    chosen, rejected = log_likelihoods(model, **collated(sides(rows), pad)).chunk(2)
+    return chosen - rejected
+
+
+def sides(rows: Sequence[Sample]) -> list[dict[str, Any]]:
+    """The chosen answers of rows with their prompts, then the rejected ones."""
+    return [
         {key: row[f"{side}{key}"] for key in ("input_ids", "labels")}
         for side in ("", "rejected_")
         for row in rows
     ]
-    chosen, rejected = log_likelihoods(model, **collated(sides, pad)).chunk(2)
-    return chosen - rejected
 
 
 def log_likelihoods(model: Any, input_ids: Tensor, labels: Tensor, **inputs: Tensor) -> Tensor:
