@@ -206,6 +206,10 @@ def _check(scores: pd.DataFrame, ranking: dict, arms: list[dict]) -> None:
             raise ValueError(f"ranking.json: {key} is missing; delete it and run again")
     for task in sorted(set(scores["task"]) - set(TASKS)):
         raise ValueError(f"scores.csv: unknown task {task}; name it in report/jlce.py, GROUPS")
+    for task in sorted(set(ranking["items"]) - set(scores["task"])):
+        raise ValueError(
+            f"ranking.json: the task {task} has no scores; delete ranking.json and run again"
+        )
     for row in scores[scores.duplicated(KEY)].itertuples():
         where = f"{row.task}, prompt {row.template}, {row.arm}, {row.metric}"
         raise ValueError(f"scores.csv: {where} is given twice; delete it and run again")
