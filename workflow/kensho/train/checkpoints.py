@@ -79,7 +79,10 @@ def restore(
     """
     there = {int(path.name.rsplit("-", 1)[1]): path for path in folder.glob("checkpoint-*")}
     found = {step: path for step, path in there.items() if step <= known}
-    processes.wait()
+    processes.wait()  # until all have looked
+    if processes.first():
+        for lost in there.keys() - found.keys():  # its steps are taken again, and its place
+            shutil.rmtree(there[lost])
     if not found:
         return 0
     step = max(found)
