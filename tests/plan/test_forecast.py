@@ -297,8 +297,13 @@ def test_cards_are_found_as_clusters_name_their_accelerators():
         machine = rates.machine(config, HARDWARE)
         assert bool(machine.flops_per_second) is found
     assert "'v100' names no hardware card" in machine.why
+    assert rates.unplanned(config, HARDWARE) == machine.why
+    config.cluster.gpu_model = None
+    assert "gpu_model: null names no hardware card" in rates.unplanned(config, HARDWARE)
+    assert not rates.unplanned(configured(), HARDWARE)  # on processors there is none to make
     config.cluster.gpu_model = "mi250x"  # two devices share a module
     assert rates.machine(config, HARDWARE).memory_bytes == HARDWARE["mi250x"].memory_bytes // 2
+    assert not rates.unplanned(config, HARDWARE)
 
 
 @pytest.mark.parametrize(
