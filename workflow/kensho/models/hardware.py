@@ -76,6 +76,18 @@ def find(known: Iterable[Hardware], device: str, compute_units: int) -> Hardware
     return None
 
 
+def require(devices: int, nodes: int = 1) -> None:
+    """Raises ValueError where a job was given more than torch sees."""
+    import torch
+
+    if devices > (seen := torch.cuda.device_count()) * nodes:
+        raise ValueError(
+            f"the job has {devices} accelerators on {nodes} node(s), torch sees {seen} on this "
+            "one; mend HIP_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES, or set "
+            "cluster.devices_per_node to what a node has"
+        )
+
+
 def detected() -> str:
     """``rocm``, ``cuda`` or ``none``: what torch sees on this machine."""
     import torch  # where it is needed only: loading it takes seconds

@@ -45,8 +45,9 @@ class Timed(NamedTuple):
 
 
 def devices() -> int:
-    """Accelerators of this job, among which a model is shared."""
-    return max(1, int(os.environ.get("KENSHO_DEVICES", 1))) if device() == "cuda" else 1
+    """Accelerators of this job, among which a model is shared; a rehearsal may have fewer."""
+    planned = int(os.environ.get("KENSHO_DEVICES", 1))
+    return max(1, min(planned, torch.cuda.device_count())) if device() == "cuda" else 1
 
 
 def unfit(model: Reference, dtype: torch.dtype) -> str | None:

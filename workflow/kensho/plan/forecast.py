@@ -206,11 +206,8 @@ class _Jobs:
         node = self.config.cluster.devices_per_node
         counts = [count for count in counts if count <= node or count % node == 0]
         holds = FILLED * (on.memory_bytes or 0)
-        if row.rule == "train_stage" and work.training:
-            rows = work.training.batch * work.training.accumulation
-            counts = [count for count in counts if rows % count == 0]  # a step's rows are shared
-            if work.training.by.one_process:
-                counts = [1]
+        if row.rule == "train_stage":
+            counts = [count for count in counts if work.rows % count == 0]
         parts = {count: memory.peak(size, work, self.dtype, count) for count in counts}
         fitting = [count for count in counts if parts[count] <= holds]
         if on.memory_bytes and not fitting:

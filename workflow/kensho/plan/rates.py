@@ -106,7 +106,8 @@ def machine(config: Config, hardware: Mapping[str, Hardware]) -> Machine:
     named = [name for name in hardware if model and f"{name}-".startswith(f"{model}-")]
     if len(named) != 1:
         known = suggestion(model or "", hardware)
-        return Machine(why=f"cluster.gpu_model: '{model}' names no hardware card, {known}")
+        value = f"'{model}'" if model else "null"
+        return Machine(why=f"cluster.gpu_model: {value} names no hardware card, {known}")
     card, dtype = hardware[named[0]], dtype_of(config)
     peak, parts = card.peak_tflops(dtype), card.devices_per_module
     return Machine(
@@ -116,3 +117,10 @@ def machine(config: Config, hardware: Mapping[str, Hardware]) -> Machine:
         card.memory_bytes // parts,
         f"{card.name} has no matrix operation in {dtype}",
     )
+
+
+def unplanned(config: Config, hardware: Mapping[str, Hardware]) -> str:
+    """Why nobody knows what a device of the configured accelerator holds; empty where that is."""
+    if config.accelerator == "none" or (device := machine(config, hardware)).memory_bytes:
+        return ""
+    return device.why

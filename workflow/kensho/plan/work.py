@@ -94,7 +94,8 @@ class Training(NamedTuple):
 
 class Work(NamedTuple):
     """All passes of a job; sequences and tokens of its largest batch, and whether all of these
-    tokens get logits at once; what it trains, and copies of its weights that it holds beside."""
+    tokens get logits at once; what it trains, copies of its weights that it holds beside, and the
+    rows of a step that devices may share, each as many."""
 
     passes: Sequence[Passes]
     batch: int
@@ -102,6 +103,7 @@ class Work(NamedTuple):
     logits: bool = False
     training: Training | None = None
     copies: int = 0
+    rows: int = 1
 
 
 def stage(config: Config, of: Any) -> Work:
@@ -110,7 +112,8 @@ def stage(config: Config, of: Any) -> Work:
     A pair of preferences is two samples of a batch; both are read once more for the reference.
     """
     (batch, accumulation), method = batches(config, of), of.method.model_dump()
-    paired = STAGES[of.stage].data == "preferences"
+    paired, sampled = STAGES[of.stage].data == "preferences", of.stage == "grpo"
+    rows = batch * accumulation
     batch *= 2 if paired else 1
     adapters = method.get("rank"), method.get("targets", ())
     kept = accumulation, of.checkpointing
@@ -119,11 +122,14 @@ def stage(config: Config, of: Any) -> Work:
     count = config.train.steps * accumulation
     passes = [mean.passes(count), *([Passes(count * batch * mean.length, count)] * paired)]
     copies = 0
-    if of.stage == "grpo":  # answers are sampled, and read by the reference
+    if sampled:  # answers are sampled, and read by the reference
         answers, read, copies = count * batch, _pair(config), int(of.beta > 0)
         passes += _answers(answers, batch, read, of.new_tokens)
         passes += [Passes(answers * (read + of.new_tokens), count)] * copies
-    return Work(passes, batch, config.train.max_length, training=training, copies=copies)
+    alone = sampled or training.by.one_process
+    shared = 1 if alone else rows
+    length = config.train.max_length
+    return Work(passes, batch, length, training=training, copies=copies, rows=shared)
 
 
 def _answers(items: int, batch: int, read: float, written: int = 0) -> list[Passes]:

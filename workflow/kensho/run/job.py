@@ -130,13 +130,21 @@ def _probed(snakemake: Any) -> dict[str, float]:
 
     Of a training in several processes each asks its own (:mod:`kensho.train.launch`).
     """
-    several = snakemake.resources.get("gpu", 0)
     if snakemake.params.get("device") in (None, "none"):
         return {}
-    from kensho.models import hardware, probe
+    import torch
 
-    if hardware.detected() == "none" or (several > 1 and snakemake.rule == "train_stage"):
+    from kensho.models import hardware, probe
+    from kensho.observations.conditions import REHEARSAL
+
+    if hardware.detected() == "none":
         return {}
+    several = snakemake.resources.get("gpu", 0)
+    if REHEARSAL in os.environ:  # which may have fewer
+        several = min(several, torch.cuda.device_count())
+    if several > 1 and snakemake.rule == "train_stage":
+        return {}
+    hardware.require(several)
     measured = [probe.check(f"cuda:{place}") for place in range(max(1, several))]
     return {name: max(one[name] for one in measured) for name in measured[0]}
 

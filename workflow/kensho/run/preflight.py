@@ -320,6 +320,16 @@ def _whole(stored: Path, source: Source) -> bool:
     return size == source.bytes and (size > HASHED_BYTES or sha256(stored) == source.sha256)
 
 
+def memory_plan(unfit: Iterable[str], unplanned: str) -> list[Finding]:
+    """Jobs that no devices hold, and why there is no plan, if there is none."""
+    findings = [Finding("memory plan", "problem", line) for line in unfit]
+    if unplanned:
+        seen = f"none, each job asks for one accelerator ({unplanned})"
+        mend = "set cluster.gpu_model to a name of resources/hardware.yaml"
+        findings.append(Finding("memory plan", "note", seen, mend))
+    return findings
+
+
 def packages(optional: Mapping[str, tuple[str, str]] = OPTIONAL_PACKAGES) -> list[Finding]:
     """Optional packages that are not installed, with what is left out for lack of them."""
     missing = [package for module, package in optional.items() if find_spec(module) is None]

@@ -64,7 +64,6 @@ def save(
         ) from None
     processes.wait()
     if processes.first():
-        shutil.rmtree(whole, ignore_errors=True)  # of which a crash lost the lines
         earlier = list(folder.glob("checkpoint-*"))
         partial.rename(whole)
         for path in earlier:
@@ -80,7 +79,10 @@ def restore(
     """
     there = {int(path.name.rsplit("-", 1)[1]): path for path in folder.glob("checkpoint-*")}
     usable = {step: path for step, path in there.items() if step <= known}
-    processes.wait()
+    processes.wait()  # until all have looked
+    if processes.first():
+        for lost in there.keys() - usable.keys():  # its steps are taken again, and its place
+            shutil.rmtree(there[lost])
     if not usable:
         return 0
     step = max(usable)

@@ -10,18 +10,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
 
-from kensho.models import probe
+from kensho.models import hardware, probe
 from kensho.observations.conditions import REHEARSAL
 from kensho.part import resolve
 
 CALL, RESULT, CAUSE = "call.pickle", "result.pickle", "cause-{rank}.pickle"
-GONE = ("Connection closed by peer", "Connection reset by peer", "NCCL", "gloo")
+GONE = ("Connection closed by peer", "Connection reset by peer", "NCCL", "gloo/transport")
+PATIENCE = timedelta(days=1)  # with what the first process does alone; of one that died all know
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
@@ -43,11 +45,8 @@ def allocated(resources: Any, threads: int) -> Processes:
     seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if os.environ.get(REHEARSAL):
         return Processes(max(1, min(asked, seen or 2, 2)), 1, threads)
-    if seen and asked > seen * nodes:
-        raise ValueError(
-            f"the job has {asked} accelerators on {nodes} node(s), torch sees {seen} on this one; "
-            "mend HIP_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES"
-        )
+    if seen:
+        hardware.require(asked, nodes)
     return Processes(max(1, asked) if seen else 1, nodes if seen else 1, threads)
 
 
@@ -93,7 +92,8 @@ def _die_with_us() -> None:
 def launcher(processes: Processes) -> list[str]:
     """The command that starts the processes, those of a node by one torchrun.
 
-    Raises ValueError where they cannot be shared evenly by the nodes of the job.
+    Raises ValueError where they cannot be shared evenly by the nodes of the job, or where it is no
+    job of SLURM.
     """
     number, nodes, threads = processes
     torchrun = [sys.executable, "-m", "torch.distributed.run"]
@@ -102,7 +102,11 @@ def launcher(processes: Processes) -> list[str]:
     if number % nodes:
         raise ValueError(f"{number} processes cannot be shared by {nodes} nodes; mend nodes")
     # Of SLURM's variables a job that calls srun itself has this one alone.
-    job = os.environ["SLURM_JOB_ID"]
+    if (job := os.environ.get("SLURM_JOB_ID")) is None:
+        raise ValueError(
+            f"a training on {nodes} nodes is started by SLURM's srun, and this is no job of SLURM; "
+            "set cluster.nodes to 1, or use a profile for SLURM"
+        )
     listed = _said("squeue", "--noheader", "--jobs", job, "--format=%N")
     first = _said("scontrol", "show", "hostnames", listed).split()[0]
     port = 20_000 + int(hashlib.sha256(job.encode()).hexdigest(), 16) % 20_000
@@ -129,7 +133,8 @@ def main(arguments: Sequence[str]) -> None:
         else:
             shared = int(os.environ["LOCAL_WORLD_SIZE"])
             torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // shared))
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        backend = "nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, timeout=PATIENCE)
         code, call = pickle.loads((folder / CALL).read_bytes())
         result = resolve(code)(*call)
     except Exception as error:

@@ -53,7 +53,7 @@ with job(snakemake):
             mirror=Path(params.mirror) if params.mirror else None,
         ),
         *preflight.models(catalogue, locked, params.licences, params.used),
-        *(preflight.Finding("memory plan", "problem", line) for line in params.unfit),
+        *preflight.memory_plan(params.unfit, params.unplanned),
         *preflight.packages(),
     ]
     if params.accelerator == "rocm":
