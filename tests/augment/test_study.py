@@ -63,6 +63,19 @@ def test_near_duplicates_and_images_are_one_group_also_by_way_of_a_third():
     assert a == b == c != d
 
 
+def test_items_whose_second_texts_are_near_duplicates_are_one_group():
+    table = pd.DataFrame(
+        {
+            "item": list("abcd"),
+            "first": ["犬が走る。", "猫が眠る。", "雨が降る。", "彼は昨日東京へ行った。"],
+            "second": ["彼は昨日東京へ行った。", "彼は昨日東京へ行った！", "", ""],
+            "group": ["1", "2", "3", "4"],
+        }
+    )
+    a, b, c, d = study.grouped(table)["group"]
+    assert a == b == d != c
+
+
 def test_too_few_items_are_refused():
     with pytest.raises(ValueError, match=r"10 items are too few for 20 seeds; lower seeds"):
         study.split(items(10), seeds=20, tested=0.4, seed=1)
@@ -126,6 +139,12 @@ def test_techniques_take_turns_in_leading():
     assert 10 < (first == "eda").sum() < 30
     for _, own in both.groupby("parent"):
         assert own["technique"].tolist() in (["eda", "bunsetsu"] * 2, ["bunsetsu", "eda"] * 2)
+
+
+def test_what_two_techniques_make_alike_is_in_the_combined_arm_once():
+    one, other = variants(["x-0"], "eda"), variants(["x-0"], "bunsetsu")
+    other.loc[0, "ja"] = one.loc[0, "ja"] + "。"
+    assert len(study.combined([one, other])) == 3
 
 
 FORMS = {

@@ -93,5 +93,11 @@ def test_more_translations_than_items_are_refused():
 
 
 def test_more_originals_than_the_pool_has_are_refused(inputs, tmp_path):
-    with pytest.raises(ValueError, match=r"sizes: 13 originals, but the pool has 12; raise"):
-        augmentation_training.experiment(inputs, settings(sizes=[13]), Run(tmp_path))
+    with pytest.raises(ValueError, match=r"sizes: 13 originals take 13 .* the pool has 12; raise"):
+        few = settings(sizes=[4, 13], arms=["none", "repeat"])
+        augmentation_training.experiment(inputs, few, Run(tmp_path))
+
+
+def test_an_arm_that_the_pool_is_too_small_for_is_not_left_out_in_silence(inputs, tmp_path):
+    with pytest.raises(ValueError, match=r"sizes: 5 originals take 15 .* the pool has 12; raise"):
+        augmentation_training.experiment(inputs, settings(sizes=[4, 5]), Run(tmp_path))

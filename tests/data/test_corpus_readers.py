@@ -62,13 +62,14 @@ def test_a_bad_line_is_one_fault_and_hides_no_other(tmp_path, kind):
 
 
 def test_a_number_that_is_none_is_a_fault_and_one_that_is_missing_is_not(tmp_path):
-    values = [1, None, "2.5", "NaN", "many", True]
+    values = [1, None, "2.5", "NaN", "many", True, "-1e999"]
     path = lines(tmp_path / "x.jsonl", *(encoded({**GOOD, "score": v}) for v in values))
     found = read(path, how(fields={"text": "text", "numbers": ["score"]}))
     assert [row.numbers["score"] for row in found[:4]] == [1, None, 2.5, None]
     assert [row.reason for row in found[4:]] == [
         "'score' is no number but the text 'many'",
         "'score' is no number but bool",
+        "'score' is infinite",
     ]
 
 
@@ -101,6 +102,31 @@ def test_csv_rows_are_named_by_their_lines(tmp_path):
     assert [reason[:14] for reason in reasons] == [
         *("not UTF-8 at b", "3 fields, the ", "3,000 bytes in", "'text' is null")
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("文,点\n猫。,1\n".encode("cp932"), "not UTF-8 at byte 1 of the line; save it as CSV in"),
+        ("文,点\r猫。,1\r".encode(), r"not CSV \(new-line .*; save it as CSV in UTF-8"),
+        (b"x" * 2000 + "\n猫。\n".encode(), "2,000 bytes in one line, more than 1,000; save it"),
+        ("文,文\n猫。,犬。\n".encode(), "two fields '文'; rename one of them"),
+        (b"", "no field '文', there are none; name its columns"),
+    ],
+)
+def test_a_head_that_cannot_be_read_is_named_for_what_it_is(tmp_path, content, reason):
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"x.csv: row 1: {reason}"):
+        read(path, how(path="x.csv", fields={"text": "文"}))
+
+
+def test_a_quote_that_never_ends_makes_no_text_of_the_rows_behind_it(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text('n,text\n1,猫。\n2,"犬。\n3,鳥。\n', encoding="utf-8")
+    found = read(path, how(path="x.csv"))
+    assert [row.number for row in found] == [2, 3] and found[0].text == "猫。"
+    assert found[1].reason == "not CSV (unexpected end of data)"
 
 
 def parquet(path, **columns):

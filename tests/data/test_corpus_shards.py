@@ -201,6 +201,14 @@ def test_a_mixture_is_the_same_however_its_corpora_and_itself_are_divided(corpor
     assert whole != other and len(other) == 100
 
 
+@pytest.mark.parametrize(("size", "parts"), [(5, [2, 3]), (7, [4, 3]), (100, [50, 50])])
+def test_documents_of_a_mixture_add_up_to_its_size(corpora, size, parts):
+    paths = {"a": corpora[1], "b": corpora[3]}
+    weights = {"b": 0.25, "a": 0.25}
+    drawn = mixtures.draw(paths, weights, size=size, unit="documents", seed=1, mixture="m")
+    assert [one.documents for one in drawn] == parts
+
+
 def test_a_mixture_by_characters_keeps_its_shares(corpora, tmp_path):
     shares = {"a": (corpora[1], 0.5), "b": (corpora[3], 0.5)}
     drawn, _, rows = mixed(tmp_path, shares, 9000, "characters", 2)

@@ -22,7 +22,7 @@ from kensho.augment import COLUMNS
 from kensho.augment.driver import select
 from kensho.augment.pivot import pivot
 from kensho.data.corpus import normalise, read_table
-from kensho.data.duplicates import near_pairs
+from kensho.data.duplicates import key, near_pairs
 from kensho.files import read_json
 
 ITEMS = ["item", "first", "second", "en", "label", "group", "fold"]  # "" for what an item lacks
@@ -90,12 +90,14 @@ def read(task: str, path: Path) -> tuple[pd.DataFrame, int]:
 
 
 def grouped(items: pd.DataFrame) -> pd.DataFrame:
-    """Items with ``group`` such that near-duplicates of the first text share one, as images do."""
-    near = near_pairs(items["first"].tolist(), NEAR_DUPLICATE)
+    """Items with ``group`` such that those with near-duplicate texts share one, as images do."""
+    side, row = np.nonzero((items[[*SIDES]] != "").to_numpy().T)
+    texts = items[[*SIDES]].to_numpy()[row, side].tolist()
+    near = row[np.array(near_pairs(texts, NEAR_DUPLICATE), dtype=int).reshape(-1, 2)]
     image = items["group"].where(items["group"] != "", items["item"])
     same = [tuple(rows[[0, i]]) for rows in items.groupby(image).indices.values() for i in
             range(1, len(rows))]  # fmt: skip
-    edges = np.array([*near, *same], dtype=int).reshape(-1, 2)
+    edges = np.array([*near, *same], dtype=int).reshape(-1, 2)  # row to row
     graph = coo_array((np.ones(len(edges)), tuple(edges.T)), shape=(len(items), len(items)))
     return items.assign(group=connected_components(graph, directed=False)[1])
 
@@ -236,7 +238,10 @@ def varied(items: pd.DataFrame, variants: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def combined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Variants of several techniques, of each parent in turn: every technique leads as often."""
+    """Variants of several techniques, of each parent in turn: every technique leads as often.
+
+    What two of them make alike is there once.
+    """
     ranked = [
         table.assign(_turn=table.groupby("parent").cumcount(), _technique=place)
         for place, table in enumerate(tables)
@@ -244,7 +249,8 @@ def combined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     every = pd.concat(ranked, ignore_index=True)
     first = [sum(parent.encode()) for parent in every["parent"]]
     every["_place"] = (every["_technique"] - np.array(first, dtype=int)) % len(tables)
-    return every.sort_values(["_turn", "_place"], kind="stable")[COLUMNS].reset_index(drop=True)
+    every = every.sort_values(["_turn", "_place"], kind="stable")
+    return every.loc[~every["ja"].map(key).duplicated(), COLUMNS].reset_index(drop=True)
 
 
 @dataclass(frozen=True)

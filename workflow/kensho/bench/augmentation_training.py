@@ -47,17 +47,22 @@ def observe(
     """Metrics ``nll_per_character``, ``chrf`` and ``variants`` (rows that are some) by size.
 
     ``items`` are those of :func:`kensho.augment.study.pairs`.
+
+    Raises ValueError, before any training, where the pool is too small for an arm of the settings.
     """
     rows, pool = [], study.pool(items)
+    for size in settings.sizes:
+        taken = size * (1 + settings.added) if "more-data" in settings.arms else size
+        if taken > len(pool):
+            raise ValueError(
+                f"bench.{EXPERIMENT}.sizes: {size} originals take {taken} samples in all its arms, "
+                f"but the pool has {len(pool)}; raise its pool and data.train, or lower the sizes"
+            )
     test = items[items["fold"] >= 0].rename(columns={"first": "ja"})
     for seed in settings.seeds:
         for size in settings.sizes:
             drawn = study.draw(pool, size, settings.added, seed=run.seed, replicate=seed)
-            if drawn is None:
-                raise ValueError(
-                    f"bench.{EXPERIMENT}.sizes: {size} originals, but the pool has {len(pool)}; "
-                    "raise its pool"
-                )
+            assert drawn is not None
             for arm, train, new in study.arms(drawn, variants):
                 if arm not in settings.arms:
                     continue

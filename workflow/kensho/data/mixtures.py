@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from itertools import accumulate, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -46,19 +47,20 @@ def draw(
 ) -> list[Drawn]:
     """How much of each corpus (its shards as Parquet) a mixture takes.
 
-    Each corpus gives its share of ``size``, in documents or in characters (then the last document
-    may go beyond it). Holds two numbers for each document. Raises ValueError for a corpus that has
-    less than its share: nothing is repeated in silence.
+    Each corpus gives its share of ``size``, in documents, which add up to it, or in characters
+    (then the last document may go beyond it). Holds two numbers for each document. Raises
+    ValueError for a corpus that has less than its share: nothing is repeated in silence.
     """
-    total = sum(weights.values())
+    *parts, total = accumulate((weights[corpus] for corpus in shards), initial=0.0)
+    ends = [round(size * part / total) for part in (*parts, total)]
     drawn = []
-    for corpus, paths in shards.items():
-        wanted = size * weights[corpus] / total
+    for (corpus, paths), (begin, end) in zip(shards.items(), pairwise(ends), strict=True):
+        wanted = end - begin if unit == "documents" else size * weights[corpus] / total
         order, lengths = _ranked(paths, seed, mixture, corpus)
         amounts = lengths if unit == "characters" else np.ones(len(order), dtype=np.int64)
         place = np.argsort(order, kind="stable")
         sums = np.cumsum(amounts[place])
-        count = round(wanted) if unit == "documents" else int(np.searchsorted(sums, wanted)) + 1
+        count = int(wanted) if unit == "documents" else int(np.searchsorted(sums, wanted)) + 1
         if count > len(order) or not count:
             there = int(sums[-1]) if len(sums) else 0
             raise ValueError(

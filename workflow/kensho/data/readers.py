@@ -12,7 +12,7 @@ import json
 import lzma
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import isinf, isnan
 from pathlib import Path
 from typing import IO, Any
 
@@ -182,8 +182,16 @@ def _csv(path: Path, how: Reading, name: str) -> Iterator[Row | Fault]:
             csv.field_size_limit(others)
 
     with _opened(path) as file:
-        reader = csv.reader(decoded(file))
-        header = [cell.removeprefix("\ufeff") for cell in next(reader, [])]
+        reader = csv.reader(decoded(file), strict=True)
+        header: list[str] = []
+        try:
+            header = [cell.removeprefix("\ufeff") for cell in next_of(reader)]
+        except StopIteration:
+            pass
+        except csv.Error as error:
+            faults.append(Fault(1, f"not CSV ({error})"))
+        if faults:
+            raise ValueError(f"{name}: row 1: {faults[0].reason}; save it as CSV in UTF-8")
         _require(header, how, name)
         while True:
             begun[1] = 0
@@ -241,9 +249,11 @@ def _require(there: list[str], how: Reading, name: str) -> None:
     """All columns that are asked for."""
     if lacking := [c for c in [*how.columns.values(), *how.numbers] if c not in there]:
         raise ValueError(
-            f"{name}: row 1: no field '{lacking[0]}', there are {', '.join(there[:8])}; name its "
-            "columns by `fields`"
+            f"{name}: row 1: no field '{lacking[0]}', there are {', '.join(there[:8]) or 'none'}; "
+            "name its columns by `fields`"
         )
+    if double := [c for c in [*how.columns.values(), *how.numbers] if there.count(c) > 1]:
+        raise ValueError(f"{name}: row 1: two fields '{double[0]}'; rename one of them")
 
 
 def _row(number: int, record: Mapping[str, Any], how: Reading) -> Row | Fault:
@@ -292,7 +302,7 @@ def _turns(record: Mapping[str, Any], column: str) -> list[dict[str, str]]:
 
 
 def _number(value: Any, name: str) -> float | None:
-    """A number, None where it is missing; NaN counts as missing."""
+    """A finite number, None where it is missing; NaN counts as missing."""
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -301,4 +311,6 @@ def _number(value: Any, name: str) -> float | None:
         number = float(value)
     except (ValueError, OverflowError):
         raise ValueError(f"'{name}' is no number but the text '{str(value)[:40]}'") from None
-    return number if isfinite(number) else None
+    if isinf(number):
+        raise ValueError(f"'{name}' is infinite")
+    return None if isnan(number) else number
