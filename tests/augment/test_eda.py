@@ -69,6 +69,13 @@ def test_neither_order_nor_neighbours_change_what_becomes_of_a_sample():
     assert not made(seed=2).set_index("id")["ja"].reindex(whole.index).equals(whole)
 
 
+def test_every_operation_leads_for_as_many_samples():
+    many = pd.DataFrame({"id": [f"s{k}" for k in range(90)], "ja": TEXTS[3], "en": ""})
+    led = made(many, per_sample=2, alpha=0.3).groupby("parent")["operation"].first()
+    counts = Counter(operation for row in led.map(json.loads) for operation in row)
+    assert set(counts) == {*eda.OPERATIONS} and min(counts.values()) > 15
+
+
 def test_alpha_of_the_units_change_one_at_least():
     long = SAMPLES.iloc[[0]]
     few, many = (made(long, alpha=alpha) for alpha in (0.01, 0.5))

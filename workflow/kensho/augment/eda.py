@@ -147,15 +147,18 @@ def variants(
 ) -> pd.DataFrame:
     """Up to ``per_sample`` candidates of each sample, an equal share by each operation.
 
-    Draws may repeat each other and a deletion may draw nothing: the selection counts both.
-    ``words`` is an inventory of attested words (:func:`kensho.augment.synonyms.inventory`).
+    Which operation leads is drawn for each sample, so that all of them are among the first
+    candidates too, which an arm of a study takes alone. Draws may repeat each other and a deletion
+    may draw nothing: the selection counts both. ``words`` is an inventory of attested words
+    (:func:`kensho.augment.synonyms.inventory`).
     """
     check(samples["ja"], "samples")
     thesaurus = index(words, minimum_count)
-    operations = [OPERATIONS[k % len(OPERATIONS)] for k in range(per_sample)]
     rows = []
     for sample in samples.itertuples():
         rng = sample_rng(seed, TECHNIQUE, sample.id)
+        first = int(rng.integers(len(OPERATIONS)))
+        operations = [OPERATIONS[(first + k) % len(OPERATIONS)] for k in range(per_sample)]
         made = changed(read(sample.ja, thesaurus, unit, analyser), operations, alpha, rng)
         rows += variant_rows(sample, TECHNIQUE, made)
     return variant_table(rows)
