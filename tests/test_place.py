@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from kensho import place
-from kensho.observations.conditions import REHEARSAL
+from kensho.fallback import REHEARSAL
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import math
 
 import pytest
 import torch
+from kensho.fallback import REHEARSAL
 from kensho.models import probe
-from kensho.observations.conditions import REHEARSAL
 from kensho.run.job import job
 from scripted import snakemake
 

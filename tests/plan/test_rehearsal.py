@@ -11,8 +11,8 @@ from conditions_example import CONDITIONS
 from kensho import observations
 from kensho.claims import registry
 from kensho.data.hub import Locked
+from kensho.fallback import REHEARSAL
 from kensho.observations import Row, table
-from kensho.observations.conditions import REHEARSAL
 from kensho.plan import load, rehearsal
 from kensho.plan.inputs import Inputs
 from kensho.run import events

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import torch
 import torch.distributed as dist
+from kensho.fallback import REHEARSAL
 from kensho.models.reference import Reference
-from kensho.observations.conditions import REHEARSAL
 from kensho.train import launch, processes
 from kensho.train.launch import Processes
 from kensho.train.run import Training

@@ -20,6 +20,9 @@ Rung = TypeVar("Rung")
 Result = TypeVar("Result")
 
 
+REHEARSAL = "KENSHO_REHEARSAL"  # variable of the jobs of one
+
+
 class OutOfMemory(MemoryError):
     """A run was refused memory, or killed for the lack of it."""
 

@@ -23,7 +23,7 @@ def refusal(folder: Path, python: str = sys.executable) -> str | None:
 def step_out(folder: Path) -> None:
     """Go to the repository where a job of a rehearsal begins in the rehearsal's own folder.
 
-    So do steps of SLURM's jobs. The variable is `kensho.observations.conditions.REHEARSAL`; this
+    So do steps of SLURM's jobs. The variable is `kensho.fallback.REHEARSAL`; this
     module is read before anything is installed.
     """
     if "KENSHO_REHEARSAL" in os.environ and Path.cwd() == folder / "rehearsal":

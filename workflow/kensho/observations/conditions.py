@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 from pydantic import Field
 
-from kensho.fallback import Tier
+from kensho.fallback import REHEARSAL, Tier
 from kensho.observations.ran import Ran
 from kensho.observations.ran import Record as Record
 from kensho.observations.tier import ceiling
@@ -33,7 +33,6 @@ ROCM_VARIABLES = (
 )
 ENGINE_VARIABLES = ("VLLM_ROCM_", "AITER_")  # their beginnings: kernels that vLLM takes or leaves
 PACKAGES = ["torch", "transformers", "peft", "lm-eval", "numpy", "pandas"]
-REHEARSAL = "KENSHO_REHEARSAL"  # set in the jobs of one
 EXPECTED = ("ran", "dtype", "warmup", "hardware", "software")  # of all but published results
 
 

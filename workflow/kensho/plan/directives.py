@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kensho.fallback import REHEARSAL
 from kensho.files import sha256
-from kensho.observations.conditions import REHEARSAL
 from kensho.part import Catalogue, Part
 from kensho.plan.config import Config
 from kensho.plan.forecast import Asked

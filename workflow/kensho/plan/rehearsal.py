@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kensho.data import hub
+from kensho.fallback import REHEARSAL
 from kensho.models import catalogue
-from kensho.observations.conditions import REHEARSAL
 from kensho.run import budget
 from kensho.run.events import Event
 from kensho.validation import read_yaml

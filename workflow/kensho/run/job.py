@@ -135,12 +135,11 @@ def _probed(snakemake: Any) -> dict[str, float]:
     import torch
 
     from kensho.models import hardware, probe
-    from kensho.observations.conditions import REHEARSAL
 
     if hardware.detected() == "none":
         return {}
     several = snakemake.resources.get("gpu", 0)
-    if REHEARSAL in os.environ:  # which may have fewer
+    if fallback.REHEARSAL in os.environ:  # which may have fewer
         several = min(several, torch.cuda.device_count())
     if several > 1 and snakemake.rule == "train_stage":
         return {}

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import torch
 import torch.distributed as dist
 
+from kensho.fallback import REHEARSAL
 from kensho.models import hardware, probe
-from kensho.observations.conditions import REHEARSAL
 from kensho.part import resolve
 
 CALL, RESULT, CAUSE = "call.pickle", "result.pickle", "cause-{rank}.pickle"
