@@ -202,10 +202,8 @@ def test_bytes_that_no_time_was_left_for_come_from_the_closed_form():
 
 
 def test_what_was_measured_in_time_stays_measured():
-    began = time.monotonic()
     many = {"measured_lengths": list(range(1, 3000)), "time_limit_s": 3}
     found, missing = kv_cache.observe(CARDS, GRID.model_copy(update=many))
-    assert time.monotonic() - began < 60
     assert set(missing) == {kv_cache.RUN} and missing[kv_cache.RUN][-1] == "L2999-B1-float16"
     last = found[(found["arm"] == kv_cache.RUN) & (found["block"] == "L2999-B1-float16")]
     assert last.set_index("metric")["value"]["cache_bytes"] == 576 * 2999 * 2

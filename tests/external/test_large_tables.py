@@ -1,4 +1,4 @@
-"""Memory and time of large imports, in a process of their own."""
+"""Memory of large imports, in a process of their own."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 IMPORT = """
-import re, sys, time
+import re, sys
 from kensho.claims.base import ExternalTable
 from kensho.external import Experiment, observe
 from kensho.observations import read, write
@@ -21,7 +21,7 @@ for table, conditions in observe("large", asked).values():
     print(len(table))
 # of this program alone: ru_maxrss begins with what the process that started it held
 peak = re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]
-print(int(peak) // 1024, time.process_time())
+print(int(peak) // 1024)
 """
 LINES = {  # how a row of a table reads
     "csv": "{arm},item-{item:07d},{score},note\n",
@@ -49,7 +49,6 @@ def test_a_large_table_is_imported_in_little_memory(tmp_path, format, items):
         timeout=280,
     )
     assert done.returncode == 0, done.stderr
-    base, tuned, (megabytes, seconds) = (line.split() for line in done.stdout.splitlines())
-    assert base == tuned == [str(items)]
-    assert int(megabytes) < 1000
-    assert float(seconds) < 30 * items / 250_000  # of a processor, whatever else runs on it
+    base, tuned, megabytes = map(int, done.stdout.split())
+    assert base == tuned == items
+    assert megabytes < 1000
