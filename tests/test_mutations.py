@@ -188,22 +188,21 @@ def places(value, at=()):
 
 
 def changed(value, place, how, new=None):
-    """A copy in which one place is removed, renamed, replaced or doubled."""
-    value = copy.deepcopy(value)
-    *path, key = place
-    parent = value
-    for step in path:
-        parent = parent[step]
-    if how == "replace" or (how == "rename" and isinstance(parent, list)):
-        parent[key] = copy.deepcopy(new)
-    elif how == "double" and isinstance(parent, list):
-        parent.append(copy.deepcopy(parent[key]))
+    """A copy in which one place is removed, renamed, replaced or doubled; the rest is shared."""
+    key, *below = place
+    value = copy.copy(value)
+    if below:
+        value[key] = changed(value[key], below, how, new)
+    elif how == "replace" or (how == "rename" and isinstance(value, list)):
+        value[key] = new
+    elif how == "double" and isinstance(value, list):
+        value.append(value[key])
     elif how in ("rename", "double"):
-        parent[f"{key}s"] = copy.deepcopy(parent[key])
+        value[f"{key}s"] = value[key]
         if how == "rename":
-            del parent[key]
+            del value[key]
     else:
-        del parent[key]
+        del value[key]
     return value
 
 

@@ -16,9 +16,12 @@ from pathlib import Path
 import pytest
 import yaml
 from kensho.bench.catalogue import EXPERIMENTS, PREPARATIONS
+from kensho.data.hub import File, Locked
 from kensho.files import sha256
+from kensho.models import lock
 from kensho.report.translation import english
 from kensho.run import events
+from tiny import written
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "workflow"))
@@ -36,7 +39,7 @@ ELSEWHERE = {
     "budget": "tests/test_budget.py, tests/workflow/test_spent_budget.py",
     "preflight": "tests/test_preflight.py",
     **dict.fromkeys(("rehearsal", "make_twin"), "tests/whole/test_full_rehearsal.py"),
-    **dict.fromkeys(("lock", "fetch_model"), "need a hub: tests/hub/test_hub_runs.py"),
+    "lock": "needs a hub: tests/hub/test_hub_runs.py",
     **dict.fromkeys(
         ("lock_corpora", "fetch_corpus_file"), "need a hub: tests/hub/test_hub_datasets.py"
     ),
@@ -195,6 +198,7 @@ def folder(tmp_path, judge):
         sources[lost] |= {"sha256": "0" * 64, "places": places}
     text = yaml.safe_dump(sources, allow_unicode=True)
     (tmp_path / "config/sources.yaml").write_text(text, encoding="utf-8")
+    small_model(tmp_path, mirror)
     (tmp_path / "own").mkdir()
     scores = [f"{arm},q{i},{5 + i % 3 + (arm == 'tuned') + i / 100 * (arm == 'tuned')}"
               for arm in ("base", "tuned") for i in range(20)]  # fmt: skip
@@ -203,6 +207,27 @@ def folder(tmp_path, judge):
     (tmp_path / "own/notes.jsonl").write_text("\n".join(notes), encoding="utf-8")
     (tmp_path / "config/claims/own.yaml").write_text(yaml.safe_dump([BROUGHT]), encoding="utf-8")
     return tmp_path
+
+
+def small_model(folder, mirror):
+    """The model that the overlay trains and asks: two layers, locked, and at hand in the mirror."""
+    hub = "tests/small"
+    written(mirror / hub, width=64)
+    files = {
+        path.name: File(bytes=path.stat().st_size, sha256=sha256(path))
+        for path in (mirror / hub).iterdir()
+    }
+    small = Locked(
+        endpoint="huggingface.co", commit="0" * 40, resolved="2026-11-28", answered=hub,
+        gated=False, files=files,
+    )  # fmt: skip
+    lock.write({hub: small}, folder / lock.PATH)
+    models = yaml.safe_load((folder / "config/models.yaml").read_text(encoding="utf-8"))
+    models["small"] = {
+        "hub": hub, "licence": "MIT", "licence_class": "permissive", "chat": "none", "role": "base",
+    }  # fmt: skip
+    text = yaml.safe_dump(models, allow_unicode=True)
+    (folder / "config/models.yaml").write_text(text, encoding="utf-8")
 
 
 def spoken(folder, bones):

@@ -121,17 +121,21 @@ def test_every_scale_plans_its_run(copy, scale):
 
 
 def test_the_full_scale_asks_for_more_memory_and_time(copy):
-    def most(resource, *overlay):
-        said = snakemake(copy, "-n", *overlay, "--", "benchmark").stdout
-        return max(int(asked) for asked in re.findall(rf"\b{resource}=(\d+)", said))
+    def most(*overlay):
+        planned = snakemake(copy, "-n", *overlay, "--", "benchmark").stdout
+        return {
+            resource: max(int(asked) for asked in re.findall(rf"\b{resource}=(\d+)", planned))
+            for resource in ("runtime", "mem_mb")
+        }
 
     full = ["--configfile", "config/scales/full.yaml"]
-    assert most("runtime", *full) == 8 * most("runtime")
+    small, large = most(), most(*full)
+    assert large["runtime"] == 8 * small["runtime"]
     largest = cards.load(ROOT / "resources/architectures.yaml")["rakutenai-2.0-8x7b"]
     weights = 2 * memory.size_of(largest).parameters  # in 16 bit, loaded on the host
-    assert most("mem_mb", *full) == 8 * most("mem_mb") + round(weights / 1e6)
+    assert large["mem_mb"] == 8 * small["mem_mb"] + round(weights / 1e6)
     (copy / "short.yaml").write_text("cluster: {longest: 300}")
-    assert most("runtime", *full, "short.yaml") == 300
+    assert most(*full, "short.yaml")["runtime"] == 300
 
 
 def test_jobs_ask_for_the_devices_and_nodes_that_the_plan_foresees(copy):
