@@ -8,7 +8,6 @@ rule strategy:
     """What the base, the corpus and this machine suggest to train with; trains nothing."""
     input:
         **model_files(ADAPTED, RUN.models),
-        cards="resources/architectures.yaml",
         tables="config/strategy.yaml",
         train="results/data/train.csv",
         test="results/data/test.csv",
@@ -24,7 +23,6 @@ rule strategy:
         **DIRECTIVES.placed("evaluate", lambda w: "base", memory(8000)),
         runtime=minutes(30),
     params:
-        card=RUN.models[ADAPTED].card,
         task=CONFIG.strategy.task,
         scored=CONFIG.evaluate.nll_items,
         dtype=CONFIG.train.dtype,

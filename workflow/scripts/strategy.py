@@ -11,7 +11,7 @@ with job(snakemake):
     torch.set_num_threads(snakemake.threads)
     params, files = snakemake.params, paths(snakemake.input)
     base, tables = reference.base(files["model"]), strategy.read(files["tables"])
-    card = cards.load(files["cards"])[params.card]
+    card = cards.of_model(base.folder, base.name)
     train, test = read_table(files["train"]), read_table(files["test"])
     dtype = compute_dtype(params.dtype)
     analysed = analyse(base, train, test, params.scored, dtype)
