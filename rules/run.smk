@@ -151,6 +151,7 @@ if workflow.is_main_process:
             await job.postprocess(error=not made, check_output_mtime=False, **kwargs)
 
     GroupJob.postprocess = postprocess
+    JobScheduler._schedule_reevalutation = head.spaced(JobScheduler._schedule_reevalutation)
     if plugin:
         ask = plugin.query_job_status
 

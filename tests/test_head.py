@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,38 @@ def test_an_environment_is_listed_once(monkeypatch):
     assert record.installed([installed]) is None
     other = Event("installed", installed.time, environment={"sha256": "0"})
     assert record.installed([other]).environment == installed.environment
+
+
+LOOKS = """
+import sys, time
+from pathlib import Path
+from snakemake.scheduling.job_scheduler import JobScheduler
+from kensho.run import head
+
+JobScheduler._schedule_reevalutation = head.spaced(JobScheduler._schedule_reevalutation)
+select, began = JobScheduler.job_selector, time.monotonic()
+
+def counted(self, jobs):
+    with open("looks", "a") as file:
+        print(time.monotonic() - began, file=file)
+    return select(self, jobs)
+
+JobScheduler.job_selector = counted
+
+rule all:
+    input: expand("out/{n}", n=range(12))
+
+rule one:
+    output: "out/{n}"
+    shell: "sleep 0.5; touch {output}"
+"""
+
+
+def test_looks_at_what_is_ready_do_not_multiply(tmp_path):
+    (tmp_path / "Snakefile").write_text(LOOKS, encoding="utf-8")
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=120)
+    looks = (tmp_path / "looks").read_text().splitlines()
+    # one at the beginning, one as each job begins and ends, one a second
+    assert len(looks) <= 1 + 2 * 13 + float(looks[-1])

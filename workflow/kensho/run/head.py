@@ -5,8 +5,9 @@ import hashlib
 import os
 import re
 import subprocess
+import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -147,3 +148,20 @@ def _git(folder: Path, *words: str) -> bytes:
         timeout=10,
         check=True,
     ).stdout
+
+
+def spaced(ask: Callable[[Any, float], None]) -> Callable[[Any, float], None]:
+    """``ask(scheduler, seconds)`` for another look at what is ready, unless one is to come.
+
+    Snakemake asks for one in a second at every look: those that the ends of jobs add go on as long
+    as jobs are ready, and on one machine take half a core from a long run.
+    """
+    due = 0.0
+
+    def once(scheduler: Any, seconds: float) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + seconds
+            ask(scheduler, seconds)
+
+    return once
