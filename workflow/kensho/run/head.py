@@ -154,7 +154,7 @@ def spaced(ask: Callable[[Any, float], None]) -> Callable[[Any, float], None]:
     """``ask(scheduler, seconds)`` for another look at what is ready, unless one is to come.
 
     Snakemake asks for one in a second at every look: those that the ends of jobs add go on as long
-    as jobs are ready, and on one machine take half a core from a long run.
+    as jobs are ready, and on one machine they take its cores from the jobs.
     """
     due = 0.0
 
