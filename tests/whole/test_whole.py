@@ -148,7 +148,7 @@ def judge():
 
 
 @pytest.fixture
-def folder(tmp_path, judge):
+def folder(tmp_path, judge, tmp_path_factory):
     """The code with the overlay, a brought table and medical questions of the test's own."""
     copied(tmp_path)
     overlay = yaml.safe_load((ROOT / "tests/whole/tiny.yaml").read_text(encoding="utf-8"))
@@ -198,7 +198,7 @@ def folder(tmp_path, judge):
         sources[lost] |= {"sha256": "0" * 64, "places": places}
     text = yaml.safe_dump(sources, allow_unicode=True)
     (tmp_path / "config/sources.yaml").write_text(text, encoding="utf-8")
-    small_model(tmp_path, mirror)
+    small_model(tmp_path, tmp_path_factory.mktemp("weights"))
     (tmp_path / "own").mkdir()
     scores = [f"{arm},q{i},{5 + i % 3 + (arm == 'tuned') + i / 100 * (arm == 'tuned')}"
               for arm in ("base", "tuned") for i in range(20)]  # fmt: skip
@@ -209,14 +209,14 @@ def folder(tmp_path, judge):
     return tmp_path
 
 
-def small_model(folder, mirror):
-    """The model that the overlay trains and asks: two layers, locked, and at hand in the mirror."""
-    hub = "tests/small"
-    written(mirror / hub, width=64)
+def small_model(folder, weights):
+    """The model that the overlay trains and asks: two layers, locked, in a folder of its own."""
+    written(weights, width=64)
     files = {
         path.name: File(bytes=path.stat().st_size, sha256=sha256(path))
-        for path in (mirror / hub).iterdir()
+        for path in weights.iterdir()
     }
+    hub = "tests/small"
     small = Locked(
         endpoint="huggingface.co", commit="0" * 40, resolved="2026-11-28", answered=hub,
         gated=False, files=files,
@@ -224,7 +224,8 @@ def small_model(folder, mirror):
     lock.write({hub: small}, folder / lock.PATH)
     models = yaml.safe_load((folder / "config/models.yaml").read_text(encoding="utf-8"))
     models["small"] = {
-        "hub": hub, "licence": "MIT", "licence_class": "permissive", "chat": "none", "role": "base",
+        "hub": hub, "folder": str(weights), "licence": "MIT", "licence_class": "permissive",
+        "chat": "none", "role": "base",
     }  # fmt: skip
     text = yaml.safe_dump(models, allow_unicode=True)
     (folder / "config/models.yaml").write_text(text, encoding="utf-8")
@@ -306,6 +307,8 @@ def test_every_rule_runs_once_for_each_thing_that_it_makes(folder, tmp_path_fact
     here = [USER, str(folder), str(ROOT), sys.prefix, f"{Path.home()}/"]
     host = [platform.node()] if len(platform.node()) > 5 else []  # shorter, it is a word too
     assert not [*holders(folder / "results", here + host)]
+    place = json.loads((folder / "results/models/small.json").read_text("utf-8"))["path"]
+    assert not [*holders(folder / "results/benchmark_data", [place])]
     # what the report says depends on the machine too: tests/report/test_japanese.py
     others = [folder / f"results/{name}.ja.html" for name in made - {"validation_report"}]
     untranslated = {page.name: english(page.read_text(encoding="utf-8")) for page in others}

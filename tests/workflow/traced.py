@@ -66,6 +66,7 @@ if JOB := os.environ.get("TRACED_JOB"):  # this process, or one that began it
 ALLOWED = [
     (".*", "config/claims(/.*)?", "claims as they stand, to be stored: they rerun nothing"),
     ("fetch", "config/sources.yaml", "what of it matters is in the params"),
+    ("fetch_model", "config/models.yaml", "what of it matters is in the params"),
     ("verify", "(results|config/claims)(/.*)?", "whatever results there are"),
     ("train_stage", r"results/train/.*\.checkpoints(/.*)?", "kept for a rerun after a kill"),
     (r"\w+", r"results/bench(/\w+\.jsonl)?", "kept for a rerun after a kill"),

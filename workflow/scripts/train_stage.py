@@ -75,7 +75,7 @@ with job(snakemake) as fallbacks:
             }
             if of
             else None,
-            "base": model.model_dump(),
+            "base": model.described(),
             "threads": snakemake.threads,
             "fallbacks": fallbacks,
             "registered": claims,

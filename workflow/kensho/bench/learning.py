@@ -233,7 +233,7 @@ def conditions(
         "dtype": str(compute_dtype("auto")).removeprefix("torch."),
         "own": dict(vars(settings)),
         "items": settings.items,
-        "models": {base.name: base.model_dump()},
+        "models": {base.name: base.described()},
         "seeds": list(getattr(settings, "seeds", [run.seed])),
         "threads": run.threads,
         "warmup": "none: likelihoods do not depend on time",

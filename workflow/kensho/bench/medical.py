@@ -175,7 +175,7 @@ def conditions(
             "evaluated_at_once": settings.evaluated_at_once,
         },
         "items": dict(items),
-        "models": {base.name: base.model_dump()},
+        "models": {base.name: base.described()},
         "seeds": list(settings.seeds),
         "threads": run.threads,
         "warmup": "none: accuracies do not depend on time",

@@ -202,7 +202,7 @@ def conditions(
             "engine": dict(engine),
             **made,
         },
-        "models": {models[arm].name: models[arm].model_dump()},
+        "models": {models[arm].name: models[arm].described()},
         **run.timing(settings.blocks),
         "warmup": f"{WARMUP_TOKENS} decoded and scored tokens per process, recorded apart; "
         "loading is not timed",

@@ -161,7 +161,7 @@ def conditions(
                 "weights": form or dtype,
                 "device": "as llama.cpp was built" if form else device(),
                 "items": settings.items,
-                "models": {base.name: base.model_dump()},
+                "models": {base.name: base.described()},
                 "seeds": [run.seed],
                 "threads": run.threads,
                 "warmup": "one answer per process, not recorded; loading is not timed",

@@ -50,7 +50,7 @@ def conditions(
         "dtype": str(dtype).removeprefix("torch."),
         "threads": threads,
         "seeds": [training.seed for training in trainings],
-        "models": {base.name: base.model_dump()},
+        "models": {base.name: base.described()},
         "trainings": [training.model_dump() for training in trainings],
         "warmup": "none: answers do not depend on time",
         "fallbacks": [],

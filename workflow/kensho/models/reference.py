@@ -20,15 +20,14 @@ WEIGHTS = "*.safetensors"
 ADAPTER = "adapter_model.safetensors"
 
 
-class Base(Section):
-    """A model that can be loaded from the folder ``path``.
+class Origin(Section):
+    """Where a model is from, as records state it: not the folder of this machine that holds it.
 
     ``weights``, ``hub``, ``revision``, ``files``, ``parameters`` and ``as_card`` as in
     :class:`kensho.observations.ran.Model`.
     """
 
     name: str
-    path: str
     weights: Literal["own", "other", "twin"]
     hub: str | None = None
     revision: str | None = None
@@ -39,13 +38,23 @@ class Base(Section):
     licence: str | None = None
     made: dict[str, Any] = Field({}, description="how, where the weights are not as published")
 
-    @property
-    def folder(self) -> Path:
-        return Path(self.path).expanduser()
-
     def ran(self) -> dict[str, Any]:
         """What conditions say of it: a :class:`kensho.observations.ran.Model`."""
         return self.model_dump(exclude={"path", "chat", "licence", "made"})
+
+    def described(self) -> dict[str, Any]:
+        """All that records state of it."""
+        return self.model_dump(exclude={"path"})
+
+
+class Base(Origin):
+    """A model that can be loaded from the folder ``path``."""
+
+    path: str
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.path).expanduser()
 
 
 def base(path: Path | str) -> Base:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from kensho.fallback import lowered
-from kensho.models.reference import Base
+from kensho.models.reference import Origin
 from kensho.observations import table
 from kensho.train.record import TrainingRecord
 
@@ -41,13 +41,13 @@ def observations(arm: str, records: Sequence[TrainingRecord]) -> pd.DataFrame:
 def conditions(records: Sequence[TrainingRecord]) -> dict:
     """Those of the trainings; what differs between them is listed value by value."""
     stored = [record.model_dump() for record in records]
-    base = Base.model_validate(records[0].base)
+    base = Origin.model_validate(records[0].base)
     shared = ("dtype", "weights", "threads", "hardware", "software")
     merged = {
         "ran": {"models": [base.ran()]},
         **{key: _shared([record[key] for record in stored]) for key in shared},
         "seeds": sorted({record.seed for record in records}),
-        "models": {base.name: base.model_dump()},
+        "models": {base.name: base.described()},
         "trainings": stored,
         "warmup": "the first two training steps are left out of tokens per second",
         "fallbacks": [],
