@@ -34,7 +34,7 @@ RECORD = {
     "seed": 1,
     "samples_sha256": "ab" * 32,
     "base": {
-        **{"name": "tiny", "path": "results/models/tiny", "weights": "other"},
+        **{"name": "tiny", "weights": "other"},
         **{"files": {"model.safetensors": "ef" * 32}, "parameters": 1_000_000},
     },
     "threads": 2,

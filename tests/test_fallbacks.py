@@ -106,7 +106,9 @@ def test_a_fallback_of_the_training_is_named_by_its_evaluation(tmp_path):
     from kensho.train import record
 
     line = "accelerator: rocm -> none (torch sees no ROCm device)"
-    (tmp_path / "base.json").write_text(json.dumps(RECORD["base"]))
+    (tmp_path / "base.json").write_text(
+        json.dumps({**RECORD["base"], "path": "results/models/tiny"})
+    )
     for seed in (1, 2):
         record.write(tmp_path / f"{seed}.json", RECORD | {"seed": seed, "fallbacks": [line]})
     records = [tmp_path / "1.json", tmp_path / "2.json"]

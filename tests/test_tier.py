@@ -215,7 +215,7 @@ def test_what_a_training_saw_of_its_samples_reaches_the_conditions_of_its_evalua
     from kensho.train import record
 
     base, asked = tmp_path / "base.json", [{"name": "test", "items": 5, "of": 5}]
-    base.write_text(json.dumps(RECORD["base"]))
+    base.write_text(json.dumps({**RECORD["base"], "path": "results/models/tiny"}))
     stages = {1: WHOLE | {"name": "cpt"}, 2: WHOLE | {"items": 80}}
     paths = [tmp_path / f"{number}.json" for number in stages]
     for path, (number, data) in zip(paths, stages.items()):
