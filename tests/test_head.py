@@ -235,8 +235,7 @@ def test_an_environment_is_listed_once(monkeypatch):
 
 
 LOOKS = """
-import sys, time
-from pathlib import Path
+import time
 from snakemake.scheduling.job_scheduler import JobScheduler
 from kensho.run import head
 
