@@ -164,6 +164,7 @@ def test_a_pinned_file_that_is_no_table_is_named(written, content):
         ({"tier": "great"}, "tier: expected 'at-scope'"),
         ({"seeds": ["1"]}, "seeds.0: expected a whole number"),
         ({"hardware": {"cpu": "x"}}, "hardware.Hardware.cores: required key is missing"),
+        ({"models": {"own": {"path": "/home/me"}}}, "models.own.path: a folder of this machine"),
     ],
 )
 def test_conditions_off_their_type_are_refused_by_key_before_anything_is_written(

@@ -1,10 +1,10 @@
 """Ways to serve a model, on real server processes of the test's own: observed, counted, named."""
 
+import os
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
-import completions
 import psutil
 import pytest
 from completions import program
@@ -23,6 +23,7 @@ from kensho.stats.judge import judge
 from kensho.stats.latency import percentiles
 
 ROOT = Path(__file__).parents[2]
+OURS = "KENSHO_TEST_STARTED_BY"  # tells our servers from those of a worker beside this one
 SETTINGS = Serving(
     requests=4,
     prompt_tokens=3,
@@ -125,7 +126,9 @@ def observed(tmp_path_factory):
     starts |= {"fp8-weights": start(python, "fp8-weights"), "fp8-cache": start(python, "fp8-cache")}
     starts["draft"] = "arm draft: no smaller model drafts"
     loads = serving_load.plans(TEXTS, settings(), seed=1)
-    return starts, loads, run, serving.observe(starts, loads, settings(), run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(OURS, str(os.getpid()))
+        return starts, loads, run, serving.observe(starts, loads, settings(), run)
 
 
 def values(observation):
@@ -197,8 +200,9 @@ def test_of_a_server_that_dies_half_way_what_failed_is_counted_and_has_no_times(
 
 @pytest.mark.usefixtures("observed")
 def test_every_process_of_a_server_has_ended():
-    own = [one.info["cmdline"] or [] for one in psutil.process_iter(["cmdline"])]
-    assert not [words for words in own if completions.__file__ in words and "serve" in words]
+    every = psutil.process_iter(["environ", "cmdline"])
+    ours = [one for one in every if (one.info["environ"] or {}).get(OURS) == str(os.getpid())]
+    assert not [words for one in ours if "serve" in (words := one.info["cmdline"] or [])]
 
 
 def test_a_killed_study_goes_on_with_the_rounds_that_it_has(observed, monkeypatch):

@@ -132,7 +132,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         },
         "dtype": "float32 features, float64 classifier",
         "own": {"outcomes": outcomes, "encoder": guard.identity(), "C": 1.0, **vars(settings)},
-        "models": {model.name: model.model_dump() for model in asked},
+        "models": {model.name: model.described() for model in asked},
         "seeds": [run.seed],
         "threads": run.threads,
         "warmup": "none: accuracies do not depend on time",

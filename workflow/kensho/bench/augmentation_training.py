@@ -142,7 +142,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         "dtype": str(dtype).removeprefix("torch."),
         "own": {"outcomes": outcomes, **vars(settings)},
         "items": tested,
-        "models": {model.name: model.model_dump() for model in (base, *asked)},
+        "models": {model.name: model.described() for model in (base, *asked)},
         "seeds": list(settings.seeds),
         "threads": run.threads,
         "warmup": "none: likelihoods do not depend on time",

@@ -98,6 +98,11 @@ def complete(conditions: Mapping, where: str) -> dict:
         lines = [f"{where}: {name}: required key is missing" for name in missing]
         if held.tier:
             lines.append(f"{where}: tier: it is derived from `ran`; leave it out")
+        lines += [
+            f"{where}: models.{name}.path: a folder of this machine is no condition; leave it out"
+            for name, model in held.models.items()
+            if isinstance(model, dict) and "path" in model
+        ]
         if held.ran is None or lines:
             raise ValueError("\n".join(lines))
         ran = held.ran
