@@ -38,7 +38,7 @@ PACK = ROOT / "workflow" / "kensho" / "jlce" / "tasks" / "jlce"
 TASKS = {"jlce_commonsense": 8, "jlce_reading": 8, "jlce_style": 16}  # items
 PYTHON = engine.HERE / "bin" / "python"
 BESIDE = PYTHON.is_file() and any(PYTHON.parents[1].glob("lib/*/site-packages/lm_eval"))
-ENGINES = ["hf", "ours"] + ["vllm"] * engine.installed() + ["hf-vllm"] * BESIDE
+ENGINES = ["hf", "ours"] + ["vllm"] * bool(engine.installed()) + ["hf-vllm"] * BESIDE
 BLOCKS, THREADS, BATCH = 2, 2, 8
 
 

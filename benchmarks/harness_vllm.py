@@ -8,12 +8,18 @@ import json
 import os
 import resource
 import sys
+from importlib import metadata
+from pathlib import Path
 
 answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
 os.dup2(2, 1)  # what vLLM prints is no answer
 
 
 def main() -> None:
+    sys.path.append(str(Path(__file__).parents[1] / "workflow/kensho/models"))
+    from vllm_program import version
+
+    metadata.version = version  # the harness, too, asks for it by the accelerators' distribution
     from lm_eval.api.instance import Instance
     from lm_eval.models.vllm_causallms import VLLM
 

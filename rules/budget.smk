@@ -19,6 +19,9 @@ rule budget:
             "tokenisers_study",
             "domain_study",
             "serving_study",
+            "stages",
+            "strategy",
+            "calibration",
         ]
         + (["corpora"] if CORPUS_NAMES else []),
         foreseen=lambda w: foreseen(),
