@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
+from kensho.data import download
 from source_server import (
     TEXT,
     cached,
@@ -62,6 +63,18 @@ def test_an_index_that_sends_something_else_is_one_more_place_that_failed(get, s
     places = [{"pypi": [pypi("demo-1.0.whl", b"x")]}, {"https": f"{server.url}/none.tsv"}]
     said = refused(get, source(*places))
     assert f"(pypi: {server.url} sends no list of files for demo; https: HTTP 404" in said
+
+
+@pytest.mark.parametrize("kind", ["application/vnd.pypi.simple.v1+json", "text/html"])
+def test_an_index_without_end_is_one_more_place_that_failed(get, server, kind, monkeypatch):
+    monkeypatch.setattr(download, "LISTED", 100_000)
+    server.files["/simple/demo/"] = b" " * 200_000
+    server.types["/simple/demo/"] = kind
+    archive = wheel({"demo/a.tsv": TEXT})
+    wanted = source({"pypi": [pypi("demo-1.0.whl", archive)]}, {"https": f"{server.url}/a.tsv"})
+    assert Path(get(wanted)["path"]).read_bytes() == TEXT  # from the next place
+    said = refused(get, source({"pypi": [pypi("demo-1.0.whl", archive)]}, content=b"x"))
+    assert f"(pypi: {server.url} sends a list of more than 100,000 bytes)" in said
 
 
 def test_a_member_of_a_source_archive(tmp_path, get, server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import socket
 import traceback
@@ -21,6 +22,7 @@ from kensho.messages import site
 
 TIMEOUT = (5, 60)  # seconds to connect, seconds without a byte
 MOST = 1 << 33  # bytes of a file whose size nobody states
+LISTED = 1 << 26  # bytes of a package's list of files
 BUSY = (429, 500, 502, 503, 504)
 _INDEX = "application/vnd.pypi.simple.v1+json, text/html;q=0.2"
 PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
@@ -133,19 +135,25 @@ def _adopted(stored: Path) -> Path:
 
 def index_entry(index: str, file: str, package: str) -> tuple[str, int]:
     """URL and most bytes of a distribution file, from a package index: JSON (PEP 691) or HTML."""
-    with session() as web:
-        page = web.get(index, headers={"Accept": _INDEX}, timeout=TIMEOUT)
-    page.raise_for_status()
+    headers = {"Accept": _INDEX}
+    with session() as web, web.get(index, headers=headers, stream=True, timeout=TIMEOUT) as page:
+        page.raise_for_status()
+        listed = bytearray()
+        for chunk in page.iter_content(1 << 16):
+            listed += chunk
+            if len(listed) > LISTED:
+                raise ValueError(f"{site(page.url)} sends a list of more than {LISTED:,} bytes")
     if "json" in page.headers.get("Content-Type", ""):
         try:
-            sizes = {e["filename"]: (str(e["url"]), e.get("size")) for e in page.json()["files"]}
+            files = json.loads(listed)["files"]
+            sizes = {one["filename"]: (str(one["url"]), one.get("size")) for one in files}
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise ValueError(f"{site(page.url)} sends no list of files for {package}") from None
         if file in sizes:
             href, size = sizes[file]
             return urldefrag(urljoin(page.url, href))[0], size if isinstance(size, int) else MOST
     else:
-        for href, text in _links(page.text):
+        for href, text in _links(listed.decode(errors="replace")):
             if text == file:
                 return urldefrag(urljoin(page.url, href))[0], MOST
     raise ValueError(f"{file} is not in the index of {package}")
