@@ -24,6 +24,7 @@ rule budget:
             "calibration",
         ]
         + (["corpora"] if CORPUS_NAMES else []),
+        collecting=lambda w: [rule.name for rule in workflow.rules if not rule.output],
         foreseen=lambda w: foreseen(),
         command=[sys.executable, "-m", "snakemake", *sys.argv[1:]],
     script:

@@ -142,13 +142,16 @@ def test_both_directions_are_learned(tiny_model, tmp_path, monkeypatch):
         assert ("猫" in answer) == prompt.startswith("English:")
 
 
-def test_what_is_shown_before_a_prompt_is_read_and_not_learned(tiny_model, tmp_path, monkeypatch):
-    texts, rows, tokenizer = rows_of(
-        "sft", tiny_model, tmp_path, monkeypatch, sft, max_length=200, context=2
-    )
+@pytest.mark.parametrize("directions", ["en-ja", "both"])
+def test_what_is_shown_before_a_prompt_is_read_and_not_learned(
+    tiny_model, tmp_path, monkeypatch, directions
+):
+    own = {"max_length": 200, "context": 2, "directions": directions}
+    texts, rows, tokenizer = rows_of("sft", tiny_model, tmp_path, monkeypatch, sft, **own)
     pairs = [a + b for a, b in zip(texts["prompt"], texts["completion"], strict=True)]
     for place, row in enumerate(rows):
-        shown = pairs[max(0, place - 2) : place + 1]
+        near, answer = pairs[max(0, place - 2) : place], texts["completion"][place].strip()
+        shown = [*(pair for pair in near if answer not in pair), pairs[place]]
         fitting = ["\n\n".join(shown[k:]) + tokenizer.eos_token for k in range(len(shown))]
         whole = next(text for text in fitting if len(tokenizer.encode(text)) <= 200)
         assert tokenizer.decode(row["input_ids"]) == whole

@@ -94,6 +94,7 @@ def test_budget_estimates_every_target_and_runs_none(copy):
         assert re.search(rf"^{rule} +\d+ +[\d.]+ .* foreseen$", done.stdout, re.M)
     main_job = done.stdout[done.stdout.index("\nall\n") :].split("\n\n")[0]
     assert "report " in main_job and "at most" not in main_job  # each rule's own figure, no limit
+    assert re.search(r"^strategy +1 ", done.stdout, re.M)  # a target and a job of its own
     assert "unknown" not in done.stdout
     assert {"all", "benchmark", "jlce"} <= set(done.stdout.splitlines())
     assert not list(copy.glob("results/**/*.csv"))

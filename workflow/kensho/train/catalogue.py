@@ -193,7 +193,9 @@ class Sft(Packed):
         "model is asked so (config/models.yaml)",
     )
     context: Annotated[int, Field(ge=0, le=100)] = Field(
-        0, description="samples before a prompt, as many as fit; learned only where all is"
+        0,
+        description="samples before a prompt, as many as fit and do not hold its answer; learned "
+        "only where all is",
     )
 
 

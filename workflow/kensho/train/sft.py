@@ -36,18 +36,21 @@ def stage(
     audited: list[Audit] = []
 
     def encode(model, tokenizer):
-        def row(pairs: list[Pair], place: int, shown: int) -> tuple[Ids, list[Pair]]:
-            """With as many samples before it as leave it whole."""
-            before = pairs[max(0, place - shown) : place]
-            what = training.learned
-            made = encoded(tokenizer, *pairs[place], chat=chat, before=before, learned=what)
-            if not before or len(made["input_ids"]) <= training.max_length:
-                return made, before
-            return row(pairs, place, len(before) - 1)
+        def row(pairs: list[Pair], place: int) -> tuple[Ids, list[Pair]]:
+            """With as many samples before it as leave it whole, none of which holds its answer."""
+            answer = pairs[place][1].strip()
+            near = pairs[max(0, place - shown) : place]
+            before = [pair for pair in near if answer not in "".join(pair)]
+            while True:
+                what = training.learned
+                made = encoded(tokenizer, *pairs[place], chat=chat, before=before, learned=what)
+                if not before or len(made["input_ids"]) <= training.max_length:
+                    return made, before
+                before = before[1:]
 
         def rows(table: pd.DataFrame) -> list[tuple[Ids, list[Pair]]]:
             pairs = [*zip(table["prompt"], table["completion"], strict=True)]
-            return [row(pairs, place, shown) for place in range(len(pairs))]
+            return [row(pairs, place) for place in range(len(pairs))]
 
         made = rows(drawn)
         told = drawn.assign(before=[before for _, before in made])

@@ -11,7 +11,7 @@ with job(snakemake):
     left_usd = settings.limit_usd - budget.spent(past, settings.prices)
     for target in params.targets:
         jobs = job_counts(params.command, target)
-        rules = {rule: count for rule, count in jobs.items() if rule not in params.targets}
+        rules = {rule: count for rule, count in jobs.items() if rule not in params.collecting}
         rows = budget.estimate(
             rules, past, settings.prices, params.foreseen["rules"], params.foreseen["earlier"]
         )
