@@ -1,27 +1,19 @@
 """What tests of sources share: a server, and a fetch into their folder."""
 
-import threading
-from http.server import ThreadingHTTPServer
-
 import pytest
 from kensho.data.sources import fetch
+from local_server import serving
 from source_server import TEXT, Handler
 
 
 @pytest.fixture
 def server(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.files, found.seen, found.cut, found.ranges = {"/a.tsv": TEXT}, [], {}, True
-    found.pause, found.types, found.busy, found.answers_ranges_with_all = 0, {}, {}, False
-    found.url = f"http://127.0.0.1:{found.server_port}"
-    monkeypatch.setenv("PIP_INDEX_URL", f"{found.url}/simple/")
-    monkeypatch.setenv("HF_ENDPOINT", found.url)
-    threading.Thread(target=found.serve_forever, args=(0.01,), daemon=True).start()
-    yield found
-    found.shutdown()
-    found.server_close()
+    answers = {"ranges": True, "answers_ranges_with_all": False, "types": {}, "busy": {}}
+    state = {"files": {"/a.tsv": TEXT}, "seen": [], "cut": {}, "pause": 0, **answers}
+    with serving(Handler, monkeypatch, **state) as found:
+        monkeypatch.setenv("PIP_INDEX_URL", f"{found.url}/simple/")
+        monkeypatch.setenv("HF_ENDPOINT", found.url)
+        yield found
 
 
 @pytest.fixture

@@ -1,27 +1,21 @@
 """What tests of a judge share: its server, answers of two arms, and their comparison."""
 
 import threading
-from http.server import ThreadingHTTPServer
 
 import pytest
 from judge_server import ITEMS, Handler, endpoint, line, longer, put
 from kensho.evaluate.journal import Journal
 from kensho.jlce.preference import compare
+from local_server import serving
 
 
 @pytest.fixture
 def server(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.judge, found.finish, found.key = longer, "stop", None
-    found.seen, found.first, found.lock = [], [], threading.Lock()
-    found.reads = None
-    found.url = f"http://127.0.0.1:{found.server_port}/v1"
-    threading.Thread(target=found.serve_forever, args=(0.01,), daemon=True).start()
-    yield found
-    found.shutdown()
-    found.server_close()
+    state = {"judge": longer, "reads": None, "finish": "stop", "key": None}
+    state |= {"seen": [], "first": [], "lock": threading.Lock()}
+    with serving(Handler, monkeypatch, **state) as found:
+        found.url += "/v1"
+        yield found
 
 
 @pytest.fixture
