@@ -268,6 +268,22 @@ ONE_LINE = {
         {"jlce": {"judge": JUDGE | {"url": "http://key@judge/v1", "pairs": [["base", "full"]]}}},
         "jlce.judge.url: String should match pattern",
     ),
+    "arm judged against itself": (
+        {"judging": {"before": "lora-r8"}},
+        "judging: 'lora-r8' stands twice in before, after and anchors (after: null is the first",
+    ),
+    "arm among its anchors": (
+        {"judging": {"after": "full", "anchors": ["full"]}},
+        "judging: 'full' stands twice in before, after and anchors; leave one",
+    ),
+    "one judge under two names": (
+        {"judging": {"judges": [JUDGE | {"name": name} for name in ("one", "two")]}},
+        "judging.judges: two are one model of one place; leave one",
+    ),
+    "one model in two places": (
+        {"domain": {"crossed": ["gemma-3-270m"]}},
+        "domain: 'gemma-3-270m' stands in 2 places; name each model once",
+    ),
     "judge of three": (
         {"jlce": {"judge": JUDGE | {"pairs": [["base", "lora-r8", "full"]]}}},
         "jlce.judge.pairs.0: expected at most 2 items",

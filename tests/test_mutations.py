@@ -82,9 +82,10 @@ MEANINGFUL = {
     ),
     "a share or none": (
         [0, 0.5],
-        [f"{stage}.{key}" for stage in STAGES for key in ("warm_up", "weight_decay")]
-        + ["judging.planted_right", "judging.most_missing"],
+        [f"{stage}.{key}" for stage in STAGES for key in ("warm_up", "weight_decay")],
     ),
+    "a share of a half or more": ([0.5], ["judging.planted_right"]),
+    "a share of a half or less": ([0, 0.5], ["judging.most_missing"]),
     "a number of samples or none": ([0], ["train.validation"]),
     "a share": (
         [0.5],

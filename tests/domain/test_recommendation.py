@@ -1,6 +1,7 @@
 """The table of adapted models by quality, latency and memory, and its page."""
 
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -19,20 +20,22 @@ ARMS = {  # seconds, bytes, scores
 }
 
 
-def tables(scored=True):
+def tables(scored=True, accelerators=(), formats=MappingProxyType({})):
+    hardware = {"accelerators": list(accelerators)}
     served, scores = {}, {}
     for arm, (seconds, size, points) in ARMS.items():
         rows = [Row(ANSWERS, arm, f"q{n}", 0, "seconds", seconds + n / 10, "s") for n in range(4)]
         for metric in ("file_bytes", "peak_memory_bytes"):
             rows.append(Row(ANSWERS, arm, "all", 0, metric, size, "bytes"))
         rows.append(Row(ANSWERS, arm, "all", 0, "answers", 4, "answers"))
-        own = {"attention": "gqa", "format": "safetensors"}
-        served[arm] = table(rows), {"models": {"m": {}}, "own": own}
+        own = {"attention": "gqa", "format": formats.get(arm, "safetensors")}
+        served[arm] = table(rows), {"models": {"m": {}}, "own": own, "hardware": hardware}
         rows = [Row(SCORES, arm, f"q{n}", 0, "score", p, "points") for n, p in enumerate(points)]
         scores[arm] = table(rows), {"absent": {}}
     rows = [Row(ANSWERS, "lost", "all", 0, "answers", 0, "answers")]
     own = {"attention": "mha", "format": "q4_k_m"}
-    served["lost"] = table(rows), {"models": {"m": {}}, "own": own, "absent": {"seconds": LOST}}
+    lost = {"models": {"m": {}}, "own": own, "absent": {"seconds": LOST}, "hardware": hardware}
+    served["lost"] = table(rows), lost
     return served, scores if scored else {}
 
 
@@ -44,7 +47,17 @@ def test_no_other_arm_is_as_good_and_better_in_one_of_the_recommended():
     assert np.isclose(made.loc["small", "seconds"], 1.15)
     assert made.loc["lost", "why"] == LOST and np.isnan(made.loc["lost", "score"])
     front = pd.DataFrame({"score": [1, 1], "seconds": [2, 2], "peak_memory_bytes": [3, 3]})
+    front = front.assign(memory="host")
     assert recommendation.unbeaten(front) == [True, True]  # equals beat nothing
+
+
+@pytest.mark.parametrize(
+    ("accelerators", "front"), [((), ["small", "large"]), (("x",), ["small", "large", "worse"])]
+)
+def test_on_an_accelerator_engines_whose_memory_differs_do_not_beat_each_other(accelerators, front):
+    answers = tables(accelerators=accelerators, formats={"worse": "f16"})
+    made = recommendation.table(*answers, 0.05, "").set_index("arm")
+    assert made.index[made["unbeaten"]].tolist() == front
 
 
 def test_the_page_has_the_front_and_says_what_is_missing():

@@ -213,6 +213,10 @@ BAD = {
         lambda: pairwise(WINS + "p3,base,gpt,base\n"),
         r"wins\.csv, line 10: 'p3' is judged in one order only",
     ),
+    "an order of each judge": (
+        lambda: pairwise("prompt,order,winner,judge\np,base,base,j\np,tuned,tuned,k\n"),
+        r"wins\.csv, line 2: 'p' is judged in one order only by j; judge it in both",
+    ),
     "repeated judgement": (
         lambda: pairwise(WINS + "p1,base,gpt,base\n"),
         r"wins\.csv, line 10: item 'p1' of 'tuned' stands there twice, first in wins\.csv, line 3",

@@ -13,7 +13,7 @@ from kensho.jlce.preference import EXPERIMENT, ORDERS, compare, pairs, read_answ
 from kensho.judging import prompts
 from kensho.judging.items import Item
 from kensho.observations import read, write
-from kensho.stats.evidence import gather
+from kensho.stats.evidence import Undefined, gather
 
 
 def outcomes(table):
@@ -45,7 +45,7 @@ def test_the_judge_is_asked_as_the_conditions_say(run, server):
         assert (body["temperature"], body["seed"]) == (judge["temperature"], judge["seed"])
 
 
-def test_a_judge_that_always_says_A_prefers_neither(run, server, tmp_path):
+def test_no_verdict_rests_on_a_judge_that_always_says_A(run, server, tmp_path):
     server.judge = lambda a, b: "A"
     table, conditions = run()
     found = outcomes(table)
@@ -59,10 +59,8 @@ def test_a_judge_that_always_says_A_prefers_neither(run, server, tmp_path):
         sesoi=0.05,
         levels=["cluster", "item"],
     )
-    evidence = gather(test, None, {"long-short": read(path)[0]}, 1)
-    # clusters of summary, reading (which question shares), style and translation
-    assert len(evidence.units) == 8 and (evidence.units == 0.5).all()
-    assert evidence.shown["order_effect"] == 1
+    with pytest.raises(Undefined, match="whatever was shown first won 100% of the judgements"):
+        gather(test, None, {"long-short": read(path)[0]}, 1)
 
 
 def test_ties_are_half_a_win(run, server):
@@ -100,6 +98,11 @@ def test_what_cannot_be_read_is_left_out_and_counted(run, server):
         ("A\nB か A", None),
         ("a", None),
         ("A/B", None),
+        ("≠A", None),
+        ("×B", None),
+        ("- A", 1.0),
+        ("→「B」", 0.0),
+        ("「判定」：A", 1.0),
         ("", None),
     ],
 )

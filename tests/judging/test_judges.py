@@ -15,9 +15,10 @@ from kensho.claims import registry
 from kensho.files import write_lines
 from kensho.jlce import chat
 from kensho.jlce.chat import Endpoint
-from kensho.judging import conditions, tables, verdicts
+from kensho.judging import conditions, prompts, tables, verdicts
 from kensho.judging.items import translation
 from kensho.judging.observed import PREFERENCE, absent, by_judges, preferences
+from kensho.judging.verdicts import Standing
 from kensho.observations import Row, read, table, write
 from kensho.stats import intervals
 from kensho.stats.analysis import Settings
@@ -177,6 +178,29 @@ def test_a_judge_that_cannot_judge_is_counted_and_no_verdict_rests_on_it(server,
     assert stored["own"]["judges"]["j"]["outcomes"] == found.outcomes
 
 
+def test_a_judge_that_leaves_one_question_of_many_items_may_not_choose_the_items(server):
+    """6 questions on each of 12 items, and one of 3 of the items cannot be read: 4 % of them."""
+    broken = {ANSWERS["new"][item.block] for item in ITEMS[:3]}
+    fixed = {*ANSWERS["fixed"].values()}
+
+    def says(prompt):
+        texts = shown(prompt)
+        return "何とも。" if texts[0] in broken and texts[1] in fixed else able(prompt)
+
+    rows = asked(server, says)
+    pairs = rows[rows["kind"] == "pair"]
+    assert 0 < pairs["value"].isna().mean() < MOST
+    found = verdicts.standing(rows, "pair", LEAST, MOST)
+    assert (found.items, found.incomplete) == (12, 3)
+    assert found.why == "3 of 12 items lack a verdict (117 judged, 3 unread)"
+    lenient = verdicts.standing(rows, "pair", LEAST, 0.25)
+    made = conditions.of_judgement(
+        {"old": ARM}, {"j": rows}, {"j": lenient}, experiment=PREFERENCE, absent={}
+    )
+    told = "3 of 12 items are left out, since judge j gave no verdict on all of what they ask"
+    assert told in made["deviations"]
+
+
 def test_what_a_judge_wrote_is_kept_word_for_word(server, tmp_path):
     said = "独り言です。\n\u2028二行目\u2029\u0085\v\f\x1c\r\n"
     rows = asked(server, lambda prompt: said, items=ITEMS[:1])
@@ -187,7 +211,8 @@ def test_what_a_judge_wrote_is_kept_word_for_word(server, tmp_path):
 
 def test_a_judge_that_can_judge_finds_who_is_better(server, tmp_path):
     rows = asked(server, able)
-    assert verdicts.standing(rows, "pair", LEAST, MOST) == (1.0, 0.0, {"judged": 120}, None)
+    whole = Standing(1.0, items=12, incomplete=0, outcomes={"judged": 120}, why=None)
+    assert verdicts.standing(rows, "pair", LEAST, MOST) == whole
     assert verdicts.standing(rows, "mark", LEAST, MOST).right == 1
     analysis = judged(tmp_path, {"j": rows})
     assert analysis.estimate == 1 and analysis.verdict != "NOT TESTED"
@@ -251,6 +276,20 @@ def test_the_planned_n_finds_60_percent_four_times_in_five():
     )
     assert stats.binom.sf(least - 1, 320, 0.6) > 0.78
     assert stats.binom.sf(least - 1, 320, 0.5) < 0.05 / size
+
+
+@pytest.mark.parametrize(
+    ("last", "mark", "score"),
+    [
+        ("8", 8, None), ("点数：３点", 3, 3), ("**2/10**", 2, None),
+        ("→「1」", 1, 1), ("0", None, 0),
+        ("-3", None, None), ("−2", None, None), ("≥2", None, None), ("²", None, None),
+        ("③", None, None), ("2.5", None, None), ("11", None, None),
+    ],
+)  # fmt: skip
+def test_a_number_with_a_sign_is_no_mark(last, mark, score):
+    reply = chat.Reply(f"理由です。\n{last}", "m", "stop", 1)
+    assert (prompts.marked(reply).value, prompts.scored(reply).value) == (mark, score)
 
 
 def test_what_has_no_verdict_is_told_by_its_outcome():

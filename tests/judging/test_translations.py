@@ -14,7 +14,9 @@ from kensho.judging import comet, items
 from kensho.judging.answers import written
 from kensho.judging.items import translation
 from kensho.judging.observed import set_weights, translations
+from kensho.judging.settings import Judging
 from kensho.models.loading import load
+from kensho.plan import judging as plan
 
 ROOT = Path(__file__).parents[2]
 MIRROR = Path(os.environ.get("KENSHO_MIRROR") or ROOT.parent / "shared/data")
@@ -45,9 +47,16 @@ def test_sets_of_llm_jp_eval_keep_their_instruction_and_examples(tmp_path):
     assert (item.block, item.direction, item.reference) == ("alt-e-to-j/0", "en-ja", "二。")
     shot = "### 入力:\nOne.\n\n### 応答:\n一。\n\n"
     assert item.prompt == f"訳しなさい。\n\n{shot}### 入力:\nTwo.\n\n### 応答:\n"
-    path.write_text('{"samples": [{}]}', encoding="utf-8")
-    with pytest.raises(ValueError, match="not a set as llm-jp-eval"):
-        items.llm_jp_eval(path)
+    for wrong, why in (
+        ({"samples": [{}]}, "instruction: required key is missing"),
+        ([held], "expected a mapping"),
+        ({**held, "instruction": None}, "instruction: expected text"),
+        ({**held, "samples": []}, "samples: expected at least 1"),
+        ({**held, "samples": [{"input": "Two.", "output": " "}]}, "samples.0.output: "),
+    ):
+        path.write_text(json.dumps(wrong), encoding="utf-8")
+        with pytest.raises(ValueError, match=f"not a set as llm-jp-eval prepares it .{why}"):
+            items.llm_jp_eval(path)
 
 
 def test_items_are_drawn_from_each_set_alike_and_read_back(tmp_path):
@@ -127,6 +136,38 @@ def test_comet_is_of_the_answers_that_were_written(tmp_path):
     ):
         with pytest.raises(ValueError, match=said):
             brought(wrong)
+    head, *lines = path.read_text("utf-8").splitlines()
+    for text, said in (
+        (f"{head}\n{lines[0]},1\n", "line 2: 5 cells of 4; mend it"),
+        (f"{head},score\n{lines[0]},1\n", "2 columns score; give one"),
+        ('arm,"block\n', "not readable .unexpected end of data"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=said):
+            comet.read(path, {"base": answers})
+
+
+def test_sets_and_scores_that_are_named_and_not_there_are_named_with_their_key(tmp_path):
+    (tmp_path / "alt-e-to-j.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "wikicorpus-e-to-j.json").write_text("{}", encoding="utf-8")
+    own = Judging(llm_jp_eval=str(tmp_path), comet="nowhere.csv")
+    assert plan.prepared(own) == [
+        str(tmp_path / f"{name}.json") for name in ("alt-e-to-j", "alt-j-to-e", "wikicorpus-e-to-j")
+    ]
+    assert [line.split(" (")[0] for line in plan.away(own)] == [
+        f"judging.llm_jp_eval: no file {tmp_path}/alt-j-to-e.json; bring it",
+        "judging.comet: no file nowhere.csv; bring it",
+    ]
+    assert plan.away(Judging()) == []
+
+
+def test_comet_of_one_set_for_one_arm_alone_is_incomplete(tmp_path):
+    answers = pd.DataFrame({"block": ["alt-e-to-j/0", "alt-j-to-e/0"], "answer_sha256": "0"})
+    path = tmp_path / "comet.csv"
+    rows = "a,alt-e-to-j/0,0,0.5\na,alt-j-to-e/0,0,0.5\nb,alt-e-to-j/0,0,0.5\n"
+    path.write_text(f"arm,block,answer_sha256,score\n{rows}", encoding="utf-8")
+    with pytest.raises(ValueError, match="b has no score of alt-j-to-e/0; add it"):
+        comet.read(path, {"a": answers, "b": answers})
 
 
 def test_every_set_counts_alike_in_weighted_marks():

@@ -35,3 +35,16 @@ def test_the_english_side_gives_the_person_of_a_subject_alone():
     assert missing("学校へ行った。", "We went to school.") == [("ga", "行く", 1)]
     assert missing("彼が読んだ。", "I know that he read it.") == [("wo", "読む", None)]
     assert [person(text) for text in ("You know.", "I think he knows.", "Go.")] == [2, None, None]
+
+
+@pytest.mark.parametrize(
+    ("english", "who"),
+    [
+        ("Please give it to me.", None), ("Do it.", None), ("Mother told you.", None),
+        ("Take it easy.", None), ("World War I ended.", None), ("I think you know.", None),
+        ("I saw it.", 1), ("We ate it and left.", 1), ("Do you like it?", 2), ("It rains.", 3),
+        ("If you go, you will see it.", 2), ("You’ve done it.", 2), ("Is it raining?", 3),
+    ],
+)  # fmt: skip
+def test_an_object_is_no_subject(english, who):
+    assert person(english) == who

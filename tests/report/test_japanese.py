@@ -1,6 +1,7 @@
 """Japanese pages hold no English but quotations, names and code."""
 
 import ast
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from html import escape
@@ -14,6 +15,7 @@ from kensho.audit import registry as audits
 from kensho.claims import registry
 from kensho.claims.model import Tier
 from kensho.report import Tables, audit, build, calibration, jlce, pooled, quality
+from kensho.report.tables import claimed
 from kensho.report.translation import Catalogue, english, translated
 from kensho.stats.decision import Result, decide, decide_deterministic
 from kensho.stats.hypothesis import Rule
@@ -50,7 +52,16 @@ def words(claim) -> list[str]:
     readings = claim.test.all_readings if claim.test else ()
     own = [claim.statement] if claim.source == "own" else []
     labels = [*(reading.label for reading in readings), *(entry.text for entry in claim.audit)]
-    return [*own, claim.quantity, *claim.remarks, *labels, *filter(None, [claim.not_tested])]
+    value = claimed(claim.model_dump(mode="json"))
+    value = [value] if re.search("[a-z]{4}", value) else []  # symbols of units are as they are
+    return [
+        *own,
+        claim.quantity,
+        *value,
+        *claim.remarks,
+        *labels,
+        *filter(None, [claim.not_tested]),
+    ]
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
@@ -188,6 +199,8 @@ def noted(path: Path) -> set[str]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             of = node.func.value
             values += node.args if isinstance(of, ast.Name) and of.id in NOTED else []
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            values += node.args if node.func.id == "Undefined" else []
         elif isinstance(node, ast.FunctionDef) and node.name.strip("_") in NOTED:
             values += [n for n in ast.walk(node) if isinstance(n, ast.Return)]
     values += [
@@ -210,6 +223,6 @@ def texts(node: ast.AST) -> Iterator[str]:
 
 
 def test_what_experiments_note_is_translated():
-    found = {text for path in LIBRARY.glob("*/*.py") for text in noted(path)}
+    found = {text for path in LIBRARY.rglob("*.py") for text in noted(path)}
     said = {text for text in found if english(f"<p>{escape(text)}</p>")}
     assert len(said) > 20 and [text for text in sorted(said) if not is_translated(text)] == []

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kensho.claims.designs import Test
-from kensho.stats.evidence import gather
+from kensho.stats.evidence import Undefined, gather
 from pydantic import TypeAdapter
 from scipy import stats
 
@@ -140,6 +140,34 @@ def test_win_rate_averages_both_orders_over_prompts():
     rows = list(zip(found.data["prompt"], found.data["order"], found.data["outcome"], strict=True))
     assert (1, 1, 2) in rows and (1, -1, 0) in rows and len(rows) == 8
     assert found.shown["order_effect"] == pytest.approx(0.25)
+
+
+NUMBERS = [f"p{n}" for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "why"),
+    [
+        (1, 0, "whatever was shown first won 100%"),
+        (0, 1, "whatever was shown second won 100%"),
+        (0.5, 0.5, "all 40 judgements are ties"),
+    ],
+)
+def test_a_judge_that_sees_only_places_gives_no_win_rate(first, second, why):
+    test = registered("win_rate", comparison="a-b", region=[0.5, 0.9])
+    cells = dict.fromkeys(NUMBERS, first), dict.fromkeys(NUMBERS, second)
+    with pytest.raises(Undefined, match=f"^e/a-b.csv: {why}"):
+        evidence(test, {"a-b": preferences(*cells)})
+    random = registered("win_rate", comparison="a-b", region=[0.5, 0.9], orders="random")
+    with pytest.raises(Undefined, match=f"^e/a-b.csv: {why}"):
+        drawn = dict(zip([f"q{n}" for n in range(20)], cells[1].values(), strict=True))
+        evidence(random, {"a-b": preferences(cells[0], drawn)})
+
+
+def test_a_system_that_always_wins_is_no_matter_of_place():
+    test = registered("win_rate", comparison="a-b", region=[0.5, 0.9])
+    always = dict.fromkeys(NUMBERS, 1)
+    assert evidence(test, {"a-b": preferences(always, always)}).units.mean() == 1
 
 
 def test_a_prompt_judged_in_one_order_is_named():

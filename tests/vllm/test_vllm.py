@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from kensho.evaluate import harness
+from kensho.evaluate import greedy, harness
 from kensho.evaluate.engines import opened
 from kensho.evaluate.greedy import Decoding
 from kensho.evaluate.lm import Backend
@@ -197,6 +197,23 @@ def test_answers_go_on_behind_a_stop_that_ends_nothing(python, twin):
         assert len(halted) < len(whole)
         decoding = Decoding(12, lambda tokens: tokens[-1] == 1, batch=1, nodes=0)
         assert lm._continue([ids], decoding, [[letter], ""]) == [whole]
+
+
+def test_a_prompt_that_leaves_room_for_its_answer_alone_is_answered(python, twin):
+    """As a longer one is cut to be; a token more is refused before vLLM is asked."""
+    with served(python, reference(twin)) as by_vllm:
+        lm, most = VllmLM(by_vllm, batch_size=1), by_vllm.about["context"]
+        decoding = Decoding(6, lambda tokens: False, batch=1, nodes=0)
+        prompt = [5 + place % 7 for place in range(most - 6)]
+        (answer,) = lm._continue([prompt], decoding, [[], ""])
+        (ours,) = greedy.generate(load(twin, torch.float32)[0], [prompt], decoding, padding=0)
+        assert answer == ours and len(answer) == 6
+        with pytest.raises(ValueError, match=f"{most + 1} tokens, vLLM holds {most} of this model"):
+            lm._continue([[5, *prompt]], decoding, [[], ""])
+        (score,) = lm._likelihoods([(prompt, [6] * 5)])
+        assert score[0] < 0
+        with pytest.raises(ValueError, match="; set engine: transformers"):
+            lm._likelihoods([(prompt, [6] * 6)])
 
 
 ANALYSIS = "results/analysis/R-2.speed.json"

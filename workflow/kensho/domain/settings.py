@@ -1,6 +1,9 @@
 """Settings of the study of adapted models: the section `domain` of the configuration."""
 
-from pydantic import Field
+from collections import Counter
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from kensho.validation import Count, LearningRate, Name, Rank, Section, Steps
 
@@ -23,3 +26,11 @@ class Domain(Section):
     max_length: Count = Field(96, description="tokens per sample; longer samples are cut")
     items: Count = Field(40, description="held-out sentences that each of them translates")
     max_new_tokens: Count = Field(32, description="at most, of an answer")
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        named = [self.swallow, self.elyza, self.qwen, *self.crossed]
+        for name, times in Counter(filter(None, named)).items():
+            if times > 1:
+                raise ValueError(f"'{name}' stands in {times} places; name each model once")
+        return self

@@ -40,14 +40,16 @@ class VllmLM(Backend):
         self.served.forget()
 
     def _likelihoods(self, parts: Sequence[tuple[list[int], list[int]]]) -> list:
-        self._fits(max((len(context) + len(rest) for context, rest in parts), default=0))
+        longest = max((len(context) + len(rest) for context, rest in parts), default=0)
+        self._fits(longest + 1, "set engine: transformers")  # a token follows what is scored
         return self._in_parts(parts, self.served.loglikelihoods, ["likelihood"])
 
     def _continue(
         self, contexts: list[list[int]], decoding: greedy.Decoding, salt: list
     ) -> list[list[int]]:
         """Stops are vLLM's to find, and ours to decide: what did not end goes on."""
-        self._fits(max(map(len, contexts), default=0) + decoding.most)
+        longest = max(map(len, contexts), default=0) + decoding.most
+        self._fits(longest, "lower max_new_tokens, or set engine: transformers")
         (stops, opened), ends = salt, sorted(self._end_tokens())
 
         def answered(prompts: Sequence[list[int]]) -> list[list[int]]:
@@ -71,13 +73,12 @@ class VllmLM(Backend):
 
         return self._in_parts(contexts, answered, [decoding.most, ends, *salt])
 
-    def _fits(self, longest: int) -> None:
-        """Raises ValueError where vLLM holds no sequence of so many tokens and the one it adds."""
-        most = self.served.about["context"] - 1
-        if longest > most:
+    def _fits(self, longest: int, mend: str) -> None:
+        """Raises ValueError where vLLM holds no sequence of so many tokens."""
+        if longest > (most := self.served.about["context"]):
             raise ValueError(
-                f"a text and its answer have {longest} tokens, vLLM holds {most} of this model: "
-                "lower max_new_tokens, or set engine: transformers"
+                f"a text and its answer have {longest} tokens, vLLM holds {most} of this model; "
+                f"{mend}"
             )
 
     def _in_parts(self, requests: Sequence, ask: Callable[[Sequence], list], salt: list) -> list:

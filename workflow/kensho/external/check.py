@@ -35,7 +35,9 @@ def paired(rows: pd.DataFrame, experiment: Experiment, where: Where) -> tuple[pd
     alone = pd.Series(False, index=rows.index)
     if experiment.orders == "both" and judged.any():
         orders = (
-            rows[judged].groupby(["arm", "block"], observed=True)["metric"].transform("nunique")
+            rows[judged]
+            .groupby(["arm", "block", "judge"], observed=True, dropna=False)["metric"]
+            .transform("nunique")
         )
         alone[judged] = orders < len(ORDERS)
     refuse = experiment.incomplete == "refuse"
@@ -43,7 +45,8 @@ def paired(rows: pd.DataFrame, experiment: Experiment, where: Where) -> tuple[pd
         raise ValueError(f"{where(row)}: no {row.metric} of '{shown(row.block)}'")
     if refuse and (row := _first(rows, alone)) is not None:
         raise ValueError(
-            f"{where(row)}: '{shown(row.block)}' is judged in one order only; judge it in both, or "
+            f"{where(row)}: '{shown(row.block)}' is judged in one order only"
+            f"{'' if pd.isna(row.judge) else f' by {shown(row.judge)}'}; judge it in both, or "
             "register 'orders: random' if its order was drawn"
         )
     measure = rows["metric"].astype(str).mask(judged, "preference")

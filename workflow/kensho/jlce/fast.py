@@ -118,9 +118,11 @@ def generate(
     """Greedy continuations, each up to and with the token that ended it.
 
     Sequences of like length go together behind their shared beginning, as many as have no more keys
-    and values than ``batch`` whole ones; one that has ``ended`` leaves its place to the next.
+    and values than ``batch`` whole ones; one that has ``ended`` leaves its place to the next, among
+    all of them or, where a ``journal`` keeps them, among BATCHES times ``batch``.
     """
     most, batch = decoding.most, decoding.batch
+    kept = len(contexts) if journal is None else BATCHES * batch
     journal = {} if journal is None else journal
     answers: list[list[int]] = [[] for _ in contexts]
     for order, common in families(contexts, LEAST_SHARED):
@@ -128,8 +130,8 @@ def generate(
         by_length = sorted(order, key=lambda i: -len(contexts[i]))
         longest = len(contexts[by_length[0]]) + most
         together = batch * longest // (longest - start)
-        for first in range(0, len(by_length), BATCHES * batch):
-            rows = by_length[first : first + BATCHES * batch]
+        for first in range(0, len(by_length), kept):
+            rows = by_length[first : first + kept]
             key = digest([salt, most, [contexts[index] for index in rows]])
             if key not in journal:
                 if cache is None:

@@ -30,7 +30,12 @@ EXPERIMENT = "jlce_preference"
 ORDERS = ("preference.first", "preference.second")  # the first arm's answer stood as A, or as B
 EMPTY = "（無回答）"
 VERDICTS = {"A": 1.0, "B": 0.0, "引き分け": 0.5}
-VERDICT = re.compile(rf"\W*(?:(?:最終)?(?:判定|判断|結論|答え|回答)\W*)?({'|'.join(VERDICTS)})\W*")
+# What may stand before a verdict: brackets, emphasis, an item's dash; no sign that is part of it.
+BEFORE = r"(?:- )?[\s*_#:;,.、。・=→⇒■◆●—―「『【〈《\[({\"'“‘`|]*"
+BEHIND_NAME = BEFORE[:-2] + "」』】〉》\\])}]*"
+VERDICT = re.compile(
+    rf"{BEFORE}(?:(?:最終)?(?:判定|判断|結論|答え|回答){BEHIND_NAME})?({'|'.join(VERDICTS)})\W*"
+)
 PROMPT = """\
 同じ課題に対する二つの回答を比べ、どちらが優れているかを判定してください。
 

@@ -92,6 +92,12 @@ def of_judgement(
             *made["deviations"],
             f"the judges are models ({', '.join(judges)}), no persons",
             *(f"judge {name} is left out: {why}" for name, why in failing.items()),
+            *(
+                f"{own.incomplete} of {own.items} items are left out, since judge {name} gave no "
+                "verdict on all of what they ask"
+                for name, own in standings.items()
+                if own.incomplete and not own.why
+            ),
         ],
         "own": {
             **made["own"],
@@ -99,7 +105,8 @@ def of_judgement(
                 name: {
                     "served": served[name],
                     "planted_right": own.right,
-                    "missing": own.missing,
+                    "items": own.items,
+                    "incomplete": own.incomplete,
                     "outcomes": own.outcomes,
                     "left_out": own.why,
                 }

@@ -7,11 +7,11 @@ pairs of source and reference, as training on dialogues has it (`context` of a s
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kensho.data.prompt import prompt, prompt_back
 from kensho.files import read_lines, write_lines
@@ -53,6 +53,24 @@ class Item(BaseModel):
         return f"{self.set}/{self.id}"
 
 
+Words = Annotated[str, Field(pattern=r"\S")]
+
+
+class Sample(BaseModel):
+    """A sentence and its translation, as llm-jp-eval keeps them."""
+
+    input: Words
+    output: Words
+
+
+class Prepared(BaseModel):
+    """A file of llm-jp-eval, as far as it is read."""
+
+    instruction: Words
+    few_shots: list[Sample] | None = None
+    samples: Annotated[list[Sample], Field(min_length=1)]
+
+
 def translation(
     name: str, number: object, direction: Direction, en: str, ja: str, before: list[list[str]]
 ) -> Item:
@@ -88,30 +106,27 @@ def dialogues(path: Path, context: int) -> Iterator[Item]:
 def llm_jp_eval(path: Path) -> list[Item]:
     """Test samples of a set that llm-jp-eval has prepared: its instruction and worked examples.
 
-    Raises ValueError naming the file where it holds something else.
+    Raises ValueError naming the file where it holds something else, or nothing.
     """
-    direction = MT[path.stem]
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        shots = "".join(
-            f"### 入力:\n{shot['input']}\n\n### 応答:\n{shot['output']}\n\n"
-            for shot in held.get("few_shots") or []
-        )
-        return [
-            Item(
-                id=str(number), set=path.stem, direction=direction, source=one["input"],
-                reference=one["output"],
-                prompt=LAYOUT.format(
-                    instruction=held["instruction"], shots=shots, input=one["input"]
-                ),
-            )
-            for number, one in enumerate(held["samples"])
-        ]  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        held = Prepared.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        invalid = isinstance(error, ValidationError)
+        why = problems(error, "", Prepared)[0] if invalid else " ".join(str(error).split())
         raise ValueError(
-            f"{path}: not a set as llm-jp-eval prepares it ({type(error).__name__}: {error}); "
-            "prepare it again"
+            f"{path}: not a set as llm-jp-eval prepares it ({why}); prepare it again"
         ) from None
+    shots = "".join(
+        f"### 入力:\n{shot.input}\n\n### 応答:\n{shot.output}\n\n" for shot in held.few_shots or []
+    )
+    return [
+        Item(
+            id=str(number), set=path.stem, direction=MT[path.stem], source=one.input,
+            reference=one.output,
+            prompt=LAYOUT.format(instruction=held.instruction, shots=shots, input=one.input),
+        )
+        for number, one in enumerate(held.samples)
+    ]  # fmt: skip
 
 
 def questions(name: str, path: Path) -> list[Item]:

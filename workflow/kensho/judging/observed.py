@@ -142,7 +142,9 @@ def standings(
     agreement with others."""
     for judge, own in standing_of.items():
         yield Row(experiment, JUDGES, judge, 0, "planted_right", own.right, "share")
-        yield Row(experiment, JUDGES, judge, 0, "missing", own.missing, "share")
+        if own.items:
+            missing = own.incomplete / own.items
+            yield Row(experiment, JUDGES, judge, 0, "missing", missing, "share")
         for outcome, count in own.outcomes.items():
             metric = outcome.replace(" ", "_")
             yield Row(experiment, JUDGES, judge, 0, metric, float(count), "replies")

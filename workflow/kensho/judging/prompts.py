@@ -23,10 +23,10 @@ CRITERION = (
     "原文の意味を過不足なく伝え、訳文として自然で、文体や丁寧さが場面に合い、前の文脈とも"
     "矛盾しないこと。"
 )
-MARK = re.compile(
-    r"\W*(?:(?:総合)?(?:点数?|得点|採点|評価|スコア)\W*)?(10|[1-9])\W*(?:点|/\W*10)?\W*"
-)
-SCORE = re.compile(r"\W*(?:(?:総合)?(?:点数?|得点|採点|評価|スコア)\W*)?([0-3])\W*(?:点|/\W*3)?\W*")
+NAMED = r"(?:(?:総合)?(?:点数?|得点|採点|評価|スコア)" + preference.BEHIND_NAME + ")?"
+MARK = re.compile(preference.BEFORE + NAMED + r"(10|[1-9])\W*(?:点|/\W*10)?\W*")
+SCORE = re.compile(preference.BEFORE + NAMED + r"([0-3])\W*(?:点|/\W*3)?\W*")
+FULL_WIDTH = str.maketrans("０１２３４５６７８９", "0123456789")
 SCALES = {
     "mark": "1（最低）から10（最高）まで",
     "score": "0（誤り、または無関係）から3（正しく、自然）まで",
@@ -104,8 +104,11 @@ def scored(reply: Reply | Missing) -> Verdict:
 
 
 def _last_number(pattern: re.Pattern, reply: Reply) -> float | None:
-    lines: Sequence[str] = normalised(without_thinking(reply.text)[0]).splitlines()
+    text = without_thinking(reply.text)[0]
+    lines: Sequence[str] = normalised(text).splitlines()
     match = pattern.fullmatch(lines[-1]) if lines else None
+    if match and match[1] not in text.translate(FULL_WIDTH):
+        return None  # a superscript, a circled number
     return float(match[1]) if match else None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from kensho.jlce.chat import unfit
-from kensho.validation import Count, Name, Section, ShareOrNone
+from kensho.validation import Count, Name, Section
 
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
@@ -27,7 +27,7 @@ class Address(Section):
         description="base URL of an OpenAI-compatible endpoint, usually ending in /v1",
         pattern=r"^https?://[^\s@?#]+$",
     )
-    model: str
+    model: Annotated[str, Field(min_length=1)]
     key_variable: Variable | None = Field(
         None,
         description="name of the environment variable that holds the API key",
@@ -86,9 +86,9 @@ class Judging(Section):
     batch_size: Count = Field(16, description="answers written at once")
     max_new_tokens: Count = Field(64, description="of a translation")
     max_answer_tokens: Count = Field(256, description="of an answer to an open question")
-    planted_right: ShareOrNone = Field(
+    planted_right: Annotated[float, Field(ge=0.5, le=1)] = Field(
         0.8, description="of planted pairs that a judge must get right, in both orders"
     )
-    most_missing: ShareOrNone = Field(
-        0.05, description="of what a judge is asked, without a verdict that can be read"
+    most_missing: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.05, description="of the items a judge is asked about, lacking one of its verdicts"
     )

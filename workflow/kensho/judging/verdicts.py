@@ -145,13 +145,15 @@ def unjudged(rows: pd.DataFrame) -> str:
 
 
 class Standing(NamedTuple):
-    """A judge's share of planted pairs right and of questions without a verdict, and why it fails.
+    """A judge's share of planted pairs right and of items that lack a verdict, and why it fails.
 
-    ``why`` is None for one that may judge; ``outcomes`` counts all that it was asked.
+    ``why`` is None for one that may judge; ``outcomes`` counts all that it was asked, and of
+    ``items`` those are ``incomplete`` of which one verdict or more is missing.
     """
 
     right: float
-    missing: float
+    items: int
+    incomplete: int
     outcomes: dict[str, int]
     why: str | None
 
@@ -159,6 +161,7 @@ class Standing(NamedTuple):
 def standing(rows: pd.DataFrame, kind: Kind, least_right: float, most_missing: float) -> Standing:
     """Whether a judge may compare (``pair``), mark or score, from all its rows of that kind.
 
+    At most ``most_missing`` of the items may lack a verdict: what it does not judge it may choose.
     A planted pair is right where both orders prefer the better side, or where it gets more.
     """
     tried, asked = rows[rows["kind"] == PLANTED + kind], rows[rows["kind"] == kind]
@@ -169,16 +172,16 @@ def standing(rows: pd.DataFrame, kind: Kind, least_right: float, most_missing: f
     else:
         sides = tried.assign(value=value).pivot(index="block", columns="first", values="value")
         right = sides["better"] > sides["worse"]
-    share, missing = float(right.mean()), float(asked["value"].isna().mean()) if len(asked) else 0.0
+    share, lacking = float(right.mean()), asked["value"].isna().groupby(asked["block"]).any()
+    items, incomplete = len(lacking), int(lacking.sum())
     outcomes = rows[rows["kind"].isin((kind, PLANTED + kind))]["outcome"].value_counts().to_dict()
     told = ", ".join(f"{count} {name}" for name, count in outcomes.items())
     why = None
     if share < least_right:
         why = f"it got {right.sum()} of {len(right)} planted pairs right ({told})"
-    elif missing > most_missing:
-        none = int(asked["value"].isna().sum())
-        why = f"{none} of {len(asked)} questions have no verdict ({told})"
-    return Standing(share, missing, outcomes, why)
+    elif incomplete > most_missing * items:
+        why = f"{incomplete} of {items} items lack a verdict ({told})"
+    return Standing(share, items, incomplete, outcomes, why)
 
 
 def agreement(by_judge: Mapping[str, pd.DataFrame], kind: Kind) -> dict[str, tuple[float, int]]:

@@ -30,8 +30,20 @@ TAKE_NI = re.compile(
     "与える|渡す|送る|贈る|教える|伝える|会う|届く|届ける|似る|勝つ|負ける|従う|答える|頼む|見せる|"
     "加える|加わる|属する|達する|基づく|入る"
 )
-PRONOUN = re.compile(r"\b(I|we|you|he|she|it|they)\b", re.IGNORECASE)
+WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?|[^\sA-Za-z]")
 PERSONS = {"i": 1, "we": 1, "you": 2, "he": 3, "she": 3, "it": 3, "they": 3}
+EITHER = {"you", "it"}  # subjects and objects
+# Before a subject: a clause begins, or its auxiliary stands first.
+BEFORE = re.compile(
+    "and|but|or|if|when|that|because|so|while|as|than|whether|since|until|though|what|who|how|why|"
+    "where|which|do|does|did|can|could|will|would|shall|should|may|might|must|am|are|is|was|were|"
+    "have|has|had"
+)
+OF_BOTH = {"do", "does", "did", "and", "or", "than", "as"}  # of which an object may follow too
+BEHIND = re.compile(  # an object
+    "to|from|for|with|about|of|on|in|at|by|into|up|down|out|off|over|and|or|but|again|now|here|"
+    "there|today|yesterday|tomorrow|back|away|when|if|because"
+)
 
 
 class Gap(NamedTuple):
@@ -99,6 +111,23 @@ def mark(token: Token) -> str:
 
 
 def person(english: str) -> int | None:
-    """Person that all subject pronouns of an English text share, None for none or several."""
-    persons = {PERSONS[one.lower()] for one in PRONOUN.findall(english)}
+    """Person that all subject pronouns of an English text share.
+
+    None for none or several, and where it is not plain whether one is a subject.
+    """
+    words = ["", *WORD.findall(english), "", ""]
+    persons = set()
+    for before, whole, behind in zip(words, words[1:], words[2:], strict=False):
+        word = re.split("['’]", whole)[0].lower()
+        begins = not before.isalpha() or bool(BEFORE.fullmatch(before.lower()))
+        if word not in PERSONS or (word == "i" and before.istitle() and not begins):
+            continue  # World War I
+        ends = not behind.isalpha() or bool(BEHIND.fullmatch(behind.lower()))
+        if word in EITHER and whole.isalpha():
+            plain = begins and behind == "?"
+            if ends and not plain and (not begins or before.lower() in OF_BOTH):
+                continue  # an object
+            if begins == ends and not plain:
+                return None
+        persons.add(PERSONS[word])
     return persons.pop() if len(persons) == 1 else None

@@ -16,6 +16,7 @@ from kensho.domain import arms as domain
 from kensho.jlce.catalogue import ranked
 from kensho.models.catalogue import Model
 from kensho.part import resolve
+from kensho.plan import judging
 from kensho.plan.config import Config
 from kensho.plan.memory import adapter_sizes
 from kensho.plan.work import techniques
@@ -298,8 +299,16 @@ def _unknown_names(
     for key, name in writers:
         if name not in evaluated:
             yield f"{where}: judging.{key}: no arm '{name}', {suggestion(name, evaluated)}"
-    if len({name for _, name in writers}) < len(writers):
-        yield f"{where}: judging: an arm stands twice in before, after and anchors; leave one"
+    if len({(one.url, one.model) for one in own.judges}) < len(own.judges):
+        yield f"{where}: judging.judges: two are one model of one place; leave one"
+    written = Counter(judging.writers(config) if own.after or config.train.arms else [])
+    known = {*counts} & {"base", *config.evaluate.references}  # reported above
+    for name in [name for name, count in written.items() if count > 1 and name not in known][:1]:
+        first = "" if own.after else " (after: null is the first of train.arms)"
+        yield (
+            f"{where}: judging: '{name}' stands twice in before, after and anchors{first}; "
+            "leave one"
+        )
     judges = [one.name for one in own.judges]
     if len(set(judges)) < len(judges):
         yield f"{where}: judging.judges: two have one name; rename one"

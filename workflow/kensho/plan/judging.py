@@ -20,6 +20,7 @@ ARMS = {
     "translation_preference": ["before", "after", "after-before", "ladder", "judges"],
     "marks": ["before", "after", "judges"],
 }
+OF_D1 = [name for name in MT if name.startswith("alt")]
 NO_JUDGE = "needs a judge: name one in judging.judges (docs/judging.md)"
 
 
@@ -43,17 +44,28 @@ def sources(own: Judging) -> list[str]:
 
 
 def prepared(own: Judging) -> list[str]:
-    """Files of llm-jp-eval's sets that there are."""
+    """Files of llm-jp-eval's sets: those of D-1, and of the others what there is."""
     if own.llm_jp_eval is None:
         return []
-    files = [Path(own.llm_jp_eval, f"{name}.json") for name in MT]
-    return [str(path) for path in files if path.is_file()]
+    files = {name: Path(own.llm_jp_eval, f"{name}.json") for name in MT}
+    return [str(path) for name, path in files.items() if name in OF_D1 or path.is_file()]
+
+
+def away(own: Judging) -> list[str]:
+    """Brought files that are not there, each with its key and the mend."""
+    keys = {path: "llm_jp_eval" for path in prepared(own)}
+    keys |= {own.comet: "comet"} if own.comet else {}
+    return [
+        f"judging.{key}: no file {path}; bring it (docs/judging.md), or set the key to null"
+        for path, key in keys.items()
+        if not Path(path).is_file()
+    ]
 
 
 def absent(own: Judging) -> dict[str, str]:
     """Why metrics of translations could not be had where no row observes them."""
-    sets = " and ".join(name for name in MT if name.startswith("alt"))
-    if not prepared(own):
+    sets = " and ".join(OF_D1)
+    if own.llm_jp_eval is None:
         why = f"needs llm-jp-eval's sets {sets}: name their folder in judging.llm_jp_eval"
     elif own.comet is None:
         why = "needs COMET's scores of these answers: name the table in judging.comet"

@@ -19,8 +19,8 @@ from kensho.models import cards, catalogue, lock, rocm
 from kensho.models.cards import Card
 from kensho.models.catalogue import Model
 from kensho.models.lock import Lock
+from kensho.plan import judging, rehearsal
 from kensho.plan import plan as plans
-from kensho.plan import rehearsal
 from kensho.plan.check import check, named_models
 from kensho.plan.config import Config
 from kensho.plan.directives import observation_files
@@ -258,6 +258,8 @@ def _absent(run: Run, targets: set[str], problems: list[str]) -> list[str]:
     lines = external.missing(run.plan.brought, OBSERVED)
     if "own" in targets and not run.bringing and not problems:
         lines.append("own: no claim brings tables (test.external), see docs/own-results.md")
+    if "judging" in targets or any("/translation" in target for target in targets):
+        lines += judging.away(run.config.judging)
     for name in corpora.parts(run.config.corpora, run.corpora):
         if "corpora" in targets or any(t.startswith(f"results/data/{name}/") for t in targets):
             away = corpora.absent(name, run.corpora[name], run.locked_corpora)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from kensho.domain.arms import SIZES
+from kensho.domain.arms import FORMATS, SIZES
 from kensho.stats import intervals
 
 COLUMNS = ["arm", "model", "format", "attention", "answers", "score", "score_low", "score_high"]
@@ -25,7 +25,7 @@ def table(
     Means over the questions with t intervals of 1 - ``alpha`` within `BOUNDS`, a score first
     averaged over judges; NaN and ``why`` where there is none (``without``: why nothing was scored).
     ``unbeaten`` is whether no other scored arm is as good in score, seconds and memory and better
-    in one of them.
+    in one of them; on an accelerator no arm of another engine, whose memory is another one.
     """
     rows = []
     for arm, (observed, conditions) in answers.items():
@@ -43,10 +43,18 @@ def table(
                 **_mean(observed, "seconds", alpha),
                 **{name: value.get(name, np.nan) for name in SIZES},
                 "why": absent,
+                "memory": _memory(conditions),
             }
         )
     made = pd.DataFrame(rows)
     return made.assign(unbeaten=unbeaten(made))[COLUMNS]
+
+
+def _memory(conditions: Mapping) -> str:
+    """Whose memory is measured: the host's, or on an accelerator the engine's own."""
+    if not conditions["hardware"]["accelerators"]:
+        return "host"
+    return "llama.cpp" if conditions["own"]["format"] in FORMATS else "accelerator"
 
 
 def _mean(observed: pd.DataFrame, metric: str, alpha: float) -> dict[str, float]:
@@ -61,11 +69,15 @@ def _mean(observed: pd.DataFrame, metric: str, alpha: float) -> dict[str, float]
 
 
 def unbeaten(rows: pd.DataFrame) -> list[bool]:
-    """Of rows with score, seconds and peak_memory_bytes: whether they are on the Pareto front."""
+    """Of rows with score, seconds and peak_memory_bytes: whether they are on the Pareto front of
+    those with the same ``memory``."""
     costs = rows[[*BEST]].to_numpy(dtype=float) * [*BEST.values()]
     whole = np.isfinite(costs).all(axis=1)
     return [
         bool(held)
-        and not any((other <= own).all() and (other < own).any() for other in costs[whole])
-        for own, held in zip(costs, whole, strict=True)
+        and not any(
+            (other <= own).all() and (other < own).any()
+            for other in costs[whole & (rows["memory"] == memory)]
+        )
+        for own, held, memory in zip(costs, whole, rows["memory"], strict=True)
     ]

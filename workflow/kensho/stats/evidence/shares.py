@@ -11,6 +11,7 @@ from kensho.stats import frequentist, intervals
 from kensho.stats.evidence.base import MANY, Evidence, Modelled, of_one_share, specification
 from kensho.stats.evidence.levels import repeats
 from kensho.stats.evidence.orders import one_order
+from kensho.stats.evidence.strengths import told_apart
 from kensho.stats.scales import SHARE
 from kensho.stats.units import Tables, binary, by_unit, means, preferences, split, values
 
@@ -105,6 +106,8 @@ def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) ->
         for value in cell
     ]
     data = dict(zip(("prompt", "order", "outcome"), np.array(judgements).T, strict=True))
+    shown_first = np.where(data["order"] > 0, data["outcome"], 2 - data["outcome"])
+    told_apart(data["order"], shown_first, f"{test.experiment}/{test.comparison}.csv")
     tests = frequentist.paired(y - SHARE.null, 0.05, seed=seed)
     return Evidence(
         scale=SHARE,

@@ -20,6 +20,8 @@ from kensho.stats.scales import SHARE
 from kensho.stats.units import Tables, preferences, values
 from kensho.validation import suggestion
 
+PLACE = 0.95  # of what was shown first (or second), whatever it was, won: no preference any more
+
 
 class Judgements(NamedTuple):
     """One entry for each judgement: models by their place, outcome 0 loss, 1 tie, 2 win of first.
@@ -57,6 +59,26 @@ class Judgements(NamedTuple):
         return (self.first * models + self.second) * 3 + self.outcome
 
 
+def told_apart(first: np.ndarray, outcome: np.ndarray, where: str) -> None:
+    """Raise Undefined where judgements say nothing but in which place an answer stood.
+
+    ``outcome`` (0, 1, 2) is of what was shown first, ``first`` tells what that was.
+    """
+    decided = outcome != 1
+    if not decided.any():
+        raise Undefined(
+            f"{where}: all {outcome.size} judgements are ties, so nothing says which is better; "
+            "ask a judge that tells answers apart"
+        )
+    won = pd.Series(outcome[decided] == 2).groupby(first[decided]).mean()
+    for place, share in (("first", won), ("second", 1 - won)):
+        if len(won) > 1 and share.min() >= PLACE:
+            raise Undefined(
+                f"{where}: whatever was shown {place} won {share.min():.0%} of the judgements or "
+                "more, so they tell places apart and not answers; ask another judge"
+            )
+
+
 def pair_ranking(test: designs.PairRanking, reading: None, tables: Tables, seed: int) -> Evidence:
     """Smallest win probability of a model against those that the claim puts behind it.
 
@@ -68,6 +90,8 @@ def pair_ranking(test: designs.PairRanking, reading: None, tables: Tables, seed:
     counts, known = judged.counts(models), test.first_shown == "known"
     prompts = _prompts(judged, models)
     _comparable(test, counts, prompts, where)
+    if known:
+        told_apart(judged.first, judged.outcome, where)
     fit = judged.fit(models, known)
     logits, errors = davidson.gaps(fit, test.gaps)
     dof = np.array([min(prompts[i], prompts[j]) - 1 for i, j in test.gaps])
