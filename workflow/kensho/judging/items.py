@@ -111,8 +111,7 @@ def llm_jp_eval(path: Path) -> list[Item]:
     try:
         held = Prepared.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        invalid = isinstance(error, ValidationError)
-        why = problems(error, "", Prepared)[0] if invalid else " ".join(str(error).split())
+        why = problems(error, "", Prepared)[0] if isinstance(error, ValidationError) else str(error)
         raise ValueError(
             f"{path}: not a set as llm-jp-eval prepares it ({why}); prepare it again"
         ) from None

@@ -302,8 +302,8 @@ def _unknown_names(
     if len({(one.url, one.model) for one in own.judges}) < len(own.judges):
         yield f"{where}: judging.judges: two are one model of one place; leave one"
     written = Counter(judging.writers(config) if own.after or config.train.arms else [])
-    known = {*counts} & {"base", *config.evaluate.references}  # reported above
-    for name in [name for name, count in written.items() if count > 1 and name not in known][:1]:
+    reported = {*counts} & {"base", *config.evaluate.references}
+    for name in [n for n, count in written.items() if count > 1 and n not in reported][:1]:
         first = "" if own.after else " (after: null is the first of train.arms)"
         yield (
             f"{where}: judging: '{name}' stands twice in before, after and anchors{first}; "
