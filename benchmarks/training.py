@@ -21,17 +21,18 @@ import machine
 import numpy as np
 import pandas as pd
 import torch
-from kensho.bench.vocabulary_training import nll_per_character
 from kensho.data.corpus import read_table
 from kensho.data.prompt import completion, prompt
 from kensho.models.loading import compute_dtype, load, tokenizer_of
 from kensho.models.reference import Reference
+from kensho.train.likelihood import nll_per_character
 from kensho.train.loop import packed_loss
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 from kensho.train.methods import full, lora
 from kensho.train.run import Training
 from kensho.train.samples import encoded
-from kensho.train.sft import WARMUP_STEPS, draw, stage
+from kensho.train.sft import asked, stage
+from kensho.train.stage import WARMUP_STEPS, draw
 from kensho.train.targets import ATTENTION
 
 RESULTS = Path(os.environ.get("RESULTS", "results"))
@@ -124,7 +125,7 @@ def turn(engine: str, cell: int, seed: int) -> None:
         base = folder if method == "full" else RESULTS / "models" / model
         trained = load(base, torch.float32, *([folder] if method == "lora" else []))
         pairs = read_table(RESULTS / "data/test.csv").head(HELD_OUT)
-        print(json.dumps([speed, peak, nll_per_character(*trained, pairs)]))
+        print(json.dumps([speed, peak, nll_per_character(*trained, asked(pairs))]))
 
 
 def equal_losses(cell: int) -> tuple[float, float]:
