@@ -13,7 +13,7 @@ from kensho.jlce.fast import FIT
 from kensho.models import twins
 from kensho.models.loading import load, load_reference
 from kensho.models.reference import Reference
-from kensho.train.methods import full, lora, qlora
+from kensho.train.methods import full, lora, others, qlora
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED, encoded
 from kensho.train.sft import stage
@@ -50,6 +50,20 @@ def run(folder, output, method, targets=None, chat=False, dtype=torch.float32):
 
 def twin(model_type, tmp_path):
     return twins.make(model_type, tmp_path / "twin", seed=1, shard_bytes=10**9)
+
+
+def test_ia3_weighs_what_enters_the_second_matrix_of_gpt2(tmp_path):
+    run(twin("gpt2", tmp_path), tmp_path, others.IA3, MODULES["gpt2"])
+    learned = load_file(tmp_path / "model/adapter_model.safetensors")
+    factors = {
+        re.sub(r".*\.h\.0\.|\.ia3.*", "", name): x for name, x in learned.items() if ".h.0." in name
+    }
+    config = json.loads((tmp_path / "twin/config.json").read_text())
+    width, inner = config["n_embd"], config.get("n_inner") or 4 * config["n_embd"]
+    assert {name: x.numel() for name, x in factors.items()} == {
+        **{"attn.c_attn": 3 * width, "attn.c_proj": width},
+        **{"mlp.c_fc": inner, "mlp.c_proj": inner},
+    }
 
 
 @pytest.mark.parametrize("model_type", MODULES)

@@ -5,7 +5,9 @@ from typing import Any
 from kensho.train.methods import Course, Method, Targets
 
 # Second matrices of feed-forward layers, whose input (IA)3 weighs instead of their output.
-INNER = ("down_proj", "w2", "dense_4h_to_h")
+INNER = ("down_proj", "w2", "dense_4h_to_h", "c_proj")
+# GPT-2's attention has a square one of that name, whose output is weighed.
+WITHIN = {"c_proj": "mlp.c_proj"}
 
 
 def rotation(rank: None, targets: Targets, *, block_size: int):
@@ -52,8 +54,9 @@ def factors(rank: None, targets: Targets):
     """(IA)3 (Liu et al. 2022, arXiv 2205.05638): a factor for each activation."""
     from peft import IA3Config
 
-    inner = [name for name in targets if name in INNER]
-    return IA3Config(target_modules=targets, feedforward_modules=inner, task_type="CAUSAL_LM")
+    inner = [WITHIN.get(name, name) for name in targets if name in INNER]
+    every = [*dict.fromkeys([*targets, *inner])]  # PEFT wants the inner ones among them
+    return IA3Config(target_modules=every, feedforward_modules=inner, task_type="CAUSAL_LM")
 
 
 def factor(shape: tuple[int, int], rank: None, *, module: str, **_: Any) -> list[int]:
