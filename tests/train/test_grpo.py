@@ -146,3 +146,14 @@ def test_answers_that_are_all_alike_hide_no_other_cause(tiny_model, tmp_path, mo
     monkeypatch.setattr("kensho.train.checkpoints.save", full)
     with pytest.raises(ValueError, match="cannot be written; free space there"):
         run(tiny_model, tmp_path, samples=PAIRS)  # Japanese, which is never written
+
+
+def test_rollouts_that_are_damaged_are_named(tiny_model, tmp_path):
+    run(tiny_model, tmp_path)
+    path = tmp_path / "checkpoints/rollouts/1.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError) as refusal:
+        run(tiny_model, tmp_path)
+    assert str(refusal.value) == (
+        f"{path} is damaged; delete {tmp_path / 'checkpoints'} to start anew"
+    )

@@ -166,22 +166,31 @@ def no_room_after_step_3(self, **row):
     note(self, **row)
     if row["step"] == 3:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
 loop.Seen.note = no_room_after_step_3
 test_sft.torch.set_num_threads(1)
 test_sft.run(Path({model!r}), Path({folder!r}), **test_sft.FULL)
 """
 
 
-def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(tiny_model, tmp_path):
+NO_ROOM = {  # bytes of a file, and what is said where they are too few
+    20_000: ("test: the checkpoint of step 4 cannot be written to ", ": earlier ones are kept"),
+    100: ("{checkpoints} cannot be written (", ""),
+}
+
+
+@pytest.mark.parametrize("limit", NO_ROOM)
+def test_what_finds_no_room_leaves_the_checkpoint_before(tiny_model, tmp_path, limit):
     whole, _ = run(tiny_model, tmp_path / "whole", **FULL)
     paths = [os.path.dirname(__file__), *sys.path]
     folder = tmp_path / "full"
-    code = FULL_DISK.format(paths=paths, model=str(tiny_model), folder=str(folder))
+    told = {"paths": paths, "model": str(tiny_model), "folder": str(folder), "limit": limit}
+    code = FULL_DISK.format(**told)
     died = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     last = died.stderr.strip().splitlines()[-1]
-    assert last.startswith("ValueError: test: the checkpoint of step 4 cannot be written to"), last
-    assert last.endswith("; free space there: earlier ones are kept")
+    begin, end = NO_ROOM[limit]
+    assert last.startswith("ValueError: " + begin.format(checkpoints=folder / "checkpoints")), last
+    assert last.endswith("; free space there" + end)
     left = [path.name for path in (folder / "checkpoints").glob("*checkpoint*")]
     assert left == ["checkpoint-2"]
     resumed, _ = run(tiny_model, folder, **FULL)

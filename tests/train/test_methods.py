@@ -384,12 +384,52 @@ def test_a_base_in_nf4_is_refused_by_name_while_the_configuration_is_read(arm):
         ({"config": "LoraConfig"}, "LoraConfig has a part of its own; take method lora, rslora"),
         ({"settings": {"boft_block": 4}}, r"no 'boft_block', did you mean 'boft_block_"),
         ({"settings": {"target_modules": "x"}}, "BOFTConfig has no 'target_modules'"),
+        ({"settings": {"revision": "x"}}, "BOFTConfig has no 'revision'"),
+        ({"settings": {"modules_to_save": "x"}}, "modules_to_save is no list; put its names into"),
+        (
+            {"config": "AdamssConfig", "settings": {"use_asa": True}},
+            "AdamssConfig: 'use_asa' works in PEFT's own trainer alone; leave it out",
+        ),
         ({"settings": {"layers_pattern": "h"}}, "BOFTConfig: When .*; change its settings"),
     ],
 )
 def test_what_peft_does_not_have_is_refused_by_name(changes, line):
     with pytest.raises(ValidationError, match=line):
         configured("peft, BOFTConfig", **changes)
+
+
+def test_a_module_to_be_learned_whole_that_is_not_there_is_named(block_model, tmp_path):
+    settings = {"boft_block_size": 4, "modules_to_save": ["lm_hed"]}
+    with pytest.raises(
+        ValueError, match=r"^test: modules_to_save: the model has no module 'lm_hed'"
+    ):
+        Trained(block_model, tmp_path, configured("peft, BOFTConfig", settings=settings))
+
+
+@pytest.mark.parametrize(
+    ("config", "settings"),
+    [
+        ("PolyConfig", {}),
+        ("TrainableTokensConfig", {}),
+        ("ShadowConfig", {}),
+        ("LilyConfig", {}),
+        ("BeftConfig", {}),
+        ("LoHaConfig", {"r": "x"}),
+        ("LoHaConfig", {"r": 0}),
+        ("LoHaConfig", {"alpha": None}),
+        ("BOFTConfig", {"boft_block_size": 4, "layers_to_transform": [99]}),
+        ("BOFTConfig", {"boft_block_size": 4, "exclude_modules": QKVO}),
+    ],
+)
+def test_what_a_class_of_peft_ends_in_is_one_line(block_model, tmp_path, config, settings):
+    arm = configured("peft, BOFTConfig", config=config, settings=settings)
+    with pytest.raises(ValueError) as refusal:
+        Trained(block_model, tmp_path, arm)
+    message = str(refusal.value)
+    assert message.startswith("test: ") and "\n" not in message, message
+    assert message.endswith("take another class of PEFT") or message.endswith(
+        "; change its settings or take another class"
+    )
 
 
 @pytest.mark.parametrize(

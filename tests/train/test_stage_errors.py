@@ -56,6 +56,80 @@ def test_a_checkpoint_that_is_damaged_is_named(tiny_model, tmp_path, files, left
     assert message.endswith(f"; delete {tmp_path / 'checkpoints'} to start anew")
 
 
+@pytest.mark.parametrize("share", [0.4, 0.8])
+def test_a_byte_of_a_checkpoint_that_changed_is_named(tiny_model, tmp_path, share):
+    run("sft", tiny_model, tmp_path)
+    (kept,) = (tmp_path / "checkpoints").glob("checkpoint-*")
+    (path,) = kept.glob("*.distcp")
+    content = bytearray(path.read_bytes())
+    content[int(share * len(content))] ^= 1
+    path.write_bytes(content)
+    assert refused("sft", tiny_model, tmp_path) == (
+        f"sft: {kept} is damaged ({path.name} is not what was written); delete "
+        f"{tmp_path / 'checkpoints'} to start anew"
+    )
+
+
+@pytest.mark.parametrize("damaged", [b'{"step": 2, }', b"{}", b"\xff", b'{"step": 2}', b"2"])
+def test_steps_from_a_damaged_line_on_are_taken_again(tiny_model, tmp_path, damaged):
+    first, _ = run("sft", tiny_model, tmp_path)
+    path = tmp_path / "checkpoints/steps.jsonl"
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([lines[0], damaged, *lines[2:]]))
+    again, _ = run("sft", tiny_model, tmp_path)
+    assert list(again["loss"]) == list(first["loss"])
+
+
+@pytest.mark.parametrize("kept", ['{"log_ratios": [0.0]}', "{}", '{"log_ratios": [0.0'])
+def test_a_reference_that_is_damaged_is_named(tiny_model, tmp_path, kept):
+    run("dpo", tiny_model, tmp_path)
+    path = tmp_path / "checkpoints/reference.json"
+    path.write_text(kept)
+    message = refused("dpo", tiny_model, tmp_path)
+    assert message.startswith(f"{path}: ") and "; delete it" in message
+
+
+@pytest.mark.parametrize("name", [*STAGES, "expand"])
+def test_a_base_of_no_numbers_is_named(tiny_model, tmp_path, name):
+    model = weights(tiny_model, torch.float32)
+    model.lm_head.weight.data[5] = torch.nan
+    model.save_pretrained(shutil.copytree(tiny_model, tmp_path / "spoilt"))
+    with pytest.raises(
+        ValueError, match=rf"^{name}: \S+ is not finite before any .*; change train"
+    ):
+        if name == "expand":
+            without_steps(name, Reference.of(tmp_path / "spoilt"), tmp_path)
+        else:
+            run(name, tmp_path / "spoilt", tmp_path)
+    assert not (tmp_path / "model").exists()
+
+
+def apart(**changes):
+    """The pairs, and as many that are held out."""
+    tables = [PAIRS.assign(held_out=False), PAIRS.assign(held_out=True, **changes)]
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.mark.parametrize(("name", "changes"), [("sft", {"en": "a" * 200}), ("cpt", {"ja": ""})])
+def test_what_is_held_out_and_has_nothing_to_score_has_no_loss(tiny_model, tmp_path, name, changes):
+    samples = apart(**changes)
+    steps, measured = run(name, tiny_model, tmp_path, samples=samples, settings={})
+    assert steps["validation"].isna().all()
+    assert "12 of 12 held-out samples have nothing to score" in measured.audit.warnings
+
+
+@pytest.mark.parametrize("name", ["sft", "cpt"])
+def test_what_is_held_out_and_has_no_positions_is_refused(tiny_model, tmp_path, name):
+    folder = shutil.copytree(tiny_model, tmp_path / "short")
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(config.replace("1024", "128"))
+    samples = apart(en="a" * 200, ja="猫" * 60)
+    message = refused(name, folder, tmp_path, samples=samples, settings={}, max_length=160)
+    assert message.endswith(
+        "a row has 160 tokens, the model 128 positions; lower max_length to 128"
+    )
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_no_sample_is_named(tiny_model, tmp_path, name):
     empty = STAGES[name][1].head(0)

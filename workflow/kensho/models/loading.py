@@ -1,5 +1,6 @@
 """Loading a model with or without an adapter, in the dtype the processor is good at."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -156,6 +157,16 @@ def load_reference(reference: Reference, dtype: torch.dtype):
     adapters = [adapter.path for adapter in reference.adapters]
     quantised = bool(adapters) and reference.weights == "nf4"
     return load(reference.base, dtype, *adapters, quantised=quantised)
+
+
+def require_finite(model: Any) -> None:
+    """Raises ValueError where a weight is not finite before any has changed."""
+    for name, weight in model.named_parameters():
+        if not all(map(math.isfinite, weight.detach().aminmax())):
+            raise ValueError(
+                f"{name} is not finite before any weight has changed; change train.dtype or the "
+                "base"
+            )
 
 
 def load(folder: Path | str, dtype: torch.dtype, *adapters: Path | str, quantised: bool = False):

@@ -22,6 +22,8 @@ from tokenizers import Tokenizer, models, trainers
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from kensho.models.loading import require_finite
+
 JAPANESE = re.compile(r"[\u3001-\u303f\u3041-\u30ff\u4e00-\u9fff\uff01-\uffee]+")
 STAND_INS = 0x20000  # first of the characters that stand for base tokens while merges are learnt
 SPECIAL = 3  # first pieces of SentencePiece: unknown, begin and end
@@ -141,13 +143,14 @@ def resize(model: PreTrainedModel, old: Tokenizer, new: Tokenizer) -> None:
 def expand_model(base: Path, texts: Iterable[str], count: int, folder: Path) -> dict:
     """Write the expanded form of the model in ``base`` to ``folder``, in float32; what was done.
 
-    The folder appears only when complete.
+    The folder appears only when complete. Raises ValueError where a weight is not finite.
     """
     old = json.loads((base / TOKENIZER).read_text(encoding="utf-8"))
     expanded = expand(old, texts, count)
     temporary = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    require_finite(model)
     pair = [Tokenizer.from_str(json.dumps(content)) for content in (old, expanded)]
     resize(model, *pair)
     model.save_pretrained(temporary)

@@ -20,6 +20,7 @@ def audit(
     samples: Sequence[Mapping[str, Sequence[int]]],
     training: Training,
     context: int | None,
+    held_out: Sequence[Mapping[str, Sequence[int]]] = (),
 ) -> Audit:
     """As :func:`counted`, of samples as encoded and not yet cut, and warnings of what they lack.
 
@@ -62,7 +63,7 @@ def audit(
         f"samples are cut at {limit} tokens and do not learn their end": cut,
         "samples learn the end of their prompt, which shares a token with the answer": merged,
     }
-    return counted(tokenizer, samples, training, warnings)
+    return counted(tokenizer, samples, training, warnings, held_out)
 
 
 def counted(
@@ -70,12 +71,14 @@ def counted(
     samples: Sequence[Mapping[str, Sequence[int]]],
     training: Training,
     warnings: Mapping[str, int] | None = None,
+    held_out: Sequence[Mapping[str, Sequence[int]]] = (),
 ) -> Audit:
     """Tokens of samples, cut as they are trained on, and how many of them are learned.
 
     The first samples are shown token by token; all of it is written to stderr as well.
-    ``warnings`` are numbers of samples by what is said of them. Raises ValueError where one begins
-    twice, or no token is learned.
+    ``warnings`` are numbers of samples by what is said of them; rows ``held_out`` of which nothing
+    is scored are counted too. Raises ValueError where a sample begins twice, or no token is
+    learned.
     """
     name, limit = training.name, training.max_length
     cut = [dict(labels=s["labels"][:limit], ids=list(s["input_ids"][:limit])) for s in samples]
@@ -84,19 +87,26 @@ def counted(
             raise ValueError(
                 f"{name}: sample {number} begins twice; leave token {row['ids'][0]} out"
             )
-    learned = [sum(label != IGNORED for label in row["labels"][1:]) for row in cut]
+    learned = [_learned(row["labels"]) for row in cut]
     if not any(learned):
         raise ValueError(f"{name}: no token is learned in {len(cut)} samples; raise max_length")
     numbers = {**(warnings or {}), "samples have nothing to learn": learned.count(0)}
+    said = [(text, count, len(cut)) for text, count in numbers.items()]
+    mute = sum(not _learned(row["labels"][:limit]) for row in held_out)
+    said.append(("held-out samples have nothing to score", mute, len(held_out)))
     audited = Audit(
         samples=len(cut),
         tokens=sum(len(row["ids"]) for row in cut),
         learned=sum(learned),
-        warnings=[f"{count} of {len(cut)} {text}" for text, count in numbers.items() if count],
+        warnings=[f"{count} of {total} {text}" for text, count, total in said if count],
         shown=[_shown(tokenizer, **row) for row in cut[:SHOWN]],
     )
     _say(name, audited)
     return audited
+
+
+def _learned(labels: Sequence[int]) -> int:
+    return sum(label != IGNORED for label in labels[1:])
 
 
 def _shown(

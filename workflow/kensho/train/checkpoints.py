@@ -9,13 +9,14 @@ import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
 
-from kensho.files import replacing
+from kensho.files import read_json, replacing, sha256, write_json
 from kensho.models.loading import device
 from kensho.train import processes
 from kensho.train.methods import Course
 
 RNG = "rng-{rank}.pt"
-DAMAGED = (CheckpointException, OSError, RuntimeError, EOFError, pickle.UnpicklingError)
+DIGESTS = "digests.json"  # sha256 of the other files of a checkpoint, by name
+DAMAGED = (CheckpointException, OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError)
 
 
 def _cause(error: BaseException) -> str:
@@ -64,10 +65,20 @@ def save(
         ) from None
     processes.wait()
     if processes.first():
+        digests = {path.name: sha256(path) for path in sorted(partial.iterdir())}
+        write_json(partial / DIGESTS, digests)
         earlier = list(folder.glob("checkpoint-*"))
         partial.rename(whole)
         for path in earlier:
             shutil.rmtree(path)
+
+
+def _require_whole(checkpoint: Path) -> None:
+    """Raises ValueError where a file is not as it was written; processes share the files."""
+    digests = read_json(checkpoint / DIGESTS)
+    for name in sorted(digests)[processes.rank() :: processes.size()]:
+        if sha256(checkpoint / name) != digests[name]:
+            raise ValueError(f"{name} is not what was written")
 
 
 def restore(
@@ -94,6 +105,7 @@ def restore(
     kept = course.state()
     state = _changing(model, optimizer) | kept
     try:
+        _require_whole(usable[step])
         rng = torch.load(usable[step] / RNG.format(rank=processes.rank()))
         dcp.load(state, checkpoint_id=usable[step], no_dist=processes.size() == 1)
     except DAMAGED as error:

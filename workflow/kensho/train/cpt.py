@@ -53,14 +53,15 @@ def stage(
     blocks = training.settings.get("blocks", False)
     rows = packed(documents(), training.max_length) if blocks else map(row, documents())
     kept = [*islice(rows, training.samples)]
-    audited = counted(tokenizer, kept, training)
+    alone = map(document, held_out)
+    scored = [*(packed(alone, training.max_length) if blocks else map(row, alone))]
+    audited = counted(tokenizer, kept, training, held_out=scored)
 
     def checked(model, tokenizer) -> tuple[Sequence[Sample], Sequence[Sample]]:
-        require_positions(model, (len(one["input_ids"]) for one in kept), training)
+        require_positions(model, (len(one["input_ids"]) for one in [*kept, *scored]), training)
         if blocks:
             require_apart(model, tokenizer, training)
-        alone = map(document, held_out)
-        return kept, [*(packed(alone, training.max_length) if blocks else map(row, alone))]
+        return kept, scored
 
     steps, measured = learned(
         *(base, {"text": read}, checked, output, checkpoints, training),

@@ -61,7 +61,11 @@ def stage(
             ratios = _reference(model, rows, tokenizer.pad_token_id, training)
             write_json(kept, {"log_ratios": ratios})
         processes.wait()
-        known = read_json(kept)["log_ratios"]
+        known = read_json(kept).get("log_ratios") or []
+        if len(known) != len(rows):
+            raise ValueError(
+                f"{kept}: {len(known)} log-ratios of {len(rows)} rows; delete it to make it again"
+            )
         return [{**row, "reference": [one]} for row, one in zip(rows, known, strict=True)], []
 
     beta = training.settings["beta"]

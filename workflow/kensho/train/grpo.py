@@ -8,7 +8,6 @@ answer's advantage is its reward less the group's mean, in standard deviations o
 from __future__ import annotations
 
 import copy
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -92,19 +91,25 @@ def stage(
             ) from None
         raise
     files = [checkpoints / ROLLOUTS / f"{step}.jsonl" for step in steps["step"]]
-    written = [file.read_text(encoding="utf-8") for file in files]
+    steps["reward"] = [np.mean(_rewards(file)) for file in files]
     with room(output), replacing(output / f"{ROLLOUTS}.jsonl") as path:
-        path.write_text("".join(written), encoding="utf-8")
-    rewards = [[json.loads(line)["reward"] for line in io.StringIO(lines)] for lines in written]
-    steps["reward"] = [np.mean(each) for each in rewards]
+        path.write_text("".join(file.read_text("utf-8") for file in files), encoding="utf-8")
     return steps, measured.model_copy(update={"own": {"prompts_too_long": len(long)}})
 
 
 def _alike(folder: Path, group: int) -> bool:
     """Whether no group of answers that was kept differs in its rewards."""
-    lines = [line for path in folder.glob("*.jsonl") for line in read_lines(path)]
-    rewards = np.array([json.loads(line)["reward"] for line in lines]).reshape(-1, group)
+    each = [gain for path in folder.glob("*.jsonl") for gain in _rewards(path)]
+    rewards = np.array(each).reshape(-1, group)
     return bool(len(rewards)) and not np.ptp(rewards, axis=1).any()
+
+
+def _rewards(path: Path) -> list[float]:
+    """Of a step's answers. Raises ValueError where the file is not as it was written."""
+    try:
+        return [json.loads(line)["reward"] for line in read_lines(path)]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ValueError(f"{path} is damaged; delete {path.parent.parent} to start anew") from None
 
 
 class Asked(NamedTuple):

@@ -76,7 +76,7 @@ def train(
     ``course`` has none), learning_rate (of parameters to which it gives no other), learned
     (tokens), tokens (of all rows), seconds, peak_bytes (above ``baseline``, of the fullest process)
     and validation: the loss of ``held_out`` after the first step, at checkpoints and after the last
-    step, else None; its seconds are not the step's.
+    step, else None, as where nothing of it is scored; its seconds are not the step's.
     Raises Diverged where a loss or a gradient is not finite or the loss stays high, ValueError
     where a step has nothing to learn, its rows cannot be shared evenly, or a checkpoint cannot be
     written or read.
@@ -101,6 +101,7 @@ def train(
             return objective.total(model, batch, pad)
 
     held_out = _cut(held_out, training)
+    held_out = held_out if objective.units(held_out) else []
     reset_peak()
     # What checkpointing computes again, in the backward pass, needs both as well.
     with in_its_own_dtype(model, training), apart(model) if packing else nullcontext():
@@ -189,7 +190,7 @@ def _scored(
     model.eval()
     total = sum(total_of(batch).item() for batch in _batches(rows, size))
     model.train()
-    return total / max(1, objective.units(rows))
+    return total / objective.units(rows)
 
 
 def collated(rows: Sequence[Sample], pad: int) -> dict[str, Tensor]:
@@ -249,6 +250,12 @@ def head_at(model: Any, places: Tensor | tuple[Tensor, ...]):
         hook.remove()
 
 
+NOTED = {  # of a step, in its line
+    *("step", "loss", "penalty", "learning_rate", "learned", "tokens", "seconds", "validation"),
+    "peak_bytes",
+}
+
+
 class Seen:
     """One line per step as it happens, so that a resumed run keeps what it had seen."""
 
@@ -261,10 +268,17 @@ class Seen:
         )
 
     def known(self) -> int:
-        """Steps of an interrupted run of which no line is missing."""
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        rows = [json.loads(line) for line in lines if line.endswith("}")]
-        self.rows = [row for place, row in enumerate(rows, 1) if row["step"] == place]
+        """Steps of an interrupted run before the first line that is missing or damaged."""
+        lines = self.path.read_bytes().splitlines() if self.path.exists() else []
+        self.rows = []
+        for place, noted in enumerate(lines, 1):
+            try:
+                row = json.loads(noted)
+            except ValueError:
+                break
+            if not isinstance(row, dict) or row.keys() != NOTED or row["step"] != place:
+                break
+            self.rows.append(row)
         return len(self.rows)
 
     def keep(self, step: int) -> None:

@@ -11,7 +11,7 @@ from kensho.train.audit import audit
 from kensho.train.record import Audit, Measured
 from kensho.train.run import Training
 from kensho.train.samples import encoded
-from kensho.train.stage import draw, learned
+from kensho.train.stage import draw, learned, require_positions
 
 Pair = tuple[str, str]  # prompt and completion
 Ids = dict[str, list[int]]
@@ -55,8 +55,10 @@ def stage(
         made = rows(drawn)
         told = drawn.assign(before=[before for _, before in made])
         samples, scored = [ids for ids, _ in made], [ids for ids, _ in rows(held_out)]
+        require_positions(model, (len(ids["input_ids"]) for ids in scored), training)
         context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        audited.append(audit(tokenizer, told, samples, replace(training, chat=chat), context))
+        chosen = replace(training, chat=chat)
+        audited.append(audit(tokenizer, told, samples, chosen, context, scored))
         return samples, scored
 
     texts, others = (

@@ -26,7 +26,14 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, set_seed
 
 from kensho.files import lock, read_json, write_json
-from kensho.models.loading import keep_unpacked, load_reference, merged, probe_logits, tokenizer_of
+from kensho.models.loading import (
+    keep_unpacked,
+    load_reference,
+    merged,
+    probe_logits,
+    require_finite,
+    tokenizer_of,
+)
 from kensho.models.reference import Reference
 from kensho.train import curves, processes
 from kensho.train.loop import NEXT_TOKEN, Objective, Sample, train
@@ -86,7 +93,7 @@ def learned(
     weights as an undisturbed run; a call with other settings, texts, base or code starts anew.
     Returns the steps as :func:`kensho.train.loop.train` does, peak_bytes above what was resident
     before the model was loaded, and what was measured. Raises ValueError if training left the
-    logits unchanged, or before anything for targets that the architecture lacks.
+    logits unchanged or finds no room, or before anything for targets that the architecture lacks.
     """
     method, name = training.method, training.name
     curves.check(training.trackers)
@@ -99,20 +106,23 @@ def learned(
     texts_sha256 = digest(texts)
     settings = asdict(training) | {
         **{"samples": texts_sha256, "held_out": digest(held_out or {"text": []})},
-        **{"base": base.model_dump(), "trackers": [*training.trackers]},
-        **{"method": method.name, "dtype": str(training.dtype), "processes": processes.size()},
+        **{"base": base.model_dump(), "method": method.name},
+        **{"dtype": str(training.dtype), "processes": processes.size()},
     }
-    with exclusive(checkpoints):
+    for of_no_weight in ("trackers", "curves"):
+        del settings[of_no_weight]
+    with room(checkpoints), exclusive(checkpoints):
         if processes.first():
             discard_foreign(checkpoints, settings)
         processes.wait()
         baseline = 0 if torch.cuda.is_available() else resident_bytes()
         model, tokenizer = begun(base, training)
         rows, scored = encode(model.eval(), tokenizer)
-        model = prepared(model, training)
-        course = method.course(model, training)
-        model = processes.shard(model, training.dtype if mixed(training) else None)
-        untrained = probe_logits(model, tokenizer)
+        with passed(training):
+            model = prepared(model, training)
+            course = method.course(model, training)
+            model = processes.shard(model, training.dtype if mixed(training) else None)
+            untrained = probe_logits(model, tokenizer)
         pad = tokenizer.pad_token_id
         call = (training, baseline, scored, objective, course)
         steps = train(model, rows, pad, checkpoints, *call)
@@ -124,13 +134,15 @@ def learned(
         whole = processes.gathered(model) if processes.size() > 1 else None
         if processes.first():
             with complete(output) as place:
-                course.save(place, whole)
+                with passed(training):
+                    course.save(place, whole)
                 if method.whole:
                     save_tokenizer(tokenizer, base, place)
                 if method.unknown:
                     held = str(training.held)
                     made = base.trained(place, method.name, weights=held, compute=held)
-                    again = probe_logits(load_reference(made, training.held)[0], tokenizer)
+                    with passed(training):
+                        again = probe_logits(load_reference(made, training.held)[0], tokenizer)
                     if not _distance(again, trained) <= MOST_LOST * moved:
                         raise ValueError(
                             f"{name}: what was saved does not compute what was trained; take "
@@ -163,20 +175,34 @@ def _rows(model: Any, training: Training) -> str:
 def begun(base: Reference, training: Training) -> tuple[Any, Any]:
     """The model that a training begins with, held as its method has it, and its tokenizer.
 
-    Earlier adapters are part of it.
+    Earlier adapters are part of it. Raises ValueError where a weight is not finite.
     """
     on = "cpu" if processes.size() > 1 else None  # sharing moves it, layer by layer
     earlier = [adapter.path for adapter in base.adapters]
     quantised = training.method.weights == "nf4"
     model: Any = merged(base.base, training.held, earlier, quantised=quantised, on=on)
+    try:
+        require_finite(model)
+    except ValueError as error:
+        raise ValueError(f"{training.name}: {error}") from None
     keep_unpacked(model)
     return model, tokenizer_of(base.base)
 
 
 def prepared(model: Any, training: Training) -> Any:
-    """The model that learns: with the adapter of the method, whose weights are of the seed."""
+    """The model that learns: with the adapter of the method, whose weights are of the seed.
+
+    Raises ValueError where it lacks a module that is to be learned whole.
+    """
     set_seed(training.seed)
     if (adapted := training.adapter()) is not None:
+        names = [name for name, _ in model.named_modules()]
+        for whole in getattr(adapted, "modules_to_save", None) or []:
+            if not any(f".{name}".endswith(f".{whole}") for name in names):
+                raise ValueError(
+                    f"{training.name}: modules_to_save: the model has no module '{whole}'; name "
+                    "one that it has"
+                )
         model = get_peft_model(model, adapted)
     if training.method.half:
         for parameter in model.parameters():
@@ -185,6 +211,23 @@ def prepared(model: Any, training: Training) -> Any:
     if training.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return model
+
+
+@contextmanager
+def passed(training: Training) -> Iterator[None]:
+    """Raises ValueError for whatever a class of PEFT that is passed through ends in."""
+    try:
+        yield
+    except (OSError, SafetensorError):
+        raise  # of the disk
+    except Exception as error:
+        if not training.method.unknown or str(error).startswith(f"{training.name}: "):
+            raise
+        cause = next(iter(str(error).splitlines()), "").rstrip(".")
+        raise ValueError(
+            f"{training.name}: {training.settings['method']['config']}: {type(error).__name__}: "
+            f"{cause}; change its settings or take another class"
+        ) from error
 
 
 def save(model: Any, tokenizer: Any, base: Reference, output: Path) -> None:
@@ -258,7 +301,8 @@ def room(output: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        if isinstance(error, OSError) and error.errno not in FULL:
+        full = "(os error" in str(error)  # of safetensors, which gives no number
+        if error.errno not in FULL if isinstance(error, OSError) else not full:
             raise
         raise ValueError(
             f"{output} cannot be written ({str(error).splitlines()[0]}); free space there"

@@ -14,14 +14,24 @@ OWN = {
     **{"VeraConfig": "vera", "OFTConfig": "oft", "MissConfig": "miss", "IA3Config": "ia3"},
 }
 # Told by settings of the part, or by the run.
-TOLD = ("target_modules", "task_type", "peft_type", "inference_mode")
+TOLD = (
+    *("target_modules", "task_type", "peft_type", "inference_mode", "peft_version"),
+    *("base_model_name_or_path", "revision", "auto_mapping"),
+)
+# What nothing comes of where PEFT's trainer callbacks and the models' own losses are not called.
+UNCALLED = (
+    *("use_asa", "asa_target_subspaces", "init_warmup", "final_warmup", "mask_interval"),
+    *("asa_importance_beta", "asa_uncertainty_beta", "asa_schedule_exponent"),
+    "auxiliary_loss_weight",
+)
 
 
 def adapter(rank: None, targets: Targets, *, config: str, settings: Mapping[str, Any]):
     """PEFT's configuration of class ``config``.
 
     Raises ValueError for a class or a key that PEFT does not have, a class that has a part of its
-    own or takes no target modules, and a value that the class refuses.
+    own or takes no target modules, a key that training makes nothing of, and a value that the class
+    refuses.
     """
     import peft
 
@@ -40,6 +50,10 @@ def adapter(rank: None, targets: Targets, *, config: str, settings: Mapping[str,
     for key in settings:
         if key not in known[config]:
             raise ValueError(f"{config} has no '{key}', {suggestion(key, known[config])}")
+        if key in UNCALLED:
+            raise ValueError(f"{config}: '{key}' works in PEFT's own trainer alone; leave it out")
+    if not isinstance(settings.get("modules_to_save") or [], list):
+        raise ValueError(f"{config}: modules_to_save is no list; put its names into one")
     try:
         return getattr(peft, config)(target_modules=targets, task_type="CAUSAL_LM", **settings)
     except (TypeError, ValueError) as error:
