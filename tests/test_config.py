@@ -177,6 +177,14 @@ ONE_LINE = {
         {"train": {"arms": [arm(WHOLE, **{"stage": "cpt", "mixture": "japanese-english"})]}},
         "train.arms: 'x': mixture 'japanese-english' is not made; add it to corpora.make",
     ),
+    "a step that is no whole number of groups": (
+        {"train": {"batch_size": 8, "arms": [arm(WHOLE, stage="grpo", group=3, accumulation=2)]}},
+        "train.arms: 'x': grpo: groups of 3 leave 1 of a step of 16 answers; change group",
+    ),
+    "answers that leave no prompt": (
+        {"train": {"max_length": 96, "arms": [arm(WHOLE, stage="grpo", new_tokens=96)]}},
+        "train.arms: 'x': grpo: 96 new_tokens leave no prompt in a train.max_length of 96; lower",
+    ),
     "nothing to merge": (
         {"train": {"arms": [{"name": "x", "stages": [*FULL["stages"], {"stage": "merge"}]}]}},
         "train.arms: 'x': merge: nothing before it has adapters; leave it out",

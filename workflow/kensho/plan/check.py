@@ -19,7 +19,7 @@ from kensho.part import resolve
 from kensho.plan import judging
 from kensho.plan.config import Config
 from kensho.plan.memory import adapter_sizes
-from kensho.plan.work import techniques
+from kensho.plan.work import batches, techniques
 from kensho.train import targets
 from kensho.train.catalogue import METHODS, STAGES
 from kensho.train.plan import ADAPTABLE, PLANNABLE, sizes
@@ -150,7 +150,7 @@ def _unfit_models(
 
 
 def _unfit_stages(config: Config, where: str) -> Iterator[str]:
-    """Stages without their data: samples, a mixture, or adapters to merge."""
+    """Stages without their data (samples, a mixture, adapters to merge) or room for answers."""
     for arm in config.train.trained:
         key, adapted = f"{where}: train.arms: '{arm.name}'", False
         for stage in arm.stages:
@@ -163,6 +163,18 @@ def _unfit_stages(config: Config, where: str) -> Iterator[str]:
                 )
             if mixture and mixture not in config.corpora.make:
                 yield f"{key}: mixture '{mixture}' is not made; add it to corpora.make"
+            if (group := getattr(stage, "group", None)) is not None:
+                batch, accumulation = batches(config, stage)
+                if rest := batch * accumulation % group:
+                    yield (
+                        f"{key}: grpo: groups of {group} leave {rest} of a step of "
+                        f"{batch * accumulation} answers; change group or batch_size"
+                    )
+                if stage.new_tokens >= config.train.max_length:
+                    yield (
+                        f"{key}: grpo: {stage.new_tokens} new_tokens leave no prompt in a "
+                        f"train.max_length of {config.train.max_length}; lower new_tokens"
+                    )
             method, begins = getattr(stage, "method", None), STAGES[stage.stage].begins
             if begins == "adapters" and not adapted:
                 yield f"{key}: {stage.stage}: nothing before it has adapters; leave it out"

@@ -67,6 +67,8 @@ def smallest(raw: Mapping[str, Any], sizes: Mapping[str, Any]) -> Raw:
                 stage["samples"] = min(stage.get("samples") or rows, rows)
             stage["batch_size"] = None  # the common one
             stage["accumulation"] = min(stage.get("accumulation", 1), 2)
+        if stage["stage"] == "grpo":
+            stage |= {"group": 2, "new_tokens": 48}  # any step holds whole ones, of any prompts
         if stage["stage"] == "expand":
             stage["pieces"] = min(stage.get("pieces", rows), rows // 3)  # all that few rows teach
         if stage.get("mixture"):  # of corpora that are not rehearsed
