@@ -38,7 +38,7 @@ rule train_stage:
         code_of=lambda w: STAGES[w.stage].code,
         method_code=lambda w: method.code if (method := INPUTS.method(w)) else None,
         held_out=INPUTS.held_out,
-        schedule=CONFIG.train.model_dump(exclude={"base", "arms", "recipes", "seeds", "validation"}),
+        schedule=INPUTS.schedule,
         device=CONFIG.accelerator,
         fallback=CONFIG.accelerator_fallback,
         code=lambda w: digest_of_part(
@@ -99,7 +99,7 @@ rule sampled_preferences:
     params:
         samples=INPUTS.sampled,
         held_out=CONFIG.train.validation,
-        batch=CONFIG.evaluate.batch_size,
+        batch=INPUTS.batch,
         dtype=CONFIG.train.dtype,
         device=CONFIG.accelerator,
         fallback=CONFIG.accelerator_fallback,

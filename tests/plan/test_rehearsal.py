@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -145,3 +146,31 @@ def test_an_arm_whose_base_a_spent_budget_leaves_out_is_compared_with_nothing():
     assert (whole.control("full"), whole.control("lora-r8")) == ("open-calm-1b", "base")
     left = replace(run.plan, evaluated=["base", "full", "lora-r8"])
     assert Inputs(run.config, left, run.models).control("full") == "full"
+
+
+def with_recipe(**stage):
+    whole = raw("full")
+    adapters = {"name": "lora", "rank": 8, "targets": ["q_proj"]}
+    stages = [{"method": adapters, **stage}, {"stage": "merge"}]
+    whole["train"]["recipes"] = [{"name": "mine", "stages": stages}]
+    return whole
+
+
+def test_a_step_of_a_rehearsal_holds_whole_groups_of_answers():
+    whole = with_recipe(stage="grpo", group=8)
+    assert run_of(rehearsal.smallest(whole, SIZES)).config.train.recipes[0].stages[0].group == 2
+
+
+def test_a_stage_is_told_what_it_reads():
+    def told(number, stage, **train):
+        whole = with_recipe(stage="dpo", rejected="own", batch_size=2)
+        whole["train"] |= train
+        whole["evaluate"]["batch_size"] = train.get("batch_size", 4)
+        run = run_of(whole)
+        inputs = Inputs(run.config, run.plan, run.models)
+        return inputs.schedule(SimpleNamespace(arm="mine", number=number, stage=stage))
+
+    first = told("1", "dpo", steps=12)
+    assert first["batch_size"] == 2 and first["steps"] == 12 and "trackers" not in first
+    assert first == told("1", "dpo", steps=12, batch_size=16, trackers=["wandb"])
+    assert told("2", "merge") == {}

@@ -14,14 +14,18 @@ from kensho.train.methods import NONE
 from kensho.train.run import Training
 
 OWN = ("scheduler", "warm_up", "weight_decay", "learned", "packing")
+WITHOUT_STEPS = {
+    **{"steps": 0, "batch_size": 0, "max_length": 0, "checkpoint_every": 0},
+    "dtype": "float32",
+}
 
 with job(snakemake) as fallbacks:
     claims = registered("training")
     torch.set_num_threads(snakemake.threads)
     params, wildcards, inputs = snakemake.params, snakemake.wildcards, snakemake.input
     settings, schedule, seed = dict(params.stage), dict(params.schedule), int(wildcards.seed)
+    schedule = schedule or WITHOUT_STEPS
     dtype = compute_dtype(schedule.pop("dtype"))
-    schedule["batch_size"] = settings.get("batch_size") or schedule["batch_size"]
     own = settings.get("method", {"name": NONE.name})
     method = resolve(params.method_code).of(own) if params.method_code else NONE
     if method.name != (named := own["name"]):
@@ -44,6 +48,7 @@ with job(snakemake) as fallbacks:
         accumulation=settings.get("accumulation", 1),
         checkpointing=settings.get("checkpointing", False),
         chat=model.chat,
+        trackers=snakemake.config["train"].get("trackers", ()),
         curves=f"logs/tensorboard/{wildcards.arm}/{wildcards.number}-{wildcards.stage}-seed{seed}",
         **{key: settings[key] for key in OWN if key in settings},
         **schedule,

@@ -16,6 +16,7 @@ from kensho.train.preferences import BY_MODEL
 from kensho.validation import suggestion
 
 TRAINED = "results/train"
+SCHEDULE = {"steps", "max_length", "checkpoint_every", "dtype"}
 
 
 class Inputs:
@@ -122,6 +123,20 @@ class Inputs:
         own = self.stage(wildcards)
         corpus = STAGES[own.stage].data in ("pairs", "texts") and not getattr(own, "mixture", None)
         return self.config.train.validation if corpus else 0
+
+    def schedule(self, wildcards) -> dict[str, Any]:
+        """What a stage is told of `train`, with the batch that it takes; nothing if it trains none.
+
+        Trackers are not among it: nothing that is trained follows from them.
+        """
+        if not self.method(wildcards):
+            return {}
+        told = self.config.train.model_dump(include=SCHEDULE)
+        return told | {"batch_size": self.batch(wildcards)}
+
+    def batch(self, wildcards) -> int:
+        """Samples at once of a stage that trains."""
+        return work.batches(self.config, self.stage(wildcards))[0]
 
     def sampled(self, wildcards) -> int:
         """Samples of which a model writes the rejected side: as many as the stage reads."""
