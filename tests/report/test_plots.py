@@ -4,6 +4,7 @@ import re
 
 import pandas as pd
 from kensho.report import plots
+from kensho.report.page import _training
 
 
 def drawn(svg: str) -> dict[str, int]:
@@ -25,3 +26,11 @@ def test_seeds_are_a_band_and_held_out_samples_a_curve_of_their_own() -> None:
     frame["peak_bytes"] = 5e6
     svg = plots.curve(frame, "full", "peak_bytes", (4, 6))
     assert "Peak memory of full over steps, MB" in svg and drawn(svg)["accent"] == 0
+
+
+def test_rewards_are_curves_of_the_arms_that_have_them() -> None:
+    rows = [(arm, 1, step, 3.0) for arm in ("full", "rewarded") for step in range(3)]
+    frame = pd.DataFrame(rows, columns=["arm", "seed", "step", "loss"])
+    frame["reward"] = frame["step"].where(frame["arm"] == "rewarded") / 4
+    panels = {row["title"]: [arm for arm, _ in row["panels"]] for row in _training(frame)["curves"]}
+    assert panels == {"Loss": ["full", "rewarded"], "Reward": ["rewarded"]}

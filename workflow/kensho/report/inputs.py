@@ -24,7 +24,7 @@ def summary(path: str | Path) -> dict:
     }
 
 
-CURVES = ["loss", "validation", "learning_rate", "tokens_per_second", "peak_bytes"]
+CURVES = ["loss", "validation", "learning_rate", "tokens_per_second", "peak_bytes", "reward"]
 
 
 def loss(paths: list[str]) -> pd.DataFrame:

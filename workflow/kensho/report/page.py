@@ -130,7 +130,8 @@ def _training(loss: pd.DataFrame) -> dict:
         if not np.isfinite(values).any():
             continue
         limits = (float(np.nanmin(values)) * 0.95, float(np.nanmax(values)) * 1.02)
-        panels = [(arm, plots.curve(loss, arm, column, limits)) for arm in arms]
+        having = loss[loss[column].notna()]["arm"].unique()
+        panels = [(arm, plots.curve(loss, arm, column, limits)) for arm in arms if arm in having]
         curves.append({"title": title, "unit": unit, "panels": panels})
     return {"curves": curves}
 

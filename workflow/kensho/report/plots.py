@@ -13,6 +13,7 @@ CURVES = {  # columns of a training's steps: title, unit and the factor to it
     "learning_rate": ("Learning rate", "", 1.0),
     "tokens_per_second": ("Speed", "tokens per second", 1.0),
     "peak_bytes": ("Peak memory", "MB", 1e-6),
+    "reward": ("Reward", "", 1.0),
 }
 
 
