@@ -13,6 +13,9 @@ ROOT = Path(__file__).parents[2]
 LISTED, FAULTS = corpora.load(ROOT / "config/corpora.yaml")
 SOURCES = sources.load(ROOT / "config/sources.yaml")[0]
 OWN = {"path": "own/notes.jsonl", "licence_class": "permissive"}
+AOZORA = {"sources": ["aozora-31"], "format": "aozora"}
+MIXTURE = {"mixture": {"aozora": 1.0}, "size": 9}
+SIDES = {"ja": "j", "en": "e"}
 LICENCES = ["permissive", "public-domain", "by", "by-sa"]
 LOCKED = {
     "endpoint": "https://x", "commit": "0" * 40, "resolved": "2026-01-01", "answered": "a/b",
@@ -46,13 +49,37 @@ def test_three_lines_add_a_corpus_of_ones_own():
         ({**OWN, "fields": {"txt": "j"}}, "own.fields.txt: unknown key, did you mean 'text'?"),
         ({"mixture": {"aozora": 1.0}}, "own: a mixture has no end of its own; put its `size`"),
         ({**OWN, "licence_class": "bye"}, "own.licence_class: expected 'permissive'"),
+        ({**OWN, "fields": {"text": "b", **SIDES}}, "not fields.text and fields.ja; leave one out"),
+        ({**OWN, "fields": {"text": "b", "turns": "t"}}, "not fields.text and fields.turns; leave"),
+        ({**OWN, "fields": {"turns": "t", **SIDES}}, "not fields.ja and fields.turns; leave one"),
+        ({**OWN, "language": "jp"}, "own.language: expected 'ja', 'en', 'ja-en' or 'en-ja'"),
+        (
+            {**OWN, "language": "en-ja"},
+            "own: 'en-ja' is no language of text; put `language`: ja or",
+        ),
+        ({**OWN, "fields": SIDES}, "own: 'ja' is no language of pairs; put `language`: ja-en or"),
+        ({**OWN, "first": 2}, "own: `first` says nothing of a corpus by `path`; leave it out"),
+        ({**OWN, "unit": "characters"}, "own: `unit` says nothing of a corpus by `path`; leave"),
+        ({**OWN, "revision": "0" * 40}, "own: `revision` says nothing of a corpus by `path`"),
+        ({**AOZORA, "first": 1}, "own: `first` says nothing of a corpus by `sources`; leave"),
+        (
+            {**AOZORA, "licence_class": "by"},
+            "`licence_class` says nothing of a corpus by `sources`",
+        ),
+        ({**MIXTURE, "language": "en"}, "own: `language` says nothing of a corpus by `mixture`"),
+        ({**MIXTURE, "fields": {"text": "x"}}, "`fields` says nothing of a corpus by `mixture`"),
+        (
+            {**AOZORA, "fields": {"text": "x"}},
+            "own: `fields` says nothing of the form aozora; leave",
+        ),
+        ({**OWN, "path": "x.tsv", "format": "tatoeba"}, "own: 'ja' is no language of pairs; put"),
     ],
 )
 def test_a_wrong_entry_is_one_line_with_its_key(tmp_path, entry, line):
     path = tmp_path / "corpora.yaml"
     path.write_text(yaml.safe_dump({"own": entry}), encoding="utf-8")
     found, [fault] = corpora.load(path)
-    assert found == {} and f"{path}: {line}" in fault
+    assert found == {} and fault.startswith(f"{path}: own") and line in fault
 
 
 def test_what_cannot_be_made_is_named_with_the_mend():
@@ -85,7 +112,9 @@ def test_what_is_not_pinned_is_not_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     own = Corpus.model_validate(OWN)
     assert "no file own/notes.jsonl; put it there" in corpora.absent("notes", own, {})
-    (tmp_path / "own").mkdir()
+    (tmp_path / "own/notes.jsonl").mkdir(parents=True)
+    assert "no file own/notes.jsonl" in corpora.absent("notes", own, {})  # a folder
+    (tmp_path / "own/notes.jsonl").rmdir()
     (tmp_path / "own/notes.jsonl").write_text("")
     assert corpora.absent("notes", own, {}) is None
 
@@ -101,5 +130,6 @@ def test_files_are_dealt_whole_where_there_are_enough(shards):
 
 
 def test_settings_are_strict():
-    with pytest.raises(ValidationError):
-        Corpora.model_validate({"filters": ["htlm"]})
+    for wrong in ({"filters": ["htlm"]}, {"max_row_bytes": 10**19}):
+        with pytest.raises(ValidationError):
+            Corpora.model_validate(wrong)

@@ -3,14 +3,14 @@
 from collections.abc import Collection, Iterator, Mapping
 from glob import glob
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from kensho.data.hub import Commit, HubName, Locked
 from kensho.data.licences import LicenceClass
 from kensho.data.sources import Source
-from kensho.validation import Bytes, Count, Name, Section, Share, problems, read_yaml, suggestion
+from kensho.validation import Count, Name, Section, Share, problems, read_yaml, suggestion
 
 LOCK = "config/corpora.lock.yaml"
 MEND = "run `snakemake --profile local lock_corpora`"
@@ -19,6 +19,19 @@ Tables = Literal["jsonl", "csv", "parquet"]
 Published = Literal["tatoeba", "aozora", "livedoor", "wikipedia-annotated", "real-persona-chat"]
 KINDS: dict[str, Kind] = {"tatoeba": "pairs", "real-persona-chat": "dialogue"}
 SUFFIXES: dict[str, Tables] = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+LANGUAGES: dict[Kind, tuple[str, ...]] = {
+    "text": ("ja", "en"),
+    "dialogue": ("ja", "en"),
+    "pairs": ("ja-en", "en-ja"),
+}
+READ = ("format", "fields", "language", "attribution")
+OWN = (*READ, "licence", "licence_class")
+OF_PLACES = {  # a corpus of sources is under their licences, a mixture all that its parts are
+    "hub": ("files", "first", "revision", *OWN),
+    "sources": READ,
+    "path": OWN,
+    "mixture": ("size", "unit"),
+}
 RESERVED = ("augmented",)  # a folder of results/data
 Column = Annotated[str, Field(min_length=1)]
 Filter = Literal[
@@ -69,7 +82,7 @@ class Corpus(Section):
     licence: str | None = None
     licence_class: LicenceClass | None = None
     attribution: str = ""
-    language: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]{2})?$")] = Field(
+    language: Literal["ja", "en", "ja-en", "en-ja"] = Field(
         "ja", description="of pairs from which into which"
     )
     fields: Fields = Fields()
@@ -89,9 +102,31 @@ class Corpus(Section):
             raise ValueError("its form is not known; put `format`")
         if self.path and not self.format and self.suffix not in SUFFIXES:
             raise ValueError(f"a file like {self.path} has no known form; put `format`")
-        if bool(self.fields.ja) != bool(self.fields.en):
+        fields = self.fields
+        if bool(fields.ja) != bool(fields.en):
             raise ValueError("a pair has two sides; name both fields.ja and fields.en")
+        if len(held := [k for k in ("text", "ja", "turns") if getattr(fields, k)]) > 1:
+            named = " and ".join(f"fields.{key}" for key in held)
+            raise ValueError(f"a row is a text, a pair or a dialogue, not {named}; leave one out")
+        if idle := self._idle(*places):
+            raise ValueError(f"`{idle[0]}` says nothing of {idle[1]}; leave it out")
+        if not self.mixture and self.language not in LANGUAGES[self.kind]:
+            known = " or ".join(LANGUAGES[self.kind])
+            raise ValueError(
+                f"'{self.language}' is no language of {self.kind}; put `language`: {known}"
+            )
         return self
+
+    def _idle(self, place: str) -> tuple[str, str] | None:
+        """A key that is set and does nothing, and what has no use for it."""
+        fields = type(self).model_fields.items()
+        there = {key for key, field in fields if getattr(self, key) != field.default}
+        others = {key for keys in OF_PLACES.values() for key in keys} - {*OF_PLACES[place]}
+        if idle := sorted(there & others):
+            return idle[0], f"a corpus by `{place}`"
+        if "fields" in there and self.form in get_args(Published):
+            return "fields", f"the form {self.form}"
+        return None
 
     @property
     def suffix(self) -> str:
@@ -135,7 +170,9 @@ class Corpora(Section):
     )
     min_characters: Count = 5
     max_characters: Count = 50_000
-    max_row_bytes: Bytes = Field(5_000_000, description="a longer line or cell is not read")
+    max_row_bytes: Annotated[int, Field(ge=1, lt=2**31)] = Field(
+        5_000_000, description="a longer line or cell is not read"
+    )
     fineweb2: FineWeb2 = Field(FineWeb2(), description="FineWeb-2's for Japanese web pages")
     near_duplicate: Share = Field(
         0.8, description="Jaccard similarity of character 5-grams, as MinHash estimates it"
@@ -236,7 +273,7 @@ def absent(name: str, corpus: Corpus, lock: Mapping[str, Locked]) -> str | None:
             return f"corpus {name}: not pinned, so nothing of it is read; {MEND}"
         if corpus.revision not in (None, lock[name].commit):
             return f"corpus {name}: pinned at another commit than its `revision`; {MEND}"
-    if corpus.path and not glob(corpus.path):
+    if corpus.path and not _there(corpus.path):
         return f"corpus {name}: no file {corpus.path}; put it there, or mend its `path`"
     return None
 
@@ -245,7 +282,12 @@ def file_names(name: str, corpus: Corpus, lock: Mapping[str, Locked]) -> list[st
     """Its files in their order, as rows are named by them: paths, sources, or files of the hub."""
     if corpus.hub:
         return [*lock[name].files] if name in lock else []
-    return corpus.sources or sorted(glob(str(corpus.path)))
+    return corpus.sources or _there(str(corpus.path))
+
+
+def _there(pattern: str) -> list[str]:
+    """Files of a pattern, no folders."""
+    return sorted(path for path in glob(pattern) if Path(path).is_file())
 
 
 def dealt(files: list[str], shard: int, shards: int) -> list[int]:
