@@ -12,7 +12,7 @@ from kensho.data import minhash, mixtures, readers, shards
 from kensho.data.cleaning import FILTERS, Cleaner
 from kensho.data.corpora import Corpora, Filter
 from kensho.data.minhash import Sketches
-from kensho.data.readers import Reading
+from kensho.data.records import Reading
 
 LETTERS = "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわ"
 SETTINGS = Corpora().model_dump()
@@ -141,12 +141,53 @@ CASES = {
     "見出しと\n短い行と\nよい文": None,  # no page
     "5 < 6 で、7 > 3 です。": None,
     "<name>さん、こんにちは。": None,  # what stands for a name
+    "R&D;と、AT&T;の話です。": None,
+    "家族は👨‍👩‍👧で、旗は⚑\ufe0fです。\ufeff": None,
+    **{
+        f"これは{mark}という文です。": ("html", "HTML markup")
+        for mark in (
+            *(
+                "<blockquote>",
+                "<ruby>字<rt>じ</rt></ruby>",
+                '<svg width="1">',
+                "</label>",
+                "<video>",
+            ),
+            *("&quot;", "&#x27;", "&copy;", "&hellip;", "&#39;", "<?xml version", "<![CDATA["),
+        )
+    },
+    **{
+        f"これは{mark}文です。": ("control", "control characters")
+        for mark in "\u202e\u2066\u200b\ue000\U00100000"
+    },
 }
 
 
 @pytest.mark.parametrize("text", CASES)
 def test_a_text_falls_at_the_first_filter_that_rejects_it(text):
     assert Cleaner(SETTINGS, "text", "ja")(text, {}).rejected == CASES[text]
+
+
+def test_batches_by_characters_change_nothing(tmp_path, monkeypatch):
+    file = written(tmp_path, texts(400))
+    one, counts = made(tmp_path / "one", file, 2)
+    monkeypatch.setattr(shards, "CHARACTERS", 500)
+    other, others = made(tmp_path / "other", file, 2)
+    assert rows(one) == rows(other) and counts == others
+    assert pq.ParquetFile(tmp_path / "other/0/d.parquet").num_row_groups > 40
+
+
+def test_equal_texts_without_a_character_are_repeats(tmp_path):
+    settings = {**SETTINGS, "filters": ["control"]}
+    paths, counts = made(tmp_path / "all", written(tmp_path, ["", ""]), 1, settings)
+    assert len(rows(paths)) == 1 and counts["duplicates", "exact", "equal text"] == 1
+
+
+def test_a_reason_that_quotes_half_a_character_is_written(tmp_path):
+    file = written(tmp_path, texts(1))
+    file.path.write_text('{"\\ud800": "x"}\n', encoding="utf-8")
+    paths, counts = made(tmp_path / "all", file, 1)
+    assert rows(paths) == [] and counts["read", "", "rows"] == 1
 
 
 def test_every_filter_of_the_settings_is_there_and_lists_of_words_are_opt_in():
@@ -220,6 +261,12 @@ def test_a_mixture_by_characters_keeps_its_shares(corpora, tmp_path):
 def test_a_corpus_that_is_too_small_is_refused_not_repeated(corpora, tmp_path):
     with pytest.raises(ValueError, match=r"m: a has \d+ documents of the 900 .*; lower its size"):
         mixed(tmp_path, {"a": (corpora[1], 1.0)}, 900, "documents", 1)
+
+
+def test_a_weight_that_takes_nothing_is_refused_with_its_mend(corpora):
+    paths, weights = {"a": corpora[1], "b": corpora[3]}, {"a": 0.999, "b": 0.001}
+    with pytest.raises(ValueError, match=r"m: b has a weight that takes no .*, or the size$"):
+        mixtures.draw(paths, weights, size=20, unit="documents", seed=1, mixture="m")
 
 
 def test_a_sample_follows_from_the_ids_alone(corpora):

@@ -1,6 +1,8 @@
 """Measures of a document, by hand."""
 
 import math
+import random
+import re
 
 import pytest
 from kensho.data.measures import (
@@ -67,3 +69,14 @@ def test_every_measure_is_there():
     found = measured("これは文です。", with_words=False)
     assert {*found, "repetition"} == {*MEASURES}
     assert math.isnan(found["top_2_grams"]) and not math.isnan(found["kanji"])
+
+
+ADDRESSES = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+", re.A)  # of any length
+
+
+def test_addresses_are_found_as_by_their_whole_pattern():
+    rng = random.Random(4)
+    each = ["".join(rng.choice("ab.@!-あ ") for _ in range(40)) for _ in range(2000)]
+    counts = [personal(text)["e-mail addresses"] for text in each]
+    assert counts == [len(ADDRESSES.findall(text)) for text in each] and max(counts) > 1
+    assert not personal("a" * 1_000_000)  # would take hours if each began one

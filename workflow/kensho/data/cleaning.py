@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from html.entities import html5
 from typing import Any, NamedTuple
 
 from hojichar import Document, document_filters
@@ -11,14 +12,28 @@ from hojichar import Filter as HojiChar
 from kensho.data import measures
 from kensho.data.corpus import normalise
 
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
-ELEMENTS = (
-    "a|article|b|body|br|button|center|code|dd|div|dl|dt|em|font|footer|form|h[1-6]|head|header|hr|"
-    "html|i|iframe|img|input|li|link|main|meta|nav|ol|option|p|pre|script|section|select|small|span|"
-    "strong|style|sub|sup|table|tbody|td|textarea|th|thead|title|tr|tt|u|ul"
+# With what is invisible and breaks or turns text around, and private use; joiners, variation
+# selectors and the byte order mark are left.
+CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\u200b\u202a-\u202e\u2066-\u2069"
+    "\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]"
 )
+# Of the HTML standard with those that it calls obsolete.
+ELEMENTS = (
+    "a|abbr|acronym|address|applet|area|article|aside|audio|b|base|basefont|bdi|bdo|bgsound|big|"
+    "blink|blockquote|body|br|button|canvas|caption|center|cite|code|col|colgroup|data|datalist|dd|"
+    "del|details|dfn|dialog|dir|div|dl|dt|em|embed|fieldset|figcaption|figure|font|footer|form|"
+    "frame|frameset|h[1-6]|head|header|hgroup|hr|html|i|iframe|img|input|ins|kbd|label|legend|li|"
+    "link|main|map|mark|marquee|math|menu|meta|meter|nav|nobr|noembed|noframes|noscript|object|ol|"
+    "optgroup|option|output|p|param|picture|pre|progress|q|rb|rp|rt|rtc|ruby|s|samp|script|search|"
+    "section|select|slot|small|source|span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|"
+    "template|textarea|tfoot|th|thead|time|title|tr|track|tt|u|ul|var|video|wbr|xmp"
+)
+ENTITIES = "|".join(name.rstrip(";") for name in sorted(html5) if name.endswith(";"))
 TAG = re.compile(
-    rf"</?(?:{ELEMENTS})(?:\s[^<>]{{0,500}})?/?>|<!--|<!doctype|&(?:nbsp|lt|gt|amp|#\d+);", re.I
+    rf"</?(?:{ELEMENTS})(?:\s[^<>]{{0,500}})?/?>|<!--|<!doctype|<\?xml|<!\[CDATA\[|"
+    rf"&(?:#\d+|#x[0-9a-f]+|{ENTITIES});",
+    re.I,
 )
 SMALL = 1e-9  # what a ratio of counts may be off
 MASK = "mask-personal-information"

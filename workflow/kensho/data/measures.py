@@ -29,7 +29,8 @@ for _place, _ranges in reversed([*enumerate(SCRIPTS.values())]):
         _CLASSES[_low : _high + 1] = _place
 ENDS = tuple("。．！？!?.…」』）)")  # of a sentence, with what closes it
 PERSONAL = {
-    "e-mail addresses": re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+", re.A),
+    # from the last character before @: a whole local part would be sought anew at each of its own
+    "e-mail addresses": re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]@[\w-]+(?:\.[\w-]+)+", re.A),
     "telephone numbers": re.compile(
         r"(?<![\d-])(?:\+81[- ]?[1-9]\d{0,3}|0\d{1,4})[- ]\d{1,4}[- ]\d{3,4}(?![\d-])|"
         r"(?<!\d)0[5789]0\d{8}(?!\d)",

@@ -49,7 +49,8 @@ def draw(
 
     Each corpus gives its share of ``size``, in documents, which add up to it, or in characters
     (then the last document may go beyond it). Holds two numbers for each document. Raises
-    ValueError for a corpus that has less than its share: nothing is repeated in silence.
+    ValueError for a corpus that has less than its share, as nothing is repeated in silence, and
+    for a share without a document.
     """
     *parts, total = accumulate((weights[corpus] for corpus in shards), initial=0.0)
     ends = [round(size * part / total) for part in (*parts, total)]
@@ -61,7 +62,12 @@ def draw(
         place = np.argsort(order, kind="stable")
         sums = np.cumsum(amounts[place])
         count = int(wanted) if unit == "documents" else int(np.searchsorted(sums, wanted)) + 1
-        if count > len(order) or not count:
+        if not count:
+            raise ValueError(
+                f"{mixture}: {corpus} has a weight that takes no document of {size:,}; raise its "
+                "weight, or the size"
+            )
+        if count > len(order):
             there = int(sums[-1]) if len(sums) else 0
             raise ValueError(
                 f"{mixture}: {corpus} has {there:,} {unit} of the {wanted:,.0f} that its weight "

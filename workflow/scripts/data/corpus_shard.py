@@ -1,7 +1,7 @@
 import sys
 from pathlib import Path
 
-from kensho.data import readers, shards
+from kensho.data import records, shards
 from kensho.data.cleaning import Cleaner
 from kensho.data.minhash import Sketches
 from kensho.data.sources import fetched
@@ -18,7 +18,7 @@ with job(snakemake):
                 raise ValueError(record["reason"])
             licence = record["licence_class"]
         files.append(shards.File(number, name, Path(path), licence))
-    how = readers.reading(entry, entry["form"], params.cleaning["max_row_bytes"])
+    how = records.reading(entry, entry["form"], params.cleaning["max_row_bytes"])
     whole = len(files) < len(params.names)  # the shard has files of its own
     part = (0, 0) if whole else (int(snakemake.wildcards.shard), params.shards)
     out = paths(snakemake.output)
