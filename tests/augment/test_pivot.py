@@ -69,3 +69,10 @@ def test_pairs_share_no_sentence_and_no_english_side_with_the_splits():
             ("昨日あの人がここに来た。", "彼は昨日ここへ来ました。"),
         ]
     ]
+
+
+def test_an_english_side_without_letters_is_none():
+    sentences = table(("5", "鳥だ。", "..."), ("6", "魚が泳ぐ。", "!!!"), ("7", "馬だ。", ""))
+    assert pairs(sentences, TEST).empty
+    variants, counts = made(samples=table(("1", "猫だ。", "?")), sentences=sentences)
+    assert variants.empty and counts["count"].sum() == 0

@@ -30,12 +30,12 @@ def pivot(
     en; of ``test`` ja and en are read. English sides are one where their letters and digits are. A
     candidate is a sample with another sentence of its English side; it is dropped where that side
     stands in the test split, or where the sentence has a bigram Jaccard similarity of at least
-    ``threshold`` to a test sentence.
+    ``threshold`` to a test sentence. A side without letters and digits is no side.
 
     Returns the variants (``COLUMNS``) and what became of the candidates as (stage, reason, count).
     """
     sides, theirs = samples["en"].map(key), sentences.assign(side=sentences["en"].map(key))
-    theirs = theirs[theirs["side"].isin(sides)]
+    theirs = theirs[theirs["side"].isin(sides) & (theirs["side"] != "")]
     theirs = theirs.iloc[hash_order(seed, TECHNIQUE, theirs["id"])]
     theirs["key"] = theirs["ja"].map(key)
     theirs["near"] = near(theirs["ja"].tolist(), test["ja"].tolist(), threshold)
@@ -70,12 +70,12 @@ def pairs(sentences: pd.DataFrame, used: pd.DataFrame) -> pd.DataFrame:
     """Ordered pairs of distinct sentences with one English side: ``source, target, en``.
 
     ``sentences`` is the cleaned corpus (id, ja, en). Neither a sentence nor an English side of
-    ``used`` (ja, en: the splits) is among the pairs.
+    ``used`` (ja, en: the splits) is among the pairs, nor a side without letters and digits.
     """
     table = sentences[["id", "ja", "en"]]
     table = table.assign(key=table["ja"].map(key), side=table["en"].map(key))
     table = table[~table["key"].isin(set(used["ja"].map(key)))]
-    table = table[~table["side"].isin(set(used["en"].map(key)))]
+    table = table[~table["side"].isin(set(used["en"].map(key)) | {""})]
     both = table.merge(table[["id", "ja", "key", "side"]], on="side", suffixes=("", "_other"))
     both = both[both["key"] != both["key_other"]]
     both = both.sort_values(["id", "id_other"], kind="stable", ignore_index=True)
