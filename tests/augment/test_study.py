@@ -171,3 +171,25 @@ def test_tasks_are_read_in_their_form_and_what_is_left_out_is_counted(task, tmp_
     path.write_text(FORMS[task].replace("Level", "Lvl").replace("label", "lbl"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"data: row 1 is not one of .*delete the file"):
         study.read(task, path)
+
+
+SPOILT = {
+    "keico": ["本文,Level\n犬が走る。\n"],
+    "jnli": [
+        '["犬"]\n',
+        '{"yjcaptions_id": "1-a", "sentence1": null, "sentence2": "猫。", "label": "x"}\n',
+    ],
+    "jcola-train": [
+        '"犬が走る。"\n',
+        '{"sentence": null, "label": 1}\n',
+        '{"sentence": "犬。", "label": null}\n',
+    ],
+}
+
+
+@pytest.mark.parametrize(("task", "row"), [(t, row) for t, rows in SPOILT.items() for row in rows])
+def test_a_row_without_its_text_or_label_is_named(task, row, tmp_path):
+    path = tmp_path / "data"
+    path.write_text(row, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"data: row 1 is not one of .*delete the file"):
+        study.read(task, path)

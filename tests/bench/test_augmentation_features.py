@@ -5,7 +5,9 @@ import pytest
 from kensho.augment import study, variant_table
 from kensho.bench import augmentation_features as features
 from kensho.bench.run import Run
+from kensho.bench.study_settings import AugmentationFeatures
 from kensho.data.corpus import write_table
+from pydantic import ValidationError
 
 WHO = "父母兄姉弟妹祖父友人先生学生医者店員駅員警官"
 WHAT = ["東京へ行", "本を読", "水を飲", "歌を歌", "靴を買", "紙を切"]
@@ -70,6 +72,26 @@ def test_conditions_say_what_became_of_the_candidates(items, tmp_path):
     assert "no 500 originals of jnli" in conditions["absent"]["accuracy.jnli.n500"]
     assert not {*table["metric"]} & {*conditions["absent"]}
     assert conditions["ran"]["stand_ins"]
+    pool = len(study.pool(items))
+    settings = SimpleNamespace(sizes=[40, 100], seeds=3, added=2)
+    ((table, conditions),) = features.experiment(inputs, settings, run)
+    assert set(table[table["metric"] == "accuracy.keico.n100"]["arm"]) == {
+        "none",
+        "repeat",
+        "eda",
+        "combined",
+    }
+    assert conditions["deviations"][-1] == (
+        f"keico: no arm more-data at 100 originals: its pool of {pool} items has too few others"
+    )
     settings = SimpleNamespace(sizes=[100], seeds=3, added=2)
     with pytest.raises(ValueError, match=r"no task has 3 times as many items .* lower sizes"):
         features.experiment(inputs, settings, run)
+
+
+@pytest.mark.parametrize("technique", ["politeness", "honorific"])
+def test_a_technique_that_changes_the_label_is_refused(technique):
+    techniques = {"techniques": ["eda", technique]}
+    with pytest.raises(ValidationError, match=f"'{technique}' changes the politeness that keico"):
+        AugmentationFeatures.model_validate(techniques)
+    AugmentationFeatures.model_validate({**techniques, "tasks": ["jnli"]})

@@ -79,6 +79,17 @@ def test_complete_cases_stand_beside_what_is_imputed():
         assert table.loc[(name, "mean"), "sd"] < table.loc[(name, "available"), "sd"]
 
 
+@pytest.mark.parametrize("unit", [2.0**-900, 2.0**600, 2.0**1020])
+def test_numbers_of_any_size_are_tested_and_imputed(unit):
+    values = with_gaps(np.random.default_rng(6)) / 16
+    assert little(values * unit) == little(values)
+    one, other = (
+        beside(pd.DataFrame(table, columns=list("abc"))) for table in (values, values * unit)
+    )
+    assert np.isfinite(other["mean"]).all() and np.isfinite(other["sd"]).all()
+    assert (one["mean"] * unit).tolist() == other["mean"].tolist()
+
+
 def test_gaps_are_counted_by_field_and_texts_left_alone(tmp_path):
     columns = {"text": ["a", "b", "c"], "ja": pa.nulls(3, pa.string())}
     table = pa.table({**columns, "number.score": [1.0, None, 3.0]})

@@ -53,7 +53,9 @@ class Guard(Section):
     encoder: Literal["use-multilingual-v3"] = Field(
         "use-multilingual-v3", description="sentence encoder; the only one that a package holds"
     )
-    pairs: Count = Field(1000, description="human paraphrases that calibrate its threshold")
+    pairs: Annotated[int, Field(ge=20, le=1_000_000)] = Field(
+        1000, description="human paraphrases that calibrate its threshold"
+    )
     rejected: Share = Field(0.05, description="share of those that the threshold may reject")
     sample: Count = Field(100, description="candidates of an unguarded technique that are scored")
 

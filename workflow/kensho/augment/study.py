@@ -58,7 +58,8 @@ def _jnli(path: Path) -> Labelled:
 
 def _jcola(path: Path) -> Labelled:
     for row in _json_lines(path):
-        yield row["sentence"], "", str(row["label"]), ""
+        label = row["label"]
+        yield row["sentence"], "", str(label) if isinstance(label, int) else label, ""
 
 
 TASKS = {
@@ -76,8 +77,10 @@ def read(task: str, path: Path) -> tuple[pd.DataFrame, int]:
     rows: list[tuple[str, ...]] = []
     try:
         for row in TASKS[task].read(path):
+            if not all(isinstance(value, str) for value in row):
+                raise ValueError("a text or label is missing")
             rows.append((normalise(row[0]), normalise(row[1]), *row[2:]))
-    except (KeyError, ValueError, AttributeError) as error:
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise ValueError(
             f"{path}: row {len(rows) + 1} is not one of {task} ({error}); delete the file to fetch "
             "it again"
@@ -218,6 +221,16 @@ def yields(items: pd.DataFrame, variants: Mapping[str, pd.DataFrame]) -> list[st
         "that they do not fill are originals once more"
         for technique, table in variants.items()
         if table["parent"].nunique() < most
+    ]
+
+
+def without_more(items: pd.DataFrame, sizes: Sequence[int], added: int) -> list[str]:
+    """Sizes that the pool has, without the further items of the arm more-data, in words."""
+    there = len(pool(items))
+    return [
+        f"no arm more-data at {size:,} originals: its pool of {there:,} items has too few others"
+        for size in sizes
+        if size <= there < size * (1 + added)
     ]
 
 

@@ -115,7 +115,8 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         )
         rows += observe(task, items, variants, settings, run)
         data.append({"name": task, "items": len(items), "of": len(items)})
-        shortfalls += [f"{task}: {line}" for line in study.yields(items, variants)]
+        short = study.without_more(items, settings.sizes, settings.added)
+        shortfalls += [f"{task}: {line}" for line in [*study.yields(items, variants), *short]]
     if "more-data" not in {row.arm for row in rows}:
         raise ValueError(
             f"bench.{EXPERIMENT}.sizes: no task has {1 + settings.added} times as many items as "

@@ -44,6 +44,16 @@ class AugmentationFeatures(Study):
         0.4, description="share of the items that seeds test on; the others are the pool"
     )
 
+    @model_validator(mode="after")
+    def _labels_stay(self) -> Self:
+        changing = {"politeness", "honorific"} & {*self.techniques}
+        if "keico" in self.tasks and changing:
+            raise ValueError(
+                f"techniques: '{min(changing)}' changes the politeness that keico's labels state; "
+                "leave it or the task out"
+            )
+        return self
+
 
 class AugmentationTraining(Study):
     model: Name | None = Field(None, description="of config/models.yaml; null for train.base")
