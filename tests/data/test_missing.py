@@ -90,6 +90,15 @@ def test_numbers_of_any_size_are_tested_and_imputed(unit):
     assert (one["mean"] * unit).tolist() == other["mean"].tolist()
 
 
+def test_a_huge_number_leaves_the_cases_without_it_as_they_are():
+    values = with_gaps(np.random.default_rng(6))
+    values[0] = [1e308, np.nan, 0]
+    table = beside(pd.DataFrame(values, columns=list("abc"))).set_index(["variable", "method"])
+    complete = pd.DataFrame(values).dropna()[0]
+    assert table.loc[("a", "complete cases"), "sd"] == pytest.approx(complete.std())
+    assert np.isfinite(table).all(axis=None)
+
+
 def test_gaps_are_counted_by_field_and_texts_left_alone(tmp_path):
     columns = {"text": ["a", "b", "c"], "ja": pa.nulls(3, pa.string())}
     table = pa.table({**columns, "number.score": [1.0, None, 3.0]})

@@ -152,17 +152,23 @@ def beside(numbers: pd.DataFrame) -> pd.DataFrame:
     from sklearn.impute import IterativeImputer, SimpleImputer
 
     numbers = numbers.loc[:, numbers.notna().any()]
-    units = dict(zip(numbers.columns, _units(numbers.to_numpy()), strict=True))
-    numbers = numbers / pd.Series(units, dtype=float)
     tables = {"complete cases": numbers.dropna(), "available": numbers}
     if len(numbers.columns) and numbers.isna().any(axis=None):
+        units = _units(numbers.to_numpy())
         imputers = {"mean": SimpleImputer(), "iterative": IterativeImputer(random_state=0)}
         for method, imputer in imputers.items():
-            filled = imputer.fit_transform(numbers)
+            filled = imputer.fit_transform(numbers / units) * units
             tables[method] = pd.DataFrame(filled, columns=numbers.columns)
     rows = [
-        (name, method, int(table[name].notna().sum()), *(table[name].agg(["mean", "std"]) * unit))
-        for name, unit in units.items()
+        (name, method, int(table[name].notna().sum()), *_moments(table[name].to_numpy()))
+        for name in numbers.columns
         for method, table in tables.items()
     ]
     return pd.DataFrame(rows, columns=["variable", "method", "rows", "mean", "sd"])
+
+
+def _moments(values: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of what is there."""
+    there = pd.Series(values).dropna()
+    [unit] = _units(there.to_numpy()[:, None])
+    return float((there / unit).mean() * unit), float((there / unit).std() * unit)
