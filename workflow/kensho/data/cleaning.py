@@ -32,7 +32,7 @@ ELEMENTS = (
 ENTITIES = "|".join(name.rstrip(";") for name in sorted(html5) if name.endswith(";"))
 TAG = re.compile(
     rf"</?(?:{ELEMENTS})(?:\s[^<>]{{0,500}})?/?>|<!--|<!doctype|<\?xml|<!\[CDATA\[|"
-    rf"&(?:#\d+|#x[0-9a-f]+|{ENTITIES});",
+    rf"&(?:#\d+|#x[0-9a-f]+|(?=[a-z][a-z\d]{{1,31}};)(?:{ENTITIES}));",
     re.I,
 )
 SMALL = 1e-9  # what a ratio of counts may be off

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from kensho.data.hub import Commit, HubName, Locked
 from kensho.data.licences import LicenceClass
+from kensho.data.lines import LONGEST
 from kensho.data.sources import Source
 from kensho.validation import Count, Name, Section, Share, problems, read_yaml, suggestion
 
@@ -171,7 +172,7 @@ class Corpora(Section):
     min_characters: Count = 5
     max_characters: Count = 50_000
     max_row_bytes: Annotated[int, Field(ge=1, lt=2**31)] = Field(
-        5_000_000, description="a longer line or cell is not read"
+        LONGEST, description="a longer line or cell is not read"
     )
     fineweb2: FineWeb2 = Field(FineWeb2(), description="FineWeb-2's for Japanese web pages")
     near_duplicate: Share = Field(

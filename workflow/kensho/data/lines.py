@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+LONGEST = 5_000_000  # bytes of a line or a cell
 PACKED: dict[str, Callable] = {".gz": gzip.open, ".xz": lzma.open}
 
 

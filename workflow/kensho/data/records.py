@@ -7,6 +7,7 @@ from decimal import Decimal
 from math import isinf, isnan
 from typing import Any
 
+from kensho.data.lines import LONGEST
 from kensho.data.rows import Fault, Row
 
 SIDES = {"ja": "Japanese", "en": "English"}
@@ -22,7 +23,7 @@ class Reading:
     form: str
     columns: Mapping[str, str]
     numbers: tuple[str, ...] = ()
-    longest: int = 5_000_000  # bytes of a line or a cell
+    longest: int = LONGEST  # bytes of a line or a cell
 
 
 def reading(entry: Mapping[str, Any], form: str, longest: int) -> Reading:

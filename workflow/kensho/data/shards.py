@@ -133,11 +133,12 @@ def without_repeats(
     with ExitStack() as stack, pq.ParquetFile(documents) as file:
         target = _writer(stack, kept, schema(numbers))
         dropped = _writer(stack, drops, DROPS)
-        for batch in file.iter_batches(BATCH):
+        for group in range(file.num_row_groups):
+            batch = file.read_row_group(group)
             names = batch.column("id").to_pylist()
             places = [of.get(name) for name in names]
             mask = pa.array([place is None for place in places])
-            target.write_table(pa.Table.from_batches([batch.filter(mask)], schema(numbers)))
+            target.write_table(batch.filter(mask).cast(schema(numbers)))
             lines = []
             for name, place, record in zip(names, places, batch.to_pylist(), strict=True):
                 if place is None:
