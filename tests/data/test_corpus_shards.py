@@ -158,7 +158,7 @@ CASES = {
     },
     **{
         f"これは{mark}文です。": ("control", "control characters")
-        for mark in "\u202e\u2066\u200b\ue000\U00100000"
+        for mark in "\u202e\u2066\ue000\U00100000"
     },
 }
 

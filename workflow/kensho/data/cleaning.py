@@ -12,10 +12,10 @@ from hojichar import Filter as HojiChar
 from kensho.data import measures
 from kensho.data.corpus import normalise
 
-# With what is invisible and breaks or turns text around, and private use; joiners, variation
+# With what turns text around, and private use; zero-width spaces, joiners, variation
 # selectors and the byte order mark are left.
 CONTROL = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\u200b\u202a-\u202e\u2066-\u2069"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\u202a-\u202e\u2066-\u2069"
     "\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]"
 )
 # Of the HTML standard with those that it calls obsolete.
