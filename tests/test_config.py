@@ -290,7 +290,7 @@ ONE_LINE = {
     ),
     "one model in two places": (
         {"domain": {"crossed": ["gemma-3-270m"]}},
-        "domain: 'gemma-3-270m' stands in 2 places; name each model once",
+        "domain: crossed: 'gemma-3-270m' stands in 2 places; name it once",
     ),
     "judge of three": (
         {"jlce": {"judge": JUDGE | {"pairs": [["base", "lora-r8", "full"]]}}},

@@ -150,7 +150,6 @@ NUMBERS = [f"p{n}" for n in range(20)]
     [
         (1, 0, "whatever was shown first won 100%"),
         (0, 1, "whatever was shown second won 100%"),
-        (0.5, 0.5, "all 40 judgements are ties"),
     ],
 )
 def test_a_judge_that_sees_only_places_gives_no_win_rate(first, second, why):
@@ -162,6 +161,16 @@ def test_a_judge_that_sees_only_places_gives_no_win_rate(first, second, why):
     with pytest.raises(Undefined, match=f"^e/a-b.csv: {why}"):
         drawn = dict(zip([f"q{n}" for n in range(20)], cells[1].values(), strict=True))
         evidence(random, {"a-b": preferences(cells[0], drawn)})
+
+
+@pytest.mark.parametrize("orders", ["both", "random"])
+def test_nothing_but_ties_is_no_win_rate(orders):
+    test = registered("win_rate", comparison="a-b", region=[0.5, 0.9], orders=orders)
+    others = NUMBERS if orders == "both" else [f"q{n}" for n in range(20)]
+    tied = preferences(dict.fromkeys(NUMBERS, 0.5), dict.fromkeys(others, 0.5))
+    found = evidence(test, {"a-b": tied})
+    assert found.interval is None
+    assert found.constant == "e/a-b.csv: all 40 judgements of the claim's models are ties"
 
 
 def test_a_system_that_always_wins_is_no_matter_of_place():

@@ -1,6 +1,5 @@
 """Settings of the study of adapted models: the section `domain` of the configuration."""
 
-from collections import Counter
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -30,7 +29,7 @@ class Domain(Section):
     @model_validator(mode="after")
     def _once(self) -> Self:
         named = [self.swallow, self.elyza, self.qwen, *self.crossed]
-        for name, times in Counter(filter(None, named)).items():
-            if times > 1:
-                raise ValueError(f"'{name}' stands in {times} places; name each model once")
+        for name in self.crossed:
+            if (times := named.count(name)) > 1:
+                raise ValueError(f"crossed: '{name}' stands in {times} places; name it once")
         return self

@@ -93,7 +93,7 @@ def stage(
     files = [checkpoints / ROLLOUTS / f"{step}.jsonl" for step in steps["step"]]
     steps["reward"] = [np.mean(_rewards(file)) for file in files]
     with room(output), replacing(output / f"{ROLLOUTS}.jsonl") as path:
-        path.write_text("".join(file.read_text("utf-8") for file in files), encoding="utf-8")
+        path.write_bytes(b"".join(file.read_bytes() for file in files))
     return steps, measured.model_copy(update={"own": {"prompts_too_long": len(long)}})
 
 

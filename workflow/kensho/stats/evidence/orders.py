@@ -9,7 +9,7 @@ from scipy import stats
 from kensho.claims import designs
 from kensho.stats import intervals
 from kensho.stats.evidence.base import Evidence, Modelled, Undefined, of_one_share, specification
-from kensho.stats.evidence.strengths import Judgements, apart, told_apart
+from kensho.stats.evidence.strengths import Judgements, apart, told_apart, unvaried
 from kensho.stats.scales import SHARE
 from kensho.stats.units import Tables, preferences, values
 
@@ -35,7 +35,9 @@ def one_order(test: designs.WinRate, tables: Tables) -> Evidence:
         weight=np.ones(prompt.size),
         prompts=list(cells.index),
     )
-    told_apart(judged.first, judged.outcome, f"{test.experiment}/{test.comparison}.csv")
+    where = f"{test.experiment}/{test.comparison}.csv"
+    told_apart(judged.first, judged.outcome, where)
+    ties = unvaried(judged.outcome, where)
     units = cells.map(np.mean)
     fit = _both(y, 0.05)
     modelled = Modelled("strengths", apart(judged, 2, known=True), test.prior)
@@ -46,7 +48,8 @@ def one_order(test: designs.WinRate, tables: Tables) -> Evidence:
     return Evidence(
         scale=SHARE,
         units=units,
-        interval=lambda alpha: _both(y, alpha),
+        interval=(lambda alpha: _both(y, alpha)) if not ties else None,
+        constant=ties or Evidence.constant,
         n=units.size,
         sd=float(fit.se * np.sqrt(units.size)),
         **modelled._asdict(),

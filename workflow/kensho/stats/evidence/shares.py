@@ -11,7 +11,7 @@ from kensho.stats import frequentist, intervals
 from kensho.stats.evidence.base import MANY, Evidence, Modelled, of_one_share, specification
 from kensho.stats.evidence.levels import repeats
 from kensho.stats.evidence.orders import one_order
-from kensho.stats.evidence.strengths import told_apart
+from kensho.stats.evidence.strengths import told_apart, unvaried
 from kensho.stats.scales import SHARE
 from kensho.stats.units import Tables, binary, by_unit, means, preferences, split, values
 
@@ -107,12 +107,15 @@ def win_rate(test: designs.WinRate, reading: None, tables: Tables, seed: int) ->
     ]
     data = dict(zip(("prompt", "order", "outcome"), np.array(judgements).T, strict=True))
     shown_first = np.where(data["order"] > 0, data["outcome"], 2 - data["outcome"])
-    told_apart(data["order"], shown_first, f"{test.experiment}/{test.comparison}.csv")
+    where = f"{test.experiment}/{test.comparison}.csv"
+    told_apart(data["order"], shown_first, where)
+    ties = unvaried(shown_first, where)
     tests = frequentist.paired(y - SHARE.null, 0.05, seed=seed)
     return Evidence(
         scale=SHARE,
         units=units,
-        interval=(lambda alpha: intervals.share(y, alpha)) if y.size > 1 else None,
+        interval=(lambda alpha: intervals.share(y, alpha)) if y.size > 1 and not ties else None,
+        constant=ties or Evidence.constant,
         n=y.size,
         sd=float(y.std(ddof=1)) if y.size > 1 else float("nan"),
         **_of_clusters(Modelled("bradley_terry", data, test.prior), y)._asdict(),

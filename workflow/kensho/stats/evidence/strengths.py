@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -59,23 +60,26 @@ class Judgements(NamedTuple):
         return (self.first * models + self.second) * 3 + self.outcome
 
 
+def unvaried(outcome: np.ndarray, where: str) -> str | None:
+    """That all judgements (0, 1, 2) are ties, which say nothing; None where they are not."""
+    if (outcome != 1).any():
+        return None
+    return f"{where}: all {outcome.size} judgements of the claim's models are ties"
+
+
 def told_apart(first: np.ndarray, outcome: np.ndarray, where: str) -> None:
-    """Raise Undefined where judgements say nothing but in which place an answer stood.
+    """Raise Undefined where judgements but for ties say in which place an answer stood.
 
     ``outcome`` (0, 1, 2) is of what was shown first, ``first`` tells what that was.
     """
     decided = outcome != 1
-    if not decided.any():
-        raise Undefined(
-            f"{where}: all {outcome.size} judgements are ties, so nothing says which is better; "
-            "ask a judge that tells answers apart"
-        )
     won = pd.Series(outcome[decided] == 2).groupby(first[decided]).mean()
     for place, share in (("first", won), ("second", 1 - won)):
         if len(won) > 1 and share.min() >= PLACE:
             raise Undefined(
                 f"{where}: whatever was shown {place} won {share.min():.0%} of the judgements or "
-                "more, so they tell places apart and not answers; ask another judge"
+                "more, so they tell places apart and not answers; ask another judge, or name the "
+                "arms as they were shown"
             )
 
 
@@ -98,12 +102,13 @@ def pair_ranking(test: designs.PairRanking, reading: None, tables: Tables, seed:
     n, k = int(prompts.min()), len(test.gaps)
     fit_95 = davidson.smallest(logits, errors, dof, 0.05)
     better, worse = np.array(test.gaps).T
-    varies = (judged.outcome != 1).any()  # nothing but ties says nothing
+    ties = unvaried(judged.outcome, where)
+    interval = None if ties else partial(davidson.smallest, logits, errors, dof)
     return Evidence(
         scale=SHARE,
         units=_units(judged),
-        interval=(lambda alpha: davidson.smallest(logits, errors, dof, alpha)) if varies else None,
-        constant=f"{where}: all {judged.outcome.size} judgements of the claim's models are ties",
+        interval=interval,
+        constant=ties or Evidence.constant,
         n=n,
         sd=float(fit_95.se * np.sqrt(n)),
         model="strengths",
