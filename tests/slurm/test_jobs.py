@@ -30,7 +30,7 @@ def test_a_cancelled_job_is_made_again(toy):
 
 
 def test_a_job_over_its_time_limit_gets_more_time(toy):
-    toy.set(rules={"long": {"seconds": 80}})  # SLURM looks at limits every half minute
+    toy.set(rules={"long": {"seconds": 100}})  # SLURM looks at limits every half minute
     head = toy.start("results/toy/long.txt").succeeds()
     assert "TIMEOUT" in head.said
     assert toy.output("long").read_text().startswith("runtime 2,")
