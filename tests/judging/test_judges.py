@@ -288,7 +288,7 @@ def test_the_planned_n_finds_60_percent_four_times_in_five():
     ],
 )  # fmt: skip
 def test_a_number_with_a_sign_is_no_mark(last, mark, score):
-    reply = chat.Reply(f"理由です。\n{last}", "m", "stop", 1)
+    reply = chat.Reply(f"1から3までと8の理由です。\n{last}", "m", "stop", 1)
     assert (prompts.marked(reply).value, prompts.scored(reply).value) == (mark, score)
 
 

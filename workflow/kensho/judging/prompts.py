@@ -104,12 +104,11 @@ def scored(reply: Reply | Missing) -> Verdict:
 
 
 def _last_number(pattern: re.Pattern, reply: Reply) -> float | None:
-    text = without_thinking(reply.text)[0]
-    lines: Sequence[str] = normalised(text).splitlines()
-    match = pattern.fullmatch(lines[-1]) if lines else None
-    if match and match[1] not in text.translate(FULL_WIDTH):
-        return None  # a superscript, a circled number
-    return float(match[1]) if match else None
+    lines: Sequence[str] = without_thinking(reply.text)[0].strip().splitlines()
+    last = lines[-1].translate(FULL_WIDTH) if lines else ""
+    match = pattern.fullmatch(normalised(last))
+    # no superscript or circled number, which only the normal form makes one
+    return float(match[1]) if match and match[1] in last else None
 
 
 def _read(reply: Reply | Missing, reader) -> Verdict:
