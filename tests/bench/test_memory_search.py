@@ -1,4 +1,6 @@
+import os
 import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from kensho.bench import float8, memory_search, memory_trial
 from kensho.bench.memory_arms import WAYS
 from kensho.bench.run import Run
 from kensho.bench.settings import MemorySearch
+from kensho.fallback import Killed
 from kensho.models.cards import Card, load
 from kensho.train.methods import full
 from kensho.train.plan import Step
@@ -160,6 +163,20 @@ def test_a_killed_search_goes_on_with_what_it_tried(searched, monkeypatch):
     assert again.equals(rows) and same == refused
     with pytest.raises(AssertionError, match="tried again"):
         memory_search.observe(TINY, SETTINGS, run._replace(identity=["another code"]))
+
+
+def killed(*_) -> dict:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_trial_that_others_left_no_memory_is_no_trial_that_its_limit_refused(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(memory_search.memory_trial, "run", killed)
+    run = Run(tmp_path, threads=1, journal=tmp_path / "trials.jsonl")
+    with pytest.raises(Killed, match=r"before its limit was reached; give the job more memory"):
+        memory_search.observe(TINY, SETTINGS, run)
+    assert not run.journal.exists()  # nothing was tried
 
 
 def test_a_limit_above_the_free_memory_is_refused_before_anything_is_tried():

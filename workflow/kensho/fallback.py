@@ -27,6 +27,10 @@ class OutOfMemory(MemoryError):
     """A run was refused memory, or killed for the lack of it."""
 
 
+class Killed(OutOfMemory):
+    """A run was killed, as happens where the machine has no more memory, whoever holds it."""
+
+
 class _TimeIsOver(BaseException):  # no Exception: code that catches those must not swallow it
     pass
 

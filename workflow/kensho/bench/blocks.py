@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from kensho.bench.run import Run
-from kensho.fallback import OutOfMemory, of_memory
+from kensho.fallback import Killed, OutOfMemory, of_memory
 from kensho.observations import Row, table
 
 Work = Callable[[], dict]
@@ -46,7 +46,7 @@ def interleaved(
     of the machine cancels. Processes are forked from a server that has imported the modules in
     ``preload`` and done nothing else: imports are paid once, memory and thread pools are new each
     time. Raises RuntimeError with arm, block and cause if a run fails, ends early, or takes longer
-    than ``timeout`` seconds; OutOfMemory if it is refused memory or killed.
+    than ``timeout`` seconds; OutOfMemory if it is refused memory, Killed if that ended it.
     """
     os.environ.update(OMP_NUM_THREADS=str(run.threads), MKL_NUM_THREADS=str(run.threads))
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: large pages, as in the workflow
@@ -93,7 +93,7 @@ def _in_fresh_process(context: ForkServerContext, work: Work, timeout: float) ->
     except EOFError:
         process.join()
         if process.exitcode == -signal.SIGKILL:  # as the kernel does where memory ends
-            return Failure(OutOfMemory, "killed, as happens out of memory")
+            return Failure(Killed, "killed, as happens out of memory")
         cause = f"ended with exit code {process.exitcode} and no result"
         return Failure(RuntimeError, cause)
     finally:

@@ -20,7 +20,7 @@ from kensho.bench.blocks import interleaved
 from kensho.bench.memory_arms import PLANNED_WAYS, WAYS
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.evaluate.journal import Journal, digest
-from kensho.fallback import OutOfMemory
+from kensho.fallback import Killed, OutOfMemory
 from kensho.files import sha256
 from kensho.models.cards import Card, load
 from kensho.models.loading import device
@@ -111,6 +111,11 @@ class Trials(dict[Shape, Trial]):
         trial = partial(memory_trial.run, deep, step, self.way, limit, threads)
         try:
             [result] = interleaved({self.way: trial}, 1, self.run, preload=PRELOAD)
+        except Killed as error:  # the limit refuses memory, it kills nothing
+            raise Killed(
+                f"{error}, before its limit was reached; give the job more memory, or lower "
+                f"bench.{EXPERIMENT}.limit_bytes"
+            ) from None
         except OutOfMemory as error:
             return [None, None, str(error)]
         return [result["parameters"], result["peak_bytes"], None]
@@ -143,8 +148,8 @@ def observe(
     trial ``planned_refused_bytes``. In block ``largest`` the ``limit_bytes`` and, by what grows,
     ``largest_*`` and ``planned_*``; ``largest_parameters`` are those of the most layers. ``read``
     tells a journal's trials from those of other inputs. Raises ValueError where the host has less
-    free memory than the limit, or that holds no step at all, RuntimeError where a trial ends
-    otherwise than for lack of memory.
+    free memory than the limit, or that holds no step at all, Killed where the machine's memory
+    ended before the limit, RuntimeError where a trial ends otherwise than for lack of memory.
     """
     _affordable(settings.limit_bytes)
     trials = {way: Trials(card, way, settings, run, read) for way in settings.arms}
