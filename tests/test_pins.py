@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -150,16 +151,17 @@ def test_environment_pins_are_those_of_the_lock(path, lock):
         assert public == f"=={locked}", f"{path.name}: {pin}, lock has {locked}"
 
 
+@cache
 def imported(path):
     """Dotted names that a file imports, anywhere in it but for the type checker."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree, names = ast.parse(path.read_text(encoding="utf-8")), []
     tree.body = [node for node in tree.body if not for_types(node)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def third_party(script):
