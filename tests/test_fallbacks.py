@@ -1,7 +1,6 @@
 """What is done where the first choice cannot be had: each forced by its real cause."""
 
 import json
-import os
 import resource
 import signal
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conditions_example import RECORD, tier
+from dying import GIB, ended, killed, refused
 from kensho import fallback
 from kensho.bench import kv_cache
 from kensho.bench.blocks import interleaved
@@ -22,23 +22,9 @@ from kensho.plan.check import check
 
 ROOT = Path(__file__).parents[1]
 CARDS = cards.load(ROOT / "resources" / "architectures.yaml")
-GIB = 1 << 30
 ONE_RUN = {"blocks": 1, "run": Run(Path(), threads=1, seed=1)}
 GRID = KVCache(lengths=[512], batches=[1], dtypes=["float16"], measured_lengths=[8])
 OBSERVED = fallback.lowered({"ran": {"models": []}, "fallbacks": []}, ["first"], "reference")
-
-
-def refused() -> dict:
-    resource.setrlimit(resource.RLIMIT_AS, (8 * GIB, 8 * GIB))
-    return {"bytes": len(bytearray(16 * GIB))}
-
-
-def killed() -> dict:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def ended() -> dict:
-    os._exit(3)
 
 
 def test_tiers_are_those_of_the_claims():

@@ -1,12 +1,11 @@
-import os
 import resource
-import signal
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from conditions_example import tier
+from dying import killed
 from kensho.bench import float8, memory_search, memory_trial
 from kensho.bench.memory_arms import WAYS
 from kensho.bench.run import Run
@@ -163,10 +162,6 @@ def test_a_killed_search_goes_on_with_what_it_tried(searched, monkeypatch):
     assert again.equals(rows) and same == refused
     with pytest.raises(AssertionError, match="tried again"):
         memory_search.observe(TINY, SETTINGS, run._replace(identity=["another code"]))
-
-
-def killed(*_) -> dict:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_trial_that_others_left_no_memory_is_no_trial_that_its_limit_refused(
