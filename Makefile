@@ -29,7 +29,7 @@ GGUF_PIP := .venv-gguf/bin/python -m pip --disable-pip-version-check
 SNAKEMAKE := .venv/bin/snakemake --profile local
 STUDIES := augmentation_study training_studies tokenisers_study domain_study serving_study stages strategy
 
-.PHONY: report benchmark studies own jlce judging archive rehearsal vllm gguf why verify test test-all lint lock config clean
+.PHONY: report benchmark studies own jlce judging archive rehearsal vllm gguf why verify test test-all lint lint-types lint-rest lock config clean
 
 report: .venv/installed
 	@$(SNAKEMAKE) --quiet rules
@@ -74,11 +74,15 @@ test: .venv/installed
 test-all: report
 	.ci/suite all
 
-lint: .venv/installed
+lint: lint-types lint-rest
+
+lint-types: .venv/installed
+	.venv/bin/mypy
+
+lint-rest: .venv/installed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/snakefmt --check Snakefile rules
-	.venv/bin/mypy
 	.venv/bin/snakemake --lint
 	.venv/bin/hadolint envs/rocm.Dockerfile
 
@@ -95,7 +99,7 @@ endif
 	@$(PYTHON) workflow/kensho/place.py
 	@test -f envs/models.$(TORCH).yaml || { echo "TORCH=$(TORCH): give cpu, cuda or rocm" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	sed '/^torch==/,/[^\\]$$/d' requirements.lock | $(PIP) install --quiet --no-deps --require-hashes --requirement /dev/stdin
+	sed '/^torch==/,/[^\\]$$/d' requirements.lock | $(PIP) install --quiet --no-compile --no-deps --require-hashes --requirement /dev/stdin
 	@# in hash mode pip would pass over a build that lies in a folder (find-links)
 	rm -rf .venv/torch
 	@# where PyTorch's own index is out of reach, the default one's build is taken if it is of that kind
@@ -103,8 +107,10 @@ endif
 	@case "$(TORCH) $$(ls .venv/torch)" in cpu*|cuda*+cu[0-9]*|rocm*+rocm*) ;; *+*|rocm*) \
 		echo "$$(ls .venv/torch): no build for $(TORCH); can $(INDEX) be reached?" >&2; exit 1;; esac
 	@grep -q "$$(sha256sum .venv/torch/*.whl | head -c 64)" requirements.lock || { echo "$$(ls .venv/torch): no hash of this build in requirements.lock; add it under torch if you trust it: --hash=sha256:$$(sha256sum .venv/torch/*.whl | head -c 64)" >&2; exit 1; }
-	$(PIP) install --quiet --extra-index-url $(INDEX) .venv/torch/*.whl
+	$(PIP) install --quiet --no-compile --extra-index-url $(INDEX) .venv/torch/*.whl
 	rm -rf .venv/torch
+	@# on all cores, where pip takes one; some packages hold templates that are no Python
+	.venv/bin/python -m compileall -qq -j 0 .venv/lib >/dev/null || true
 	$(PIP) install --quiet --no-deps --editable .
 	echo $(TORCH) > $@
 

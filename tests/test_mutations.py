@@ -240,6 +240,7 @@ def dotted(place):
     return ".".join(map(str, place))
 
 
+@pytest.mark.no_cover  # thousands of times through lines that other tests reach
 def test_a_setting_is_replaced_only_by_what_makes_sense(whole, lines_of):
     accepted = {
         (dotted(place), repr(value))
