@@ -50,7 +50,7 @@ OTHERS = {
     "bernoulli", "multinomial", "poisson", "normal_", "uniform_", "random_", "exponential_",
     "cauchy_", "geometric_", "log_normal_", "bernoulli_", "rsample", "rvs", "resample",
     "random_raw", "urandom", "randbelow", "uuid4", "sample_prior_predictive",
-    "sample_posterior_predictive",
+    "sample_posterior_predictive", "time_ns", "monotonic_ns", "perf_counter_ns",
 }  # fmt: skip
 OFFERED = {
     name
@@ -91,6 +91,8 @@ def drawn(node):
         case ast.Call(func=ast.Name(id=by) | ast.Attribute(attr=by)) if by in BY_NAME:
             words = {word.value for word in node.args if isinstance(word, ast.Constant)}
             yield from words & {*MODULES, *(OFFERED - SHARED)}
+        case ast.Call(func=ast.Name(id="hash")):  # of a text another one in every process
+            yield "hash"
         case ast.keyword(arg="do_sample", value=ast.Constant(value=True)):
             yield "do_sample"
 
@@ -135,6 +137,8 @@ def test_what_draws_numbers_writes_no_observations():
         "import secrets\nvalue = secrets.choice(x)",
         "value = os.urandom(1)[0] / 255",
         "value = uuid.uuid4().int % 100",
+        "value = hash(name) % 100 / 100",
+        "value = time.time_ns() % 100 / 100",
         "text = model.generate(x, do_sample=True)",
     ],
 )
