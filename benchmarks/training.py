@@ -5,7 +5,8 @@ each in a fresh process; TRL as its documentation sets SFTTrainer up, so by its 
 precision and checkpointing. Rates leave out two steps and count the rows' tokens, not padding.
 TRL is no dependency of the workflow. Where it is not installed: `pip install --no-deps --target
 FOLDER trl==1.16.0 accelerate==1.15.0`, and FOLDER in PYTHONPATH. TURNS=1 for one turn instead of
-five, CELLS=0 for the first cell alone.
+five, CELLS=0 for the first cell alone, TRL=float32 where the processor has no unit for bfloat16:
+TRL's default then takes minutes for what float32 takes seconds for.
 """
 
 import json
@@ -37,6 +38,7 @@ from kensho.train.targets import ATTENTION
 
 RESULTS = Path(os.environ.get("RESULTS", "results"))
 TURNS = int(os.environ.get("TURNS", "5"))
+TRL = {"float32": {"bf16": False}, None: {}}[os.environ.get("TRL")]  # as given, or by its default
 CELLS = [
     ("gemma-3-270m", "lora", 2e-3, 2.0),
     ("smollm2-135m-instruct", "lora", 2e-3, 1.5),
@@ -99,6 +101,7 @@ def trls(model: str, method: str, rate: float, seed: int, folder: Path) -> tuple
             report_to="none",
             disable_tqdm=True,
             seed=seed,
+            **TRL,
         ),
         callbacks=[clock],
     )
@@ -154,7 +157,10 @@ def equal_losses(cell: int) -> tuple[float, float]:
 
 def main() -> None:
     print(f"{machine.describe()}; torch {version('torch')}, trl {version('trl')}")
-    print(f"{STEPS} steps of {BATCH} rows, {TURNS} turns; ours computes in {compute_dtype('auto')}")
+    print(
+        f"{STEPS} steps of {BATCH} rows, {TURNS} turns; ours computes in {compute_dtype('auto')}, "
+        f"TRL in {os.environ.get('TRL', 'its default, bfloat16')}"
+    )
     for cell, (model, method, _, wanted) in enumerate(CELLS):
         if str(cell) not in os.environ.get("CELLS", "012"):
             continue
