@@ -171,7 +171,7 @@ def test_a_trial_that_others_left_no_memory_is_no_trial_that_its_limit_refused(
     run = Run(tmp_path, threads=1, journal=tmp_path / "trials.jsonl")
     with pytest.raises(Killed, match=r"before its limit was reached; give the job more memory"):
         memory_search.observe(TINY, SETTINGS, run)
-    assert not run.journal.exists()  # nothing was tried
+    assert not run.journal.exists()  # it would be taken for a trial next time
 
 
 def test_a_limit_above_the_free_memory_is_refused_before_anything_is_tried():
