@@ -127,6 +127,9 @@ def test_observations_are_of_documents_and_ratios_those_of_their_totals(tokenise
     made = bench.observe(tokenisers, documents(), 3, 7)
     assert value(made, "cl100k", "document-pud-wiki.w0", "characters.pud-wiki") == 5
     assert value(made, "cl100k", "document-pud-wiki.w0", "tokens_en.pud-wiki") == 5
+    block = "document-fastapi.1"
+    tokens, words = (value(made, "cl100k", block, f"{m}.fastapi") for m in ("tokens", "words"))
+    assert value(made, "cl100k", block, "tokens_per_word.fastapi") == tokens / words
     assert value(made, "level", "vocabulary", "vocabulary") == tokenisers["level"].size
     rows = rows_of(made)
     assert [*rows["text"].unique()] == ["pud-wiki", "fastapi"]
@@ -201,6 +204,7 @@ def test_a_text_that_is_missing_is_named_and_its_metrics_are_absent(files, tmp_p
     _, stored = read(tmp_path / "out/level.csv")
     assert stored["tier"] == "at-scope"
     assert stored["absent"]["tokens_en.pud-wiki"] == "not at hand"
+    assert stored["absent"]["tokens_per_word.pud-news"] == "not at hand"
     assert "tokens.fastapi" not in stored["absent"]
     assert stored["own"]["documents"] == {"fastapi": {"kind": "technical", "used": 2, "of": 2}}
     assert "tokenizer-llama-2 left out: licence class" in stored["fallbacks"]

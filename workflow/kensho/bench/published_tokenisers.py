@@ -1,4 +1,4 @@
-"""B 1.2 and F-3: what published tokenisers make of encyclopaedic, news and technical text.
+"""B 1.2, F-3 and V-1: what published tokenisers make of encyclopaedic, news and technical text.
 
 Documents of each text are drawn, and every tokeniser encodes the same lines of them, each line
 alone and without special tokens. Whole passes over a text are timed on one thread, in an order
@@ -82,8 +82,9 @@ def observe(
     """Observation table of tokenisers by arm.
 
     Block ``document-<text>.<name>``, metrics with the text's name behind a full stop: ``lines``,
-    ``characters``, ``words`` (UniDic's short units), :func:`counts`, and ``tokens_en`` of the
-    English side. Block ``pass-<n>``: ``seconds`` of a pass over the text. Block ``vocabulary``.
+    ``characters``, ``words`` (UniDic's short units), :func:`counts`, ``tokens_per_word``, and
+    ``tokens_en`` of the English side. Block ``pass-<n>``: ``seconds`` of a pass over the text.
+    Block ``vocabulary``.
     """
     rows = [*_of_documents(tokenisers, documents), *_timed(tokenisers, documents, passes, seed)]
     return table(rows)
@@ -106,6 +107,9 @@ def _of_documents(
             for metric, value in counted.items():
                 unit = metric if metric in size else "lines" if metric == "restored" else "tokens"
                 yield Row(EXPERIMENT, arm, block, 0, f"{metric}.{document.text}", value, unit)
+            per_word = counted["tokens"] / size["words"]
+            name = f"tokens_per_word.{document.text}"
+            yield Row(EXPERIMENT, arm, block, 0, name, per_word, "tokens per word")
 
 
 def _size(lines: Sequence[str]) -> dict[str, int]:
@@ -139,7 +143,7 @@ def _timed(
 
 def absent(left_out: Mapping[str, str]) -> dict[str, str]:
     """Why metrics of texts are missing whose source is left out."""
-    metrics = ["tokens", "tokens_en", "characters", "seconds"]
+    metrics = ["tokens", "tokens_en", "tokens_per_word", "characters", "seconds"]
     return {
         f"{metric}.{text}": left_out[source]
         for text, (_, source) in TEXTS.items()
