@@ -114,13 +114,14 @@ use rule augment_technique as study_variants with:
 
 
 rule calibrate_guard:
-    """The least similarity that passes the meaning guard, from human paraphrases."""
+    """The least similarity that passes the guard, and the connections of words that people write."""
     input:
         record=f"results/sources/{CONFIG.data.source}/record.json",
         train="results/data/train.csv",
         test="results/data/test.csv",
     output:
-        "results/data/guard.json",
+        guard="results/data/guard.json",
+        connections="results/data/connections.csv",
     log:
         "logs/calibrate_guard.log",
     conda:
@@ -138,11 +139,12 @@ rule calibrate_guard:
 
 
 rule augmentation_meaning:
-    """How near candidates stay to their parents: all of guarded techniques, a sample of others."""
+    """What the guard says of candidates: of all of guarded techniques, of a sample of the others."""
     input:
         train="results/data/train.csv",
         variants=expand("results/data/augmented/{technique}.csv", technique=MIXED),
         guard="results/data/guard.json",
+        connections="results/data/connections.csv",
     output:
         "results/data/augmentation_meaning.csv",
     log:

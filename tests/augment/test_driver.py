@@ -93,6 +93,17 @@ def test_what_drifted_is_dropped_and_leaves_room_for_its_like():
         run(table)
 
 
+def test_what_nobody_writes_is_dropped_and_leaves_room_for_its_like():
+    table = candidates(
+        ("1", "a", "彼は本を図書館で読んだ。"),
+        ("2", "a", "彼は本を図書館で読んだ！"),
+        ("1", "a", "友人がを来る。"),
+    ).assign(similarity=["0.9", "0.9", "0.1"], unattested=["が + を", "", "が + を"])
+    augmented, counts = run(table, least_similarity=0.3)
+    assert outcomes(counts) == {("a", "grammar"): 1, ("a", "kept"): 1, ("a", "meaning"): 1}
+    assert augmented["ja"].tolist()[2:] == ["彼は本を図書館で読んだ！"]
+
+
 def test_an_english_side_of_the_test_split_is_a_leak_and_an_empty_one_is_not():
     table = candidates(("1", "a", "彼は本を図書館で読んだ。"), ("2", "a", "友人が明日ここに来る。"))
     table["en"] = ["she walked HER dog in the park", ""]

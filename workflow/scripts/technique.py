@@ -12,5 +12,5 @@ with job(snakemake):
         samples, inputs, params.settings, limit=params.limit, seed=params.seed
     )
     if params.guard:
-        variants = resolve(params.guard)(variants, samples)
+        variants = resolve(params.guard)(variants, samples, read_table(inputs["connections"]))
     write_table(snakemake.output.variants, variants)

@@ -26,9 +26,9 @@ _PARSED = Needs(environment="data", cores="all", minutes=30)
 class Technique(Part):
     """A technique; ``sources`` are the entries of config/sources.yaml that it reads.
 
-    Of a ``guarded`` one every candidate is scored by the meaning guard, and those below its
-    threshold are dropped; of the others a sample is scored, for the report alone. ``analysed``:
-    whether it reads words, by the analyser that the configuration chooses.
+    Of a ``guarded`` one every candidate is scored by the guard, and what it does not let pass is
+    dropped; of the others a sample is scored, for the report alone. ``analysed``: whether it reads
+    words, by the analyser that the configuration chooses.
     """
 
     default: Section
@@ -41,14 +41,14 @@ class Technique(Part):
 
 GUARD = Part(
     name="guard",
-    title="meaning guard (Universal Sentence Encoder)",
+    title="guard of meaning (Universal Sentence Encoder) and grammar",
     code="kensho.augment.guard:scored",
     needs=_NEEDS,
 )
 
 
 class Guard(Section):
-    """Settings of the meaning guard."""
+    """Settings of the guard."""
 
     encoder: Literal["use-multilingual-v3"] = Field(
         "use-multilingual-v3", description="sentence encoder; the only one that a package holds"
@@ -57,6 +57,9 @@ class Guard(Section):
         1000, description="human paraphrases that calibrate its threshold"
     )
     rejected: Share = Field(0.05, description="share of those that the threshold may reject")
+    sentences: Annotated[int, Field(ge=1000, le=1_000_000)] = Field(
+        30_000, description="by people, whose connections of words pass its grammar check"
+    )
     sample: Count = Field(100, description="candidates of an unguarded technique that are scored")
 
 
@@ -219,7 +222,7 @@ TECHNIQUES = Catalogue(
 
 
 def guarded(technique: Technique) -> tuple[Part, ...]:
-    """A technique and, where it has the meaning guard, that: what a job resolves."""
+    """A technique and, where it has the guard, that: what a job resolves."""
     return (technique, GUARD) if technique.guarded else (technique,)
 
 

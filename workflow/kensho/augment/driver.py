@@ -7,7 +7,9 @@ import pandas as pd
 from kensho.augment import COLUMNS
 from kensho.data.duplicates import key, near
 
-OUTCOMES = ["unfit", "unchanged", "duplicate", "meaning", "test_leak", "surplus", "kept"]
+JUDGED = ["similarity", "unattested", "unfit"]  # what the guard and a model say of a candidate
+DROPS = ["unfit", "unchanged", "duplicate", "meaning", "grammar", "test_leak", "surplus"]
+OUTCOMES = [*DROPS, "kept"]
 
 
 def quotas(available: dict[str, int], wanted: int) -> dict[str, int]:
@@ -53,13 +55,15 @@ def select(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Originals plus as many candidates as lead to ``target`` rows, and what became of each.
 
-    ``candidates`` has ``COLUMNS``; where the meaning guard scored any, ``similarity`` (cosine to
-    the parent, "" where not scored); where a model wrote any, ``unfit`` (why one is no sentence, ""
-    where it may be one). ``originals`` and ``test`` have id, ja, en. A candidate is dropped as
-    ``unfit``, ``unchanged`` (equal to its parent), ``duplicate`` (equal to another original or an
-    earlier fit candidate that the guard lets pass), ``meaning`` (scored below ``least_similarity``)
-    or ``test_leak`` (bigram Jaccard similarity of at least ``threshold`` to a test sentence, or its
-    English side); equality is that of letters and digits after normalisation. Fewer than
+    ``candidates`` has ``COLUMNS``; where the guard scored any, ``similarity`` (cosine to the
+    parent, "" where not scored) and ``unattested`` (a connection of words that nobody wrote, ""
+    where there is none); where a model wrote any, ``unfit`` (why one is no sentence, "" where it
+    may be one). ``originals`` and ``test`` have id, ja, en. A candidate is dropped as ``unfit``,
+    ``unchanged`` (equal to its parent), ``duplicate`` (equal to another original or an earlier fit
+    candidate that the guard lets pass), ``meaning`` (scored below ``least_similarity``),
+    ``grammar`` (unattested) or ``test_leak`` (bigram Jaccard similarity of at least ``threshold``
+    to a test sentence, or its English side); equality is that of letters and digits after
+    normalisation. Fewer than
     ``target`` rows come back when the candidates do not suffice.
 
     Returns ``COLUMNS`` of the selection and ``technique, outcome, count``.
@@ -77,15 +81,17 @@ def select(
         raise ValueError(
             f"candidate parent {strays[0]!r} is not among the originals: pass its table"
         )
-    table = by_rank_then_hash(candidates.reindex(columns=[*COLUMNS, "similarity", "unfit"]), seed)
-    table[["similarity", "unfit"]] = table[["similarity", "unfit"]].fillna("")
+    table = by_rank_then_hash(candidates.reindex(columns=[*COLUMNS, *JUDGED]), seed)
+    table[JUDGED] = table[JUDGED].fillna("")
     reduced = table["ja"].map(key)
     drifted = below(table["similarity"], least_similarity)
     outcome = pd.Series("kept", index=table.index)
+    unfit, broken = table["unfit"] != "", table["unattested"] != ""
+    outcome[broken] = "grammar"
     outcome[drifted] = "meaning"
-    unfit = table["unfit"] != ""
+    stopped = drifted | broken | unfit
     repeats = reduced.isin(keys.values())
-    repeats |= ~drifted & ~unfit & reduced.mask(drifted | unfit).duplicated()
+    repeats |= ~stopped & reduced.mask(stopped).duplicated()
     outcome[repeats] = "duplicate"
     outcome[reduced == table["parent"].map(keys)] = "unchanged"
     outcome[unfit] = "unfit"

@@ -1,4 +1,5 @@
-"""The meaning guard: how near a candidate is to its parent, by a multilingual sentence encoder.
+"""The guard: how near a candidate is to its parent, by a multilingual sentence encoder, and whether
+it joins words as people do (:mod:`kensho.augment.grammar`).
 
 The encoder is the Universal Sentence Encoder, multilingual v3 (Yang et al. 2020, "Multilingual
 Universal Sentence Encoder for Semantic Retrieval"), in numpy, with its weights in the package. Its
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kensho.augment import hash_order
+from kensho.augment import grammar, hash_order
 from kensho.data.duplicates import bigrams, key
 from kensho.files import sha256
 
@@ -63,11 +64,15 @@ def similarities(first: Sequence[str], second: Sequence[str]) -> np.ndarray:
     return np.round(cosines, DIGITS)
 
 
-def scored(variants: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
-    """Variants with ``similarity``, the cosine of each to its parent in ``samples``, as text."""
+def scored(variants: pd.DataFrame, samples: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Variants with ``similarity``, the cosine of each to its parent in ``samples``, as text.
+
+    And with ``unattested`` of :func:`kensho.augment.grammar.checked`, to which ``known`` goes.
+    """
     parents = variants["parent"].map(samples.set_index("id")["ja"])
     cosines = similarities(parents.tolist(), variants["ja"].tolist())
-    return variants.assign(similarity=[f"{value:.{DIGITS}f}" for value in cosines])
+    scores = variants.assign(similarity=[f"{value:.{DIGITS}f}" for value in cosines])
+    return grammar.checked(scores, samples, known)
 
 
 def paraphrases(pairs: pd.DataFrame, used: pd.DataFrame, number: int, seed: int) -> pd.DataFrame:
@@ -150,12 +155,17 @@ def drawn(variants: pd.DataFrame, number: int, seed: int) -> pd.DataFrame:
 
 
 def summary(scores: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Of scored candidates per technique: scored, similarity (mean), below (share), unit-free."""
+    """Of scored candidates per technique: how many, and unit-free similarity (mean), below (share
+    under the threshold) and unattested (share that joins words as nobody has written them)."""
     table = scores.assign(
         similarity=scores["similarity"].astype(float),
         below=scores["similarity"].astype(float) < threshold,
+        unattested=scores["unattested"] != "",
     )
     grouped = table.groupby("technique", as_index=False)
     return grouped.agg(
-        scored=("similarity", "size"), similarity=("similarity", "mean"), below=("below", "mean")
+        scored=("similarity", "size"),
+        similarity=("similarity", "mean"),
+        below=("below", "mean"),
+        unattested=("unattested", "mean"),
     )

@@ -174,7 +174,9 @@ class Inputs:
         read = [files(one, self.models) for one in named]
         made = [one["weights"] for one in read if "weights" in one]
         models = {"models": [one["model"] for one in read], "weights": made} if read else {}
-        return {**TECHNIQUES[name].inputs, **models}
+        known = {"connections": "results/data/connections.csv"}
+        guard = known if TECHNIQUES[name].guarded else {}
+        return {**TECHNIQUES[name].inputs, **models, **guard}
 
     def engine(self) -> dict[str, str]:
         """Where jobs that ask models find vLLM, if they are to look for it."""

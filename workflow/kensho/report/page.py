@@ -28,7 +28,7 @@ class Tables:
     drops: stage, reason, count.
     augmentation: technique, outcome, count.
     meaning: technique, scored, similarity (mean cosine to the parent), below (share below the
-        guard's threshold).
+        guard's threshold), unattested (share that joins words as nobody has written them).
     kv_grid: arm, length, batch, dtype, cache_bytes, closed_form_bytes, equal.
     noise: of :func:`kensho.evaluate.noise.measured`, with the model's name and dtype.
     """

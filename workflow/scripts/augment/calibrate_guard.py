@@ -1,8 +1,9 @@
 import pandas as pd
+from kensho.augment import grammar
 from kensho.augment.guard import calibrate, paraphrases
 from kensho.data import corpus
 from kensho.data.sources import fetched
-from kensho.files import write_json
+from kensho.files import write_json, write_table
 from kensho.run.job import job
 
 with job(snakemake):
@@ -13,4 +14,15 @@ with job(snakemake):
     )
     used = pd.concat(map(corpus.read_table, (inputs.train, inputs.test)))
     both = paraphrases(pairs, used, params.guard["pairs"], params.seed)
-    write_json(snakemake.output[0], calibrate(both, params.guard["rejected"]))
+    others = grammar.drawn(
+        pairs["ja"], {*both["first"], *both["second"]}, params.guard["sentences"], params.seed
+    )
+    known = grammar.attested(others)
+    write_table(snakemake.output.connections, known)
+    write_json(
+        snakemake.output.guard,
+        {
+            **calibrate(both, params.guard["rejected"]),
+            "grammar": grammar.calibrate(both, known, len(others), params.seed),
+        },
+    )

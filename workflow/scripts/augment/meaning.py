@@ -6,9 +6,12 @@ from kensho.run.job import job
 
 with job(snakemake):
     params, train = snakemake.params, read_table(snakemake.input.train)
+    known = read_table(snakemake.input.connections)
     tables = map(read_table, snakemake.input.variants)
     scores = pd.concat(
-        table if "similarity" in table else scored(drawn(table, params.sample, params.seed), train)
+        table
+        if "similarity" in table
+        else scored(drawn(table, params.sample, params.seed), train, known)
         for table in tables
     )
     threshold = read_json(snakemake.input.guard)["threshold"]
