@@ -20,6 +20,7 @@ ALLOWED = {  # selections and their order, never a measured value
     "kensho/augment/bunsetsu.py": {"random", "permutation"},  # which samples, which order
     "kensho/augment/contextual.py": {"choice"},  # which words are tried
     "kensho/augment/eda.py": {"integers", "random"},  # which units
+    "kensho/augment/grammar.py": {"choice"},  # which words of a control change places
     "kensho/augment/study.py": {"permutation"},  # splits, originals
     "kensho/augment/syntax.py": {"permutation", "random"},  # which samples, which rule
     "kensho/augment/__init__.py": {"random"},  # which samples
