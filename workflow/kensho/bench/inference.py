@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
-from torch.nn.functional import cross_entropy
 from transformers import (
     AutoModelForCausalLM,
     BitsAndBytesConfig,
@@ -36,6 +35,7 @@ from kensho.models import reference
 from kensho.models.encoding import start
 from kensho.models.loading import LAUNCHED, device, tokenizer_of
 from kensho.models.reference import Base
+from kensho.models.token_nll import token_nll
 from kensho.observations import Row, table
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 
@@ -280,7 +280,7 @@ def nll(model, ids: list[int]) -> float:
     One sentence at a time: int8 takes the scale of its activations from all that it is given.
     """
     row = torch.tensor(ids, device=model.device)
-    return float(cross_entropy(model(row[None]).logits[0, :-1].float(), row[1:], reduction="sum"))
+    return float(token_nll(model(row[None]).logits[0, :-1], row[1:]).sum())
 
 
 def now() -> float:

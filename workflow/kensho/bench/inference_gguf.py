@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch.nn.functional import cross_entropy
+
+from kensho.models.token_nll import token_nll
 
 FORMATS = {
     "gguf-f16": "LLAMA_FTYPE_MOSTLY_F16",
@@ -79,4 +80,4 @@ def nll(model, ids: list[int]) -> float:
     model.reset()
     model.eval(ids)
     logits = torch.from_numpy(model.scores[: len(ids) - 1])
-    return float(cross_entropy(logits, torch.tensor(ids[1:]), reduction="sum"))
+    return float(token_nll(logits, torch.tensor(ids[1:])).sum())

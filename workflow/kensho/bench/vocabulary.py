@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from kensho.bench import vllm_arms
 from kensho.bench.blocks import interleaved, observed
@@ -28,6 +27,7 @@ from kensho.models import reference
 from kensho.models.encoding import start
 from kensho.models.loading import PRELOAD, compute_dtype, load, tokenizer_of
 from kensho.models.reference import Base, Reference
+from kensho.models.token_nll import token_nll
 from kensho.models.vllm import Vllm
 from kensho.models.vllm_check import unserved
 from kensho.models.vocabulary import expand_model
@@ -169,8 +169,7 @@ def decode(model, ids: torch.Tensor, count: int) -> float:
 @torch.inference_mode()
 def nll(model, ids: torch.Tensor) -> float:
     """Negative log-likelihood (nat) of all tokens of a text (shape 1 x length) but the first."""
-    logits = model(ids).logits[0, :-1].float()
-    return float(cross_entropy(logits, ids[0, 1:], reduction="sum"))
+    return float(token_nll(model(ids).logits[0, :-1], ids[0, 1:]).sum())
 
 
 def _now() -> float:

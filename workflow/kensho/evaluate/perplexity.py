@@ -4,7 +4,8 @@ import math
 
 import pandas as pd
 import torch
-from torch.nn.functional import cross_entropy
+
+from kensho.models.token_nll import token_nll
 
 LONGEST = 500  # characters of a text that are read
 
@@ -22,7 +23,6 @@ def measured(model, tokenizer, texts: pd.DataFrame) -> pd.DataFrame:
         ids = tokenizer(part, return_tensors="pt")["input_ids"].to(model.device)
         nat = math.nan
         if ids.shape[1] > 1:
-            logits = model(ids).logits[0, :-1].float()
-            nat = float(cross_entropy(logits, ids[0, 1:], reduction="sum"))
+            nat = float(token_nll(model(ids).logits[0, :-1], ids[0, 1:]).sum())
         rows.append((name, len(part), ids.shape[1], nat, nat / max(1, len(part))))
     return pd.DataFrame(rows, columns=["id", "characters", "tokens", "nat", "nat_per_character"])

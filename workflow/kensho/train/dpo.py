@@ -11,12 +11,13 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, logsigmoid
+from torch.nn.functional import logsigmoid
 
 from kensho.data.prompt import completion, prompt
 from kensho.files import read_json, write_json
 from kensho.models.loading import device, tokenizer_of
 from kensho.models.reference import Reference
+from kensho.models.token_nll import token_nll
 from kensho.train import processes
 from kensho.train.audit import counted
 from kensho.train.loop import Objective, Sample, collated, head_at
@@ -122,7 +123,7 @@ def token_log_likelihoods(
     places = labels[:, 1:] != IGNORED
     with head_at(model, torch.nn.functional.pad(places, (0, 1))):
         logits = model(input_ids=input_ids, use_cache=False, **inputs).logits
-    each = -cross_entropy(logits.float(), labels[:, 1:][places], reduction="none")
+    each = -token_nll(logits, labels[:, 1:][places])
     return each, places.nonzero()[:, 0]
 
 

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from kensho.files import replacing
 from kensho.models.loading import device
+from kensho.models.token_nll import token_nll
 from kensho.train import checkpoints, processes
 from kensho.train.curves import Curves
 from kensho.train.memory import peak_bytes, reset_peak
@@ -218,7 +218,7 @@ def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, **inputs: Tensor)
     at = nn.functional.pad(learned, (0, 1))  # a token is foretold at the one before it
     with head_at(model, at):
         logits = model(input_ids=input_ids, use_cache=False, **inputs).logits
-    return cross_entropy(logits.float(), labels[:, 1:][learned], reduction="sum")
+    return token_nll(logits, labels[:, 1:][learned]).sum()
 
 
 def packed_loss(model: Any, rows: Sequence[Sample]) -> Tensor:
@@ -236,7 +236,7 @@ def packed_loss(model: Any, rows: Sequence[Sample]) -> Tensor:
             use_cache=False,
             packed=packed,
         ).logits
-    return cross_entropy(logits.float(), wanted[learned], reduction="sum")
+    return token_nll(logits, wanted[learned]).sum()
 
 
 @contextmanager
