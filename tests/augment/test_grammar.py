@@ -53,12 +53,18 @@ def test_connections_hang_on_what_was_read_and_not_on_its_order():
 
 def test_what_the_check_rejects_is_told_of_sentences_that_it_has_not_read():
     both = pd.DataFrame({"first": WRITTEN[:3], "second": WRITTEN[3:]})
-    told = grammar.calibrate(both, KNOWN, len(WRITTEN), seed=1)
+    told = grammar.calibrate(both, KNOWN, len(WRITTEN), 0.05, seed=1)
     assert told["false_reject"] == 0
     assert told["swapped_rejected"] > 0.5
     assert (told["tested_on"], told["connections"]) == (3, len(KNOWN))
+
+
+def test_a_check_that_rejects_what_people_write_is_refused():
+    both = pd.DataFrame({"first": WRITTEN[:3], "second": WRITTEN[3:]})
     few = grammar.attested(WRITTEN[:1])
-    assert grammar.calibrate(both, few, 1, seed=1)["false_reject"] > 0.5
+    with pytest.raises(ValueError, match=r"guard.sentences: .* 1 sentences and rejects 100% of"):
+        grammar.calibrate(both, few, 1, 0.05, seed=1)
+    assert grammar.calibrate(both, few, 1, 1.0, seed=1)["false_reject"] == 1
 
 
 def test_sentences_that_the_calibration_tests_on_are_not_drawn():

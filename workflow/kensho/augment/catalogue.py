@@ -56,7 +56,7 @@ class Guard(Section):
     pairs: Annotated[int, Field(ge=20, le=1_000_000)] = Field(
         1000, description="human paraphrases that calibrate its threshold"
     )
-    rejected: Share = Field(0.05, description="share of those that the threshold may reject")
+    rejected: Share = Field(0.05, description="share of those that the guard may reject")
     sentences: Annotated[int, Field(ge=1000, le=1_000_000)] = Field(
         30_000, description="by people, whose connections of words pass its grammar check"
     )

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from kensho.augment import hash_order, sample_rng
 from kensho.linguistics.tokens import Token, tokens
@@ -80,11 +81,16 @@ def drawn(texts: Sequence[str], left_out: Collection[str], number: int, seed: in
     return [others[place] for place in hash_order(seed, CHECK, others)[:number]]
 
 
-def calibrate(both: pd.DataFrame, known: pd.DataFrame, sentences: int, seed: int) -> dict:
+def calibrate(
+    both: pd.DataFrame, known: pd.DataFrame, sentences: int, rejected: float, seed: int
+) -> dict:
     """What the check rejects: shares of human paraphrases, and of these with two words swapped.
 
     ``both`` has first and second, of which the first stands for the parent; ``known`` is a table of
     :func:`attested`, made of ``sentences`` others.
+
+    Raises:
+        ValueError: it rejects more of the human ones than ``rejected`` (exact binomial test, 1 %).
     """
     written = set(known.itertuples(index=False, name=None))
     human, damaged = [], []
@@ -93,6 +99,12 @@ def calibrate(both: pd.DataFrame, known: pd.DataFrame, sentences: int, seed: int
         other = swapped(second, sample_rng(seed, CHECK, second))
         if other != second:
             damaged.append(bool(unattested(other, first, written)))
+    if binomtest(sum(human), len(human), rejected, alternative="greater").pvalue < 0.01:
+        raise ValueError(
+            f"augmentation.guard.sentences: the grammar check knows {sentences} sentences and "
+            f"rejects {np.mean(human):.0%} of human paraphrases, where augmentation.guard.rejected "
+            f"allows {rejected:.0%}; raise one of them"
+        )
     return {
         "sentences": sentences,
         "connections": len(known),

@@ -23,6 +23,8 @@ with job(snakemake):
         snakemake.output.guard,
         {
             **calibrate(both, params.guard["rejected"]),
-            "grammar": grammar.calibrate(both, known, len(others), params.seed),
+            "grammar": grammar.calibrate(
+                both, known, len(others), params.guard["rejected"], params.seed
+            ),
         },
     )
