@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from kensho import report
 from kensho.claims import registry
 from kensho.report import inputs
+from kensho.report.page import Tables, build
 from kensho.run import budget
 from kensho.run.budget import Budget, Foreseen, Prices
 from kensho.run.events import Event, Held
@@ -195,7 +195,7 @@ def page(**cost):
     tables = {name: pd.DataFrame(columns=names.split()) for name, names in COLUMNS.items()}
     summary = summarise([], Judged({}), scale="embedded", alpha=0.05)
     summary |= {"generated": "2026-03-11", "file": "statistical_summary.json"}
-    return report.build(summary, {}, cost, tables=report.Tables(**tables))
+    return build(summary, {}, cost, tables=Tables(**tables))
 
 
 def test_the_page_has_a_section_on_cost_only_where_there_is_some():

@@ -1,6 +1,7 @@
 """Where libraries keep what they compile and cache: beside the fetched files, never in the home."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,12 +10,27 @@ from pathlib import Path
 import pytest
 from kensho.paths import Paths, existing, models, of_libraries, without_home, writable
 
+IMPORT = re.compile(r"^ *(from kensho[\w.]* import (?:\([^)]*\)|.*))", re.M)
 SEEN = """
 import matplotlib, numba, pytensor
 from platformdirs import user_cache_dir
 print(pytensor.config.base_compiledir, matplotlib.get_configdir(), numba.config.CACHE_DIR,
       matplotlib.get_cachedir(), user_cache_dir("arviz"), sep="\\n")
 """
+
+
+def test_what_every_command_imports_plots_and_trains_nothing():
+    """Before the workflow's first line says where libraries keep theirs, and while a user waits."""
+    root = Path(__file__).parents[1]
+    lines = [
+        line
+        for path in [root / "Snakefile", *sorted((root / "rules").glob("*.smk"))]
+        for line in IMPORT.findall(path.read_text(encoding="utf-8"))
+    ]
+    assert len(lines) > 10
+    seen = "\n".join([*lines, "import sys; print(*sys.modules)"])
+    done = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
+    assert not {"matplotlib", "torch", "spacy", "pymc"}.intersection(done.stdout.split())
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 from kensho.claims.model import Claim, Claimed
-from kensho.report import Tables, build
+from kensho.report.page import Tables, build
 from kensho.stats.analysis import Settings
 from kensho.stats.judge import judge
 from kensho.stats.summary import Judged, summarise

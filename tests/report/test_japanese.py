@@ -14,7 +14,8 @@ from judged_results import CLOSED, SAMPLED, judged, summarised
 from kensho.audit import registry as audits
 from kensho.claims import registry
 from kensho.claims.model import Tier
-from kensho.report import Tables, audit, build, calibration, jlce, pooled, quality
+from kensho.report import audit, calibration, jlce, pooled, quality
+from kensho.report.page import Tables, build
 from kensho.report.tables import claimed
 from kensho.report.translation import Catalogue, english, translated
 from kensho.stats.decision import Result, decide, decide_deterministic

@@ -6,8 +6,7 @@ import re
 import pandas as pd
 import pytest
 from kensho.plan.verdicts import PAGES
-from kensho.report import Tables, build
-from kensho.report.page import OPTIONAL
+from kensho.report.page import OPTIONAL, Tables, build
 from report_example import EXECUTION, Reader, claim, empty, on_scale, render, summary, tables, text
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from judged_results import CLOSED, SAMPLED, judged, summarised
-from kensho.report import build
+from kensho.report.page import build
 from kensho.stats.summary import Judged, summarise
 from report_example import Reader, card, text
 

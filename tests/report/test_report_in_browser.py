@@ -12,7 +12,8 @@ import pytest
 from judged_results import CLOSED, judged, summarised
 from kensho.provenance import crate
 from kensho.provenance import page as preview
-from kensho.report import build, calibration, jlce
+from kensho.report import calibration, jlce
+from kensho.report.page import build
 from kensho.report.translation import Catalogue, translated
 from test_calibration_of_the_engine import META, written
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pandas as pd
 from kensho.files import read_json, replacing
-from kensho.report import Tables, build
 from kensho.report.inputs import audits, cost, execution, kv_grid, loss, summary
+from kensho.report.page import Tables, build
 from kensho.run import events
 from kensho.run.budget import Budget
 from kensho.run.job import job
