@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from kensho.audit.printed import (
     Figure,
@@ -102,6 +100,9 @@ def cycles(first: list[str], second: list[str], rates: list[Figure]) -> Finding:
 
 def _pairs_of_a_cycle(players: list[str], pairs: Iterable[tuple[str, str]]) -> int:
     """Number of pairs from which on some cycle is closed."""
+    from scipy import sparse  # here: every command reads the catalogue of checks
+    from scipy.sparse import csgraph
+
     index = {name: i for i, name in enumerate(players)}
     ends = np.array([[index[a], index[b]] for a, b in pairs]).T
     graph = sparse.coo_array((np.ones(ends.shape[1]), tuple(ends)), (len(players),) * 2)
@@ -117,6 +118,9 @@ def _shortest_cycle(
     """
     if not lengths:
         return None, []
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
     index = {name: i for i, name in enumerate(players)}
     unit = math.lcm(*(length.denominator for length in lengths.values()))
     # Whole numbers, exact in floating point. Each edge is one longer than its share of `scale`:

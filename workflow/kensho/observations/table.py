@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
 
 class Row(NamedTuple):
@@ -23,14 +22,7 @@ class Row(NamedTuple):
 COLUMNS = list(Row._fields)
 TEXT = ["experiment", "arm", "block", "metric", "unit"]
 
-SCHEMA = pa.DataFrameSchema(
-    {
-        **{name: pa.Column(str, pa.Check.str_length(min_value=1)) for name in TEXT},
-        "replicate": pa.Column(int),
-        "value": pa.Column(float),
-    },
-    unique=["arm", "block", "replicate", "metric"],
-)
+UNIQUE = ["arm", "block", "replicate", "metric"]
 
 
 def table(rows: Iterable[Row] | Iterable[Mapping]) -> pd.DataFrame:
@@ -53,13 +45,21 @@ def validate(frame: pd.DataFrame, name: str) -> pd.DataFrame:
             f"{name}, line {row + 2}: value {frame['value'].iloc[row]} is not a finite number; "
             "rerun the experiment"
         )
+    import pandera.pandas as pa  # here: every command knows of observations, and few read any
+
+    columns_of = {
+        **{name: pa.Column(str, pa.Check.str_length(min_value=1)) for name in TEXT},
+        "replicate": pa.Column(int),
+        "value": pa.Column(float),
+    }
     try:
-        return SCHEMA.validate(frame.assign(value=numbers))
+        schema = pa.DataFrameSchema(columns_of, unique=UNIQUE)
+        return schema.validate(frame.assign(value=numbers))
     except pa.errors.SchemaError as error:
         cases = error.failure_cases
         row = cases["index"].iloc[0] if isinstance(cases, pd.DataFrame) and len(cases) else None
         where = "" if row is None else f", line {int(row) + 2}"
-        column = error.schema.name or ", ".join(SCHEMA.unique)
+        column = error.schema.name or ", ".join(UNIQUE)
         raise ValueError(
             f"{name}{where}: fails {error.check} in {column}; rerun the experiment"
         ) from None
