@@ -17,7 +17,6 @@ from kensho.train.plan import Step
 from torch import nn
 
 MIB = 2**20
-LIBRARIES = 48 * MIB  # of code that a step loads (33 seen): resident, none that the limit counts
 TINY = Card(
     name="tiny",
     model_type="llama",
@@ -134,7 +133,13 @@ def searched(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_largest_is_between_a_trial_that_ended_and_one_that_was_refused(searched):
-    _, rows, refused = searched
+    run, rows, refused = searched
+    shape = memory_search.Shape(1, 16, 1)
+    least = memory_search.Trials(TINY, "plain", SETTINGS, run._replace(journal=None))[shape]
+    # Code that a step loads is resident, and none that the limit counts: all but the tensors of the
+    # smallest step, and a quarter more for larger ones.
+    code = 1.25 * (least.peak_bytes - 16 * least.parameters)
+    assert 0 < code < SETTINGS.limit_bytes / 2
     wide = rows.pivot(index=["arm", "block"], columns="metric", values="value")
     for arm in SETTINGS.arms:
         largest = wide.loc[(arm, "largest")]
@@ -144,7 +149,7 @@ def test_the_largest_is_between_a_trial_that_ended_and_one_that_was_refused(sear
         assert "memory" in refused[f"{arm} B{batch + 1}-L256-N2"]
         peaks, fits = wide.loc[arm]["peak_bytes"], wide.loc[arm]["fits"]
         assert (peaks.notna() == (fits == 1)).all()
-        assert (peaks.dropna() <= SETTINGS.limit_bytes + LIBRARIES).all()
+        assert (peaks.dropna() <= SETTINGS.limit_bytes + code).all()
     largest = wide.xs("largest", level="block")["largest_batch"]
     assert largest["checkpointing"] > largest["plain"]
     assert set(rows.loc[rows["metric"] == "largest_length", "unit"]) == {"tokens"}

@@ -12,8 +12,8 @@ AT_ONCE = 2**24  # logits that are read in one go: 64 MB
 def token_nll(logits: Tensor, wanted: Tensor) -> Tensor:
     """Negative log-likelihood (nat) of tokens ``wanted``, shape (n,), under logits (n, vocabulary).
 
-    In float32 to its last digits: torch's own sums a vocabulary of 262,144 with an error of 3e-5
-    on a processor. float32 logits become their gradient, so that no second table of their size is
+    In float32 to its last digits: torch's own sums a large vocabulary with an error of one sign on
+    a processor. float32 logits become their gradient, so that no second table of their size is
     ever there: a gradient can be asked for once, and torch refuses whoever still needs the logits.
     """
     return cast(Tensor, cast(Any, _TokenNll).apply(logits.float(), wanted))
