@@ -48,7 +48,7 @@ def test_the_loss_is_that_of_the_paper(tiny_model):
     model.zero_grad()
     by_hand = (-2.0 * own + 0.3 * ((known - own).exp() - (known - own) - 1)).mean()
     by_hand.backward()
-    torch.testing.assert_close(gradient, model.lm_head.weight.grad, rtol=1e-4, atol=1e-7)
+    torch.testing.assert_close(gradient, model.lm_head.weight.grad, rtol=1e-4, atol=1e-6)
     assert set(collated(rows, pad)) == {"input_ids", "labels", "attention_mask"}
 
 

@@ -23,7 +23,7 @@ from test_grpo import LETTERS, OWN
 from test_sft import LORA, PAIRS, SCHEDULE
 from test_sft import weights as trained_weights
 
-PREFERENCES = neighbours(PAIRS).table
+PREFERENCES = neighbours(PAIRS.assign(held_out=False)).table
 STAGES = {
     "sft": (sft.stage, PAIRS, {"directions": "both", "context": 1}),
     "cpt": (cpt.stage, PAIRS, {}),
@@ -232,6 +232,18 @@ def test_the_loss_of_preferences_begins_at_ln_2_and_falls(tiny_model, tmp_path):
     assert steps["tokens"].min() >= SCHEDULE["batch_size"] * shortest  # of both sides
 
 
+def test_held_out_preferences_are_scored_and_not_learned(tiny_model, tmp_path):
+    worse = PREFERENCES.assign(rejected="違う。", held_out=[False] * 9 + [True] * 3)
+    worse.loc[10, "en"] = "a" * 200
+    steps, measured = run("dpo", tiny_model, tmp_path / "scored", samples=worse, steps=12)
+    assert list(steps["step"][steps["validation"].notna()]) == [1, 2, 4, 6, 8, 10, 12]
+    assert steps["validation"].iloc[-1] < math.log(2) - 0.01
+    assert measured.own == {"pairs_too_long": 0, "held_out_too_long": 1}
+    without, _ = run("dpo", tiny_model, tmp_path / "none", samples=worse.head(9), steps=12)
+    assert without["validation"].isna().all()
+    assert list(steps["loss"]) == list(without["loss"])
+
+
 def test_the_reference_is_the_stage_before(tiny_model, tmp_path):
     held = {"weights": "float32", "compute": "float32"}
     base = Reference.of(tiny_model)
@@ -272,7 +284,7 @@ def test_pairs_that_do_not_fit_are_passed_over_and_counted(tiny_model, tmp_path)
     longer = PREFERENCES.copy()
     longer.loc[[2, 5], "rejected"] = "長" * 60
     _, measured = run("dpo", tiny_model, tmp_path / "some", samples=longer)
-    assert measured.own == {"pairs_too_long": 2}
+    assert measured.own == {"pairs_too_long": 2, "held_out_too_long": 0}
     with pytest.raises(ValueError, match="dpo: no pair fits in max_length; raise it"):
         run("dpo", tiny_model, tmp_path / "none", max_length=16)
 

@@ -104,8 +104,8 @@ class Train(Section):
         16,
         ge=0,
         le=1_000_000,
-        description="samples of the corpus that no arm learns; scored by sft and cpt, at the first "
-        "step and at checkpoints",
+        description="samples of the corpus that no arm learns; scored by sft, cpt and dpo, at the "
+        "first step and at checkpoints",
     )
     trackers: list[Literal["wandb", "mlflow"]] = Field(
         [], description="that get the curves as well, beside TensorBoard files in logs/tensorboard"

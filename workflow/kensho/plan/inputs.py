@@ -119,7 +119,7 @@ class Inputs:
         return ["results/data/test.csv"] if mixed else []
 
     def held_out(self, wildcards) -> int:
-        """Samples of the corpus that are scored, not learned; preferences are made without them."""
+        """Samples of the corpus that are scored, not learned; preferences say which they are."""
         own = self.stage(wildcards)
         corpus = STAGES[own.stage].data in ("pairs", "texts") and not getattr(own, "mixture", None)
         return self.config.train.validation if corpus else 0

@@ -21,7 +21,7 @@ from kensho.train.loop import NEXT_TOKEN, Objective, Sample, collated, learned_t
 from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED
-from kensho.train.stage import learned, order, require_positions
+from kensho.train.stage import learned, order, parted, require_positions
 
 
 def stage(
@@ -73,9 +73,9 @@ def stage(
 
 def texts_of(samples: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Texts to learn, and those that are held out: the column text, or ja of pairs."""
-    texts = samples["text" if "text" in samples else "ja"].map(str)
-    apart = samples["held_out"] if "held_out" in samples else pd.Series(False, samples.index)
-    return texts[~apart].tolist(), texts[apart].tolist()
+    column = "text" if "text" in samples else "ja"
+    to_learn, held_out = (table[column].map(str).tolist() for table in parted(samples))
+    return to_learn, held_out
 
 
 def row(ids: Sequence[int]) -> dict[str, list[int]]:

@@ -25,9 +25,9 @@ from kensho.train.precision import autocast
 from kensho.train.record import Measured
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED, encoded
-from kensho.train.stage import learned, order, require_positions
+from kensho.train.stage import learned, order, parted, require_positions
 
-REFERENCE = "reference.json"  # beside the checkpoints: log-ratio of each row, in their order
+REFERENCE = "reference.json"  # beside the checkpoints: log-ratio of each row and held-out one
 
 
 def stage(
@@ -37,9 +37,10 @@ def stage(
 
     ``beta`` of the settings is that of the paper. As :func:`kensho.train.stage.learned`; the loss
     of a step is the mean over its pairs, and begins near ln 2. Pairs of which a side is longer than
-    ``max_length`` are passed over and counted.
+    ``max_length`` are passed over and counted; those that are held out are scored by the same loss.
     """
     tokenizer, drawn, rows, long = tokenizer_of(base.base), [], [], set()
+    samples, apart = parted(samples)
     for place in order(len(samples), training.seed):
         pair = samples.iloc[place]
         if (row := encoded_pair(tokenizer, pair, training)) is None:
@@ -52,28 +53,38 @@ def stage(
         if len(long) == len(samples):
             raise ValueError(f"{training.name}: no pair fits in max_length; raise it")
 
+    encodings = ((pair, encoded_pair(tokenizer, pair, training)) for _, pair in apart.iterrows())
+    fitting = [(pair, row) for pair, row in encodings if row is not None]
+    scored = [row for _, row in fitting]
     both = sides(rows)
-    audited = counted(tokenizer, both, training)
+    audited = counted(tokenizer, both, training, held_out=sides(scored))
 
     def encode(model, tokenizer) -> tuple[list[dict], list[dict]]:
-        require_positions(model, (len(one["input_ids"]) for one in both), training)
+        every = [*rows, *scored]
+        require_positions(model, (len(one["input_ids"]) for one in sides(every)), training)
         kept = checkpoints / REFERENCE
         if processes.first() and not kept.is_file():
-            ratios = _reference(model, rows, tokenizer.pad_token_id, training)
+            ratios = _reference(model, every, tokenizer.pad_token_id, training)
             write_json(kept, {"log_ratios": ratios})
         processes.wait()
         known = read_json(kept).get("log_ratios") or []
-        if len(known) != len(rows):
+        if len(known) != len(every):
             raise ValueError(
-                f"{kept}: {len(known)} log-ratios of {len(rows)} rows; delete it to make it again"
+                f"{kept}: {len(known)} log-ratios of {len(every)} rows; delete it to make it again"
             )
-        return [{**row, "reference": [one]} for row, one in zip(rows, known, strict=True)], []
+        every = [{**row, "reference": [one]} for row, one in zip(every, known, strict=True)]
+        return every[: len(rows)], every[len(rows) :]
 
     beta = training.settings["beta"]
     objective = Objective(lambda model, rows, pad: summed_loss(model, rows, pad, beta), len)
-    texts = {key: [pair[key] for pair in drawn] for key in ("en", "ja", "rejected")}
-    steps, measured = learned(base, texts, encode, output, checkpoints, training, objective)
-    own = {"pairs_too_long": len(long)}
+    texts, others = (
+        {key: [pair[key] for pair in pairs] for key in ("en", "ja", "rejected")}
+        for pairs in (drawn, [pair for pair, _ in fitting])
+    )
+    steps, measured = learned(
+        base, texts, encode, output, checkpoints, training, objective, held_out=others
+    )
+    own = {"pairs_too_long": len(long), "held_out_too_long": len(apart) - len(fitting)}
     return steps, measured.model_copy(update={"own": own, "audit": audited})
 
 

@@ -32,7 +32,7 @@ from kensho.train.rewards import reward
 from kensho.train.run import Training
 from kensho.train.samples import IGNORED
 from kensho.train.sampling import answers, ends, turn
-from kensho.train.stage import UnmovedError, learned, order, require_positions, room
+from kensho.train.stage import UnmovedError, learned, order, parted, require_positions, room
 
 ROLLOUTS = "rollouts"  # answers and their rewards: a file of each step beside the checkpoints
 LEAST_SPREAD = 1e-4  # added to a group's standard deviation, which may be nought
@@ -58,8 +58,7 @@ def stage(
         )
     if processes.size() > 1:
         raise ValueError(f"{training.name}: grpo samples in one process; take one device for it")
-    if "held_out" in samples:
-        samples = samples[~samples["held_out"]]
+    samples, _ = parted(samples)
     tokenizer, drawn, long = tokenizer_of(base.base), [], set()
     for place in order(len(samples), training.seed):
         en, ja = samples["en"].iloc[place], samples["ja"].iloc[place]

@@ -8,31 +8,26 @@ model samples itself, as in the paper (Rafailov et al. 2023, arXiv 2305.18290, s
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from kensho.train.tables import marked
-
 BY_MODEL = "own"  # the kind of rejected side that a model writes; others follow from the corpus
-COLUMNS = ["id", "en", "ja", "rejected", "origin"]
+COLUMNS = ["id", "en", "ja", "rejected", "origin", "held_out"]
 
 
 class Pairs(NamedTuple):
-    """``table`` has the columns id, en, ja, rejected and origin; ``drops`` stage, reason, count."""
+    """``table`` has the columns id, en, ja, rejected, origin and held_out (of pairs that are scored
+    alone, :func:`kensho.train.tables.marked`); ``drops`` stage, reason, count."""
 
     table: pd.DataFrame
     drops: pd.DataFrame
 
 
-def learned(samples: pd.DataFrame, held_out: int) -> pd.DataFrame:
-    """Samples without those that no stage learns (:func:`kensho.train.tables.marked`)."""
-    table = marked(samples, held_out)
-    return table[~table["held_out"]].drop(columns="held_out").reset_index(drop=True)
-
-
 def neighbours(samples: pd.DataFrame) -> Pairs:
-    """The translation of the sample behind it is rejected, of the last one that of the first."""
-    rejected = samples["ja"].iloc[[*range(1, len(samples)), 0]].tolist()
-    return paired(samples, rejected, "neighbour")
+    """The translation of the sample behind it is rejected, of the last one that of the first; of
+    those held out and of the others each among their own."""
+    rejected = samples.groupby("held_out")["ja"].transform(lambda own: np.roll(own, -1))
+    return paired(samples, rejected.tolist(), "neighbour")
 
 
 def damaged(samples: pd.DataFrame, variants: pd.DataFrame) -> Pairs:
@@ -45,12 +40,12 @@ def damaged(samples: pd.DataFrame, variants: pd.DataFrame) -> Pairs:
 
 def paired(samples: pd.DataFrame, rejected: Sequence[Any], origin: str) -> Pairs:
     """Pairs of samples and what is rejected beside them, without those that are no choice."""
-    table = samples[["id", "en", "ja"]].assign(rejected=rejected, origin=origin)
+    table = samples[["id", "en", "ja", "held_out"]].assign(rejected=rejected, origin=origin)
     none = table["rejected"].isna() | (table["rejected"] == "")
     same = table["rejected"] == table["ja"]
     counts = [("nothing to reject", int(none.sum())), ("both sides equal", int(same.sum()))]
     drops = [("preferences", reason, count) for reason, count in counts]
     kept = table[~(none | same)].reset_index(drop=True)[COLUMNS]
-    if kept.empty:
+    if kept["held_out"].all():
         raise ValueError("no sample has a side to reject; take another for `rejected`")
     return Pairs(kept, pd.DataFrame(drops, columns=["stage", "reason", "count"]))

@@ -11,7 +11,7 @@ from kensho.train.audit import audit
 from kensho.train.record import Audit, Measured
 from kensho.train.run import Training
 from kensho.train.samples import encoded
-from kensho.train.stage import draw, learned, require_positions
+from kensho.train.stage import draw, learned, parted, require_positions
 
 Pair = tuple[str, str]  # prompt and completion
 Ids = dict[str, list[int]]
@@ -28,10 +28,9 @@ def stage(
     :func:`kensho.train.stage.learned` has it.
     """
     own, chat = training.settings, in_turns(training)
-    apart = samples["held_out"] if "held_out" in samples else pd.Series(False, samples.index)
     directions = own.get("directions", "en-ja")
-    drawn = draw(asked(samples[~apart], directions), training.samples, training.seed)
-    held_out = asked(samples[apart], directions)
+    to_learn, held_out = (asked(table, directions) for table in parted(samples))
+    drawn = draw(to_learn, training.samples, training.seed)
     shown = own.get("context", 0)
     audited: list[Audit] = []
 

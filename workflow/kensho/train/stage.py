@@ -62,6 +62,12 @@ def draw(samples: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     return samples.iloc[[*islice(order(len(samples), seed), count)]].reset_index(drop=True)
 
 
+def parted(samples: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Samples to learn, and those that a column ``held_out`` marks, which are scored alone."""
+    apart = samples["held_out"] if "held_out" in samples else pd.Series(False, samples.index)
+    return samples[~apart], samples[apart]
+
+
 def order(size: int, seed: int) -> Iterator[int]:
     """Places of ``size`` samples in training order, without end.
 

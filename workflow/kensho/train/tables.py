@@ -55,8 +55,14 @@ def marked(samples: pd.DataFrame, held_out: int, most: int | None = None) -> pd.
     """The first ``most`` samples to learn, and a column ``held_out``: those that are scored alone.
 
     These are the last originals, of which no variant is learned either; a column ``parent`` names
-    the sample that a row was made of. Raises ValueError where nothing would be left to learn.
+    the sample that a row was made of. Where a table has the column (preferences) it says which.
+    Raises ValueError where nothing would be left to learn.
     """
+    if "held_out" in samples:
+        apart = samples["held_out"] == str(True)
+        return pd.concat([samples[~apart].head(most), samples[apart]]).assign(
+            held_out=lambda kept: kept["held_out"] == str(True)
+        )
     parents = samples["parent"] if "parent" in samples else pd.Series(samples.index, samples.index)
     originals = parents.drop_duplicates()
     apart = parents.isin(originals.tail(held_out) if held_out else [])

@@ -1,9 +1,10 @@
 from kensho.data.corpus import read_table, write_table
 from kensho.run.job import job
-from kensho.train.preferences import damaged, learned, neighbours
+from kensho.train.preferences import damaged, neighbours
+from kensho.train.tables import marked
 
 with job(snakemake):
-    samples = learned(read_table(snakemake.input.train), snakemake.params.held_out)
+    samples = marked(read_table(snakemake.input.train), snakemake.params.held_out)
     if variants := snakemake.input.variants:
         made = damaged(samples, read_table(variants[0]))
     else:

@@ -3,8 +3,8 @@ from kensho.data.corpus import read_table, write_table
 from kensho.models import reference
 from kensho.models.loading import compute_dtype, load_reference
 from kensho.run.job import job
-from kensho.train.preferences import learned
 from kensho.train.sampling import sampled
+from kensho.train.tables import marked
 
 with job(snakemake):
     torch.set_num_threads(snakemake.threads)
@@ -16,7 +16,7 @@ with job(snakemake):
     made = sampled(
         model,
         tokenizer,
-        learned(read_table(inputs.train), params.held_out).head(params.samples),
+        marked(read_table(inputs.train), params.held_out, params.samples),
         chat=base.chat,
         batch=params.batch,
         seed=int(snakemake.wildcards.seed),
