@@ -79,7 +79,7 @@ rule domain_scores:
     conda:
         MODELS
     params:
-        adapted=[*ADAPTED],
+        adapted=domain.models(CONFIG.domain),
         judges=[one.name for one in JUDGING.judges],
         planted_right=JUDGING.planted_right,
         most_missing=JUDGING.most_missing,

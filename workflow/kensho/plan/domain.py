@@ -12,6 +12,12 @@ def adapted(own: Domain) -> dict[str, str]:
     return {role: model for role, model in named.items() if model} | {n: n for n in own.crossed}
 
 
+def models(own: Domain) -> list[str]:
+    """Adapted models by name, each model once: in two roles it is one observation of its kind."""
+    first = {model: name for name, model in reversed(adapted(own).items())}
+    return [name for name, model in adapted(own).items() if first[model] == name]
+
+
 def arms(config: Config) -> dict[str, list[str]]:
     """Arms of the study's experiments; without a judge nothing is scored."""
     answering = [arm for name in adapted(config.domain) for arm in forms(name)]
