@@ -88,6 +88,7 @@ def test_ranks_differ_in_what_they_train_alone(inputs, run):
 def test_what_was_observed_before_a_kill_is_not_trained_again(inputs, run, tmp_path, monkeypatch):
     run = run._replace(journal=tmp_path / "kept.jsonl", identity=["code", {}, 3])
     settings = own.Ranks(**SMALL, steps=2)
+    monkeypatch.setattr(learning, "compute_dtype", lambda dtype: torch.float32)
     whole = ranks.standard(inputs, settings, run)
     lines = run.journal.read_text().splitlines()
     run.journal.write_text("\n".join(lines[:3]) + '\n["torn')
