@@ -8,7 +8,7 @@ rule train_stage:
     input:
         unpack(INPUTS.begun_with),
         samples=INPUTS.samples,
-        tested=INPUTS.tested,
+        corpus=INPUTS.corpus,
     output:
         model=directory(f"{TRAINED}/model"),
         reference=f"{TRAINED}/model.json",

@@ -37,16 +37,22 @@ def test_documents_without_text_are_counted_and_refused(tmp_path):
         read([path], None, 0)
 
 
-def test_no_document_is_learned_that_is_a_sentence_of_the_test_set(tmp_path):
-    write_table(
-        tmp_path / "test.csv", pd.DataFrame({"id": ["1"], "en": ["A dog."], "ja": ["犬。"]})
-    )
-    texts = ["犬", "犬が走る。", "A DOG", "猫。"]
-    mixed = mixture(tmp_path / "0.parquet", texts, [None] * 4)
-    kept = read([mixed], 2, 0, [str(tmp_path / "test.csv")])
-    assert [*kept.table["text"]] == ["犬が走る。", "猫。"] and (kept.of, kept.tested) == (2, 2)
-    with pytest.raises(ValueError, match="the test set has every document; take"):
-        read([mixture(tmp_path / "1.parquet", ["犬"], [None])], 2, 0, [str(tmp_path / "test.csv")])
+def test_no_document_is_learned_that_is_a_sentence_tested_or_held_out(tmp_path):
+    rows = {
+        "test": [("1", "A dog.", "犬。")],
+        "train": [("2", "A cat.", "猫。"), ("3", "A bird.", "鳥。")],
+    }
+    corpus = [str(tmp_path / f"{name}.csv") for name in rows]
+    for path, table in zip(corpus, rows.values(), strict=True):
+        write_table(path, pd.DataFrame(table, columns=["id", "en", "ja"]))
+    texts = ["犬", "犬が走る。", "A DOG", "猫。", "a bird", "鳥"]
+    mixed = mixture(tmp_path / "0.parquet", texts, [None] * 6)
+    kept = read([mixed], 2, 1, corpus)
+    assert [*kept.table["text"]] == ["犬が走る。", "猫。"] and (kept.of, kept.tested) == (2, 4)
+    assert not kept.table["held_out"].any()
+    assert read([mixed], None, 0, corpus).tested == 2  # all of the corpus is learned
+    with pytest.raises(ValueError, match="tested or held out has every document; take another"):
+        read([mixture(tmp_path / "1.parquet", ["犬", "鳥"], [None] * 2)], 2, 1, corpus)
 
 
 def test_a_stage_that_trains_nothing_reads_nothing():

@@ -53,8 +53,8 @@ with job(snakemake) as fallbacks:
         **{key: settings[key] for key in OWN if key in settings},
         **schedule,
     )
-    most, test = settings.get("samples"), inputs.tested
-    samples, of, digest, tested = tables.read(inputs.samples, most, params.held_out, test)
+    most, corpus = settings.get("samples"), inputs.corpus
+    samples, of, digest, tested = tables.read(inputs.samples, most, params.held_out, corpus)
     call = (base, samples, output, checkpoints, training)
     processes = launch.allocated(snakemake.resources, snakemake.threads)
     steps, measured = launch.run(params.code_of, call, checkpoints, processes)

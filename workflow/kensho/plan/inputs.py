@@ -113,16 +113,15 @@ class Inputs:
         augmented = own.corpus == "augmented"
         return ["results/data/train_augmented.csv" if augmented else "results/data/train.csv"]
 
-    def tested(self, wildcards) -> list[str]:
-        """Sentences that a mixture may hold as well; the corpus has none of them."""
+    def corpus(self, wildcards) -> list[str]:
+        """Sentences that no stage learns, and a mixture may hold; the corpus has them apart."""
         mixed = getattr(self.stage(wildcards), "mixture", None)
-        return ["results/data/test.csv"] if mixed else []
+        return ["results/data/test.csv", "results/data/train.csv"] if mixed else []
 
     def held_out(self, wildcards) -> int:
         """Samples of the corpus that are scored, not learned; preferences say which they are."""
         own = self.stage(wildcards)
-        corpus = STAGES[own.stage].data in ("pairs", "texts") and not getattr(own, "mixture", None)
-        return self.config.train.validation if corpus else 0
+        return self.config.train.validation if STAGES[own.stage].data in ("pairs", "texts") else 0
 
     def schedule(self, wildcards) -> dict[str, Any]:
         """What a stage is told of `train`, with the batch that it takes; nothing if it trains none.

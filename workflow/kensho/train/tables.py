@@ -15,7 +15,7 @@ from kensho.files import sha256
 class Samples(NamedTuple):
     """``table`` of those to learn, ``of`` so many, with a sha256 of what they lie in.
 
-    ``tested`` documents are not among them, since the test set has them too.
+    ``tested`` documents are not among them, since the test set or what is held out has them too.
     """
 
     table: pd.DataFrame
@@ -25,13 +25,14 @@ class Samples(NamedTuple):
 
 
 def read(
-    paths: Sequence[str], most: int | None, held_out: int, test: Sequence[str] = ()
+    paths: Sequence[str], most: int | None, held_out: int, corpus: Sequence[str] = ()
 ) -> Samples:
     """The first ``most`` samples to learn of tables, which are in random order already.
 
-    Column held_out marks so many that are scored alone (:func:`marked`). Texts that differ from a
-    sentence of the ``test`` tables (en, ja) in signs alone are left out. The sha256 of several
-    files is of their digests.
+    Column held_out marks so many that are scored alone (:func:`marked`). Documents of a mixture
+    have none: of these ``corpus`` are the tables test and train (en, ja), and a text is left out
+    that differs in signs alone from a sentence of the first, or of the last ``held_out`` of the
+    second. The sha256 of several files is of their digests.
     """
     parts = [
         _texts(path) if Path(path).suffix == ".parquet" else read_table(path) for path in paths
@@ -42,11 +43,16 @@ def read(
     digest = digests[0] if len(digests) == 1 else together
     if samples.empty:
         return Samples(samples, 0, digest, 0)
-    asked = {key(text) for path in test for text in read_table(path)[["en", "ja"]].stack()}
-    tested = samples["text"].map(key).isin(asked) if asked else pd.Series(False, samples.index)
-    if tested.all():
-        raise ValueError(f"{paths[0]}: the test set has every document; take another mixture")
-    samples = samples[~tested].reset_index(drop=True)
+    tested = pd.Series(False, samples.index)
+    if corpus:
+        test, train = map(read_table, corpus)
+        pairs = pd.concat([test, marked(train, held_out).query("held_out")])[["en", "ja"]]
+        tested = samples["text"].map(key).isin({key(text) for text in pairs.stack()})
+        if tested.all():
+            raise ValueError(
+                f"{paths[0]}: what is tested or held out has every document; take another mixture"
+            )
+        samples, held_out = samples[~tested].reset_index(drop=True), 0
     every, table = marked(samples, held_out), marked(samples, held_out, most)
     return Samples(table, int((~every["held_out"]).sum()), digest, int(tested.sum()))
 
