@@ -22,6 +22,7 @@ from kensho.models.cards import Card
 from kensho.models.catalogue import Model
 from kensho.observations.ran import Ran
 from kensho.observations.tier import Arm, derive
+from kensho.plan import domain
 from kensho.plan.check import check, named_models
 from safetensors.torch import save
 from snakemake.utils import update_config
@@ -224,6 +225,7 @@ def test_every_model_of_the_scale_is_trained_evaluated_and_judged(run_through, t
         *(f"results/benchmark_data/training/{arm}.csv" for arm in FIRST.values()),
         *(f"{EVALUATED}/{arm}.csv" for arm in ["base", *CONFIG.evaluate.references]),
         f"results/benchmark_data/jlce/{FIRST['r1-distill-qwen-1.5b']}.csv",
+        *(f"results/domain/{name}/answers.jsonl" for name in domain.adapted(CONFIG.domain)),
     ]
     claims = ["R-2.speed", "R-5.memory", "R-5.retention", "R-6", "R-8.quick", "R-8.analysis"]
     run_through(claims, more, HUBS, 3500)
