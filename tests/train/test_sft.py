@@ -226,3 +226,10 @@ def test_a_checkpoint_whose_steps_a_crash_lost_is_made_again(tiny_model, tmp_pat
     steps, _ = run(tiny_model, held, **FULL, checkpoint_every=6)
     assert list(steps["step"]) == [1, 2, 3, 4, 5, 6]
     assert equal(weights(held), weights(tmp_path / "whole"))
+
+
+def test_an_adapter_s_file_of_settings_has_one_order(tiny_model, tmp_path):
+    targets = ["v_proj", "k_proj", "q_proj", "o_proj"]
+    run(tiny_model, tmp_path, **{**LORA, "targets": targets})
+    kept = json.loads((tmp_path / "model/adapter_config.json").read_text(encoding="utf-8"))
+    assert kept["target_modules"] == sorted(targets)

@@ -58,6 +58,10 @@ class Course:
 
     def save(self, folder: Path, whole: Mapping[str, Tensor] | None) -> None:
         """Write what was trained; ``whole`` is the state of a model that processes share."""
+        for config in getattr(self.model, "peft_config", {}).values():
+            for name, value in [*vars(config).items()]:
+                if isinstance(value, set):  # in an order of the process: equal runs, equal files
+                    setattr(config, name, sorted(value))
         self.model.save_pretrained(folder, state_dict=whole)
 
 
