@@ -28,7 +28,7 @@ def items():
     return study.split(table, seeds=3, tested=0.4, seed=1)
 
 
-SETTINGS = SimpleNamespace(sizes=[40, 1000], seeds=3, added=2)
+SETTINGS = SimpleNamespace(sizes=[40, 1000], seeds=3, added=2, techniques=["eda", "round_trip"])
 
 
 def test_arms_are_observed_by_seed_and_a_size_that_is_not_there_is_not(items, tmp_path):
@@ -72,8 +72,10 @@ def test_conditions_say_what_became_of_the_candidates(items, tmp_path):
     assert "no 500 originals of jnli" in conditions["absent"]["accuracy.jnli.n500"]
     assert not {*table["metric"]} & {*conditions["absent"]}
     assert conditions["ran"]["stand_ins"]
+    said = "keico: round_trip is not tried, for it changes what the labels state"
+    assert said in conditions["deviations"]
     pool = len(study.pool(items))
-    settings = SimpleNamespace(sizes=[40, 100], seeds=3, added=2)
+    settings = SimpleNamespace(**{**vars(SETTINGS), "sizes": [40, 100], "techniques": ["eda"]})
     ((table, conditions),) = features.experiment(inputs, settings, run)
     assert set(table[table["metric"] == "accuracy.keico.n100"]["arm"]) == {
         "none",
@@ -84,14 +86,16 @@ def test_conditions_say_what_became_of_the_candidates(items, tmp_path):
     assert conditions["deviations"][-1] == (
         f"keico: no arm more-data at 100 originals: its pool of {pool} items has too few others"
     )
-    settings = SimpleNamespace(sizes=[100], seeds=3, added=2)
+    settings = SimpleNamespace(**{**vars(SETTINGS), "sizes": [100]})
     with pytest.raises(ValueError, match=r"no task has 3 times as many items .* lower sizes"):
         features.experiment(inputs, settings, run)
 
 
-@pytest.mark.parametrize("technique", ["politeness", "honorific"])
-def test_a_technique_that_changes_the_label_is_refused(technique):
-    techniques = {"techniques": ["eda", technique]}
-    with pytest.raises(ValidationError, match=f"'{technique}' changes the politeness that keico"):
-        AugmentationFeatures.model_validate(techniques)
-    AugmentationFeatures.model_validate({**techniques, "tasks": ["jnli"]})
+@pytest.mark.parametrize("technique", ["politeness", "honorific", "round_trip", "paraphrase"])
+def test_a_technique_that_changes_a_tasks_labels_is_not_tried_on_it(technique):
+    own = AugmentationFeatures.model_validate({"techniques": ["eda", technique]})
+    assert own.of_task("keico") == ["eda"]
+    assert own.of_task("jnli") == ["eda", technique]
+    with pytest.raises(ValidationError, match="changes what keico's labels state; add another"):
+        AugmentationFeatures.model_validate({"techniques": [technique]})
+    AugmentationFeatures.model_validate({"techniques": [technique], "tasks": ["jnli"]})

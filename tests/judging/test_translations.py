@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pytest
@@ -13,8 +14,8 @@ from kensho.evaluate.lm import Backend
 from kensho.judging import comet, items
 from kensho.judging.answers import written
 from kensho.judging.items import translation
-from kensho.judging.observed import set_weights, translations
-from kensho.judging.settings import Judging
+from kensho.judging.observed import marks, set_weights, translations
+from kensho.judging.settings import Judging, Question
 from kensho.models.loading import load
 from kensho.plan import judging as plan
 
@@ -170,6 +171,47 @@ def test_comet_of_one_set_for_one_arm_alone_is_incomplete(tmp_path):
         comet.read(path, {"a": answers, "b": answers})
 
 
+def test_comet_is_d1s_where_both_of_its_sets_are_scored():
+    pairs = {name: ("a", "b") for name in items.OF_D1} | {"wikicorpus-e-to-j": ("a", "b")}
+    own = [
+        items.Item(
+            id="0", set=name, direction=items.MT[name], source=one, reference=other, prompt=one
+        )
+        for name, (one, other) in pairs.items()
+    ]  # fmt: skip
+    answers = {item.block: "b" for item in own}
+
+    def metrics(scored):
+        scores = {f"{name}/0": 0.5 for name in scored}
+        return {
+            row.block.split("/")[0]: row.metric
+            for row in translations("after", own, answers, scores)
+            if row.metric.startswith("comet")
+        }
+
+    assert metrics(pairs) == {**dict.fromkeys(items.OF_D1, "comet_mt"), "wikicorpus-e-to-j": "comet"}
+    assert metrics(["alt-e-to-j"]) == {"alt-e-to-j": "comet"}
+
+
+def test_no_weighted_mark_where_one_of_the_four_sets_is_not_marked():
+    sets = get_args(Question)
+    asked = [
+        items.Item(id="0", set=name, direction=None, source="?", reference="", prompt="?")
+        for name in sets
+    ]
+    rows = pd.DataFrame(
+        [(f"{name}/0", arm, "7") for name in sets for arm in ("before", "after")],
+        columns=["block", "first", "value"],
+    ).assign(kind="mark")
+    names = {"before": "before", "after": "after"}
+    assert {row.metric for row in marks(asked, {"j": rows}, names)} == {"mark", "weighted_mark"}
+    unmarked = rows["block"].str.startswith(sets[-1]) & (rows["first"] == "after")
+    lacking = rows.assign(value=rows["value"].mask(unmarked, "nan"))
+    made = [*marks(asked, {"j": lacking}, names)]
+    assert {row.metric for row in made} == {"mark"}
+    assert {row.block for row in made} == {f"{name}/0" for name in sets[:-1]}
+
+
 def test_every_set_counts_alike_in_weighted_marks():
     weights = set_weights(["a/1", "a/2", "a/3", "b/1"])
     marks = {"a/1": 1, "a/2": 2, "a/3": 3, "b/1": 8}
@@ -188,3 +230,32 @@ def test_a_model_writes_an_answer_to_every_item(tiny_model):
     assert {*made["block"]} == {item.block for item in (question, *PAIRS)}
     assert (made["answer_sha256"] == made["answer"].map(digest)).all()
     assert not made["answer"].str.contains("\n").any()
+
+
+def test_llm_jp_evals_sets_are_asked_without_a_system_prompt(tiny_model):
+    """D-1's figures are those of their own instruction alone; others turn them round."""
+    model, tokenizer = load(tiny_model, torch.float32)
+    tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    histories = []
+
+    class Listening(Backend):
+        def apply_chat_template(self, history, *args, **settings):
+            histories.append(history)
+            return super().apply_chat_template(history, *args, **settings)
+
+    theirs = items.Item(
+        id="0", set="alt-e-to-j", direction="en-ja", source="Two.", reference="二。", prompt="訳。Two."
+    )
+    lm = Listening(pretrained=model, tokenizer=tokenizer, batch_size=2)
+    instructions = {"en-ja": "Translate.", "ja-en": "Back."}
+    written(
+        lm, [theirs, *PAIRS], chat=True, seed=1, limits=(2, 2), instructions=instructions
+    )
+    told = {
+        turns[-1]["content"]: [t["content"] for t in turns if t["role"] == "system"]
+        for turns in histories
+    }
+    assert told[theirs.prompt] == []
+    assert {item.prompt: told[item.prompt] for item in PAIRS} == {
+        item.prompt: [instructions[item.direction]] for item in PAIRS
+    }

@@ -1,5 +1,15 @@
+from pathlib import Path
+
 import pytest
+from kensho.claims import registry
 from kensho.stats.calibration import gains
+
+CLAIMS = registry.load(Path(__file__).parents[3] / "config/claims")
+
+
+def test_the_level_is_that_of_the_registered_family():
+    claim = next(claim for claim in CLAIMS if claim.id == "F-4.eda")
+    assert registry.family_size(CLAIMS, claim.test.family) == gains.FAMILY
 
 
 def test_a_planted_gain_is_found_and_none_where_there_is_none():

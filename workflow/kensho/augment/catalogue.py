@@ -28,7 +28,8 @@ class Technique(Part):
 
     Of a ``guarded`` one every candidate is scored by the guard, and what it does not let pass is
     dropped; of the others a sample is scored, for the report alone. ``analysed``: whether it reads
-    words, by the analyser that the configuration chooses.
+    words, by the analyser that the configuration chooses. ``relabelled``: tasks of the studies whose
+    labels it makes wrong, on which it is not tried.
     """
 
     default: Section
@@ -36,6 +37,7 @@ class Technique(Part):
     inputs: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
     analysed: bool = False
+    relabelled: tuple[str, ...] = ()
     needs: Needs = _NEEDS
 
 
@@ -97,6 +99,7 @@ def models_of(settings: Section) -> list[str]:
     return list(getattr(settings, "models", []))
 
 
+_POLITE = ("keico",)  # whose labels are levels of politeness
 _ATTESTED = {"attested": "results/data/attested.csv"}
 _SHOWN = {"attested_pairs": "results/data/attested_pairs.csv", "test": "results/data/test.csv"}
 _BY_MODEL: dict[str, Any] = {
@@ -149,6 +152,7 @@ TECHNIQUES = Catalogue(
             name="politeness",
             title="plain <-> polite predicates",
             code="kensho.augment.politeness:technique",
+            relabelled=_POLITE,
             default=Drawn(probability=1.0),
             inputs={"verbs": "resources/linguistics/lexical_verbs.csv"},
             sources=("sudachidict-core",),
@@ -158,6 +162,7 @@ TECHNIQUES = Catalogue(
             name="honorific",
             title="predicates of persons of rank: sonkeigo, and back",
             code="kensho.augment.honorific:technique",
+            relabelled=_POLITE,
             default=Drawn(probability=1.0),
             inputs={
                 "verbs": "resources/linguistics/lexical_verbs.csv",
@@ -196,6 +201,7 @@ TECHNIQUES = Catalogue(
             name="round_trip",
             title="back-translation by models, Japanese to English to Japanese",
             code="kensho.augment.round_trip:technique",
+            relabelled=_POLITE,
             default=Trip(),
             inputs=_SHOWN,
             **_BY_MODEL,
@@ -204,6 +210,7 @@ TECHNIQUES = Catalogue(
             name="multi_hop",
             title="back-translation by models through English and Chinese",
             code="kensho.augment.round_trip:technique",
+            relabelled=_POLITE,
             default=Trip(models=[], via=["en", "zh"]),
             inputs=_SHOWN,
             **_BY_MODEL,
@@ -212,6 +219,7 @@ TECHNIQUES = Catalogue(
             name="paraphrase",
             title="paraphrases by a model that is shown sentences with one English side",
             code="kensho.augment.paraphrase:technique",
+            relabelled=_POLITE,
             default=Writing(),
             inputs=_SHOWN,
             **_BY_MODEL,

@@ -28,9 +28,10 @@ def pivot(
 
     ``samples`` and ``sentences`` (the cleaned corpus, before a pool is drawn) are tables id, ja,
     en; of ``test`` ja and en are read. English sides are one where their letters and digits are. A
-    candidate is a sample with another sentence of its English side; it is dropped where that side
-    stands in the test split, or where the sentence has a bigram Jaccard similarity of at least
-    ``threshold`` to a test sentence. A side without letters and digits is no side.
+    candidate is a sample with another sentence of its English side; it is dropped where it is
+    itself a sample, where that side stands in the test split, or where the sentence has a bigram
+    Jaccard similarity of at least ``threshold`` to a test sentence. A side without letters and
+    digits is no side.
 
     Returns the variants (``COLUMNS``) and what became of the candidates as (stage, reason, count).
     """
@@ -45,7 +46,8 @@ def pivot(
     candidates = candidates[candidates["own"] != candidates["key"]]
     english = candidates["side"].isin(set(test["en"].map(key)))
     japanese = candidates["near"].astype(bool) & ~english
-    fit = candidates[~(english | japanese)]
+    again = candidates["key"].isin(set(own["own"])) & ~(english | japanese)
+    fit = candidates[~(english | japanese | again)]
     kept = fit[fit.groupby("sample").cumcount() < per_sample]
     taken = dict(iter(kept.groupby("sample")))
     rows = [
@@ -59,6 +61,7 @@ def pivot(
     counts = {
         "English side in the test split": english.sum(),
         f"bigram Jaccard >= {threshold:g} to a test sentence": japanese.sum(),
+        "another sample": again.sum(),
         "more than per_sample": len(fit) - len(kept),
         "kept": len(kept),
     }

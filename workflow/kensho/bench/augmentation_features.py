@@ -117,6 +117,11 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         data.append({"name": task, "items": len(items), "of": len(items)})
         short = study.without_more(items, settings.sizes, settings.added)
         shortfalls += [f"{task}: {line}" for line in [*study.yields(items, variants), *short]]
+        shortfalls += [
+            f"{task}: {name} is not tried, for it changes what the labels state"
+            for name in settings.techniques
+            if name not in variants
+        ]
     if "more-data" not in {row.arm for row in rows}:
         raise ValueError(
             f"bench.{EXPERIMENT}.sizes: no task has {1 + settings.added} times as many items as "

@@ -61,7 +61,6 @@ def counted(device: Device, card: hardware.Hardware | None) -> tuple[pd.DataFram
     """Arm ``device``; matrix cores only where a card says how many a compute unit has."""
     values = [
         ("memory_bytes", device.memory_bytes, "bytes"),
-        ("gigabyte", 10**9, "bytes"),
         ("gibibyte", 2**30, "bytes"),
         ("compute_units", device.compute_units, "units"),
         ("compute_unit", 1, "units"),

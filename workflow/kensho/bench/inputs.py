@@ -122,13 +122,16 @@ def timed_vocabularies(own, context) -> Inputs:
     return {**several(named, context), **context.engine, "test": "results/data/test.csv"}
 
 
-def variants(own, context, *tasks: str) -> Inputs:
-    """What the techniques of a study make of tasks, their models, and the guard's threshold."""
+def variants(own, context, tried: Mapping[str, Sequence[str]]) -> Inputs:
+    """What techniques make of the tasks that they are tried on, their models, the guard's threshold.
+
+    ``tried`` has the techniques of each task.
+    """
     models = dict.fromkeys(n for name in own.techniques for n in context.asked.get(name, ()))
     calibrated = any(TECHNIQUES[name].guarded for name in own.techniques)
     return {
         "variants": [
-            f"{STUDIED}/{task}/{technique}.csv" for task in tasks for technique in own.techniques
+            f"{STUDIED}/{task}/{technique}.csv" for task in tried for technique in tried[task]
         ],
         "asked": [files(name, context.models)["model"] for name in models],
         **({"guard": "results/data/guard.json"} if calibrated else {}),
@@ -139,14 +142,14 @@ def augmentation_features(own, context) -> Inputs:
     tasks = used(own.tasks, context)
     return {
         "splits": [f"{STUDIED}/{task}/splits.csv" for task in tasks],
-        **variants(own, context, *tasks),
+        **variants(own, context, {task: own.of_task(task) for task in tasks}),
     }
 
 
 def augmentation_training(own, context) -> Inputs:
     splits = {"splits": f"{STUDIED}/{PAIRS}/splits.csv"}
     tables = ("test", "attested_pairs") if "pivot" in own.arms else ("test",)
-    return {**model(*tables)(own, context), **splits, **variants(own, context, PAIRS)}
+    return {**model(*tables)(own, context), **splits, **variants(own, context, {PAIRS: own.techniques})}
 
 
 def tokenisers(*tables: str) -> Callable[[Any, Context], Inputs]:

@@ -24,7 +24,7 @@ EXPERIMENT = "quantised_bytes"
 MODELS = ["llama-2-7b", "llama-3-8b", "qwen2.5-7b", "smollm2-135m"]
 COMPUTED = "q4_k_m"  # no Python package writes it
 FILES = {"gemma-3-270m": "q4_k_m"}  # sources that are GGUF files of a known mix
-UNITS = {"gigabyte": 10**9, "gibibyte": 2**30}
+UNITS = {"gigabyte": 10**9}
 SLAB = 256  # rows of a matrix stored as Q8_0, whose blocks lie within a row
 
 

@@ -81,7 +81,6 @@ def observe_hardware(card: Hardware) -> pd.DataFrame:
         ("cache_bytes_per_second", rate, "bytes/s"),
         ("terabyte", 10**12, "bytes/s"),
         ("mebibyte", 2**20, "bytes"),
-        ("megabyte", 10**6, "bytes"),
     ]
     return table(Row(EXPERIMENT, card.name, "card", 0, *value) for value in values)
 

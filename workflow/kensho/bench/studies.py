@@ -42,7 +42,7 @@ STUDIES = (
         title="F-4: gains of augmentation for a classifier on frozen sentence features",
         code="kensho.bench.augmentation_features:experiment",
         settings=study_settings.AugmentationFeatures,
-        reads=("sizes", "seeds", "added"),
+        reads=("sizes", "seeds", "added", "techniques"),
         needs=Needs(environment="data", minutes=30),
         inputs=inputs.augmentation_features,
         arms=lambda own, context: (

@@ -44,14 +44,18 @@ class AugmentationFeatures(Study):
         0.4, description="share of the items that seeds test on; the others are the pool"
     )
 
+    def of_task(self, task: str) -> list[str]:
+        """Techniques that leave a task's labels true."""
+        return [name for name in self.techniques if task not in TECHNIQUES[name].relabelled]
+
     @model_validator(mode="after")
     def _labels_stay(self) -> Self:
-        changing = {"politeness", "honorific"} & {*self.techniques}
-        if "keico" in self.tasks and changing:
-            raise ValueError(
-                f"techniques: '{min(changing)}' changes the politeness that keico's labels state; "
-                "leave it or the task out"
-            )
+        for task in self.tasks:
+            if not self.of_task(task):
+                raise ValueError(
+                    f"techniques: each of them changes what {task}'s labels state; add another, or "
+                    "leave the task out"
+                )
         return self
 
 

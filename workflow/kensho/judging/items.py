@@ -21,13 +21,14 @@ Direction = Literal["en-ja", "ja-en"]
 DIRECTIONS: tuple[Direction, ...] = ("en-ja", "ja-en")
 ASK = {"en-ja": prompt, "ja-en": prompt_back}
 LAYOUT = "{instruction}\n\n{shots}### 入力:\n{input}\n\n### 応答:\n"
-# Sets of llm-jp-eval's category MT, as its evaluation averages them (D-1).
+# Sets of llm-jp-eval's category MT, as its evaluation averages them; D-1's results hold two.
 MT: dict[str, Direction] = {
     "alt-e-to-j": "en-ja",
     "alt-j-to-e": "ja-en",
     "wikicorpus-e-to-j": "en-ja",
     "wikicorpus-j-to-e": "ja-en",
 }
+OF_D1 = ("alt-e-to-j", "alt-j-to-e")
 
 
 class Item(BaseModel):

@@ -8,13 +8,15 @@ and where none may, the conditions say why the metric is absent.
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import get_args
 
 import pandas as pd
 import sacrebleu
 
 from kensho.jlce.scoring import words
 from kensho.judging import verdicts
-from kensho.judging.items import MT, Item
+from kensho.judging.items import OF_D1, Item
+from kensho.judging.settings import Question
 from kensho.judging.verdicts import Kind, Standing
 from kensho.metrics import OVER
 from kensho.observations import Row
@@ -35,7 +37,7 @@ def translations(
     arm: str, items: Sequence[Item], answers: Mapping[str, str], comet: Mapping[str, float]
 ) -> Iterator[Row]:
     """chrF2 and BLEU of each translation and of each set (``corpus_``), 0 to 100; COMET if
-    brought, as ``comet_mt`` of llm-jp-eval's sets.
+    brought, as ``comet_mt`` of the sets that D-1 averages, where all of them are scored.
 
     Metrics of turns with prior context end in ``_in_context``.
     """
@@ -43,6 +45,7 @@ def translations(
     for item in items:
         if item.direction:
             by_set.setdefault(item.set, []).append(item)
+    whole = {item.set for item in items if item.block in comet} >= {*OF_D1}
     for name, own in by_set.items():
         direction = own[0].direction
         hypotheses = [_words(answers[item.block], direction) for item in own]
@@ -55,7 +58,7 @@ def translations(
             yield Row(*place, "chrf" + behind, plain.score, "points")
             yield Row(*place, "bleu" + behind, bleu.score, "points")
             if item.block in comet:
-                metric = "comet_mt" if item.set in MT else "comet"
+                metric = "comet_mt" if whole and item.set in OF_D1 else "comet"
                 yield Row(*place, metric, comet[item.block], "share")
         whole = sacrebleu.corpus_chrf(
             [answers[item.block] for item in own], [[item.reference for item in own]]
@@ -109,8 +112,8 @@ def marks(items: Sequence[Item], judged: Judged, names: Mapping[str, str]) -> It
     """Marks, 1 to 10, of what both arms wrote, where a judge has marked both.
 
     ``mark`` and ``weighted_mark`` are of open questions, the second times a weight by which all
-    sets count alike (Shaberi's average is that of its sets' means); ``mark_in_context`` of
-    translations.
+    sets count alike (Shaberi's average is that of its four sets' means, so there is none where one
+    of them is not marked); ``mark_in_context`` of translations.
     """
     translated = {item.block for item in items if item.direction}
     for replicate, rows in enumerate(judged.values()):
@@ -119,6 +122,7 @@ def marks(items: Sequence[Item], judged: Judged, names: Mapping[str, str]) -> It
         table = table.pivot(index="block", columns="first", values="value").dropna()
         asked = [block for block in table.index if block not in translated]
         weights = set_weights(asked)
+        whole = {block.split("/")[0] for block in asked} >= {*get_args(Question)}
         for block, own in table.iterrows():
             for arm in ARMS:
                 place = MARKS, arm, str(block), replicate
@@ -126,7 +130,8 @@ def marks(items: Sequence[Item], judged: Judged, names: Mapping[str, str]) -> It
                     yield Row(*place, "mark" + CONTEXT, own[arm], "points")
                 else:
                     yield Row(*place, "mark", own[arm], "points")
-                    yield Row(*place, "weighted_mark", own[arm] * weights[block], "points")
+                    if whole:
+                        yield Row(*place, "weighted_mark", own[arm] * weights[block], "points")
 
 
 def set_weights(blocks: Sequence[str]) -> dict[str, float]:

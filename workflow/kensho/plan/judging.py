@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kensho.evaluate.catalogue import TASKS as FOLDER
-from kensho.judging.items import MT
+from kensho.judging.items import MT, OF_D1
 from kensho.judging.settings import Judging
 from kensho.plan.config import Config
 
@@ -20,7 +20,6 @@ ARMS = {
     "translation_preference": ["before", "after", "after-before", "ladder", "judges"],
     "marks": ["before", "after", "judges"],
 }
-OF_D1 = [name for name in MT if name.startswith("alt")]
 NO_JUDGE = "needs a judge: name one in judging.judges (docs/judging.md)"
 
 
@@ -70,5 +69,5 @@ def absent(own: Judging) -> dict[str, str]:
     elif own.comet is None:
         why = "needs COMET's scores of these answers: name the table in judging.comet"
     else:
-        why = f"needs COMET's scores of these answers: {own.comet} has none; add them"
+        why = f"needs COMET's scores of {sets}: {own.comet} lacks one; add it"
     return {"comet_mt": f"{why} (docs/judging.md)"}

@@ -12,10 +12,14 @@ with job(snakemake):
     pairs, _ = corpus.clean(
         corpus.read_tatoeba(path), shortest=params.data["min"], longest=params.data["max"]
     )
-    used = pd.concat(map(corpus.read_table, (inputs.train, inputs.test)))
+    train, test = (corpus.read_table(path) for path in (inputs.train, inputs.test))
+    used = pd.concat([train, test])
     both = paraphrases(pairs, used, params.guard["pairs"], params.seed)
     others = grammar.drawn(
-        pairs["ja"], {*both["first"], *both["second"]}, params.guard["sentences"], params.seed
+        pairs["ja"],
+        {*both["first"], *both["second"], *test["ja"]},
+        params.guard["sentences"],
+        params.seed,
     )
     known = grammar.attested(others)
     write_table(snakemake.output.connections, known)

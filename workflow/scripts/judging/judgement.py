@@ -40,7 +40,7 @@ with job(snakemake):
         arm: read_json(path) for arm, path in zip(params.arms, files.conditions, strict=True)
     }
     left_out = next(iter(of_arms.values()))["not_tested"]
-    nothing = "; ".join(["nothing of that kind was asked", *left_out])
+    nothing = "; ".join(["not all that it rests on was asked and judged", *left_out])
     if experiment == PREFERENCE and not anchors:
         nothing = "there is no fixed set: name arms in judging.anchors"
     rows += [

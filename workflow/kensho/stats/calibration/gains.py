@@ -16,7 +16,7 @@ from kensho.stats.calibration import characteristics, claim_types
 from kensho.stats.hypothesis import Hypothesis
 from kensho.stats.scales import RATIO
 
-ALPHA, FAMILY = 0.05, 8
+ALPHA, FAMILY = 0.05, 10  # stochastic claims of the family
 REPLICATIONS = 20_000  # that the limits are for
 SEEDS = 20
 ITEMS, ACCURACY = 200, 0.45  # of KeiCO: test items of a seed, share right without a gain
