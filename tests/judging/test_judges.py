@@ -113,10 +113,10 @@ ARM = {
 CLAIMS = {claim.id: claim for claim in registry.load(ROOT / "config/claims")}
 
 
-def judged(folder, rows, claim="D-2.pair", family=1):
+def judged(folder, rows, claim="D-2.pair", family=1, items=ITEMS, anchors=("fixed",)):
     """Judgement of a claim on what judges (rows by name) said, through the written files."""
     good, found, made = by_judges(PREFERENCE, "pair", rows, LEAST, MOST)
-    made += preferences(ITEMS, good, {"new": "after", "old": "before"}, ["fixed"])
+    made += preferences(items, good, {"new": "after", "old": "before"}, anchors)
     for arm, metrics in (
         ("after-before", ["preference.first", "preference.second"]),
         ("after", ["win_rate"]),
@@ -230,12 +230,16 @@ def test_a_failing_judge_beside_an_able_one_is_left_out_and_named(server, tmp_pa
     assert kappa == pytest.approx(0, abs=0.2) and count == 72
 
 
-def test_a_planted_preference_of_60_percent_is_found_at_the_planned_n():
-    """320 items, 160 of each direction as config/scales/full.yaml has them, in the whole family."""
+@pytest.mark.parametrize(("share", "verdict"), [(0.6, "PARTIAL"), (0.5, "INCONCLUSIVE")])
+def test_a_planted_preference_of_60_percent_is_found_at_the_planned_n(tmp_path, share, verdict):
+    """320 items, 160 of each direction as config/scales/full.yaml has them, in the whole family.
+
+    PARTIAL, for what ran here are not the claim's models.
+    """
     more = [translation("sentences", n, "en-ja", f"S {n}.", f"文{n}。", []) for n in range(320)]
     answers = {arm: {item.block: f"{text}{item.id}" for item in more}
                for arm, text in (("new", "新しい訳"), ("old", "古い訳"))}  # fmt: skip
-    favoured = set(random.Random(7).sample(range(320), k=192))  # 60 %
+    favoured = set(random.Random(7).sample(range(320), k=round(share * 320)))
 
     def says(prompt):
         texts = shown(prompt)
@@ -252,18 +256,11 @@ def test_a_planted_preference_of_60_percent_is_found_at_the_planned_n():
     kept = {chat.key_of(endpoint, one.prompt): [says(one.prompt), "m", "stop", 1]
             for one in questions}  # fmt: skip
     rows = verdicts.ask(endpoint, questions, kept)
-    good, found, made = by_judges(PREFERENCE, "pair", {"j": rows}, LEAST, MOST)
-    assert found["j"].why is None
-    made += preferences(more, good, {"new": "after", "old": "before"}, [])
-    own = table(row for row in made if row.arm == "after-before")
-    claim, size = (
-        CLAIMS["D-2.pair"],
-        sum(one.test is not None and one.test.family == "translation" for one in CLAIMS.values()),
-    )
-    shares = own.groupby("block")["value"].mean()
-    assert len(shares) == 320 and shares.mean() == 0.6
-    fit = intervals.share(shares.to_numpy(), 0.05 / size)
-    assert claim.test.region == [0.5, None] and fit.low > 0.5
+    family = registry.family_size(CLAIMS.values(), "translation")
+    analysis = judged(tmp_path, {"j": rows}, family=family, items=more, anchors=())
+    assert analysis.n_units == 320 and analysis.estimate == pytest.approx(share)
+    assert analysis.verdict == verdict
+    assert (analysis.interval_family[0] > 0.5) == (share > 0.5)
 
 
 def test_the_planned_n_finds_60_percent_four_times_in_five():
