@@ -28,7 +28,7 @@ from kensho.bench.study_arms import (
     REPLAY,
 )
 from kensho.data.corpus import write_table
-from kensho.models import reference
+from kensho.models import reference, twins
 from kensho.models.loading import load
 from kensho.train.likelihood import nll_per_character, plain
 from kensho.train.sft import asked
@@ -145,6 +145,17 @@ def test_alpha_and_learning_rate_are_taken(inputs, run):
     observed = adapters.rates(inputs, own.Rates(**SMALL, samples=8), run)
     for kind in ("lr-", "alpha-"):  # half the rate may end like half of alpha
         assert cells(observed, "nll_per_character").filter(like=kind).nunique() == 5
+
+
+@pytest.mark.parametrize("model_type", ["lfm2", "mixtral"])
+def test_a_base_whose_layers_lack_a_target_is_refused_by_name(inputs, run, tmp_path, model_type):
+    """PEFT adapts the modules that there are and passes the others over."""
+    folder = twins.make(model_type, tmp_path / "twin", seed=1, shard_bytes=10**9)
+    settings = own.Adapters(**SMALL, sizes=[4])
+    study = learning.of_corpus("adapters", inputs | {"model": folder}, settings, run)
+    lacking = f"{model_type} has no module .*gate_proj, up_proj, down_proj; it has .*; name some of"
+    with pytest.raises(ValueError, match=f"^adapters r16-all-linear .*: targets: {lacking}"):
+        adapters.after(study, "r16-all-linear", 1)
 
 
 BEYOND_NUMBERS = 1e38  # a learning rate

@@ -31,7 +31,7 @@ from kensho.train.methods import full, lora
 from kensho.train.run import Training
 from kensho.train.samples import encoded
 from kensho.train.schedule import Diverged
-from kensho.train.stage import begun, draw, prepared
+from kensho.train.stage import begun, draw, prepared, require_targets
 from kensho.train.targets import ATTENTION
 
 if TYPE_CHECKING:
@@ -85,8 +85,13 @@ class Learner(NamedTuple):
 
 
 def begin(base: Base, plan: Training) -> Learner:
-    """The base, its weights held as the method of the training has them."""
-    return Learner(*begun(Reference.of_base(base), plan))
+    """The base, its weights held as the method of the training has them.
+
+    Raises ValueError where it lacks a module that the training targets.
+    """
+    of = Reference.of_base(base)
+    require_targets(of, plan)
+    return Learner(*begun(of, plan))
 
 
 def training(study: Study, arm: str, seed: int, **changed: Any) -> Training:

@@ -105,10 +105,7 @@ def learned(
     curves.check(training.trackers)
     if processes.size() > 1 and (why := method.one_process):
         raise ValueError(f"{name}: method {method.name} takes one process: {why}; take another")
-    if training.targets is not None:
-        model_type = AutoConfig.from_pretrained(base.base).model_type
-        check(model_type, training.targets)
-        check_layers(model_type, method)
+    require_targets(base, training)
     texts_sha256 = digest(texts)
     settings = asdict(training) | {
         **{"samples": texts_sha256, "held_out": digest(held_out or {"text": []})},
@@ -276,6 +273,20 @@ def require_positions(model: Any, lengths: Iterable[int], training: Training) ->
             f"{training.name}: a row has {longest} tokens, the model {context} positions; lower "
             f"max_length to {context}"
         )
+
+
+def require_targets(base: Reference, training: Training) -> None:
+    """Raises ValueError for targets that the architecture lacks: PEFT would pass them over."""
+    if training.targets is None:
+        return
+    model_type = AutoConfig.from_pretrained(base.base).model_type
+    try:
+        check(model_type, training.targets)
+    except ValueError as error:
+        raise ValueError(
+            f"{training.name}: {error}; name some of these, or another model"
+        ) from None
+    check_layers(model_type, training.method)
 
 
 def require_whole(base: Reference, training: Training) -> None:
