@@ -157,6 +157,14 @@ ONE_LINE = {
         {"bench": {"gemm": {"models": ["open-calm-1b"]}}},
         "bench.gemm.models: 'open-calm-1b' is of type gpt_neox; take one of type llama, qwen2",
     ),
+    "strategy for another architecture": (
+        {"strategy": {"model": "gemma-3-270m"}},
+        "strategy.model: 'gemma-3-270m' is of type gemma3_text; take one of type llama, qwen2",
+    ),
+    "regret of another architecture": (
+        {"bench": {"regret": {"model": "gemma-3-270m"}}},
+        "bench.regret.model: 'gemma-3-270m' is of type gemma3_text; take one of type llama, qwen2",
+    ),
     "more items than there are": (
         {"bench": {"analysis_mode": {"items": 501}}},
         "bench.analysis_mode.items: 501 of only 500 (data.test)",

@@ -277,6 +277,13 @@ def test_regret_holds_the_choice_against_cells_chosen_by_other_samples(inputs, r
     assert observed[0][1]["own"]["chosen"]["method"]["rank"] == 8
 
 
+def test_a_base_that_no_step_is_planned_for_is_named_with_its_key(inputs, run, tmp_path):
+    folder = twins.make("lfm2", tmp_path / "twin", seed=1, shard_bytes=10**9)
+    said = r"^bench\.regret\.model \(null for train\.base\): 'twin' is of type lfm2; take one of"
+    with pytest.raises(ValueError, match=said):
+        regret.experiment(inputs | {"model": folder}, own.Regret(seeds=[1]), run)
+
+
 def test_the_choice_is_trained_as_its_method_holds_the_base(
     block_model, tmp_path, run, monkeypatch
 ):

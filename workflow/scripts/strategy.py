@@ -12,6 +12,7 @@ with job(snakemake):
     params, files = snakemake.params, paths(snakemake.input)
     base, tables = reference.base(files["model"]), strategy.read(files["tables"])
     card = cards.of_model(base.folder, base.name)
+    strategy.require_planned(card, "strategy.model")
     train, test = read_table(files["train"]), read_table(files["test"])
     dtype = compute_dtype(params.dtype)
     analysed = analyse(base, train, test, params.scored, dtype)

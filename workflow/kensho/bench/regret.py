@@ -124,11 +124,13 @@ def memory(card: Card, decision: Decision, analysis: Analysis, run: Run) -> list
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """The choice and the best cell by seed, and the choice's memory."""
-    base, pairs = reference.base(inputs["model"]), read_table(inputs["train"])
+    base = reference.base(inputs["model"])
+    card = of_model(base.folder, base.name)
+    strategy.require_planned(card, f"bench.{EXPERIMENT}.model")
+    pairs = read_table(inputs["train"])
     test = read_table(inputs["test"]).head(2 * settings.items)
     torch.set_num_threads(run.threads)
     analysis = analyse(base, pairs, test, settings.items, compute_dtype("auto"))
-    card = of_model(base.folder, base.name)
     tables = strategy.read(Path(inputs["tables"]))
     decision = strategy.decide(analysis, card, settings.task, tables)
     held = asked(test)

@@ -31,6 +31,7 @@ HELD_OUT = (
     *("bench.quick_mode.items", "bench.analysis_mode.items", "bench.vocabulary.scored"),
     *("bench.vocabulary_training.items", "bench.inference.items", "domain.items"),
 )
+PLANNED = ("strategy.model", "bench.regret.model")  # whose models' steps are planned
 
 
 def evaluation_tasks() -> list[str]:
@@ -122,6 +123,12 @@ def _unfit_models(
                     f"{where}: {key}: '{name}' is under licence class {held}; add it to licences "
                     "if you accept it"
                 )
+        card = cards.get(model.card or "")
+        if key in PLANNED and card and card.model_type not in ADAPTABLE:
+            yield (
+                f"{where}: {key}: '{name}' is of type {card.model_type}; take one of type "
+                f"{', '.join(ADAPTABLE)}"
+            )
     for arm in config.train.trained:
         base = arm.base or config.train.base
         if base not in (config.train.base, *config.evaluate.references):

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, field_validator
 from kensho.models.cards import Card
 from kensho.part import resolve
 from kensho.train.catalogue import METHODS
-from kensho.train.plan import TARGETS, Module, Step, plan
+from kensho.train.plan import ADAPTABLE, TARGETS, Module, Step, plan
 from kensho.validation import Count, LearningRate, Name, Rank, Section, Share, read_yaml, validated
 
 Source = Annotated[str, Field(pattern="^([A-D]|own): .", description="document, or own rule")]
@@ -140,6 +140,15 @@ def row_for(rows: Sequence[Row], parameters: int) -> Row:
         f"no strategy for {parameters:,} parameters: add a row to config/strategy.yaml, "
         f"whose last ends at {rows[-1].up_to:,.0f}"
     )
+
+
+def require_planned(card: Card, key: str) -> None:
+    """Raises ValueError for a base that no step is planned for; the setting ``key`` names it."""
+    if card.model_type not in ADAPTABLE:
+        raise ValueError(
+            f"{key} (null for train.base): '{card.name}' is of type {card.model_type}; take one of "
+            f"type {', '.join(ADAPTABLE)}"
+        )
 
 
 def decide(analysis: Analysis, card: Card, task: Task, tables: Strategy) -> Decision:
