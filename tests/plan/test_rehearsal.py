@@ -161,6 +161,13 @@ def test_a_step_of_a_rehearsal_holds_whole_groups_of_answers():
     assert run_of(rehearsal.smallest(whole, SIZES)).config.train.recipes[0].stages[0].group == 2
 
 
+def test_no_tracker_is_told_of_twins():
+    whole = raw("full")
+    whole["train"]["trackers"] = ["wandb", "mlflow"]
+    assert run_of(whole).config.train.trackers
+    assert not run_of(rehearsal.smallest(whole, SIZES)).config.train.trackers
+
+
 def test_a_stage_is_told_what_it_reads():
     def told(number, stage, **train):
         whole = with_recipe(stage="dpo", rejected="own", batch_size=2)
