@@ -11,8 +11,8 @@ import pytest
 import torch
 from kensho.models.loading import tokenizer_of, weights
 from kensho.models.reference import Reference
-from kensho.train import expand, merge
-from kensho.train.methods import NONE
+from kensho.train import checkpoints, expand, merge
+from kensho.train.methods import NONE, Course
 from kensho.train.run import Training
 from test_sft import FULL, HELD, PAIRS, SCHEDULE
 from test_stages import STAGES, run
@@ -68,6 +68,17 @@ def test_a_byte_of_a_checkpoint_that_changed_is_named(tiny_model, tmp_path, shar
         f"sft: {kept} is damaged ({path.name} is not what was written); delete "
         f"{tmp_path / 'checkpoints'} to start anew"
     )
+
+
+def test_what_keeps_a_checkpoint_from_being_written_is_named_if_it_is_no_full_disk(tmp_path):
+    model = torch.nn.Linear(2, 2)
+    course = Course(model, Training(name="test", seed=1, **SCHEDULE, **FULL))
+    (tmp_path / ".checkpoint.partial").touch()
+    with pytest.raises(ValueError) as refusal:
+        checkpoints.save(model, torch.optim.AdamW(model.parameters()), course, tmp_path, 2)
+    begin, end = str(refusal.value).split(" ([Errno 17] File exists: ")
+    assert begin == f"test: the checkpoint of step 2 cannot be written to {tmp_path}"
+    assert end.endswith("; mend that and run again: earlier ones are kept")
 
 
 @pytest.mark.parametrize("damaged", [b'{"step": 2, }', b"{}", b"\xff", b'{"step": 2}', b"2"])

@@ -1,5 +1,7 @@
 """Checkpoints of a training: what a step changes, whole or not there."""
 
+import errno
+import io
 import pickle
 import shutil
 from pathlib import Path
@@ -17,13 +19,21 @@ from kensho.train.methods import Course
 RNG = "rng-{rank}.pt"
 DIGESTS = "digests.json"  # sha256 of the other files of a checkpoint, by name
 DAMAGED = (CheckpointException, OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+WRITER = "inline_container"  # of torch, in what it says of a write that failed, without a number
 
 
-def _cause(error: BaseException) -> str:
-    """In one line; of several processes that of the first that failed."""
+def _cause(error: BaseException) -> BaseException:
+    """Of several processes that of the first that failed; the disk's before that of torch."""
     failures = getattr(error, "failures", {})
-    cause = next((one for one, _ in failures.values()), error)
-    return next(iter(str(cause).splitlines()), type(cause).__name__)
+    first = behind = next((one for one, _ in failures.values()), error)
+    while isinstance(behind, RuntimeError) and behind.__context__:
+        behind = behind.__context__
+    return behind if isinstance(behind, OSError) else first
+
+
+def _line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _changing(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -45,23 +55,27 @@ def save(
     Raises ValueError where it cannot be written: what was there stays.
     """
     whole, partial = folder / f"checkpoint-{step}", folder / ".checkpoint.partial"
-    if processes.first():
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-    processes.wait()
-    state = {"cpu": torch.get_rng_state()}
+    state, held = {"cpu": torch.get_rng_state()}, io.BytesIO()
     if device() == "cuda":
         state["cuda"] = torch.cuda.get_rng_state()
+    torch.save(state, held)  # what fails to write a file itself tells no number
     try:
+        if processes.first():
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+        processes.wait()
         with replacing(partial / RNG.format(rank=processes.rank())) as path:
-            torch.save(state, path)
+            path.write_bytes(held.getvalue())
         changing = _changing(model, optimizer) | course.state()
         dcp.save(changing, checkpoint_id=partial, no_dist=processes.size() == 1)
     except (OSError, RuntimeError, CheckpointException) as error:
         shutil.rmtree(partial, ignore_errors=True)
+        cause = _cause(error)
+        full = cause.errno in FULL if isinstance(cause, OSError) else WRITER in str(cause)
+        mend = "free space there" if full else "mend that and run again"
         raise ValueError(
             f"{course.training.name}: the checkpoint of step {step} cannot be written to {folder} "
-            f"({_cause(error)}); free space there: earlier ones are kept"
+            f"({_line(cause)}); {mend}: earlier ones are kept"
         ) from None
     processes.wait()
     if processes.first():
@@ -110,8 +124,8 @@ def restore(
         dcp.load(state, checkpoint_id=usable[step], no_dist=processes.size() == 1)
     except DAMAGED as error:
         raise ValueError(
-            f"{course.training.name}: {usable[step]} is damaged ({_cause(error)}); delete {folder} "
-            "to start anew"
+            f"{course.training.name}: {usable[step]} is damaged ({_line(_cause(error))}); delete "
+            f"{folder} to start anew"
         ) from None
     course.restored({name: state[name] for name in kept})
     torch.set_rng_state(rng["cpu"])

@@ -4,7 +4,6 @@ A stage turns samples into rows of token ids and says what a step lowers; :func:
 rest, exactly resumable.
 """
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -36,6 +35,7 @@ from kensho.models.loading import (
 )
 from kensho.models.reference import Reference
 from kensho.train import curves, processes
+from kensho.train.checkpoints import FULL
 from kensho.train.loop import NEXT_TOKEN, Objective, Sample, train
 from kensho.train.memory import resident_bytes
 from kensho.train.packing import PACKED, unfit
@@ -46,7 +46,6 @@ from kensho.train.targets import check, check_layers
 
 MOST_LOST = 0.01  # of the change that a training made, when its adapter is read again
 SENTENCEPIECE = "tokenizer.model"
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
 # Rows to learn and rows to score, of a model that has no adapter of this stage yet, in evaluation
 # mode, and its tokenizer.
