@@ -11,7 +11,7 @@ import pytest
 import torch
 from kensho.models.loading import tokenizer_of, weights
 from kensho.models.reference import Reference
-from kensho.train import checkpoints, expand, merge
+from kensho.train import checkpoints, expand, merge, quantise
 from kensho.train.methods import NONE, Course
 from kensho.train.run import Training
 from test_sft import FULL, HELD, PAIRS, SCHEDULE
@@ -213,3 +213,17 @@ def test_a_stage_without_steps_is_killed_or_finds_no_room(tiny_model, tmp_path, 
         assert path.read_bytes() == (folder / "model" / path.name).read_bytes(), path.name
     loaded = weights(folder / "model", torch.float32)
     assert len(tokenizer_of(folder / "model")) == loaded.config.vocab_size
+
+
+def test_a_conversion_that_finds_no_room_is_named(tiny_model, tmp_path, monkeypatch):
+    """In the place of llama.cpp's converter, which may not be installed, stands one of zeros."""
+    (tmp_path / "installed").touch()
+    zeros = "import sys; open(sys.argv[sys.argv.index('--outfile') + 1], 'wb').write(bytes(10**6))"
+    (tmp_path / "convert_hf_to_gguf.py").write_text(zeros)
+    monkeypatch.setattr(quantise, "HERE", tmp_path)
+    monkeypatch.setitem(WITHOUT_STEPS, "quantise", (quantise.stage, {"format": "q8_0"}))
+    told = tmp_path / "told"
+    assert stopped(20_000, told, "quantise", Reference.of(tiny_model), tmp_path) == 0
+    file = tmp_path / "checkpoints/model.gguf"
+    why = f"{file} cannot be written (OSError: [Errno 27] File too large); free space there"
+    assert told.read_text() == f"quantise: ['LlamaForCausalLM']: {why}"

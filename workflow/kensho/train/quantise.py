@@ -15,6 +15,7 @@ from kensho.files import read_json
 from kensho.models.convert import dequantised
 from kensho.models.loading import tokenizer_of
 from kensho.models.reference import WEIGHTS, Reference
+from kensho.train.checkpoints import FULL
 from kensho.train.memory import peak_bytes, reset_peak, resident_bytes
 from kensho.train.record import Measured
 from kensho.train.run import Training
@@ -22,6 +23,7 @@ from kensho.train.stage import exclusive, require_whole, save, untrained
 
 HERE = paths.GGUF
 BLOCKS = {"q8_0": 32, "q4_k_m": 256}  # weights that share a scale, all of one row
+NO_ROOM = (*map(os.strerror, FULL), "iostream error")  # the last is all that its C++ says
 TO_Q4_K_M = (
     "import ctypes, sys, llama_cpp\n"
     "own = llama_cpp.llama_model_quantize_default_params()\n"
@@ -58,8 +60,8 @@ def stage(
 def write(folder: Path, named: str, file: Path, name: str, threads: int) -> None:
     """Write the model of a folder as GGUF in a format: f16, or one of `BLOCKS`.
 
-    Raises ValueError, which begins with ``name``, where :func:`require` does and where llama.cpp
-    refuses the model.
+    Raises ValueError, which begins with ``name``, where :func:`require` does, where llama.cpp
+    refuses the model, and where the file finds no room.
     """
     require(folder, named, name)
     if named != "q4_k_m":
@@ -68,7 +70,7 @@ def write(folder: Path, named: str, file: Path, name: str, threads: int) -> None
     wide = file.with_name("float32.gguf")
     _converted(folder, wide, "f32", name)
     python = [str(HERE / "bin/python"), "-I", "-c", TO_Q4_K_M]
-    _run([*python, str(wide), str(file), str(threads)], name)
+    _run([*python, str(wide), str(file), str(threads)], name, file)
     wide.unlink()
 
 
@@ -99,14 +101,17 @@ def _shapes(folder: Path) -> Iterator[tuple[str, list[int]]]:
 def _converted(folder: Path, file: Path, kind: str, name: str) -> None:
     kinds = read_json(folder / "config.json").get("architectures")
     script = [sys.executable, str(HERE / "convert_hf_to_gguf.py"), str(folder.absolute())]
-    _run([*script, "--outfile", str(file), "--outtype", kind], f"{name}: {kinds}")
+    _run([*script, "--outfile", str(file), "--outtype", kind], f"{name}: {kinds}", file)
 
 
-def _run(command: Sequence[str], name: str) -> None:
+def _run(command: Sequence[str], name: str, file: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": "", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         command, capture_output=True, encoding="utf-8", errors="replace", env=environment
     )
     if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+        said = done.stderr.strip() or done.stdout.strip() or "no message"
+        last = said.splitlines()[-1]
+        if any(mark in said for mark in NO_ROOM):
+            raise ValueError(f"{name}: {file} cannot be written ({last}); free space there")
         raise ValueError(f"{name}: llama.cpp cannot convert it ({last}); leave the stage out")
