@@ -83,6 +83,16 @@ def test_ranks_differ_in_what_they_train_alone(inputs, run):
     trained = cells(observed, "trainable_parameters")
     assert (trained / trained["rank-4"]).to_dict() == {a: rank / 4 for a, rank in RANKS.items()}
     assert cells(observed, "nll_per_character").nunique() == len(RANKS)
+    assert cells(observed, "samples_cut").empty
+
+
+def test_how_often_a_sample_was_cut_is_observed_and_said(inputs, run):
+    settings = own.Ranks(**SMALL | {"max_length": 40}, steps=2)  # within every completion
+    observed = ranks.standard(inputs, settings, run)
+    learnt = settings.steps * settings.batch_size
+    assert (cells(observed, "samples_cut") == learnt).all()
+    said = f"{learnt} times a sample was longer than max_length, 40 tokens, and was cut"
+    assert all(said in made["deviations"] for _, made in observed)
 
 
 def test_what_was_observed_before_a_kill_is_not_trained_again(inputs, run, tmp_path, monkeypatch):
@@ -177,6 +187,7 @@ def test_an_arm_that_diverges_in_one_seed_is_not_judged_and_stops_no_other(
         of_arms = {table["arm"].iloc[0]: (table, made) for table, made in observed}
         table, made = of_arms.pop("full")
         assert made["absent"]["nll_per_character"] == "full diverged (seed-2)"
+        assert not {"base_bytes", "base_bytes_16_bit"} & {*made["absent"]}  # of no training
         metrics = {block: {*rows["metric"]} for block, rows in table.groupby("block")}
         assert metrics["seed-2"] - metrics["seed-1"] == {"diverged"}
         assert "nll_per_character" in metrics["seed-1"] - metrics["seed-2"]

@@ -17,7 +17,7 @@ from kensho.bench.learning import Study
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.bench.study_arms import CONFIGURATIONS, RATES
 from kensho.models.reference import ADAPTER, WEIGHTS
-from kensho.observations import Row, table
+from kensho.observations import Row
 from kensho.train.likelihood import nll_per_character
 from kensho.train.plan import TARGETS
 from kensho.train.sft import asked
@@ -87,7 +87,7 @@ def configurations(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         for block in observed["block"].unique()
         for metric, size in sizes.items()
     ]
-    return learning.by_arm(pd.concat([observed, table(rows)], ignore_index=True), made)
+    return learning.by_arm(observed, made, rows)
 
 
 def rates(inputs: Inputs, settings: Rates, run: Run) -> Observed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from kensho.bench.study_settings import Seeded
 
 DIVERGED = "diverged"
+CUT = "samples_cut"
 UNITS = {
     DIVERGED: "trainings",
     "nll_per_character": "nat/character",
@@ -52,7 +54,10 @@ UNITS = {
 
 
 class Study(NamedTuple):
-    """What the arms of a study share: a base, samples to learn and to be asked, and how it runs."""
+    """What the arms of a study share: a base, samples to learn and to be asked, and how it runs.
+
+    Trainings count in ``cut`` how often a sample was longer than its ``max_length``.
+    """
 
     name: str
     base: Base
@@ -60,6 +65,7 @@ class Study(NamedTuple):
     test: pd.DataFrame
     settings: Any
     run: Run
+    cut: Counter[str] | None = None
 
     @property
     def folder(self) -> Path:
@@ -152,6 +158,8 @@ def learn(
         encoded(tokenizer, *pair, chat=False)
         for pair in zip(order["prompt"], order["completion"], strict=True)
     ]
+    if study.cut is not None:
+        study.cut[CUT] += sum(len(row["input_ids"]) > plan.max_length for row in rows)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     train(model, rows, tokenizer.pad_token_id, folder, plan)
@@ -173,8 +181,9 @@ def observe(
 ) -> pd.DataFrame:
     """Observation table: what each arm observes of each block (by default a seed), given by name.
 
-    A block whose training diverges has metric ``diverged`` alone. What an earlier attempt of the
-    same job observed in the same dtype is taken from ``run.journal``.
+    A block whose training diverges has metric ``diverged`` in the place of its own; where samples
+    were cut ``samples_cut`` counts them. What an earlier attempt of the same job observed in the
+    same dtype is taken from ``run.journal``.
     """
     run = study.run
     torch.set_num_threads(run.threads)
@@ -186,11 +195,13 @@ def observe(
         for arm in arms:
             key = digest([*run.identity, read, dtype, arm, block])
             if key not in journal:
+                cut = Counter[str]()
                 try:
-                    values = after(study, arm, of)
+                    values = after(study._replace(cut=cut), arm, of)
                 except Diverged as error:
                     print(f"{arm}, {block}: {error}", file=sys.stderr)
                     values = {DIVERGED: 1}
+                values = {**values, **+cut}
                 journal[key] = [[name, float(value)] for name, value in values.items()]
             rows += [
                 Row(study.name, arm, block, 0, name, value, _unit(name))
@@ -199,23 +210,31 @@ def observe(
     return table(rows)
 
 
-def by_arm(observed: pd.DataFrame, made: dict) -> Observed:
+def by_arm(observed: pd.DataFrame, made: dict, beside: Sequence[Row] = ()) -> Observed:
     """Table and conditions of each arm, as an experiment returns them.
 
     Of an arm of which a block diverged no other metric can be judged: the blocks that are left
-    would be those on which it fared well.
+    would be those on which it fared well. What stands ``beside`` comes of no such training.
     """
-    metrics = [metric for metric in observed["metric"].unique() if metric != DIVERGED]
+    metrics = [metric for metric in observed["metric"].unique() if metric not in (DIVERGED, CUT)]
     if not metrics:
         raise ValueError(
             f"bench.{observed['experiment'].iloc[0]}: every training diverged; lower learning_rate"
         )
+    every = pd.concat([observed, table(beside)], ignore_index=True) if beside else observed
     tables = []
-    for arm, rows in observed.groupby("arm", sort=False):
+    for arm, rows in every.groupby("arm", sort=False):
+        own = dict(made)
         lost = rows.loc[rows["metric"] == DIVERGED, "block"]
-        why = f"{arm} diverged ({', '.join(lost)})"
-        absent = {"absent": dict.fromkeys(metrics, why)} if len(lost) else {}
-        tables.append((rows.reset_index(drop=True), made | absent))
+        if len(lost):
+            own["absent"] = dict.fromkeys(metrics, f"{arm} diverged ({', '.join(lost)})")
+        if times := int(rows.loc[rows["metric"] == CUT, "value"].sum()):
+            deviations = [
+                f"{times:,} times a sample was longer than max_length, "
+                f"{made['own']['max_length']:,} tokens, and was cut"
+            ]
+            own["deviations"] = [*made["deviations"], *deviations]
+        tables.append((rows.reset_index(drop=True), own))
     return tables
 
 

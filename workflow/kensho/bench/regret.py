@@ -25,7 +25,7 @@ from kensho.data.corpus import read_table
 from kensho.models import reference
 from kensho.models.cards import Card, of_model
 from kensho.models.loading import compute_dtype
-from kensho.observations import Row, table
+from kensho.observations import Row
 from kensho.part import resolve
 from kensho.train import step, strategy
 from kensho.train.analysis import analyse
@@ -139,9 +139,6 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     run = run._replace(identity=[*run.identity, decision.stage])
     study = Study(EXPERIMENT, base, pairs, test, settings, run)
     observed = learning.observe(study, partial(after, corpus, decision), REGRET, inputs)
-    observed = pd.concat(
-        [observed, table(memory(card, decision, analysis, run))], ignore_index=True
-    )
     width = decision.stage["batch_size"] * decision.stage["accumulation"]
     seen = steps_of(decision, settings.samples) * width
     used = {"train": (inputs["train"], seen), "test": (inputs["test"], len(test))}
@@ -154,4 +151,4 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         "chosen": decision.stage,
         "analysis": {key: value for key, value in vars(analysis).items()},
     }
-    return learning.by_arm(observed, made)
+    return learning.by_arm(observed, made, memory(card, decision, analysis, run))
