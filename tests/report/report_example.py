@@ -337,7 +337,9 @@ def tables() -> dict[str, pd.DataFrame]:
     names = "arm seed metric n estimate low high difference difference_low difference_high unit"
     return {
         "evaluation": pd.DataFrame(evaluation, columns=names.split()),
-        "loss": pd.DataFrame(loss, columns=["arm", "seed", "step", "loss"]),
+        "loss": pd.DataFrame(loss, columns=["arm", "seed", "step", "loss"]).assign(
+            unit="nats per token"
+        ),
         "drops": pd.DataFrame(
             [
                 ("cleaning", "no English side", 812),

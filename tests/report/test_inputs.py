@@ -27,12 +27,16 @@ def test_steps_of_all_trainings_in_one_table(tmp_path):
         path.parent.mkdir(parents=True)
         steps = {"step": [1, 2], "loss": [3.5, 3.25], "seed": seed, "arm": arm}
         steps |= {"tokens": 9, "seconds": [3.0, 1.5]} if arm == "full" else {}
+        steps |= {"loss": [4.5, 4.25], "penalty": 1.0} if stage == "2-sft" else {}
         pd.DataFrame(steps).to_csv(path, index=False)
+        unit = {"loss_unit": "nats per token"} if arm == "lora" else {}  # the other is older
+        write_json(path.with_name("record.json"), {"arm": arm, **unit})
         paths.append(str(path))
     found = inputs.loss(paths)
-    assert found.columns.tolist() == ["arm", "seed", "step", *inputs.CURVES]
+    assert found.columns.tolist() == ["arm", "seed", "step", "unit", *inputs.CURVES]
     assert found["arm"].unique().tolist() == ["lora, 1-cpt", "lora, 2-sft", "full"]
-    assert found["loss"].tolist() == [3.5, 3.25] * 3
+    assert found["loss"].tolist() == [3.5, 3.25] * 3  # without the penalty
+    assert found["unit"].tolist() == ["nats per token"] * 4 + [""] * 2
     assert found["tokens_per_second"].dropna().tolist() == [3.0, 6.0]
     assert found["validation"].isna().all() and inputs.loss([]).empty
 

@@ -73,6 +73,9 @@ def test_every_word_of_a_claim_is_translated(claim):
 def test_the_report_of_judged_claims_is_japanese(tmp_path):
     summary = summarised(tmp_path, judged(tmp_path, CLOSED))
     table = tables()
+    units = ("nats per token", "nats per pair", "per answer")
+    of_arms = dict(zip(table["loss"]["arm"].unique(), units, strict=True))
+    table["loss"]["unit"] = table["loss"]["arm"].map(of_arms)
     cost = {
         "spent_usd": 1.5,
         "limit_usd": 2.0,

@@ -93,6 +93,8 @@ def test_what_a_stage_learns_is_shown_and_kept(tiny_model, tmp_path, name, capsy
 @pytest.mark.parametrize("name", STAGES)
 def test_another_code_or_order_begins_anew(tiny_model, tmp_path, name):
     first, one = run(name, tiny_model, tmp_path, steps=2)
+    units = {"dpo": "nats per pair", "grpo": "per answer"}
+    assert one.loss_unit == units.get(name, "nats per token")
     note = tmp_path / "checkpoints/settings.json"
     before = json.loads(note.read_text())
     _, other = run(name, tiny_model, tmp_path, steps=2, code="another")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from kensho.files import read_json
 from kensho.observations import read
 from kensho.run import budget
 from kensho.run.events import Event
@@ -28,17 +29,21 @@ CURVES = ["loss", "validation", "learning_rate", "tokens_per_second", "peak_byte
 
 
 def loss(paths: list[str]) -> pd.DataFrame:
-    """Columns arm, seed, step and ``CURVES`` of all trainings, which may be none.
+    """Columns arm, seed, step, unit and ``CURVES`` of all trainings, which may be none.
 
     An arm of several stages is one for each, `arm, stage`; NaN stands for what a file of an earlier
-    version lacks and for steps at which nothing was validated.
+    version lacks and for steps at which nothing was validated. The loss is that of the samples,
+    without a method's penalty; ``unit`` is its own, as the record beside the steps has it.
     """
-    columns = ["arm", "seed", "step", *CURVES]
+    columns = ["arm", "seed", "step", "unit", *CURVES]
     tables = []
     for path in paths:
         table = pd.read_csv(path)
         if {"tokens", "seconds"} <= {*table}:
             table["tokens_per_second"] = table["tokens"] / table["seconds"]
+        if "penalty" in table:
+            table["loss"] -= table["penalty"]
+        table["unit"] = read_json(Path(path).with_name("record.json")).get("loss_unit") or ""
         tables.append(
             table.assign(stage=Path(path).parts[-3:][0]).reindex(columns=[*columns, "stage"])
         )

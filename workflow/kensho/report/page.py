@@ -23,7 +23,8 @@ class Tables:
 
     evaluation: arm, seed, metric, n, estimate, low, high, difference, difference_low,
         difference_high, unit; NaN in the differences of the base arm.
-    loss: arm, seed, step and the columns of `inputs.CURVES`, NaN where there is none.
+    loss: arm, seed, step, unit (of the loss) and the columns of `inputs.CURVES`, NaN where there is
+        none.
     audits: lines of what trainings were about to learn.
     drops: stage, reason, count.
     augmentation: technique, outcome, count.
@@ -121,17 +122,24 @@ def _held(table: pd.DataFrame | None) -> TypeGuard[pd.DataFrame]:
 
 
 def _training(loss: pd.DataFrame) -> dict:
-    """A row of panels for each curve that was observed, with limits that its arms share."""
+    """A row of panels for each curve that was observed, with limits that its arms share.
+
+    Of losses one for each unit.
+    """
     arms = [arm for arm, part in loss.groupby("arm", sort=False) if part["loss"].notna().any()]
     curves = []
-    for column, (title, unit, scale) in plots.CURVES.items():
+    drawn = [("loss", unit, part) for unit, part in loss.groupby("unit", sort=False)]
+    drawn += [(key, unit, loss) for key, (_, unit, _) in plots.CURVES.items() if key != "loss"]
+    for column, unit, part in drawn:
+        title, _, scale = plots.CURVES[column]
         shown = [column, "validation"] if column == "loss" else [column]
-        values = loss.reindex(columns=shown).to_numpy(dtype=float) * scale
+        values = part.reindex(columns=shown).to_numpy(dtype=float) * scale
         if not np.isfinite(values).any():
             continue
-        limits = (float(np.nanmin(values)) * 0.95, float(np.nanmax(values)) * 1.02)
-        having = loss[loss[column].notna()]["arm"].unique()
-        panels = [(arm, plots.curve(loss, arm, column, limits)) for arm in arms if arm in having]
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        limits = (low - 0.05 * abs(low), high + 0.02 * abs(high))
+        having = part[part[column].notna()]["arm"].unique()
+        panels = [(arm, plots.curve(part, arm, column, limits)) for arm in arms if arm in having]
         curves.append({"title": title, "unit": unit, "panels": panels})
     return {"curves": curves}
 

@@ -8,8 +8,8 @@ from kensho.report import svg
 from kensho.report.svg import ACCENT, BAND, INK, MUTED, RULE
 from kensho.report.text import number
 
-CURVES = {  # columns of a training's steps: title, unit and the factor to it
-    "loss": ("Loss", "nats per token", 1.0),
+CURVES = {  # columns of a training's steps: title, unit (of a loss its own) and the factor to it
+    "loss": ("Loss", "", 1.0),
     "learning_rate": ("Learning rate", "", 1.0),
     "tokens_per_second": ("Speed", "tokens per second", 1.0),
     "peak_bytes": ("Peak memory", "MB", 1e-6),
@@ -25,6 +25,8 @@ def curve(frame: pd.DataFrame, arm: str, column: str, limits: tuple[float, float
     name, unit, scale = CURVES[column]
     figure, axes = svg.figure(height=190, left=48, bottom=36)
     part = frame[frame.arm == arm]
+    if column == "loss":
+        unit = part["unit"].iloc[0]
     drawn = [(column, INK, "-")]
     if column == "loss" and "validation" in part:
         drawn.append(("validation", ACCENT, "o-"))

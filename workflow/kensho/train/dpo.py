@@ -76,7 +76,9 @@ def stage(
         return every[: len(rows)], every[len(rows) :]
 
     beta = training.settings["beta"]
-    objective = Objective(lambda model, rows, pad: summed_loss(model, rows, pad, beta), len)
+    objective = Objective(
+        lambda model, rows, pad: summed_loss(model, rows, pad, beta), len, "nats per pair"
+    )
     texts, others = (
         {key: [pair[key] for pair in pairs] for key in ("en", "ja", "rejected")}
         for pairs in (drawn, [pair for pair, _ in fitting])

@@ -78,7 +78,9 @@ def stage(
         require_positions(model, (len(one.ids) + own["new_tokens"] for one in drawn), training)
         return Rollouts(model, tokenizer, drawn, checkpoints / ROLLOUTS, training), []
 
-    objective = Objective(lambda model, rows, pad: summed_loss(model, rows, pad, own["beta"]), len)
+    objective = Objective(
+        lambda model, rows, pad: summed_loss(model, rows, pad, own["beta"]), len, "per answer"
+    )
     texts = {key: [getattr(one, key) for one in drawn] for key in ("en", "ja")}
     try:
         steps, measured = learned(base, texts, rollouts, output, checkpoints, training, objective)

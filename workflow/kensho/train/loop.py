@@ -41,11 +41,13 @@ LARGEST_NORM = 1.0  # gradients are scaled down to it, as transformers' Trainer 
 class Objective:
     """What a step lowers: the sum over a batch of rows, of a ``pad`` token, over the step's units.
 
-    ``total`` is called with the model, the rows and ``pad``; ``units`` counts those of rows.
+    ``total`` is called with the model, the rows and ``pad``; ``units`` counts those of rows, and
+    ``unit`` is that of the loss of a step.
     """
 
     total: Callable[[Any, Sequence[Sample], int], Tensor]
     units: Callable[[Sequence[Sample]], int]
+    unit: str = "nats per token"
 
 
 def learned_tokens(rows: Sequence[Sample]) -> int:
@@ -72,7 +74,7 @@ def train(
     """Train on ``samples`` in their order; goes on from the last checkpoint in ``folder``.
 
     AdamW at the rate of :func:`kensho.train.schedule.rate`. Returns a row per step: step, loss
-    (of a unit of the objective: nats per token; with the penalty of ``course``), penalty (0 where
+    (in the unit of the objective; with the penalty of ``course``), penalty (0 where
     ``course`` has none), learning_rate (of parameters to which it gives no other), learned
     (tokens), tokens (of all rows), seconds, peak_bytes (above ``baseline``, of the fullest process)
     and validation: the loss of ``held_out`` after the first step, at checkpoints and after the last

@@ -50,6 +50,7 @@ class Measured(Record):
     read: int | None = Field(None, description="different samples; null in older files")
     rows: str | None = Field(None, description="packed, or why they were padded; null in older")
     audit: Audit | None = Field(None, description="of the samples; null in older files")
+    loss_unit: str | None = Field(None, description="of its steps; null in older files")
 
 
 class TrainingRecord(Measured):

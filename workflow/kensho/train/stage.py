@@ -163,6 +163,7 @@ def learned(
         dtype=str(training.dtype).removeprefix("torch."),
         processes=processes.size(),
         rows=_rows(model, training) if objective is NEXT_TOKEN else None,
+        loss_unit=objective.unit,
     )
 
 
