@@ -1,5 +1,6 @@
 """The full scale rehearsed to its end, and with planted faults, each named where it ends."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,17 +9,22 @@ from pathlib import Path
 import pytest
 import yaml
 from kensho.bench.catalogue import EXPERIMENTS
+from kensho.claims import registry
 from kensho.files import read_json
+from kensho.judging.items import OF_D1
 from kensho.plan.config import Train
 from kensho.run import events
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "workflow"))
-from planning import copied  # noqa: E402  a module of another folder of tests
+sys.path += [str(ROOT / "tests" / name) for name in ("judging", "workflow")]
+from planning import copied  # noqa: E402  modules of other folders of tests
+from scripted import able, serving  # noqa: E402
 
 pytestmark = pytest.mark.rehearsal
 FULL = "config/scales/full.yaml"
 LACKING = {name for name, part in EXPERIMENTS.items() if part.judged_on == "rocm"}
+# Judged by what a judge or COMET says of texts: C-2 to C-4 and D.
+TEXTS = {"translation", "translation_preference", "marks", "domain_answers", "domain_scores"}
 
 
 def rehearse(folder, *files):
@@ -29,15 +35,48 @@ def rehearse(folder, *files):
     )  # fmt: skip
 
 
+@pytest.fixture
+def judged(tmp_path):
+    """An overlay with a judge that can judge, and llm-jp-eval's sets of D-1 with a sentence each."""
+    sets = tmp_path / "sets"
+    sets.mkdir()
+    for name in OF_D1:
+        sample = {"input": "It rains.", "output": "雨が降る。"}
+        held = {"instruction": "訳しなさい。", "samples": [sample]}
+        (sets / f"{name}.json").write_text(json.dumps(held), encoding="utf-8")
+    with serving(able) as server:
+        judges = [{"name": "able", "url": server.url, "model": "able"}]
+        overlay = {"judging": {"judges": judges, "llm_jp_eval": str(sets)}}
+        path = tmp_path / "judged.yaml"
+        path.write_text(yaml.safe_dump(overlay), encoding="utf-8")
+        yield str(path)
+
+
+def scored(results, path):
+    """An overlay with a score of each translation of D-1's sets, as COMET's are brought."""
+    lines = ["arm,block,answer_sha256,score"]
+    for file in sorted((results / "judging").glob("*/answers.jsonl")):
+        for row in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
+            if row["block"].split("/")[0] in OF_D1:
+                lines.append(f"{file.parent.name},{row['block']},{row['answer_sha256']},0.5")
+    path.with_suffix(".csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    overlay = {"judging": {"comet": str(path.with_suffix(".csv"))}}
+    path.write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    return str(path)
+
+
 def table_of(said):
     """From the heads of its columns on."""
     return said[re.search(r"^rule +ran +failed +s$", said, re.M).start() :]
 
 
-def test_every_rule_of_the_full_scale_runs_on_twins(tmp_path):
-    folder = copied(tmp_path)
-    done = rehearse(folder, FULL)
+def test_every_rule_of_the_full_scale_runs_on_twins(tmp_path_factory, tmp_path, judged):
+    folder = copied(tmp_path_factory.mktemp("full"))
+    done = rehearse(folder, FULL, judged)
     assert done.returncode == 0, done.stdout[-6000:]
+    comet = scored(folder / "rehearsal/results", tmp_path / "comet.yaml")
+    again = rehearse(folder, FULL, judged, comet)
+    assert again.returncode == 0, again.stdout[-6000:]
     assert not (folder / "results").exists() and not (folder / "logs").exists()
     table = table_of(done.stdout)
     assert {m[1] for m in re.finditer(r"^(\w+) +needs rocm$", table, re.M)} == LACKING
@@ -61,6 +100,9 @@ def test_every_rule_of_the_full_scale_runs_on_twins(tmp_path):
     analyses = [read_json(path) for path in results.glob("analysis/*.json")]
     assert analyses and {one["verdict"] for one in analyses} == {"NOT TESTED"}
     assert {one["tier"] for one in analyses} == {"rehearsal"}
+    claims = registry.load(ROOT / "config/claims")
+    of_texts = {claim.id for claim in claims if claim.test and claim.test.experiment in TEXTS}
+    assert of_texts <= {one["claim"] for one in analyses}
     for page in ("validation_report.html", "jlce.html"):
         assert 'content: "REHEARSAL"' in (results / page).read_text(encoding="utf-8")
 
