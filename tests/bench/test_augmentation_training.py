@@ -72,7 +72,9 @@ def test_arms_learn_the_same_originals_and_differ_by_what_is_added(inputs, tmp_p
     assert again.equals(table)
 
 
-def test_a_model_that_answers_as_the_references_are_has_a_full_score(inputs):
+@pytest.mark.parametrize("at_once", [1, 32])
+def test_a_model_that_answers_as_the_references_are_has_a_full_score(at_once, inputs, monkeypatch):
+    monkeypatch.setattr(augmentation_training, "AT_ONCE", at_once)
     base = reference.base(inputs["model"])
     model, tokenizer = load(base.folder, torch.float32)
     prompts, answers = [f"English: {name}.\nJapanese:" for name in ("sky", "the sea")], []

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "augmentation_training"
 REGISTERED = 100  # originals of which claims read the metrics
+AT_ONCE = 32  # translations: keys and values of no more are held, however many are asked
 UNITS = {"nll_per_character": "nats/character", "chrf": "points", "variants": "samples"}
 
 
@@ -108,7 +109,7 @@ def chrf(model: Any, tokenizer: Any, samples: pd.DataFrame, most: int) -> float:
     decoding = Decoding(
         most=most,
         ended=lambda answer: answer[-1] in ends or "\n" in tokenizer.decode(answer[-1:]),
-        batch=len(samples),
+        batch=AT_ONCE,
         nodes=0,
     )
     contexts = [encode(tokenizer, prompt) for prompt in samples["prompt"]]
