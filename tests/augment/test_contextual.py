@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from kensho.augment import contextual
 from kensho.augment.asking import Asked
+from kensho.augment.catalogue import TECHNIQUES, Augmentation, settings_of
 from kensho.augment.contextual import UNLIKELY, by_gap, by_sentence, proposals, slots, variants
 from kensho.augment.synonyms import inventory
+from kensho.data.corpus import write_table
 from kensho.files import write_json
 from kensho.models import twins
 from kensho.models.reference import Base
@@ -78,9 +80,14 @@ def reference(folder):
 
 
 @pytest.fixture(scope="module")
-def causal(tmp_path_factory):
+def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("causal") / "gemma"
-    return Asked(reference(twins.make("gemma3_text", folder, seed=1)), max_new_tokens=1, batch=2)
+    return reference(twins.make("gemma3_text", folder, seed=1))
+
+
+@pytest.fixture(scope="module")
+def causal(model):
+    return Asked(model, max_new_tokens=1, batch=2)
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +153,6 @@ def test_a_model_of_another_kind_is_refused_by_name(causal, masked):
 
 
 def test_both_names_are_those_of_the_catalogue():
-    from kensho.augment.catalogue import TECHNIQUES
-
     titles = {name: part.title for name, part in TECHNIQUES.items() if "contextual" in name}
     assert [title.partition(":")[0] for title in titles.values()] == [
         "contextual (causal)",
@@ -157,3 +162,18 @@ def test_both_names_are_those_of_the_catalogue():
         f"{contextual.__name__}:causal",
         f"{contextual.__name__}:masked",
     }
+
+
+@pytest.mark.parametrize(("analyser", "varied"), [("sudachi", {"1", "2"}), ("fugashi", {"2"})])
+def test_words_are_those_of_the_configured_analyser(analyser, varied, model, tmp_path):
+    """図書館 is one word to Sudachi, to UniDic a noun in a compound."""
+    texts = ["図書館へ行った。", "病院へ行った。"]
+    samples = pd.DataFrame({"id": ["1", "2"], "ja": texts, "en": ""})
+    attested = [*texts, "駅へ行った。"] * 3
+    files = {"train": tmp_path / "train.csv", "attested": tmp_path / "attested.csv"}
+    write_table(files["train"], samples)
+    write_table(files["attested"], pd.DataFrame({"id": range(9), "ja": attested}))
+    settings = settings_of(Augmentation(analyser=analyser), "contextual_causal")
+    files["models"] = [model]
+    made = contextual.causal(samples, files, settings, limit=1, seed=1)
+    assert {*made["parent"]} == varied

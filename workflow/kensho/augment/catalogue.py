@@ -186,6 +186,7 @@ TECHNIQUES = Catalogue(
             default=Replacing(),
             sources=("sudachidict-core",),
             inputs=_ATTESTED,
+            analysed=True,
             **_BY_MODEL,
         ),
         Technique(
@@ -195,6 +196,7 @@ TECHNIQUES = Catalogue(
             default=Replacing(models=["modernbert-ja-30m"]),
             sources=("sudachidict-core",),
             inputs=_ATTESTED,
+            analysed=True,
             **_BY_MODEL,
         ),
         Technique(

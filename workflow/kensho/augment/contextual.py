@@ -20,6 +20,7 @@ from kensho.augment.asking import Asked, drawn
 from kensho.augment.synonyms import attested, occurrences
 from kensho.jlce import fast
 from kensho.linguistics.sudachi import check
+from kensho.linguistics.tokens import Analyser
 from kensho.models.encoding import start
 
 UNLIKELY = "less likely than the original by more than the margin"
@@ -66,11 +67,15 @@ def slots(words: pd.DataFrame, minimum_count: int) -> dict[Slot, Words]:
 
 
 def proposals(
-    text: str, known: Mapping[Slot, Words], candidates: int, rng: np.random.Generator
+    text: str,
+    known: Mapping[Slot, Words],
+    candidates: int,
+    rng: np.random.Generator,
+    analyser: Analyser = "sudachi",
 ) -> list[Proposal]:
     """Texts with one content word replaced, up to ``candidates`` for each, the common ones more."""
     made = []
-    for word in occurrences(text, grouped=False):
+    for word in occurrences(text, analyser, grouped=False):
         fill = known.get((word["pos"], word["form"], word["context"]))
         if fill is None:
             continue
@@ -98,18 +103,21 @@ def variants(
     words: pd.DataFrame,
     rank: Ranking,
     minimum_count: int = 3,
+    analyser: Analyser = "sudachi",
 ) -> pd.DataFrame:
     """The ``per_sample`` likeliest texts of each sample: ``COLUMNS``, and ``unfit``.
 
-    ``words`` is an ungrouped inventory. ``rank`` gives log-likelihoods in nats; a text that is less
-    likely than the original by more than ``margin`` is unfit, and stands here where none of the
-    sample's is likelier. ``operation`` says by how many nats, of how many proposals, and how many
-    were within the margin.
+    ``words`` is an ungrouped inventory by the same ``analyser``. ``rank`` gives log-likelihoods in
+    nats; a text that is less likely than the original by more than ``margin`` is unfit, and stands
+    here where none of the sample's is likelier. ``operation`` says by how many nats, of how many
+    proposals, and how many were within the margin.
     """
     check(samples["ja"], "samples")
     known = slots(words, minimum_count)
     made = {
-        sample.id: proposals(sample.ja, known, candidates, sample_rng(seed, technique, sample.id))
+        sample.id: proposals(
+            sample.ja, known, candidates, sample_rng(seed, technique, sample.id), analyser
+        )
         for sample in samples.itertuples()
     }
     parents = dict(zip(samples["id"], samples["ja"], strict=True))
@@ -218,7 +226,7 @@ def _technique(name: str, ranking: Callable[[Asked], Ranking], samples, inputs, 
     check(samples["ja"], inputs["train"], first=2)
     (path,) = inputs["models"]
     rank = ranking(Asked(path, max_new_tokens=1, batch=settings["batch"]))
-    own = {key: settings[key] for key in ("per_sample", "candidates", "margin")}
+    own = {key: settings[key] for key in ("per_sample", "candidates", "margin", "analyser")}
     taken = drawn(samples, name, seed=seed, most=settings["samples"])
     words = attested(inputs, settings, grouped=False)
     return variants(taken, name, seed=seed, words=words, rank=rank, **own)
