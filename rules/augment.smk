@@ -72,6 +72,7 @@ rule study_items:
     output:
         splits="results/augmentation_study/{task}/splits.csv",
         sentences="results/augmentation_study/{task}/sentences.csv",
+        counts="results/augmentation_study/{task}/items.json",
     log:
         "logs/study_items/{task}.log",
     wildcard_constraints:

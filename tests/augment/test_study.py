@@ -173,6 +173,20 @@ def test_tasks_are_read_in_their_form_and_what_is_left_out_is_counted(task, tmp_
         study.read(task, path)
 
 
+def test_what_is_read_of_a_task_is_an_item_or_counted_among_what_fell(tmp_path):
+    """Two images of four pairs: the first has the tests, and its other two pairs fall."""
+    texts = [*items(8)["first"], "", items(1)["first"].item()]
+    rows = [
+        {"yjcaptions_id": f"{i // 4}-a", "sentence1": text, "sentence2": "", "label": "neutral"}
+        for i, text in enumerate(texts)
+    ]
+    path = tmp_path / "data"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    made, counts = study.labelled("jnli", path, seeds=2, tested=0.25, seed=1)
+    assert sorted(made["fold"]) == [-1] * 4 + [0, 1]
+    assert counts == {"read": 10, "empty or repeated": 2, "divided": 2}
+
+
 SPOILT = {
     "keico": ["本文,Level\n犬が走る。\n"],
     "jnli": [

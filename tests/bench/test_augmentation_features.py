@@ -7,6 +7,7 @@ from kensho.bench import augmentation_features as features
 from kensho.bench.run import Run
 from kensho.bench.study_settings import AugmentationFeatures
 from kensho.data.corpus import write_table
+from kensho.files import write_json
 from pydantic import ValidationError
 
 WHO = "父母兄姉弟妹祖父友人先生学生医者店員駅員警官"
@@ -63,11 +64,16 @@ def test_conditions_say_what_became_of_the_candidates(items, tmp_path):
         "en": "", "technique": "eda", "operation": "{}",
     }  # fmt: skip
     write_table(folder / "eda.csv", variant_table([made]))
-    inputs = {"asked": [], "splits": [folder / "splits.csv"], "variants": [folder / "eda.csv"]}
+    counts = {"read": len(items) + 5, "empty or repeated": 2, "divided": 3}
+    write_json(folder / "items.json", counts)
+    files = {"splits": "splits.csv", "counts": "items.json", "variants": "eda.csv"}
+    inputs = {"asked": [], **{name: [folder / file] for name, file in files.items()}}
     run = Run(tmp_path, left_out={"jnli": "not at hand"})
     ((table, conditions),) = features.experiment(inputs, SETTINGS, run)
     assert set(table["arm"]) == {"none", "repeat", "eda", "combined", "more-data"}
     assert conditions["own"]["outcomes"]["keico"]["eda"]["unchanged"] == 1
+    data = {"name": "keico", "items": len(items), "of": len(items) + 5}
+    assert conditions["ran"]["data"] == [data] and conditions["own"]["read"]["keico"] == counts
     assert conditions["fallbacks"] == ["jnli left out: not at hand"]
     assert "no 500 originals of jnli" in conditions["absent"]["accuracy.jnli.n500"]
     assert not {*table["metric"]} & {*conditions["absent"]}

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -121,6 +122,14 @@ def split(items: pd.DataFrame, *, seeds: int, tested: float, seed: int) -> pd.Da
     fold[:cut] = np.repeat(np.arange(seeds), test)
     divided = (fold < 0) & (mixed["group"] == mixed["group"].iloc[cut - 1]).to_numpy()
     return mixed.assign(fold=fold)[~divided].reset_index(drop=True)
+
+
+def labelled(task: str, path: Path, **settings: Any) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Items of a task with ``fold`` (:func:`split`), and how many were read and fell, by reason."""
+    found, left_out = read(task, path)
+    items = split(grouped(found), **settings)
+    fell = {"empty or repeated": left_out, "divided": len(found) - len(items)}
+    return items, {"read": len(found) + left_out, **fell}
 
 
 def pairs(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from kensho.augment import guard, study
 from kensho.bench.run import Inputs, Observed, Run
+from kensho.files import read_json
 from kensho.models import reference
 from kensho.observations import Row, table
 
@@ -105,16 +106,17 @@ def absent(observed: Collection[str]) -> dict[str, str]:
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
     """All arms, on the tasks whose data are at hand."""
     rows: list[Row] = []
-    outcomes, data, shortfalls = {}, [], list[str]()
+    outcomes, read, data, shortfalls = {}, dict[str, dict](), [], list[str]()
     asked = [reference.base(path) for path in inputs["asked"]]
-    for path in inputs["splits"]:
+    for path, counted in zip(inputs["splits"], inputs["counts"], strict=True):
         task, items = path.parent.name, study.read_items(path)
         mine = [file for file in inputs["variants"] if file.parent == path.parent]
         variants, outcomes[task] = study.read_variants(
             mine, items, inputs.get("guard"), seed=run.seed
         )
         rows += observe(task, items, variants, settings, run)
-        data.append({"name": task, "items": len(items), "of": len(items)})
+        read[task] = read_json(counted)
+        data.append({"name": task, "items": len(items), "of": read[task]["read"]})
         short = study.without_more(items, settings.sizes, settings.added)
         shortfalls += [f"{task}: {line}" for line in [*study.yields(items, variants), *short]]
         shortfalls += [
@@ -137,7 +139,10 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
             ],
         },
         "dtype": "float32 features, float64 classifier",
-        "own": {"outcomes": outcomes, "encoder": guard.identity(), "C": 1.0, **vars(settings)},
+        "own": {
+            **{"read": read, "outcomes": outcomes, "encoder": guard.identity(), "C": 1.0},
+            **vars(settings),
+        },
         "models": {model.name: model.described() for model in asked},
         "seeds": [run.seed],
         "threads": run.threads,

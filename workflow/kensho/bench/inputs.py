@@ -143,6 +143,7 @@ def augmentation_features(own, context) -> Inputs:
     return {
         "splits": [f"{STUDIED}/{task}/splits.csv" for task in tasks],
         **variants(own, context, {task: own.of_task(task) for task in tasks}),
+        "counts": [f"{STUDIED}/{task}/items.json" for task in tasks],
     }
 
 
