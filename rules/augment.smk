@@ -114,6 +114,30 @@ use rule augment_technique as study_variants with:
         code=lambda w: digest_of_part("technique.py", *guarded(TECHNIQUES[w.technique])),
 
 
+rule augmentation_gains:
+    """What each arm of the study gains over the originals and over them repeated; no verdict."""
+    input:
+        [
+            path
+            for name, one in PLAN.experiments.items()
+            if one.part.target == "augmentation_study"
+            for path in observation_files(name, one.arms)
+        ],
+    output:
+        "results/augmentation_study/{table}.csv",
+    log:
+        "logs/augmentation_gains/{table}.log",
+    wildcard_constraints:
+        # what an earlier run made is read as it is
+        table="none" if "augmentation_study" in RUN.verdicts.earlier else "gains",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        code=code("stats/augmentation_gains.py", "stats"),
+    script:
+        "../workflow/scripts/stats/augmentation_gains.py"
+
+
 rule calibrate_guard:
     """The least similarity that passes the guard, and the connections of words that people write."""
     input:

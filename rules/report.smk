@@ -7,7 +7,7 @@ SUMMARIES = {"validation": "statistical", "own": "own"}  # of each report
 rule report:
     """Claim cards, forest plot, curves, tables, links to the raw observations."""
     input:
-        unpack(lambda w: {} if w.report == "own" else INPUTS.shown()),
+        unpack(lambda w: {} if w.report == "own" else INPUTS.shown(RUN.verdicts.pages)),
         summary=lambda w: f"results/{SUMMARIES[w.report]}_summary.json",
     output:
         html="results/{report}_report.html",

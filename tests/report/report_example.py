@@ -334,6 +334,16 @@ def tables() -> dict[str, pd.DataFrame]:
         for batch in (1, 2, 4, 8)
         for dtype in ("float16", "bfloat16")
     ]
+    gained = [
+        ("pairs", 100, "chrf", "points", "repeat", 5, 3.1, 0, 1.25, 1.1, 1.42, "", *gap, "",
+         *gap[:2]),
+        ("pairs", 100, "chrf", "points", "eda", 5, 3.0, 180.5, *gap, "a score of 0 has no ratio",
+         0.97, 0.95, 0.99, "", 90, 1),
+    ]  # fmt: skip
+    columns = "task size metric unit arm seeds mean variants "
+    columns += "over_none over_none_low over_none_high over_none_lacks over_repeat "
+    columns += "over_repeat_low over_repeat_high over_repeat_lacks "
+    columns += "candidates_kept candidates_test_leak"
     names = "arm seed metric n estimate low high difference difference_low difference_high unit"
     return {
         "evaluation": pd.DataFrame(evaluation, columns=names.split()),
@@ -360,6 +370,7 @@ def tables() -> dict[str, pd.DataFrame]:
             ],
             columns=["technique", "outcome", "count"],
         ),
+        "gains": pd.DataFrame(gained, columns=columns.split()),
         "kv_grid": pd.DataFrame(
             grid,
             columns=[

@@ -76,6 +76,7 @@ def test_hostile_text_is_escaped_wherever_it_enters() -> None:
         ("evaluation", "unit"),
         ("drops", "reason"),
         ("augmentation", "outcome"),
+        ("gains", "arm"),
         ("kv_grid", "arm"),
     ):
         frames[frame][column] = bad + frames[frame][column]
@@ -129,7 +130,7 @@ def test_an_untested_claim_and_empty_tables_still_make_a_page() -> None:
 @pytest.mark.parametrize("left", [{}, empty(), {"drops": tables()["drops"]}])
 def test_what_was_not_run_has_no_section(left: dict) -> None:
     page = Reader(build(summary(), NOTHING_RAN, tables=Tables(**left)))
-    assert not {"adaptation", "cache"} & {*page.ids}
+    assert not {"adaptation", "cache", "gains"} & {*page.ids}
     assert ("data" in page.ids) == ("drops" in left and not left["drops"].empty)
     assert {link[1:] for link in page.links if link.startswith("#")} <= {*page.ids}
 
@@ -184,3 +185,24 @@ def test_the_table_says_by_what_it_is_filtered(html: str) -> None:
     row = html[html.index('<tr data-claim="R-1"') :].split(">")[0]
     assert 'data-verdict="PARTIAL"' in row and "data-tier=" in row and "data-source=" in row
     assert re.findall(r'<select name="(\w+)"', html) == ["verdict", "tier", "source"]
+
+
+def gained(page: str) -> str:
+    return page[page.index('<section id="gains">') : page.index('<section id="methods">')]
+
+
+def test_what_arms_of_a_study_gain_is_shown_and_called_stale_where_it_is(html: str) -> None:
+    section = gained(html)
+    repeat, eda, candidates = re.findall(r'<tr><td translate="no">pairs</td>.*?</tr>', section)
+    cells = [re.sub("<.*?>", "", cell) for cell in re.findall(r"<td.*?</td>", repeat)]
+    assert cells[1:] == [
+        *("100", "chrF of translation (higher is better)", "repeat", "5", "3.1 points"),
+        *("1.25 [1.10, 1.42]", "–", "0"),
+    ]
+    assert "– <span" in eda and "a score of 0 has no ratio" in eda and "0.970 [0.950" in eda
+    assert re.findall(r'<td class="n">(.*?)</td>', candidates) == ["90", "1"]
+    assert "stale" not in section
+    page = {"target": "augmentation_study", "href": "x", "there": True, "command": "renew it"}
+    pages = [page | {"stale": "eda: alpha"}]
+    stale = build(summary(), EXECUTION, pages=pages, tables=Tables(**tables()))
+    assert "stale: eda: alpha" in gained(stale)

@@ -4,6 +4,7 @@ import argparse
 import json
 
 import pytest
+from kensho.plan.verdicts import GAINS
 from kensho.run import why
 from planning import TESTED, jobs, nowhere, snakemake
 from test_reruns import edit, setting, text
@@ -100,6 +101,19 @@ def test_a_page_that_is_out_of_date_is_linked_as_stale_and_not_made_again(made):
     assert planned == {"report": 1}
     assert beside["pages"][0]["stale"]
     assert beside["reasons"]["jlce"] == "jlce_page: a template or prompt that it uses"
+
+
+@pytest.mark.slow
+def test_the_table_of_a_study_is_read_as_an_earlier_run_left_it(made):
+    path = made / GAINS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("task\n")
+    planned, beside = of_report(made)
+    assert planned == {"report": 1}
+    [page] = [page for page in beside["pages"] if page["target"] == "augmentation_study"]
+    assert page["there"] and page["stale"]
+    planned, _ = of_report(made, "augmentation_study")
+    assert planned["augmentation_training"] == planned["augmentation_gains"] == 1
 
 
 @pytest.mark.slow

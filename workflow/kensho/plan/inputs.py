@@ -1,6 +1,6 @@
 """The files that rules read, by what their wildcards name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from kensho.augment.catalogue import TECHNIQUES, models_of
@@ -11,6 +11,7 @@ from kensho.plan import beginnings, domain, judging, work
 from kensho.plan.config import Config
 from kensho.plan.directives import observation_files
 from kensho.plan.plan import Plan
+from kensho.plan.verdicts import GAINS
 from kensho.train.catalogue import METHODS, STAGES
 from kensho.train.preferences import BY_MODEL
 from kensho.validation import suggestion
@@ -253,8 +254,8 @@ class Inputs:
             for path in observation_files(name, one.arms)
         ]
 
-    def shown(self) -> dict[str, Any]:
-        """What the report shows of the run itself, beside its verdicts."""
+    def shown(self, pages: Collection[str]) -> dict[str, Any]:
+        """What the report shows of the run itself, beside its verdicts; ``pages`` are there."""
         arms = [arm for arm in self.arms if arm in self.plan.evaluated]
         steps, records = (
             [path for a in arms for path in self.trained(a, self.seeds(a), file, last=False)]
@@ -269,6 +270,7 @@ class Inputs:
             "meaning": "results/data/augmentation_meaning.csv",
             "kv_grid": observation_files("kv_cache", self.plan.arms["kv_cache"]),
             **(self.noise() if self.config.accelerator != "none" or self.engine() else {}),
+            **({"gains": GAINS} if "augmentation_study" in pages else {}),
         }
 
     def noise(self) -> dict[str, str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from kensho.claims.model import Claim
 from kensho.files import read_json, sha256
-from kensho.plan.plan import JUDGED, Plan
+from kensho.plan.plan import JUDGED, STUDIES, Plan
 
+GAINS = "results/augmentation_study/gains.csv"  # a table, which the report shows too
 PAGES = {  # that the report links to, by the target that makes each
     "jlce": "results/jlce.html",
     "calibration": "results/calibration/short/report.html",
@@ -16,6 +17,7 @@ PAGES = {  # that the report links to, by the target that makes each
     "audit": "results/audit.html",
     "domain_study": "results/domain.html",
     "tokenisers_study": "results/tokenisers.html",
+    "augmentation_study": GAINS,
 }
 Outdated = Callable[
     [Sequence[str]], Mapping[str, str]
@@ -28,12 +30,14 @@ class Verdicts:
 
     ``requested``: claims that the targets of the command judge; ``kept``: others that an earlier
     run has judged, whose analyses are plain files to this one; ``pages``: targets whose page is
-    there or made now; ``stale``: why analyses and pages that are kept no longer hold, by path.
+    there or made now, ``earlier`` those of them that this command does not make; ``stale``: why
+    analyses and pages that are kept no longer hold, by path.
     """
 
     requested: Sequence[str]
     kept: Sequence[str] = ()
     pages: Sequence[str] = ()
+    earlier: Sequence[str] = ()
     stale: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -54,10 +58,14 @@ def decide(
         return Verdicts(requested)
     rest = [claim.id for claim in claims if claim.id not in requested]
     kept = [name for name in rest if os.path.exists(analysis(name))]
-    made = [target for target, path in PAGES.items() if {target, path}.intersection(targets)]
+    asked = {*targets, *(STUDIES if "rehearsal" in targets else ())}
+    if plan.stage != "whole":  # what it is made of would be run for it
+        asked -= {"augmentation_study"}
+    made = [target for target, path in PAGES.items() if {target, path} & asked]
     there = [target for target, path in PAGES.items() if os.path.exists(path)]
     files = [analysis(name) for name in kept if name in plan.tested]
-    files += [PAGES[target] for target in there if target not in made]
+    earlier = [target for target in there if target not in made]
+    files += [PAGES[target] for target in earlier]
     stale = {
         analysis(name): f"the configuration no longer tests it: {plan.reasons[name]}"
         for name in kept
@@ -65,7 +73,8 @@ def decide(
     }
     stale |= {analysis(name): why for name in kept if (why := _changed(Path(analysis(name))))}
     pages = [target for target in PAGES if target in made or target in there]
-    return Verdicts(requested, kept, pages, dict(outdated(files) if files else {}) | stale)
+    stale = dict(outdated(files) if files else {}) | stale
+    return Verdicts(requested, kept, pages, earlier, stale)
 
 
 def _changed(path: Path) -> str | None:

@@ -30,6 +30,7 @@ class Tables:
     augmentation: technique, outcome, count.
     meaning: technique, scored, similarity (mean cosine to the parent), below (share below the
         guard's threshold), unattested (share that joins words as nobody has written them).
+    gains: of :func:`kensho.stats.gains.table`.
     kv_grid: arm, length, batch, dtype, cache_bytes, closed_form_bytes, equal.
     noise: of :func:`kensho.evaluate.noise.measured`, with the model's name and dtype.
     """
@@ -40,6 +41,7 @@ class Tables:
     drops: pd.DataFrame | None = None
     augmentation: pd.DataFrame | None = None
     meaning: pd.DataFrame | None = None
+    gains: pd.DataFrame | None = None
     kv_grid: pd.DataFrame | None = None
     noise: dict | None = None
 
@@ -106,6 +108,7 @@ def build(
             if _held(tables.meaning)
             else {}
         ),
+        gains=rows.gains(tables.gains) if _held(tables.gains) else None,
         execution=execution,
         cost=cost,
         pages=pages,

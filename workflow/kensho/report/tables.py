@@ -328,3 +328,34 @@ def counts(frame: pd.DataFrame, row: str, column: str) -> tuple[list[str], list[
         sort=False,
     )
     return columns, [(name, [int(table.loc[name, c]) for c in columns]) for name in table.index]
+
+
+def gains(frame: pd.DataFrame) -> dict:
+    """Rows of the table of `kensho.stats.gains`, and what became of the candidates.
+
+    Keys: rows; outcomes; candidates (task, technique, counts in the order of the outcomes).
+    """
+    controls = [name.removesuffix("_lacks") for name in frame if name.endswith("_lacks")]
+
+    def over(row: dict, control: str) -> tuple[str, str]:
+        why, pair = row[f"{control}_lacks"], (row[f"{control}_low"], row[f"{control}_high"])
+        return with_bounds(row[control], pair, edges=(1,)), "" if absent(why) else why
+
+    shown = [
+        {
+            **{key: row[key] for key in ("task", "arm")},
+            **{key: number(row[key]) for key in ("size", "seeds", "variants")},
+            "metric": METRICS.get(row["metric"], label(row["metric"])),
+            "mean": number(row["mean"]) + unit_suffix(row["unit"]),
+            "over": [over(row, control) for control in controls],
+        }
+        for row in frame.to_dict("records")
+    ]
+    counted = [name for name in frame if name.startswith("candidates_")]
+    made = frame.dropna(subset=counted, how="all").drop_duplicates(["task", "arm"])
+    candidates = [
+        (row["task"], row["arm"], [number(row[name]) for name in counted])
+        for row in made.to_dict("records")
+    ]
+    outcomes = [name.removeprefix("candidates_") for name in counted]
+    return {"rows": shown, "outcomes": outcomes, "candidates": candidates}

@@ -15,6 +15,7 @@ READERS = {
     "drops": pd.read_csv,
     "augmentation": pd.read_csv,
     "meaning": pd.read_csv,
+    "gains": pd.read_csv,
     "noise": read_json,
     "kv_grid": lambda paths: kv_grid([path for path in paths if path.endswith(".csv")]),
 }
