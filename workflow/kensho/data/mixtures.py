@@ -18,6 +18,7 @@ from kensho.data.schema import SCHEMA
 from kensho.files import replacing
 
 BATCH = 2000
+HELD = 100_000_000  # characters
 
 
 class Drawn(NamedTuple):
@@ -90,17 +91,18 @@ def write(
     """Write the documents drawn, in the order of their ranks; returns how many of each corpus.
 
     Output files are ranges of ranks, so that however many there are, one after the other they hold
-    the same documents in the same order. One of them is held at a time.
+    the same documents in the same order. A range of about ``HELD`` characters is held at a time.
     """
     counts: Counter[str] = Counter()
     columns = pa.schema([pa.field("rank", pa.uint64()), *SCHEMA])
     limits = {one.corpus: one.rank for one in drawn}
     most = max(limits.values()) + 1
+    ranges = 1 + sum(one.characters for one in drawn) // (len(to) * HELD)  # of each output file
     with TemporaryDirectory(dir=scratch) as folder:
         with ExitStack() as stack:
             parts = [
                 stack.enter_context(pq.ParquetWriter(Path(folder, f"{place}"), columns))
-                for place in range(len(to))
+                for place in range(len(to) * ranges)
             ]
             for corpus, paths in shards.items():
                 for batch in (b for path in paths for b in _read(path, SCHEMA.names)):
@@ -109,10 +111,14 @@ def write(
                     counts[corpus] += len(chosen)
                     _deal(batch, order, chosen, parts, most, columns)
         for place, path in enumerate(to):
-            part = pq.read_table(Path(folder, f"{place}"))
-            part = part.sort_by([("rank", "ascending"), ("id", "ascending")]).drop_columns("rank")
-            with replacing(path) as temporary:
-                pq.write_table(part.cast(SCHEMA), temporary, compression="zstd")
+            with (
+                replacing(path) as temporary,
+                pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as file,
+            ):
+                for part in range(place * ranges, (place + 1) * ranges):
+                    rows = pq.read_table(Path(folder, f"{part}"))
+                    rows = rows.sort_by([("rank", "ascending"), ("id", "ascending")])
+                    file.write_table(rows.drop_columns("rank").cast(SCHEMA))
     return counts
 
 

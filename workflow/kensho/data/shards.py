@@ -128,26 +128,28 @@ def without_repeats(
 ) -> Counter[tuple[str, str, str]]:
     """Write the documents of a shard that repeat no earlier one, and those that do."""
     counts: Counter[tuple[str, str, str]] = Counter()
-    rows = pq.read_table(repeats).to_pydict()
-    of = {name: place for place, name in enumerate(rows["id"])}
+    own = {*pq.read_table(documents, columns=["id"]).column("id").to_pylist()}
+    with pq.ParquetFile(repeats) as file:  # of the whole corpus
+        found = (row for batch in file.iter_batches() for row in batch.to_pylist())
+        repeat_of = {row["id"]: row for row in found if row["id"] in own}
     with ExitStack() as stack, pq.ParquetFile(documents) as file:
         target = _writer(stack, kept, schema(numbers))
         dropped = _writer(stack, drops, DROPS)
         for group in range(file.num_row_groups):
             batch = file.read_row_group(group)
             names = batch.column("id").to_pylist()
-            places = [of.get(name) for name in names]
-            mask = pa.array([place is None for place in places])
+            mask = pa.array([name not in repeat_of for name in names])
             target.write_table(batch.filter(mask).cast(schema(numbers)))
             lines = []
-            for name, place, record in zip(names, places, batch.to_pylist(), strict=True):
-                if place is None:
+            for name, record in zip(names, batch.to_pylist(), strict=True):
+                if name not in repeat_of:
                     continue
-                kind = "exact" if rows["exact"][place] else "near"
+                earlier = repeat_of[name]
+                kind = "exact" if earlier["exact"] else "near"
                 reason = {"exact": "equal text", "near": "near-duplicate"}[kind]
                 turns = record["turns"] or [{"text": ""}]
                 shown = record["text"] or record["ja"] or turns[0]["text"]
-                lines.append(_drop(name, "duplicates", kind, reason, shown, rows["of"][place]))
+                lines.append(_drop(name, "duplicates", kind, reason, shown, earlier["of"]))
                 counts["duplicates", kind, reason] += 1
             _append(dropped, lines)
     return counts
