@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(says=None):
-    """A server; ``says`` makes of a prompt a text, (status, body), or None for a broken connection."""
+    """A server; ``says`` makes of a prompt a text, (status, body), or None to break off."""
     one = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     one.says, one.url = says, f"http://127.0.0.1:{one.server_port}/v1"
     threading.Thread(target=one.serve_forever, args=(0.01,), daemon=True).start()

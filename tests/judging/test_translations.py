@@ -189,7 +189,10 @@ def test_comet_is_d1s_where_both_of_its_sets_are_scored():
             if row.metric.startswith("comet")
         }
 
-    assert metrics(pairs) == {**dict.fromkeys(items.OF_D1, "comet_mt"), "wikicorpus-e-to-j": "comet"}
+    assert metrics(pairs) == {
+        **dict.fromkeys(items.OF_D1, "comet_mt"),
+        "wikicorpus-e-to-j": "comet",
+    }
     assert metrics(["alt-e-to-j"]) == {"alt-e-to-j": "comet"}
 
 
@@ -244,13 +247,16 @@ def test_llm_jp_evals_sets_are_asked_without_a_system_prompt(tiny_model):
             return super().apply_chat_template(history, *args, **settings)
 
     theirs = items.Item(
-        id="0", set="alt-e-to-j", direction="en-ja", source="Two.", reference="二。", prompt="訳。Two."
+        id="0",
+        set="alt-e-to-j",
+        direction="en-ja",
+        source="Two.",
+        reference="二。",
+        prompt="訳。Two.",
     )
     lm = Listening(pretrained=model, tokenizer=tokenizer, batch_size=2)
     instructions = {"en-ja": "Translate.", "ja-en": "Back."}
-    written(
-        lm, [theirs, *PAIRS], chat=True, seed=1, limits=(2, 2), instructions=instructions
-    )
+    written(lm, [theirs, *PAIRS], chat=True, seed=1, limits=(2, 2), instructions=instructions)
     told = {
         turns[-1]["content"]: [t["content"] for t in turns if t["role"] == "system"]
         for turns in histories

@@ -37,7 +37,7 @@ def rehearse(folder, *files):
 
 @pytest.fixture
 def judged(tmp_path):
-    """An overlay with a judge that can judge, and llm-jp-eval's sets of D-1 with a sentence each."""
+    """An overlay with a judge that can judge, and a sentence of each of D-1's sets."""
     sets = tmp_path / "sets"
     sets.mkdir()
     for name in OF_D1:

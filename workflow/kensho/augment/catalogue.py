@@ -28,7 +28,7 @@ class Technique(Part):
 
     Of a ``guarded`` one every candidate is scored by the guard, and what it does not let pass is
     dropped; of the others a sample is scored, for the report alone. ``analysed``: whether it reads
-    words, by the analyser that the configuration chooses. ``relabelled``: tasks of the studies whose
+    words, by the analyser that the configuration chooses. ``relabelled``: tasks of studies whose
     labels it makes wrong, on which it is not tried.
     """
 

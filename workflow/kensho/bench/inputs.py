@@ -123,10 +123,7 @@ def timed_vocabularies(own, context) -> Inputs:
 
 
 def variants(own, context, tried: Mapping[str, Sequence[str]]) -> Inputs:
-    """What techniques make of the tasks that they are tried on, their models, the guard's threshold.
-
-    ``tried`` has the techniques of each task.
-    """
+    """What the techniques ``tried`` on each task make, their models, and the guard's threshold."""
     models = dict.fromkeys(n for name in own.techniques for n in context.asked.get(name, ()))
     calibrated = any(TECHNIQUES[name].guarded for name in own.techniques)
     return {
@@ -150,7 +147,11 @@ def augmentation_features(own, context) -> Inputs:
 def augmentation_training(own, context) -> Inputs:
     splits = {"splits": f"{STUDIED}/{PAIRS}/splits.csv"}
     tables = ("test", "attested_pairs") if "pivot" in own.arms else ("test",)
-    return {**model(*tables)(own, context), **splits, **variants(own, context, {PAIRS: own.techniques})}
+    return {
+        **model(*tables)(own, context),
+        **splits,
+        **variants(own, context, {PAIRS: own.techniques}),
+    }
 
 
 def tokenisers(*tables: str) -> Callable[[Any, Context], Inputs]:

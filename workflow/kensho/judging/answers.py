@@ -28,15 +28,16 @@ def written(
     """Columns block, source, answer, reference, answer_sha256; ``limits`` are the tokens of a
     translation and of an answer.
 
-    ``instructions`` are system prompts by direction, for models with a chat template alone, and not
-    for llm-jp-eval's sets, which bring their own instruction and were given none (D-1). What a model
-    thought is no part of its answer.
+    ``instructions`` are system prompts by direction, for models with a chat template alone; not for
+    llm-jp-eval's sets, which were given their own instruction alone (D-1). What a model thought is
+    no part of its answer.
     """
     told: dict[tuple[Direction | None, str | None], list[Item]] = {}
     for item in items:
-        instructed = chat and item.direction and item.set not in MT
-        instruction = instructions.get(item.direction) if instructed else None
-        told.setdefault((item.direction, instruction or None), []).append(item)
+        instruction = None
+        if chat and item.direction and item.set not in MT:
+            instruction = instructions.get(item.direction) or None
+        told.setdefault((item.direction, instruction), []).append(item)
     rows = []
     for (direction, instruction), own in told.items():
         name, most = PREPARED[direction is None], limits[direction is None]

@@ -45,7 +45,7 @@ def translations(
     for item in items:
         if item.direction:
             by_set.setdefault(item.set, []).append(item)
-    whole = {item.set for item in items if item.block in comet} >= {*OF_D1}
+    d1 = {item.set for item in items if item.block in comet} >= {*OF_D1}
     for name, own in by_set.items():
         direction = own[0].direction
         hypotheses = [_words(answers[item.block], direction) for item in own]
@@ -58,7 +58,7 @@ def translations(
             yield Row(*place, "chrf" + behind, plain.score, "points")
             yield Row(*place, "bleu" + behind, bleu.score, "points")
             if item.block in comet:
-                metric = "comet_mt" if whole and item.set in OF_D1 else "comet"
+                metric = "comet_mt" if d1 and item.set in OF_D1 else "comet"
                 yield Row(*place, metric, comet[item.block], "share")
         whole = sacrebleu.corpus_chrf(
             [answers[item.block] for item in own], [[item.reference for item in own]]
