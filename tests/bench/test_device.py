@@ -69,19 +69,16 @@ def test_a_device_whose_card_does_not_tell_has_no_matrix_cores(one, tmp_path):
 @pytest.mark.parametrize(
     ("one", "memory", "verdict", "tier"),
     [
-        (WHOLE, 192 * 10**9, "PARTIAL", "at-scope"),  # 178.8 GiB
-        (WHOLE, 192 * 2**30, "PARTIAL", "at-scope"),  # 206.2 GB
+        (WHOLE, 192 * 2**30 - 300_000_000, "VERIFIED", "at-scope"),  # what firmware keeps
         (WHOLE, 128 * 2**30, "FAILED", "at-scope"),
         (PART, 24 * 2**30, "INCONCLUSIVE", "reference"),
         (OTHER, 141 * 10**9, "INCONCLUSIVE", "reference"),
     ],
 )
-def test_memory_is_read_in_both_units_and_of_a_whole_device(one, memory, verdict, tier, tmp_path):
+def test_memory_is_read_in_gib_and_of_a_whole_device(one, memory, verdict, tier, tmp_path):
     answer = judged("F-9.memory", one._replace(memory_bytes=memory), tmp_path)
     assert (answer.verdict, answer.tier) == (verdict, tier)
-    assert [reading.value for reading in answer.readings] == pytest.approx(
-        [memory / 10**9, memory / 2**30]
-    )
+    assert [reading.value for reading in answer.readings] == pytest.approx([memory / 2**30])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from kensho.stats import intervals
 from kensho.stats.analysis import Settings
 from kensho.stats.judge import judge
 from scipy import stats
-from scripted import PLANTED, able, serving, shown
+from scripted_judge import PLANTED, able, serving, shown
 
 ROOT = Path(__file__).parents[2]
 LEAST, MOST = 0.8, 0.05  # as judging.planted_right and judging.most_missing
@@ -45,7 +45,7 @@ ANSWERS = {
 
 def asked(server, says, answers=ANSWERS, items=ITEMS, **settings):
     server.says = says
-    given = {"max_tokens": 64, "timeout": 5, "parallel": 1, "key_variable": None, "seed": 1}
+    given = {"max_tokens": 64, "timeout": 60, "parallel": 1, "key_variable": None, "seed": 1}
     endpoint = Endpoint(url=server.url, model="m", **given | settings, key="judging.judges")
     questions = [
         *verdicts.of_planted(PLANTED),

@@ -18,7 +18,7 @@ from kensho.run import events
 ROOT = Path(__file__).parents[2]
 sys.path += [str(ROOT / "tests" / name) for name in ("judging", "workflow")]
 from planning import copied  # noqa: E402  modules of other folders of tests
-from scripted import able, serving  # noqa: E402
+from scripted_judge import able, serving  # noqa: E402
 
 pytestmark = pytest.mark.rehearsal
 FULL = "config/scales/full.yaml"
