@@ -14,7 +14,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several processes wait for
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Seconds of a test; 300 without such a mark.
-LIMITS = {"slow": 1200, "slurm": 1200, "crate": 900, "whole": 3000, "rehearsal": 3600}
+LIMITS = {"slow": 1200, "slurm": 1200, "crate": 900, "whole": 3000, "rehearsal": 7200}
 ALLOWED = pytest.StashKey[tuple[str, list[str]]]()  # file of allowed skips, its patterns
 
 

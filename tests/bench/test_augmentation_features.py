@@ -102,6 +102,7 @@ def test_a_technique_that_changes_a_tasks_labels_is_not_tried_on_it(technique):
     own = AugmentationFeatures.model_validate({"techniques": ["eda", technique]})
     assert own.of_task("keico") == ["eda"]
     assert own.of_task("jnli") == ["eda", technique]
+    assert own.tried(["keico"]) == ["eda"] and own.tried(["keico", "jnli"]) == ["eda", technique]
     with pytest.raises(ValidationError, match="changes what keico's labels state; add another"):
         AugmentationFeatures.model_validate({"techniques": [technique]})
     AugmentationFeatures.model_validate({"techniques": [technique], "tasks": ["jnli"]})

@@ -243,15 +243,16 @@ def test_a_mixture_is_the_same_however_its_corpora_and_itself_are_divided(corpor
 
 
 def test_a_file_of_a_mixture_is_held_a_range_at_a_time(corpora, tmp_path, monkeypatch):
-    shares = {"a": (corpora[1], 0.5), "b": (corpora[3], 0.5)}
-    drawn, _, whole = mixed(tmp_path / "whole", shares, 100, "documents", 2)
+    """Whether of a corpus much is taken or little."""
+    shares = {"a": (corpora[1], 0.9), "b": (corpora[3], 0.1)}
+    drawn, _, whole = mixed(tmp_path / "whole", shares, 200, "documents", 2)
     characters = sum(one.characters for one in drawn)
     monkeypatch.setattr(mixtures, "HELD", characters // 10)
-    *_, ranged = mixed(tmp_path / "ranged", shares, 100, "documents", 2)
+    *_, ranged = mixed(tmp_path / "ranged", shares, 200, "documents", 2)
     assert ranged == whole
     groups = [pq.ParquetFile(path).metadata for path in sorted((tmp_path / "ranged").glob("*"))]
     largest = max(one.row_group(n).num_rows for one in groups for n in range(one.num_row_groups))
-    assert largest < 30  # of 100
+    assert largest < 40  # of 200
 
 
 @pytest.mark.parametrize(("size", "parts"), [(5, [2, 3]), (7, [4, 3]), (100, [50, 50])])

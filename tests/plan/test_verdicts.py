@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from kensho.plan.inputs import Inputs
-from kensho.plan.verdicts import GAINS, decide
+from kensho.plan.verdicts import GAINS, PAGES, decide
 from test_fetchable import CLAIMS, planned
 from test_forecast import MODELS, configured
 
@@ -40,3 +40,11 @@ def test_no_report_makes_a_study_run_that_was_not_asked_for(
     assert made.stale == ({GAINS: "an edit"} if earlier else {})
     read = Inputs(CONFIG, plan, MODELS).shown(made.pages)
     assert ("gains" in read) == shown
+
+
+def test_a_rehearsal_makes_the_pages_of_its_targets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
+    Path(PAGES["jlce"]).touch()
+    made = decide(PLAN, CLAIMS, {"rehearsal"}, lambda files: {})
+    assert "jlce" in made.pages and "jlce" not in made.earlier

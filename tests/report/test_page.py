@@ -193,14 +193,17 @@ def gained(page: str) -> str:
 
 def test_what_arms_of_a_study_gain_is_shown_and_called_stale_where_it_is(html: str) -> None:
     section = gained(html)
-    repeat, eda, candidates = re.findall(r'<tr><td translate="no">pairs</td>.*?</tr>', section)
+    rows = re.findall(r'<tr><td translate="no">pairs</td>.*?</tr>', section)
+    repeat, eda, pivot, *candidates = rows
     cells = [re.sub("<.*?>", "", cell) for cell in re.findall(r"<td.*?</td>", repeat)]
     assert cells[1:] == [
         *("100", "chrF of translation (higher is better)", "repeat", "5", "3.1 points"),
         *("1.25 [1.10, 1.42]", "–", "0"),
     ]
     assert "– <span" in eda and "a score of 0 has no ratio" in eda and "0.970 [0.950" in eda
-    assert re.findall(r'<td class="n">(.*?)</td>', candidates) == ["90", "1"]
+    assert "3.4 nat/character" in pivot
+    counts = [re.findall(r'<td class="n">(.*?)</td>', row) for row in candidates]
+    assert counts == [["90", "1", "–"], ["20", "0", "3"]]
     assert "stale" not in section
     page = {"target": "augmentation_study", "href": "x", "there": True, "command": "renew it"}
     pages = [page | {"stale": "eda: alpha"}]

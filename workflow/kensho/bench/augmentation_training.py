@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "augmentation_training"
 REGISTERED = 100  # originals of which claims read the metrics
 AT_ONCE = 32  # translations: keys and values of no more are held, however many are asked
-UNITS = {"nll_per_character": "nats/character", "chrf": "points", "variants": "samples"}
+UNITS = {"nll_per_character": "nat/character", "chrf": "points", "variants": "samples"}
 
 
 def observe(

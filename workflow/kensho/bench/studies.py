@@ -46,8 +46,8 @@ STUDIES = (
         needs=Needs(environment="data", minutes=30),
         inputs=inputs.augmentation_features,
         arms=lambda own, context: (
-            ["none", "repeat", *own.techniques, "combined", "more-data"]
-            if inputs.used(own.tasks, context)
+            ["none", "repeat", *own.tried(tasks), "combined", "more-data"]
+            if (tasks := inputs.used(own.tasks, context))
             else []
         ),
         target="augmentation_study",

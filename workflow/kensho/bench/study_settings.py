@@ -1,5 +1,6 @@
 """Settings of the studies: those of the section `bench` that train models or classifiers."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -47,6 +48,10 @@ class AugmentationFeatures(Study):
     def of_task(self, task: str) -> list[str]:
         """Techniques that leave a task's labels true."""
         return [name for name in self.techniques if task not in TECHNIQUES[name].relabelled]
+
+    def tried(self, tasks: Sequence[str]) -> list[str]:
+        """Techniques that leave the labels of one of these tasks true."""
+        return [name for name in self.techniques if any(name in self.of_task(t) for t in tasks)]
 
     @model_validator(mode="after")
     def _labels_stay(self) -> Self:

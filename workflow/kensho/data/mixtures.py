@@ -19,6 +19,7 @@ from kensho.files import replacing
 
 BATCH = 2000
 HELD = 100_000_000  # characters
+MOST_RANGES = 500  # files that are open at a time
 
 
 class Drawn(NamedTuple):
@@ -91,17 +92,20 @@ def write(
     """Write the documents drawn, in the order of their ranks; returns how many of each corpus.
 
     Output files are ranges of ranks, so that however many there are, one after the other they hold
-    the same documents in the same order. A range of about ``HELD`` characters is held at a time.
+    the same documents in the same order. A range of about ``HELD`` characters is held at a time, as
+    long as ``MOST_RANGES`` suffice.
     """
     counts: Counter[str] = Counter()
     columns = pa.schema([pa.field("rank", pa.uint64()), *SCHEMA])
     limits = {one.corpus: one.rank for one in drawn}
-    most = max(limits.values()) + 1
-    ranges = 1 + sum(one.characters for one in drawn) // (len(to) * HELD)  # of each output file
+    wanted = 1 + sum(one.characters for one in drawn) // (len(to) * HELD)
+    ranges = min(wanted, max(1, MOST_RANGES // len(to)))  # of each output file
     with TemporaryDirectory(dir=scratch) as folder:
         with ExitStack() as stack:
             parts = [
-                stack.enter_context(pq.ParquetWriter(Path(folder, f"{place}"), columns))
+                stack.enter_context(
+                    pq.ParquetWriter(Path(folder, f"{place}"), columns, write_statistics=False)
+                )
                 for place in range(len(to) * ranges)
             ]
             for corpus, paths in shards.items():
@@ -109,7 +113,7 @@ def write(
                     order = ranks(seed, mixture, corpus, batch.column("id").to_pylist())
                     chosen = np.flatnonzero(order <= np.uint64(limits[corpus]))
                     counts[corpus] += len(chosen)
-                    _deal(batch, order, chosen, parts, most, columns)
+                    _deal(batch, order, chosen, parts, drawn, columns)
         for place, path in enumerate(to):
             with (
                 replacing(path) as temporary,
@@ -145,10 +149,21 @@ def counted(drawn: Sequence[Drawn]) -> pd.DataFrame:
 
 
 def _deal(
-    batch: Any, order: np.ndarray, chosen: np.ndarray, parts: list, most: int, columns
+    batch: Any,
+    order: np.ndarray,
+    chosen: np.ndarray,
+    parts: list,
+    drawn: Sequence[Drawn],
+    columns: pa.Schema,
 ) -> None:
-    """Rows of a batch to the parts in whose range their ranks lie."""
-    part_of = np.array([int(rank) * len(parts) // most for rank in order[chosen]], dtype=np.int64)
+    """Rows of a batch to the parts in whose range their ranks lie.
+
+    Ranges are of as many characters each, as far as ranks are spread evenly in each corpus.
+    """
+    # of all that is drawn, what has no higher rank: it grows with the rank, so parts are in order
+    share = sum(one.characters * np.minimum(order[chosen] / (one.rank + 1), 1) for one in drawn)
+    part_of = share / sum(one.characters for one in drawn) * len(parts)
+    part_of = np.minimum(part_of.astype(np.int64), len(parts) - 1)
     for part in np.unique(part_of):
         rows = chosen[part_of == part]
         taken = batch.take(pa.array(rows))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kensho.data import measures, minhash, readers
@@ -128,10 +129,10 @@ def without_repeats(
 ) -> Counter[tuple[str, str, str]]:
     """Write the documents of a shard that repeat no earlier one, and those that do."""
     counts: Counter[tuple[str, str, str]] = Counter()
-    own = {*pq.read_table(documents, columns=["id"]).column("id").to_pylist()}
+    own = pq.read_table(documents, columns=["id"]).column("id").combine_chunks()
     with pq.ParquetFile(repeats) as file:  # of the whole corpus
-        found = (row for batch in file.iter_batches() for row in batch.to_pylist())
-        repeat_of = {row["id"]: row for row in found if row["id"] in own}
+        found = (batch.filter(pc.is_in(batch["id"], own)) for batch in file.iter_batches())
+        repeat_of = {row["id"]: row for batch in found for row in batch.to_pylist()}
     with ExitStack() as stack, pq.ParquetFile(documents) as file:
         target = _writer(stack, kept, schema(numbers))
         dropped = _writer(stack, drops, DROPS)

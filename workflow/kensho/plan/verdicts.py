@@ -58,7 +58,7 @@ def decide(
         return Verdicts(requested)
     rest = [claim.id for claim in claims if claim.id not in requested]
     kept = [name for name in rest if os.path.exists(analysis(name))]
-    asked = {*targets, *(STUDIES if "rehearsal" in targets else ())}
+    asked = {*targets, *(("jlce", *STUDIES) if "rehearsal" in targets else ())}
     if plan.stage != "whole":  # what it is made of would be run for it
         asked -= {"augmentation_study"}
     made = [target for target, path in PAGES.items() if {target, path} & asked]

@@ -284,7 +284,8 @@ def require_targets(base: Reference, training: Training) -> None:
         check(model_type, training.targets)
     except ValueError as error:
         raise ValueError(
-            f"{training.name}: {error}; name some of these, or another model"
+            f"{training.name}: {error}; name some of these, or set another base (train.base, or "
+            "the study's model)"
         ) from None
     check_layers(model_type, training.method)
 
