@@ -161,7 +161,8 @@ def _deal(
     Ranges are of as many characters each, as far as ranks are spread evenly in each corpus.
     """
     # of all that is drawn, what has no higher rank: it grows with the rank, so parts are in order
-    share = sum(one.characters * np.minimum(order[chosen] / (one.rank + 1), 1) for one in drawn)
+    ranked = order[chosen].astype(float)
+    share = sum(one.characters * np.minimum(ranked / (one.rank + 1), 1) for one in drawn)
     part_of = share / sum(one.characters for one in drawn) * len(parts)
     part_of = np.minimum(part_of.astype(np.int64), len(parts) - 1)
     for part in np.unique(part_of):
