@@ -100,6 +100,12 @@ def test_claims_that_join_a_family_change_none_that_was_there(then, now):
     assert changed["diff"] == ["test.sesoi: 1.05 -> 1.1"]
 
 
+def test_an_exact_ratio_is_no_part_of_a_family_that_shrank():
+    exact = claim(("test.design", "deterministic"), ("test.sesoi", 1.0))
+    stored = {"quick": {"registered": {exact.id: dump(exact) | {"family_size": 12}}}}
+    assert registration.status(exact, stored, family_size=2) == status("as registered")
+
+
 def test_the_smallest_family_of_all_arms_is_told():
     stored = {
         arm: {"registered": {"R-8.quick": dump(claim()) | {"family_size": size}}}
@@ -113,6 +119,7 @@ def test_the_smallest_family_of_all_arms_is_told():
     [
         ("test.region", [1.5, 2.5], "test.region: [1.8, 2.2] -> [1.5, 2.5]"),
         ("test.sesoi", 1.1, "test.sesoi: 1.05 -> 1.1"),
+        ("scope.models", ["x/y"], 'scope.models: [] -> ["x/y"]'),
         ("required_tier", "reduced", 'required_tier: "at-scope" -> "reduced"'),
         ("claimed.value", 1.9, "claimed.value: 2.0 -> 1.9"),
         (

@@ -44,7 +44,7 @@ CLOSED = {
         "design": "proportion",
         "readings": [{"label": "a", "of": {"arm": "a", "metric": "acc"}}],
         "region": [0.6, 0.95],
-        "direction": "greater",
+        "direction": None,
         "sesoi": 0.01,
         "family": "other",
     },

@@ -203,6 +203,25 @@ def test_deterministic_rule(readings, expected):
     assert exact(*readings)[:2] == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "region", "direction", "sesoi", "expected"),
+    [
+        ("1", (1.2, None), "greater", 1.0, "FAILED"),  # no effect at all
+        ("1", (None, 0.8), "less", 1.0, "FAILED"),
+        ("11/10", (1.2, None), "greater", 1.0, "PARTIAL"),
+        ("11/10", (1.2, None), "greater", 1.15, "FAILED"),  # below the smallest of interest
+        ("9/10", (None, 0.8), "less", 1.05, "PARTIAL"),
+        ("99/100", (None, 0.6), "less", 1.05, "FAILED"),
+    ],
+)
+def test_an_exact_ratio_without_an_effect_of_interest_is_no_part_of_the_claim(
+    value, region, direction, sesoi, expected
+):
+    rule = Rule(RATIO, region, direction, sesoi, min_units=1)
+    rows = [("r", Fraction(value), Fraction(value))]
+    assert decide_deterministic(rule, rows, Tier.AT_SCOPE)[0] == expected
+
+
 def test_deterministic_rule_names_the_readings_and_respects_the_tier():
     sentence = exact(("1/20", "1/20"), ("9/512", "9/512"))[2]
     assert "holds for 1 of 2 readings: r0 0.05; not for r1 0.01758" in sentence

@@ -299,3 +299,33 @@ def test_compare_tells_what_differs_beyond_monte_carlo_error(verified):
     stored["blocks"][3]["value"] *= 1.001
     fields = [line.split(":")[0] for line in compare(stored, verified[0])]
     assert fields == ["posterior.p_region", "blocks.value"]
+
+
+SECOND = reading(side("plain", "joules"), side("quick", "joules"), "energy")
+
+
+def test_a_reading_beside_the_first_that_was_not_observed_is_told_and_decides_nothing():
+    tables, why = speed(), "no meter of energy"
+    known = conditions(tables, absent={"joules": why})
+    both = claim({"readings": [reading(side("plain"), side("quick")), SECOND]})
+    settings = Settings(**OPTIONS)
+    found, _ = judge(both, tables, known, settings)
+    alone, _ = judge(claim(), tables, known, settings)
+    assert (found.verdict, found.estimate) == (alone.verdict, alone.estimate)
+    assert [one.label for one in found.readings] == ["plain over quick"]
+    assert f"energy was not observed: {why}" in found.deviations
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        {"readings": [SECOND, reading(side("plain"), side("quick"))]},  # the first one decides
+        {"design": "peak_memory", "readings": [reading(side("plain"), side("quick")), SECOND]},
+    ],
+)
+def test_a_reading_that_the_verdict_rests_on_must_have_been_observed(test):
+    tables = speed()
+    found, _ = judge(
+        claim(test), tables, conditions(tables, absent={"joules": "no meter"}), Settings(**OPTIONS)
+    )
+    assert (found.verdict, found.sentence) == ("NOT TESTED", "no meter")

@@ -87,6 +87,11 @@ def test_a_mean_score_is_registered_whole(change, said):
     assert said in line(claim(**SCORE | change))
 
 
+def test_the_share_of_one_arm_has_no_direction():
+    record = claim(unit="share", **REPEATED | {"direction": "greater"})
+    assert "the share of one arm is no distance from 1/2, as a win rate; give null" in line(record)
+
+
 def test_repeats_are_registered_with_their_own_prior():
     assert "prior must give concentration, likeness" in line(
         claim(unit="share", **REPEATED, prior={"concentration": 1.0})

@@ -174,7 +174,7 @@ class PublishedAggregate(Registered):
 
 
 class Proportion(Registered):
-    """Share of right items of one arm, over items or clusters.
+    """Share of right items of one arm, over items or clusters: a level, no effect.
 
     With `repeats` an item is answered several times (its replicates) and counts with the share of
     its right answers: pass@1.
@@ -184,6 +184,14 @@ class Proportion(Registered):
     design: Literal["proportion"]
     readings: Annotated[list[Level], Field(min_length=1)]
     outcome: Literal["binary", "repeats"] = "binary"
+
+    @model_validator(mode="after")
+    def _a_share_has_no_direction(self) -> Self:
+        if self.direction:
+            raise ValueError(
+                "the share of one arm is no distance from 1/2, as a win rate; give null"
+            )
+        return self
 
     @property
     def floor(self) -> int:

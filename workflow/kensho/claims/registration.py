@@ -12,8 +12,12 @@ from pydantic import ValidationError
 from kensho.claims import registry
 from kensho.claims.model import Claim, Tier
 
-# Remarks, scope and what the source's own figures say of each other do not enter a verdict.
-JUDGED = ("statement", "quantity", "unit", "claimed", "required_tier", "test", "family_size")
+# Remarks and what the source's own figures say of each other enter no verdict; the scope does, by
+# the tier that follows from it.
+JUDGED = (
+    *("statement", "quantity", "unit", "claimed", "scope", "required_tier", "test"),
+    "family_size",
+)
 
 
 def registered(folder: Path, experiment: str) -> dict[str, dict]:
@@ -56,18 +60,21 @@ def status(
     and `diff`, a line for each changed key. One arm that differs is enough. Published data were
     there before any registration, so they are never "as registered". A family that shrank narrows
     the interval and changes the claim; one that grew widens it: its size then is `family_then`,
-    which is None elsewhere.
+    which is None elsewhere. An exact ratio takes no part in its family.
     """
+    if claim.test and not claim.test.stochastic:
+        family_size = None
     now = claim.model_dump(mode="json") | {"family_size": family_size}
     judged = dict(leaves(_judged(now)))
     stored = [(c.get("registered") or {}).get(claim.id) for c in conditions.values()]
-    diff, smaller = [], []
+    diff, smaller = list[str](), list[int]()
     for record in filter(None, stored):
-        size = record.get("family_size", family_size)
+        size = family_size
+        if family_size is not None and (then_size := record.get("family_size")) is not None:
+            if then_size < family_size:
+                smaller.append(then_size)
+            size = max(then_size, family_size)
         record = {key: value for key, value in record.items() if key != "family_size"}
-        if family_size is not None and size < family_size:
-            smaller.append(size)
-            size = family_size
         then = dict(leaves(_judged({**_completed(record), "family_size": size})))
         diff += [
             f"{key}: {_shown(then, key)} -> {_shown(judged, key)}"

@@ -135,12 +135,12 @@ def decide_deterministic(
     holding = [row for row in readings if contained(row[1:], region)]
     others = [row for row in readings if row not in holding]
     interval = readings[0][1:]  # the best reading may not be picked
-    any_effect = rule.scale.beyond(rule.direction, 1)
+    moved = contained(interval, rule.effects) and not interval[0] <= 1 <= interval[1]
     if not others:
         verdict, reason = Verdict.VERIFIED, "HOLDS"
     elif holding:
         verdict, reason = Verdict.PARTIAL, "READINGS"
-    elif contained(interval, any_effect) and _near(interval, rule, region):
+    elif moved and _near(interval, rule, region):
         verdict, reason = Verdict.PARTIAL, "MAGNITUDE"
     else:
         verdict, reason = Verdict.FAILED, "EXCLUDED"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kensho.claims.base import Contrast, Level, Reading
+from kensho.claims.base import Contrast, Level, Reading, Side
 from kensho.claims.designs import Deterministic, PairedRatio, PublishedAggregate
 from kensho.claims.model import Claim, Tier, Verdict
 from kensho.claims.registration import status
@@ -75,9 +75,9 @@ def judge(
     }
     idata = None
     try:
-        for side in test.sides:
-            if why := of_arms[side.arm].get("absent", {}).get(side.metric):
-                raise Undefined(why)
+        claim, lacking = _observed(claim, of_arms)
+        test = claim.required_test
+        known["deviations"] += lacking
         if isinstance(test, Deterministic) or (
             isinstance(test, PairedRatio) and _steady(test, tables)
         ):
@@ -97,6 +97,35 @@ def judge(
     if tier == Tier.REHEARSAL:
         answer |= {"verdict": Verdict.NOT_TESTED, "reason": "REHEARSAL", "sentence": REHEARSED}
     return Judgement.model_validate(known | answer), idata
+
+
+def _observed(claim: Claim, conditions: Mapping[str, Mapping]) -> tuple[Claim, list[str]]:
+    """The claim with the readings that were observed, and why others were not, in words.
+
+    Raises Undefined where the reading that decides was not; of exact ratios all readings do.
+    """
+    test = claim.required_test
+
+    def absent(sides: Sequence[Side]) -> str | None:
+        return next(
+            (
+                why
+                for side in sides
+                if (why := conditions[side.arm].get("absent", {}).get(side.metric))
+            ),
+            None,
+        )
+
+    readings = test.all_readings if test.sampled and test.design != "peak_memory" else []
+    if why := absent(readings[0].sides if readings else test.sides):
+        raise Undefined(why)
+    without = {reading.label: why for reading in readings if (why := absent(reading.sides))}
+    if not without:
+        return claim, []
+    kept = [reading for reading in readings if reading.label not in without]
+    update = {"test": test.model_copy(update={"readings": kept})}
+    lines = [f"{label} was not observed: {why}" for label, why in without.items()]
+    return claim.model_copy(update=update), lines
 
 
 def settled(claim: Claim, settings: Settings) -> dict:
