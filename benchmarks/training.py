@@ -31,12 +31,12 @@ from kensho.models.encoding import encode
 from kensho.models.loading import compute_dtype, load, tokenizer_of
 from kensho.models.reference import Reference
 from kensho.train.likelihood import nll_per_character
-from kensho.train.loop import packed_loss
+from kensho.train.loop import WARMUP_STEPS, packed_loss
 from kensho.train.methods import full, lora
 from kensho.train.run import Training
 from kensho.train.samples import encoded
 from kensho.train.sft import asked, stage
-from kensho.train.stage import WARMUP_STEPS, draw
+from kensho.train.stage import draw
 from kensho.train.targets import ATTENTION
 from training_llamafactory import Clock, counted
 

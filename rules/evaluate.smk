@@ -71,6 +71,11 @@ rule evaluate:
         runtime=minutes(60),
     params:
         seeds=lambda w: INPUTS.seeds(w.arm),
+        refused=[
+            f"{name}: {INPUTS.unaccepted[name]}"
+            for name in CONFIG.evaluate.choice_tasks
+            if name in INPUTS.unaccepted
+        ],
         evaluate=CONFIG.evaluate.model_dump(exclude={"references", "choice_tasks"}),
         dtype=CONFIG.train.dtype,
         seed=CONFIG.seed,

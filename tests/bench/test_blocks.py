@@ -6,8 +6,11 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
+from kensho.bench import blocks
 from kensho.bench.blocks import interleaved, observed
 from kensho.bench.run import Run
 
@@ -72,6 +75,18 @@ def test_a_script_that_starts_runs_is_not_run_again(tmp_path):
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert done.stdout == "started\n"
+
+
+@pytest.mark.parametrize(("seen", "loaded"), [(False, ["torch"]), (True, [])])
+def test_nothing_that_asks_for_an_accelerator_is_imported_ahead_of_a_fork(
+    seen, loaded, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: seen)
+    preloaded = []
+    context = SimpleNamespace(set_forkserver_preload=preloaded.extend)
+    monkeypatch.setattr(blocks.multiprocessing, "get_context", lambda kind: context)
+    interleaved({}, 1, RUN, preload=["torch"])
+    assert preloaded == [blocks.__name__, *loaded]
 
 
 def test_results_become_observations():

@@ -6,11 +6,12 @@ from kensho.bench.run import Run
 from kensho.bench.settings import Medical
 from kensho.evaluate import harness
 from kensho.evaluate.lm import Backend
-from kensho.models import reference
+from kensho.models import loading, reference
 from kensho.models.reference import Reference
 from kensho.train.methods import lora
 from kensho.train.run import Training
 from kensho.train.sft import stage
+from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
@@ -113,6 +114,11 @@ def test_an_adapter_learns_on_a_quantised_base_as_on_its_values(block_model, tmp
     ]
     assert losses[0][-1] < losses[0][0]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    adapter = tmp_path / "nf4-model"
+    asked, _ = loading.load(packed, torch.float32, adapter)
+    assert isinstance(asked, PeftModel)  # in 4 bits it would have lost most of what it learnt
+    with pytest.raises(ValueError, match="weights in 4 bits would lose most of the adapters"):
+        loading.merged(packed, torch.float32, [adapter])
 
 
 def test_every_arm_answers_the_same_items(block_model, tmp_path, files):

@@ -45,6 +45,13 @@ def alone(model, context, continuation):
     return float(rows.gather(1, target[:, None]).sum()), bool((rows.argmax(-1) == target).all())
 
 
+def test_a_model_over_several_devices_is_read_otherwise():
+    model = AutoModelForCausalLM.from_config(CONFIGS["llama"])
+    assert fast.unfit(model) is None
+    model.hf_device_map = {"model.layers.0": 0, "model.layers.1": 1}
+    assert "over several devices" in fast.unfit(model)
+
+
 @pytest.mark.parametrize("nodes", [1, 8, 512])
 def test_scores_are_those_of_each_sequence_alone(model, nodes):
     found = fast.loglikelihoods(model, REQUESTS, nodes=nodes)

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from test_sft import FULL, LORA, PAIRS, SCHEDULE
 
 CODE = "kensho.train.sft:stage"
+KILLED = subprocess.CalledProcessError
 LONG = {**SCHEDULE, "steps": 20, "learning_rate": 3e-3, "checkpoint_every": 8}
 
 
@@ -111,6 +112,24 @@ def test_any_other_cause_is_named_too_and_nothing_is_left(tiny_model, tmp_path, 
     with pytest.raises(RuntimeError, match=r"^can't multiply sequence by non-int"):
         trained(tiny_model, tmp_path, 2, learning_rate="fast")
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoints"}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "cause"),
+    [
+        ("srun: error: Unable to create step", RuntimeError, "Unable to create step"),
+        ("E: b\nModuleNotFoundError: No module named 'x'\nthe end", RuntimeError, "No module"),
+        ("exitcode  : -9 (pid: 7)\nChildFailedError: x", KILLED, "SIGKILL"),
+        ("srun: error: n1: task 0: Killed", KILLED, "SIGKILL"),
+    ],
+)
+def test_a_launcher_that_fails_says_why_and_one_that_was_killed_may_be_tried_again(
+    said, kind, cause, tmp_path, monkeypatch
+):
+    fails = [sys.executable, "-c", f"import sys; sys.exit({said!r})"]
+    monkeypatch.setattr(launch, "launcher", lambda processes: fails)
+    with pytest.raises(kind, match=cause):
+        launch.run(CODE, (), tmp_path / "checkpoints", Processes(2))
 
 
 @pytest.mark.slow

@@ -57,3 +57,13 @@ def test_stages_and_seeds_become_observations_with_the_conditions_of_all(tmp_pat
 def test_a_training_of_warm_up_steps_alone_has_memory_and_no_speed(tmp_path):
     [made] = records(tmp_path, {"tokens_per_second": None})
     assert set(observed("a", [made])["metric"]) == {"trainable_parameters", "peak_memory_bytes"}
+
+
+def test_memory_and_speed_of_several_processes_are_metrics_of_their_own(tmp_path):
+    made = records(tmp_path, {"processes": 4})
+    metrics = {*observed("lora-r8", made)["metric"]}
+    own = {"peak_memory_bytes", "tokens_per_second"}
+    assert {f"{name}.processes4" for name in own} <= metrics and not metrics & own
+    absent = conditions(made)["absent"]
+    assert {*absent} == own and all(why.startswith("4 processes shared") for why in absent.values())
+    assert conditions(records(tmp_path, {}))["absent"] == {}

@@ -50,6 +50,10 @@ def test_no_document_is_learned_that_is_a_sentence_tested_or_held_out(tmp_path):
     kept = read([mixed], 2, 1, corpus)
     assert [*kept.table["text"]] == ["犬が走る。", "猫。"] and (kept.of, kept.tested) == (2, 4)
     assert not kept.table["held_out"].any()
+    further = mixture(tmp_path / "2.parquet", ["馬", "犬"], [None] * 2)  # beyond what is asked for
+    kept = read([mixed, further], 2, 1, corpus)
+    assert (len(kept.table), kept.of, kept.tested) == (2, 4, 4)
+    assert len(read([mixed, further], 3, 1, corpus).table) == 3
     assert read([mixed], None, 0, corpus).tested == 2  # all of the corpus is learned
     with pytest.raises(ValueError, match="tested or held out has every document; take another"):
         read([mixture(tmp_path / "1.parquet", ["犬", "鳥"], [None] * 2)], 2, 1, corpus)

@@ -58,12 +58,12 @@ def test_a_bound_belongs_to_its_row_and_nothing_is_extrapolated():
 
 
 def shipped(scale):
-    """Arms of a shipped scale that adapt a base of their own, with the card of the base."""
+    """Arms and recipes of a shipped scale that adapt a base, with the card of the base."""
     raw = yaml.safe_load(Path(f"config/scales/{scale}.yaml").read_text(encoding="utf-8"))
     models, _ = catalogue.load("config/models.yaml", (), CARDS)
-    for arm in raw["train"]["arms"]:
+    for arm in [*raw["train"]["arms"], *raw["train"]["recipes"]]:
         for stage in arm["stages"]:
-            if stage["method"]["name"] == "lora":
+            if stage["stage"] == "sft" and stage["method"]["name"] == "lora":
                 yield arm, stage, CARDS[models[arm.get("base", raw["train"]["base"])].card]
 
 

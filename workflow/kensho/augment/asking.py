@@ -93,7 +93,7 @@ class Asked:
             prompts = [examples.plain(text) for text in texts]
         contexts = [encode(self.tokenizer, prompt) for prompt in prompts]
         decoding = Decoding(self.most, self._ended, batch=self.batch, nodes=NODES)
-        if fast.unfit(self.model.config) is None:
+        if fast.unfit(self.model) is None:
             written = fast.generate(self.model, contexts, decoding)
         else:
             padding = self.tokenizer.pad_token_id

@@ -153,7 +153,7 @@ def by_sentence(asked: Asked) -> Ranking:
 
     Raises ValueError for a model of another kind, or whose beginnings cannot be shared.
     """
-    if asked.family != "causal" or (why := fast.unfit(asked.model.config)):
+    if asked.family != "causal" or (why := fast.unfit(asked.model)):
         why = why if asked.family == "causal" else f"it is a {asked.family} model"
         raise ValueError(f"contextual_causal cannot ask {asked.name}: {why}; name another model")
     begin = [start(asked.tokenizer)]

@@ -45,13 +45,15 @@ def interleaved(
     first in its block) added. The order inside a block is drawn from the run's seed, so that drift
     of the machine cancels. Processes are forked from a server that has imported the modules in
     ``preload`` and done nothing else: imports are paid once, memory and thread pools are new each
-    time. Raises RuntimeError with arm, block and cause if a run fails, ends early, or takes longer
-    than ``timeout`` seconds; OutOfMemory if it is refused memory, Killed if that ended it.
+    time. Where torch sees an accelerator nothing is preloaded: an import that asks for it would
+    keep it from every process that is forked. Raises RuntimeError with arm, block and cause if a
+    run fails, ends early, or takes longer than ``timeout`` seconds; OutOfMemory if it is refused
+    memory, Killed if that ended it.
     """
     os.environ.update(OMP_NUM_THREADS=str(run.threads), MKL_NUM_THREADS=str(run.threads))
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: large pages, as in the workflow
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *preload])
+    context.set_forkserver_preload([__name__, *([] if _sees_accelerator() else preload)])
     rng, results = np.random.default_rng(run.seed), []
     for block in range(first, first + blocks):
         for position, arm in enumerate(map(str, rng.permutation(list(arms)))):
@@ -61,6 +63,10 @@ def interleaved(
             results.append({**result, "arm": arm, "block": block, "position": position})
         print(f"block {block - first + 1} of {blocks}", file=sys.stderr, flush=True)
     return results
+
+
+def _sees_accelerator() -> bool:
+    return "torch" in sys.modules and sys.modules["torch"].cuda.is_available()
 
 
 def observed(experiment: str, results: Sequence[Mapping], units: Mapping[str, str]) -> pd.DataFrame:

@@ -216,7 +216,9 @@ def run_arm(
         answers[ending] = answered.tokens
         metrics[f"first_token_seconds{ending}"] = answered.first_token_seconds
         metrics[f"tokens_per_second{ending}"] = answered.tokens_per_second
-    return {**metrics, "peak_memory_bytes": peak_bytes() - before, "answers": answers}
+    if not (arm in inference_gguf.FORMATS and torch.cuda.is_available()):  # torch counts its own
+        metrics["peak_memory_bytes"] = peak_bytes() - before
+    return {**metrics, "answers": answers}
 
 
 @torch.inference_mode()
@@ -310,7 +312,8 @@ def conditions(model: Base, settings: Settings, run: Run, vllm: str | None = Non
     accelerated = torch.cuda.is_available()
     return {
         "ran": {"models": [model.ran()]},
-        "dtype": "weights as the arm says, computed in float32 but for bf16 and gguf",
+        "dtype": "weights as the arm says, computed in float32 but for bf16, gguf"
+        + (" and int8 (float16)" if accelerated else ""),
         "device": device(),
         "own": {
             "int8": "LLM.int8 (bitsandbytes)" if accelerated else "torch, dynamic activations",

@@ -24,7 +24,7 @@ from kensho.data.corpus import read_table
 from kensho.evaluate.journal import Journal, digest
 from kensho.files import sha256
 from kensho.models import reference
-from kensho.models.loading import compute_dtype
+from kensho.models.loading import compute_dtype, computes_on
 from kensho.models.reference import Base, Reference
 from kensho.observations import Row, table
 from kensho.train.loop import train
@@ -193,7 +193,7 @@ def observe(
     rows = []
     for block, of in (by_seed(study.settings) if blocks is None else blocks).items():
         for arm in arms:
-            key = digest([*run.identity, read, dtype, arm, block])
+            key = digest([*run.identity, read, dtype, computes_on(), arm, block])
             if key not in journal:
                 cut = Counter[str]()
                 try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import psutil
+import torch
 
 from kensho.bench import memory_trial
 from kensho.bench.blocks import interleaved
@@ -23,7 +24,7 @@ from kensho.evaluate.journal import Journal, digest
 from kensho.fallback import Killed, OutOfMemory
 from kensho.files import sha256
 from kensho.models.cards import Card, load
-from kensho.models.loading import device
+from kensho.models.loading import computes_on, device
 from kensho.models.ran import of_card
 from kensho.observations import Row, table
 from kensho.train.methods import full
@@ -99,7 +100,7 @@ class Trials(dict[Shape, Trial]):
         self.journal: Any = {} if run.journal is None else Journal(run.journal)
 
     def __missing__(self, shape: Shape) -> Trial:
-        key = digest([*self.run.identity, self.read, self.way, shape])
+        key = digest([*self.run.identity, self.read, computes_on(), self.way, shape])
         if key not in self.journal:
             self.journal[key] = self._tried(shape)
         self[shape] = Trial(shape, *self.journal[key])
@@ -199,10 +200,11 @@ def _row(way: str, block: str, metric: str, value: float) -> Row:
 
 
 def _affordable(limit: int) -> None:
-    free = psutil.virtual_memory().available
-    if device() != "cuda" and free < limit:
+    where = "accelerator" if device() == "cuda" else "machine"
+    free = torch.cuda.mem_get_info()[0] if device() == "cuda" else psutil.virtual_memory().available
+    if free < limit:
         raise ValueError(
-            f"bench.{EXPERIMENT}.limit_bytes: {limit} bytes for a trial, and this machine has "
+            f"bench.{EXPERIMENT}.limit_bytes: {limit} bytes for a trial, and this {where} has "
             f"{free} free; lower it"
         )
 

@@ -25,7 +25,7 @@ from kensho.data.corpus import read_table
 from kensho.evaluate.journal import Journal, digest
 from kensho.files import sha256
 from kensho.models import engine, reference
-from kensho.models.loading import compute_dtype, device, tokenizer_of
+from kensho.models.loading import compute_dtype, computes_on, device, tokenizer_of
 from kensho.models.reference import Base, Reference
 from kensho.models.vllm import devices
 from kensho.models.vllm_check import unserved
@@ -205,7 +205,7 @@ def observe(
     }
     results: dict[str, list] = {arm: [] for arm in able}
     for number in range(settings.rounds if able else 0):
-        key = digest([*run.identity, read, number])
+        key = digest([*run.identity, read, computes_on(), number])
         if key not in journal:
             own = run._replace(seed=run.seed + number)  # an order of its own
             journal[key] = interleaved(able, 1, own, preload=PRELOAD, timeout=LONGEST)

@@ -27,7 +27,7 @@ from kensho.data import corpus
 from kensho.data.corpus import read_table
 from kensho.evaluate.journal import Journal, digest
 from kensho.files import sha256
-from kensho.models.loading import device
+from kensho.models.loading import computes_on, device
 from kensho.observations import Row, table
 from kensho.train.loop import Sample, collated, train
 from kensho.train.methods import full
@@ -164,7 +164,7 @@ def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:
         texts = drawn(train_texts, settings.characters, seed)
         sentences = max(sentences, len(texts))
         for one in tokenisers:
-            key = digest([*run.identity, read, one.cell.name, seed])
+            key = digest([*run.identity, read, computes_on(), one.cell.name, seed])
             if key not in journal:
                 journal[key] = observe(one, texts, test, settings, run, seed)
             for block, metric, value in journal[key]:

@@ -27,9 +27,11 @@ Journal = MutableMapping[str, list]  # results of a pack by the digest of its re
 FIT = ("llama", "qwen2", "qwen3", "mistral", "mixtral", "gemma3_text", "gpt2", "gpt_neox")
 
 
-def unfit(config) -> str | None:
-    """Why a model of this configuration cannot be read here, None where it can."""
-    text = config.get_text_config()
+def unfit(model) -> str | None:
+    """Why a model cannot be read here, None where it can."""
+    if len({*getattr(model, "hf_device_map", {"": "all"}).values()}) > 1:
+        return "a model over several devices does not read shared beginnings once"
+    text = model.config.get_text_config()
     if text.model_type not in FIT:
         return f"model type {text.model_type} does not read shared beginnings once"
     if getattr(text, "attn_logit_softcapping", None) is not None:

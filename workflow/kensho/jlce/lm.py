@@ -37,7 +37,7 @@ class KenshoLM(Backend):
         if journal:
             self.salt = digest(probe_logits(self.model, self.tokenizer).tolist())
         self.nodes = int(nodes or NODES.get(self.device.type, NODES["cuda"]))
-        self.unfit = fast.unfit(self.model.config)
+        self.unfit = fast.unfit(self.model)
         self.own = self.backend == "causal" and not self.unfit
         if self.unfit:
             print(f"{self.unfit}: answers are the same, and slower", file=sys.stderr)

@@ -70,6 +70,11 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def computes_on() -> str:
+    """Name of the accelerator, or ``cpu``: what another one has begun is not gone on with."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+
+
 def nf4(dtype: torch.dtype) -> BitsAndBytesConfig:
     """Blocks of 64 weights share a scale, scales are quantised once more (QLoRA, section 3)."""
     return BitsAndBytesConfig(
@@ -173,8 +178,9 @@ def load(folder: Path | str, dtype: torch.dtype, *adapters: Path | str, quantise
     """Model (in eval mode) and tokenizer; each adapter must change the logits.
 
     Those before the last one are :func:`merged`, as the last was trained over them. In float32 it
-    is too, otherwise it is applied beside the weights. Raises ValueError if an adapted model
-    answers the probe exactly as it did without the adapter, which means that it was ignored.
+    is too, otherwise, and beside weights in 4 bits, it is applied beside them. Raises ValueError if
+    an adapted model answers the probe exactly as it did without the adapter, which means that it
+    was ignored.
     """
     tokenizer = tokenizer_of(folder)
     *earlier, last = adapters or (None,)
@@ -184,9 +190,15 @@ def load(folder: Path | str, dtype: torch.dtype, *adapters: Path | str, quantise
         if read_json(Path(last) / "adapter_config.json").get("use_dora"):
             keep_unpacked(model)  # DoRA reads the weights
         model = _adapted(model, last, tokenizer)
-        if dtype == torch.float32 and not quantised:  # exact to rounding, and a third faster
+        exact = dtype == torch.float32 and not (quantised or in_4_bits(folder))
+        if exact:  # to rounding, and a third faster
             model = model.merge_and_unload()
     return model, tokenizer
+
+
+def in_4_bits(folder: Path | str) -> bool:
+    """Whether a folder holds weights as bitsandbytes quantises them."""
+    return "quantization_config" in read_json(Path(folder) / "config.json")
 
 
 def merged(
@@ -197,7 +209,15 @@ def merged(
     quantised: bool = False,
     on: str | None = None,
 ):
-    """The model of a folder with adapters added to its weights; only then, if so, put into NF4."""
+    """The model of a folder with adapters added to its weights; only then, if so, put into NF4.
+
+    Raises ValueError for adapters over a folder that holds weights in 4 bits.
+    """
+    if adapters and in_4_bits(folder):
+        raise ValueError(
+            f"{folder}: its weights in 4 bits would lose most of the adapters that are added to "
+            "them; name the model as it was published"
+        )
     if quantised and adapters:  # weights in 4 bits would lose most of what is added to them
         with TemporaryDirectory() as place:
             merged(folder, dtype, adapters).save_pretrained(place)

@@ -161,6 +161,12 @@ class Tuned(Read):
     learning_rate: LearningRate = 1e-3
     batch_size: Count | None = Field(None, description="samples at once; null for the common one")
     accumulation: Count = Field(1, description="batches of one step")
+    steps: Annotated[int, Field(ge=3, le=1_000_000)] | None = Field(
+        None, description="optimiser steps of a recipe's stage; null for train.steps"
+    )
+    max_length: Count | None = Field(
+        None, description="tokens per sample; null for train.max_length"
+    )
     checkpointing: bool = Field(
         False, description="compute activations again for the gradient instead of keeping them"
     )

@@ -4,12 +4,14 @@ import ctypes
 import hashlib
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +27,10 @@ CALL, RESULT, CAUSE = "call.pickle", "result.pickle", "cause-{rank}.pickle"
 GONE = ("Connection closed by peer", "Connection reset by peer", "NCCL", "gloo/transport")
 PATIENCE = timedelta(days=1)  # with what the first process does alone; of one that died all know
 PR_SET_PDEATHSIG = 1  # of prctl(2)
+SUMMARY = 200  # lines, of which torchrun's summary is the last part
+# What torchrun and srun say of a process or a node that was ended from outside.
+KILLED = re.compile(r"exitcode\s*:\s*-\d|^srun: error: .*(Killed|Terminated|Node failure)")
+ERROR = re.compile(r"(\b(?!ChildFailed)\w*(?:Error|Exception): .+)")
 
 
 class Processes(NamedTuple):
@@ -53,8 +59,9 @@ def allocated(resources: Any, threads: int) -> Processes:
 def run(code: str, call: tuple, checkpoints: Path, processes: Processes) -> Any:
     """What the function ``module:name`` returns for ``call``; the first process returns it.
 
-    Raises ValueError or RuntimeError with the cause that one of several processes names, and
-    CalledProcessError where they were killed: the same call then goes on from the last checkpoint.
+    Raises ValueError or RuntimeError with the cause that one of several processes names, or that
+    keeps them from starting, and CalledProcessError where they were killed: the same call then goes
+    on from the last checkpoint.
     """
     if processes.number == 1:
         return resolve(code)(*call)
@@ -71,17 +78,27 @@ def run(code: str, call: tuple, checkpoints: Path, processes: Processes) -> Any:
             errors="replace",
             preexec_fn=_die_with_us,
         ) as child:
+            last: deque[str] = deque(maxlen=SUMMARY)
             for line in child.stderr or ():
                 sys.stderr.write(line)
+                last.append(line)
         causes = sorted(folder.glob(CAUSE.format(rank="*")), key=lambda path: path.stat().st_mtime)
         if causes:  # those of the others follow from the first
             kind, cause = pickle.loads(causes[0].read_bytes())
             raise (ValueError if kind == "ValueError" else RuntimeError)(cause)
-        if child.returncode:
+        if child.returncode < 0 or (child.returncode and any(map(KILLED.search, last))):
             raise subprocess.CalledProcessError(-signal.SIGKILL, command[:1])  # it may yet pass
+        if child.returncode:
+            raise RuntimeError(f"{processes.number} processes did not start: {_cause(last)}")
         return pickle.loads((folder / RESULT).read_bytes())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cause(lines: Iterable[str]) -> str:
+    """What went wrong, by the last lines of a launcher: an error, else the last one."""
+    told = [line.strip() for line in lines if line.strip()] or ["no word of why"]
+    return next((match[1] for line in told if (match := ERROR.search(line))), told[-1])
 
 
 def _die_with_us() -> None:

@@ -252,9 +252,10 @@ def head_at(model: Any, places: Tensor | tuple[Tensor, ...]):
         hook.remove()
 
 
+WARMUP_STEPS = 2  # of each process, left out of tokens per second: they allocate and tune
 NOTED = {  # of a step, in its line
     *("step", "loss", "penalty", "learning_rate", "learned", "tokens", "seconds", "validation"),
-    "peak_bytes",
+    *("peak_bytes", "warm_up"),
 }
 
 
@@ -264,6 +265,7 @@ class Seen:
     def __init__(self, path: Path, training: Training):
         self.path, self.name, self.steps = path, training.name, training.steps
         self.rows: list[dict[str, Any]] = []
+        self.done = 0  # steps of this process
         first = processes.first()  # which writes for all
         self.curves = Curves(
             training.curves if first else None, training.trackers if first else (), training.name
@@ -296,6 +298,8 @@ class Seen:
     def note(self, *, step: int, peak: int, **observed: float | None) -> None:
         row: dict[str, Any] = {"step": step, **observed}
         row["peak_bytes"] = int(processes.largest(peak))
+        self.done += 1
+        row["warm_up"] = self.done <= WARMUP_STEPS
         self.rows.append(row)
         if not processes.first():
             return

@@ -15,12 +15,14 @@ UNITS = {
     "peak_memory_bytes": "bytes",
     "tokens_per_second": "tokens/s",
 }
+SHARED = ("peak_memory_bytes", "tokens_per_second")  # of one process, and of all together
 
 
 def observations(arm: str, records: Sequence[TrainingRecord]) -> pd.DataFrame:
     """A block for each seed; metrics of stages before the last that trains end in `@number-stage`.
 
     A training whose steps were all warm-up has no speed; a stage that trains nothing has no rows.
+    Memory and speed of several processes end in `.processes` and their number.
     """
     records = [record for record in records if record.trainable_parameters]
     last = max((record.number for record in records), default=0)
@@ -29,6 +31,7 @@ def observations(arm: str, records: Sequence[TrainingRecord]) -> pd.DataFrame:
             **{"experiment": EXPERIMENT, "arm": arm, "block": f"seed-{record.seed}"},
             "replicate": 0,
             "metric": metric
+            + (f".processes{record.processes}" if _shared_out(record, metric) else "")
             + ("" if record.number == last else f"@{record.number}-{record.stage}"),
             **{"value": value, "unit": unit},
         }
@@ -36,6 +39,10 @@ def observations(arm: str, records: Sequence[TrainingRecord]) -> pd.DataFrame:
         for metric, unit in UNITS.items()
         if (value := getattr(record, metric)) is not None
     )
+
+
+def _shared_out(record: TrainingRecord, metric: str) -> bool:
+    return metric in SHARED and record.processes > 1
 
 
 def conditions(records: Sequence[TrainingRecord]) -> dict:
@@ -51,6 +58,13 @@ def conditions(records: Sequence[TrainingRecord]) -> dict:
         "trainings": stored,
         "warmup": "the first two training steps are left out of tokens per second",
         "fallbacks": [],
+        "absent": {
+            metric: f"{record.processes} processes shared a training: its memory is that of the "
+            "fullest and its speed that of all, which compare to no training in one process"
+            for record in records
+            for metric in SHARED
+            if _shared_out(record, metric)
+        },
         "deviations": [
             f"{base.name}, of {base.parameters / 1e6:.0f}M parameters, on short sentences",
             *dict.fromkeys(

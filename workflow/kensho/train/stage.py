@@ -26,6 +26,7 @@ from transformers import AutoConfig, set_seed
 
 from kensho.files import lock, read_json, write_json
 from kensho.models.loading import (
+    computes_on,
     keep_unpacked,
     load_reference,
     merged,
@@ -46,7 +47,6 @@ from kensho.train.targets import check, check_layers
 
 MOST_LOST = 0.01  # of the change that a training made, when its adapter is read again
 SENTENCEPIECE = "tokenizer.model"
-WARMUP_STEPS = 2  # left out of tokens per second: first steps allocate and tune
 # Rows to learn and rows to score, of a model that has no adapter of this stage yet, in evaluation
 # mode, and its tokenizer.
 Encode = Callable[[Any, Any], tuple[Sequence[Sample], Sequence[Sample]]]
@@ -109,7 +109,7 @@ def learned(
     settings = asdict(training) | {
         **{"samples": texts_sha256, "held_out": digest(held_out or {"text": []})},
         **{"base": base.model_dump(), "method": method.name},
-        **{"dtype": str(training.dtype), "processes": processes.size()},
+        **{"dtype": str(training.dtype), "processes": processes.size(), "on": computes_on()},
     }
     for of_no_weight in ("trackers", "curves"):
         del settings[of_no_weight]
@@ -151,7 +151,7 @@ def learned(
                             "another class of PEFT"
                         )
     table = pd.DataFrame(steps)
-    steady = table[table["step"] > WARMUP_STEPS]
+    steady = table[~table["warm_up"]]
     seconds = float(steady["seconds"].sum())
     return table, Measured(
         trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from kensho.data.corpus import read_table
 from kensho.data.duplicates import key
@@ -34,27 +35,45 @@ def read(
     that differs in signs alone from a sentence of the first, or of the last ``held_out`` of the
     second. The sha256 of several files is of their digests.
     """
+    digests = [sha256(path) for path in paths]
+    together = hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    digest = digests[0] if len(digests) == 1 else together
+    if corpus:
+        return _of_mixture(paths, most, held_out, corpus, digest)
     parts = [
         _texts(path) if Path(path).suffix == ".parquet" else read_table(path) for path in paths
     ]
     samples = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    digests = [sha256(path) for path in paths]
-    together = hashlib.sha256("\n".join(digests).encode()).hexdigest()
-    digest = digests[0] if len(digests) == 1 else together
     if samples.empty:
         return Samples(samples, 0, digest, 0)
-    tested = pd.Series(False, samples.index)
-    if corpus:
-        test, train = map(read_table, corpus)
-        pairs = pd.concat([test, marked(train, held_out).query("held_out")])[["en", "ja"]]
-        tested = samples["text"].map(key).isin({key(text) for text in pairs.stack()})
-        if tested.all():
-            raise ValueError(
-                f"{paths[0]}: what is tested or held out has every document; take another mixture"
-            )
-        samples, held_out = samples[~tested].reset_index(drop=True), 0
     every, table = marked(samples, held_out), marked(samples, held_out, most)
-    return Samples(table, int((~every["held_out"]).sum()), digest, int(tested.sum()))
+    return Samples(table, int((~every["held_out"]).sum()), digest, 0)
+
+
+def _of_mixture(
+    paths: Sequence[str], most: int | None, held_out: int, corpus: Sequence[str], digest: str
+) -> Samples:
+    """The first documents that the corpus neither tests nor holds out; no file beyond them is read.
+
+    ``tested`` counts those that were met.
+    """
+    test, train = map(read_table, corpus)
+    pairs = pd.concat([test, marked(train, held_out).query("held_out")])[["en", "ja"]]
+    apart = {key(text) for text in pairs.stack()}
+    parts, tested, kept = list[pd.DataFrame](), 0, 0
+    for path in paths:
+        if most is not None and kept >= most:
+            break
+        part = _texts(path)
+        known = part["text"].map(key).isin(apart)
+        parts.append(part[~known])
+        tested, kept = tested + int(known.sum()), kept + len(parts[-1])
+    if not kept:
+        raise ValueError(
+            f"{paths[0]}: what is tested or held out has every document; take another mixture"
+        )
+    of = sum(pq.read_metadata(path).num_rows for path in paths) - tested
+    return Samples(marked(pd.concat(parts, ignore_index=True), 0, most), of, digest, tested)
 
 
 def marked(samples: pd.DataFrame, held_out: int, most: int | None = None) -> pd.DataFrame:

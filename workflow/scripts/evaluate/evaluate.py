@@ -32,7 +32,7 @@ with job(snakemake) as fallbacks:
         ),
     ]
     most = max(settings["nll_items"], settings["translation_items"])
-    asked, unavailable = [ran(Path(files.test), most)], []
+    asked, unavailable = [ran(Path(files.test), most)], [*snakemake.params.refused]
     for record in snakemake.input.tasks:
         path, source = fetched(record)
         if path is None:
