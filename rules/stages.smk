@@ -22,8 +22,30 @@ rule describe_stages:
         "../workflow/scripts/stats/describe_evaluation.py"
 
 
+rule stages_page:
+    """What each stage of the recipes changed, their curves, and what they were about to learn."""
+    input:
+        evaluation=rules.describe_stages.output if RECIPES else [],
+        observed=observation_files("training", RECIPES),
+        steps=INPUTS.of_all_stages(RECIPES, "steps.csv"),
+        records=INPUTS.of_all_stages(RECIPES, "record.json"),
+    output:
+        html="results/stages.html",
+    log:
+        "logs/stages_page.log",
+    conda:
+        "../envs/stats.yaml"
+    params:
+        layout=[
+            digest_of(LIBRARY / "kensho/report" / name)
+            for name in ("stages.html.j2", "macros.html.j2", "style.css")
+        ],
+        code=code("report/stages.py", "stats"),
+    script:
+        "../workflow/scripts/report/stages.py"
+
+
 rule stages:
     """Every recipe trained stage by stage, each stage evaluated against the one before it."""
     input:
-        rules.describe_stages.output if RECIPES else [],
-        observation_files("training", RECIPES),
+        in_languages("results/stages.html"),

@@ -4,7 +4,6 @@ import re
 
 import pandas as pd
 from kensho.report import plots
-from kensho.report.page import _training
 
 
 def drawn(svg: str) -> dict[str, int]:
@@ -34,7 +33,7 @@ def test_losses_of_each_unit_and_rewards_are_curves_of_the_arms_that_have_them()
     frame = pd.DataFrame(rows, columns=["arm", "seed", "step", "loss"])
     frame["unit"] = frame["arm"].map({"full": "nats per token", "rewarded": "per answer"})
     frame["reward"] = frame["step"].where(frame["arm"] == "rewarded") / 4
-    rows = _training(frame)["curves"]
+    rows = plots.panels(frame)
     panels = {(row["title"], row["unit"]): [arm for arm, _ in row["panels"]] for row in rows}
     assert panels == {
         ("Loss", "nats per token"): ["full"],

@@ -17,6 +17,7 @@ MADE = [
     "results/data/augmentation.csv",
     f"results/train/{ARM}/1-sft/seed1/steps.csv",
     "results/evaluation/intervals.csv",
+    "results/stages.html",
     "results/jlce.html",
     "results/domain.html",
     "results/tokenisers.html",

@@ -99,7 +99,7 @@ def test_a_setting_of_a_stage_plans_it_and_what_follows(made, name):
     assert folders == trained
     assert counts == {
         **{"train_stage": len(trained) * SEEDS, "evaluate": len(evaluated)},
-        **{"observe_training": len(evaluated), "describe_stages": 1},
+        **{"observe_training": len(evaluated), "describe_stages": 1, "stages_page": 1},
     }
 
 
@@ -113,7 +113,7 @@ def test_another_revision_of_a_model_plans_what_reads_it(made):
     assert folders == {"other/1-cpt"}
     assert counts == {
         **{"fetch_model": 1, "train_stage": SEEDS, "evaluate": 2},  # the arm, and its base as it is
-        **{"observe_training": 1, "describe_stages": 1},
+        **{"observe_training": 1, "describe_stages": 1, "stages_page": 1},
     }
 
 

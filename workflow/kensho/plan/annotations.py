@@ -27,6 +27,7 @@ ANNOTATIONS = [
     ),
     Annotation("results/evaluation/intervals.csv", "Evaluation", "Intervals", "intervals"),
     Annotation("results/evaluation/stages.csv", "Evaluation", "Stages", "stages"),
+    Annotation("results/stages.html", "Training", "Recipes", "stages_page"),
     Annotation("results/jlce.html", "JLCE", "Page", "jlce"),
     Annotation("results/domain.html", "Adapted models", "Page", "domain"),
     Annotation("results/tokenisers.html", "Tokenisers", "Page", "tokenisers"),

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
-import numpy as np
 import pandas as pd
 
 from kensho.claims.model import Obstacle
@@ -91,7 +90,7 @@ def build(
         },
         most_units=claim_plots.MOST_UNITS,
         tally={verdict: len(group) for verdict, group in groups.items()},
-        **(_training(loss) if _held(loss) else {"curves": []}),
+        curves=plots.panels(loss) if _held(loss) else [],
         audits=tables.audits,
         **(_cache(grid) if _held(grid) else {"grid": []}),
         evaluation=[
@@ -122,29 +121,6 @@ def _final(claim: dict) -> bool:
 
 def _held(table: pd.DataFrame | None) -> TypeGuard[pd.DataFrame]:
     return table is not None and not table.empty
-
-
-def _training(loss: pd.DataFrame) -> dict:
-    """A row of panels for each curve that was observed, with limits that its arms share.
-
-    Of losses one for each unit.
-    """
-    arms = [arm for arm, part in loss.groupby("arm", sort=False) if part["loss"].notna().any()]
-    curves = []
-    drawn = [("loss", unit, part) for unit, part in loss.groupby("unit", sort=False)]
-    drawn += [(key, unit, loss) for key, (_, unit, _) in plots.CURVES.items() if key != "loss"]
-    for column, unit, part in drawn:
-        title, _, scale = plots.CURVES[column]
-        shown = [column, "validation"] if column == "loss" else [column]
-        values = part.reindex(columns=shown).to_numpy(dtype=float) * scale
-        if not np.isfinite(values).any():
-            continue
-        low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        limits = (low - 0.05 * abs(low), high + 0.02 * abs(high))
-        having = part[part[column].notna()]["arm"].unique()
-        panels = [(arm, plots.curve(part, arm, column, limits)) for arm in arms if arm in having]
-        curves.append({"title": title, "unit": unit, "panels": panels})
-    return {"curves": curves}
 
 
 def _cache(kv_grid: pd.DataFrame) -> dict:

@@ -1,5 +1,6 @@
 """Figures of the report that belong to no single claim: curves of trainings, differences."""
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
@@ -47,8 +48,31 @@ def curve(frame: pd.DataFrame, arm: str, column: str, limits: tuple[float, float
     return svg.inline(figure, f"{column} {arm}", description)
 
 
-def differences(frame: pd.DataFrame, metric: str) -> Markup:
-    """Difference from the base arm with its 95 % interval, a row for each arm and seed."""
+def panels(loss: pd.DataFrame) -> list[dict]:
+    """A row of panels for each curve that was observed, with limits that its arms share.
+
+    Of losses one for each unit.
+    """
+    arms = [arm for arm, part in loss.groupby("arm", sort=False) if part["loss"].notna().any()]
+    curves = []
+    drawn = [("loss", unit, part) for unit, part in loss.groupby("unit", sort=False)]
+    drawn += [(key, unit, loss) for key, (_, unit, _) in CURVES.items() if key != "loss"]
+    for column, unit, part in drawn:
+        title, _, scale = CURVES[column]
+        shown = [column, "validation"] if column == "loss" else [column]
+        values = part.reindex(columns=shown).to_numpy(dtype=float) * scale
+        if not np.isfinite(values).any():
+            continue
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        limits = (low - 0.05 * abs(low), high + 0.02 * abs(high))
+        having = part[part[column].notna()]["arm"].unique()
+        panels = [(arm, curve(part, arm, column, limits)) for arm in arms if arm in having]
+        curves.append({"title": title, "unit": unit, "panels": panels})
+    return curves
+
+
+def differences(frame: pd.DataFrame, metric: str, other: str = "base") -> Markup:
+    """Difference from another arm with its 95 % interval, a row for each arm and seed."""
     part = frame[(frame.metric == metric) & frame.difference.notna()]
     if part.empty:
         return Markup("")
@@ -62,6 +86,6 @@ def differences(frame: pd.DataFrame, metric: str) -> Markup:
     axes.set_yticks(range(len(heads)), heads)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_ylim(len(part) - 0.4, -0.6)
-    axes.set_xlabel("difference from base", color=MUTED, fontsize=11)
-    description = f"{metric}: difference from the base arm with 95 % intervals"
+    axes.set_xlabel(f"difference from {other}", color=MUTED, fontsize=11)
+    description = f"{metric}: difference from {other} with 95 % intervals"
     return svg.inline(figure, f"differences {metric}", description)
