@@ -191,7 +191,11 @@ ONE_LINE = {
     ),
     "answers that leave no prompt": (
         {"train": {"max_length": 96, "arms": [arm(WHOLE, stage="grpo", new_tokens=96)]}},
-        "train.arms: 'x': grpo: 96 new_tokens leave no prompt in a train.max_length of 96; lower",
+        "train.arms: 'x': grpo: 96 new_tokens leave no prompt in a max_length of 96; lower",
+    ),
+    "steps of one arm that others are compared with": (
+        {"train": {"arms": [arm(WHOLE, steps=20)]}},
+        "train.arms: 'x': sft: steps are those of all arms, which are compared; set train.steps",
     ),
     "nothing to merge": (
         {"train": {"arms": [{"name": "x", "stages": [*FULL["stages"], {"stage": "merge"}]}]}},

@@ -41,6 +41,7 @@ ENDS_OF_CLAIMS = (
 MEND, MEND_OF_CLAIMS = (re.compile(f"(?:{'|'.join(ends)})$") for ends in (ENDS, ENDS_OF_CLAIMS))
 
 ARMS = ("train.arms.0", "train.recipes.0")
+OPEN = ("batch_size", "samples", "steps", "max_length")  # of a stage: null for the common one
 STAGES = [f"{arm}.stages.0" for arm in ARMS]
 PRICES = ("budget.prices.rocm", "budget.prices.cuda", "budget.prices.core")
 STUDIES = tuple(  # of training
@@ -125,7 +126,7 @@ MEANINGFUL = {
             "paths.models",
             "jlce.ranked",
             *(f"{arm}.base" for arm in ARMS),
-            *(f"{stage}.{key}" for stage in STAGES for key in ("batch_size", "samples")),
+            *(f"{stage}.{key}" for stage in STAGES for key in OPEN),
             *(f"bench.{one}.model" for one in ("quick_mode", "analysis_mode", "mixture_speed")),
             *(f"bench.{one}.model" for one in ("medical", "vocabulary", "inference")),
             *("bench.augmentation_training.model", "bench.serving.model", "bench.serving.draft"),

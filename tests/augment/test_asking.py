@@ -12,6 +12,7 @@ from kensho.models.reference import Base
 
 SHOWN = Examples("日本語", "英語", [("犬です。", "A dog."), ("猫だ。", "A cat.")])
 TEXTS = ["彼は学生です。", "雨が降っている。", "猫が好きだ。", "彼は学生です。", "うん。"]
+SEQ2SEQ = {"seed": 1, "changes": {"init_std": 0.5}}
 TEMPLATE = "{% for m in messages %}<s>{{ m['role'] }}:{{ m['content'] }}</s>{% endfor %}"
 
 
@@ -20,30 +21,6 @@ def reference(folder: Path, chat: bool = False) -> Path:
     known = {"name": folder.name, "weights": "twin", "files": {}, "parameters": 1, "chat": chat}
     write_json(path, Base(path=str(folder), **known).model_dump())
     return path
-
-
-def seq2seq(folder: Path) -> Path:
-    import torch
-    from transformers import MarianConfig, MarianMTModel
-
-    tokenizer = twins.byte_tokenizer()
-    tokenizer.pad_token = "</s>"
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(1)
-    narrow = {f"{side}_{what}": n for side in ("encoder", "decoder") for what, n in SIZES.items()}
-    config = MarianConfig(
-        **narrow,
-        vocab_size=len(tokenizer),
-        d_model=16,
-        init_std=0.5,
-        **dict.fromkeys(["eos_token_id", "pad_token_id", "decoder_start_token_id"], 1),
-        forced_eos_token_id=1,
-    )
-    MarianMTModel(config).save_pretrained(folder)
-    return folder
-
-
-SIZES = {"layers": 1, "attention_heads": 2, "ffn_dim": 16}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +32,7 @@ def paths(tmp_path_factory):
     return {
         **{kind: reference(path) for kind, path in made.items()},
         "chat": reference(chat, chat=True),
-        "seq2seq": reference(seq2seq(folder / "seq2seq")),
+        "seq2seq": reference(twins.make("marian", folder / "seq2seq", **SEQ2SEQ)),
     }
 
 

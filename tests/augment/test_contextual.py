@@ -92,21 +92,8 @@ def causal(model):
 
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory):
-    import torch
-    from transformers import ModernBertConfig, ModernBertForMaskedLM
-
     folder = tmp_path_factory.mktemp("masked") / "bert"
-    tokenizer = twins.byte_tokenizer()
-    tokenizer.add_special_tokens({"mask_token": "<mask>", "pad_token": "</s>"})
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = ModernBertConfig(
-        **{"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 32},
-        **{"num_hidden_layers": 2, "num_attention_heads": 2, "initializer_range": 0.5},
-        **dict.fromkeys(["pad_token_id", "eos_token_id", "sep_token_id"], 1),
-        **dict.fromkeys(["bos_token_id", "cls_token_id"], 0),
-    )
-    ModernBertForMaskedLM(config).save_pretrained(folder)
+    twins.make("modernbert", folder, seed=0, changes={"initializer_range": 0.5})
     return Asked(reference(folder), max_new_tokens=1, batch=2)
 
 

@@ -6,6 +6,8 @@ from kensho.bench import augmentation_training
 from kensho.bench.run import Run
 from kensho.bench.study_settings import AugmentationTraining
 from kensho.data.corpus import write_table
+from kensho.evaluate import translations
+from kensho.evaluate.translations import chrf
 from kensho.models import reference
 from kensho.models.loading import load
 
@@ -74,7 +76,7 @@ def test_arms_learn_the_same_originals_and_differ_by_what_is_added(inputs, tmp_p
 
 @pytest.mark.parametrize("at_once", [1, 32])
 def test_a_model_that_answers_as_the_references_are_has_a_full_score(at_once, inputs, monkeypatch):
-    monkeypatch.setattr(augmentation_training, "AT_ONCE", at_once)
+    monkeypatch.setattr(translations, "AT_ONCE", at_once)
     base = reference.base(inputs["model"])
     model, tokenizer = load(base.folder, torch.float32)
     prompts, answers = [f"English: {name}.\nJapanese:" for name in ("sky", "the sea")], []
@@ -85,8 +87,8 @@ def test_a_model_that_answers_as_the_references_are_has_a_full_score(at_once, in
         answers.append(text.strip().partition("\n")[0].strip())
     samples = pd.DataFrame({"prompt": prompts, "completion": [f" {text}" for text in answers]})
     assert all(answers)
-    assert augmentation_training.chrf(model, tokenizer, samples, 12) == pytest.approx(100)
-    assert augmentation_training.chrf(model, tokenizer, samples.assign(completion=" 空"), 12) < 50
+    assert chrf(model, tokenizer, samples, 12) == pytest.approx(100)
+    assert chrf(model, tokenizer, samples.assign(completion=" 空"), 12) < 50
 
 
 def test_more_translations_than_items_are_refused():

@@ -4,8 +4,9 @@ import json
 
 import pytest
 import torch
-from kensho.models import twins
-from kensho.models.loading import load, weights
+from kensho.models import bases, twins
+from kensho.models.catalogue import Model
+from kensho.models.loading import family, load, weights
 from kensho.train.targets import MODULES
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -55,6 +56,18 @@ def test_what_is_saved_of_a_twin_stays_one_and_other_models_are_none(tmp_path, t
     folder = twins.make("llama", tmp_path / "twin", seed=1)
     weights(folder, torch.float32).save_pretrained(tmp_path / "trained")
     assert twins.is_twin(tmp_path / "trained") and not twins.is_twin(tiny_model)
+
+
+@pytest.mark.parametrize(("role", "kind"), [("masked", "masked"), ("translation", "seq2seq")])
+def test_a_model_without_a_card_gets_the_twin_of_its_role(role, kind, tmp_path):
+    base = bases.twin("model", Model(role=role), None, 1, tmp_path / "twin")
+    assert base.weights == "twin" and family(base.folder) == kind
+    weights(base.folder, torch.float32, family=kind)
+
+
+def test_a_model_that_neither_card_nor_role_describe_has_no_twin(tmp_path):
+    with pytest.raises(ValueError, match="model: no architecture to make a twin of; add its"):
+        bases.twin("model", Model(role="base"), None, 1, tmp_path / "twin")
 
 
 def test_an_architecture_without_twin_is_named():

@@ -124,6 +124,18 @@ def test_operations_double_with_the_steps_and_frozen_weights_save_a_third():
     assert seconds("full", 20) == pytest.approx(operations / PROCESSOR.flops_per_second)
 
 
+def test_a_stage_of_a_recipe_may_have_steps_and_a_length_of_its_own():
+    config = configured()
+    common = config.train.recipes[-1].stages[-1]
+    steps, length = 3 * config.train.steps, 2 * config.train.max_length
+    own = common.model_copy(update={"steps": steps, "max_length": length})
+    assert work.schedule(config, common) == (config.train.steps, config.train.max_length)
+    assert work.schedule(config, own) == (steps, length)
+    plain, longer = work.stage(config, common), work.stage(config, own)
+    assert longer.length == 2 * plain.length
+    assert longer.passes[0].passes == 3 * plain.passes[0].passes
+
+
 def test_small_models_on_fast_devices_wait_for_launches():
     small = trained(configured("mi300x"), "lora-r8")
     steps, layers = 1500, CARDS["smollm2-135m"].size("num_hidden_layers")

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import sacrebleu
 import torch
 
 from kensho.augment import study
 from kensho.bench.learning import planned
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.data import corpus
-from kensho.evaluate.greedy import Decoding, generate
+from kensho.evaluate.translations import chrf
 from kensho.models import reference
-from kensho.models.encoding import encode
 from kensho.models.loading import compute_dtype, load
 from kensho.models.reference import Base, Reference
 from kensho.observations import Row, table
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "augmentation_training"
 REGISTERED = 100  # originals of which claims read the metrics
-AT_ONCE = 32  # translations: keys and values of no more are held, however many are asked
 UNITS = {"nll_per_character": "nat/character", "chrf": "points", "variants": "samples"}
 
 
@@ -97,26 +94,6 @@ def learnt(
     }
     shutil.rmtree(scratch)
     return values
-
-
-def chrf(model: Any, tokenizer: Any, samples: pd.DataFrame, most: int) -> float:
-    """Corpus chrF2 (0-100; Popović 2015) of the first lines that the model answers greedily.
-
-    ``samples`` has columns prompt and completion; answers have ``most`` tokens at most.
-    """
-    ends = model.generation_config.eos_token_id
-    ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
-    decoding = Decoding(
-        most=most,
-        ended=lambda answer: answer[-1] in ends or "\n" in tokenizer.decode(answer[-1:]),
-        batch=AT_ONCE,
-        nodes=0,
-    )
-    contexts = [encode(tokenizer, prompt) for prompt in samples["prompt"]]
-    written = generate(model, contexts, decoding, padding=tokenizer.pad_token_id)
-    texts = tokenizer.batch_decode(written, skip_special_tokens=True)
-    answers = [text.strip().partition("\n")[0].strip() for text in texts]
-    return float(sacrebleu.corpus_chrf(answers, [samples["completion"].str.strip().tolist()]).score)
 
 
 def experiment(inputs: Inputs, settings: Settings, run: Run) -> Observed:

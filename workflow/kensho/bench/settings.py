@@ -281,6 +281,8 @@ class VocabularyTraining(Section):
         [1, 2, 3], description="replicates: samples and their order (F-8)"
     )
     items: Count = Field(48, description="held-out sentences scored before and after")
+    translated: Count = Field(24, description="held-out sentences translated after training (F-8)")
+    max_new_tokens: Count = Field(64, description="at most, of a translation")
     steps: Steps = Field(16, description="optimiser steps, equal for base and expanded model")
     batch_size: Count = 8
     max_length: Count = Field(256, description="tokens per row; a longer sentence is several")

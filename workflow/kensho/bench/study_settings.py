@@ -1,7 +1,7 @@
 """Settings of the studies: those of the section `bench` that train models or classifiers."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,10 +22,17 @@ from kensho.validation import (
 Seeds = Annotated[list[Seed], Field(min_length=1)]
 
 
+if TYPE_CHECKING:
+    Technique = str
+else:
+    Technique = Literal[tuple(TECHNIQUES)]
+Techniques = Annotated[list[Technique], Field(min_length=1)]
+
+
 class Study(Section):
     """Of F-4: what is added to how many originals."""
 
-    techniques: Annotated[list[Literal[tuple(TECHNIQUES)]], Field(min_length=1)] = Field(  # type: ignore[valid-type]
+    techniques: Techniques = Field(
         ["eda", "synonyms", "bunsetsu"], description="an arm of each, and one of all (combined)"
     )
     added: Count = Field(2, description="rows that come to each original (F-6: 15,000 to 45,000)")
@@ -35,6 +42,10 @@ StudyTask = Literal["keico", "jnli", "jcola-train"]
 
 
 class AugmentationFeatures(Study):
+    techniques: Techniques = Field(
+        ["eda", "synonyms", "bunsetsu", "syntax", "politeness"],
+        description="an arm of each where it leaves labels true, and one of all (combined)",
+    )
     tasks: Annotated[list[StudyTask], Field(min_length=1)] = Field(
         ["keico", "jnli", "jcola-train"],
         description="sources of labelled items (F-4); those that are not at hand are left out",

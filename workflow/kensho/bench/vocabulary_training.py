@@ -22,6 +22,7 @@ from kensho.bench.learning import planned, whole
 from kensho.bench.run import Inputs, Observed, Run
 from kensho.data import corpus
 from kensho.data.corpus import read_table
+from kensho.evaluate.translations import chrf
 from kensho.models import reference
 from kensho.models.encoding import start
 from kensho.models.loading import PRELOAD, compute_dtype, load
@@ -29,6 +30,7 @@ from kensho.models.reference import Reference
 from kensho.train.cpt import stage
 from kensho.train.loop import summed_loss
 from kensho.train.samples import IGNORED
+from kensho.train.sft import asked
 
 if TYPE_CHECKING:
     from kensho.bench.settings import VocabularyTraining as Settings
@@ -39,6 +41,7 @@ UNITS = {
     "nll_per_character": "nat/character",
     "perplexity_per_character_before": "perplexity",
     "perplexity_per_character": "perplexity",
+    "chrf": "points",
     "training_tokens": "tokens",
     "training_seconds": "s",
 }
@@ -51,8 +54,9 @@ def observe(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) ->
     """Observation table of the models of ``inputs`` by arm, beside tables train and test (en, ja).
 
     Metrics: ``nll_per_character_before`` and, after training, ``nll_per_character`` of held-out
-    Japanese sentences, both also as perplexity (exp); ``training_tokens`` and ``training_seconds``
-    of all steps. Raises ValueError where the arms of a seed learn different sentences.
+    Japanese sentences, both also as perplexity (exp); ``chrf`` of translations after training;
+    ``training_tokens`` and ``training_seconds`` of all steps. Raises ValueError where the arms of a
+    seed learn different sentences.
     """
     results = []
     for block, seed in enumerate(settings.seeds):
@@ -69,9 +73,10 @@ def observe(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) ->
 
 
 def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
-    """One process: score held-out sentences, train, score them again."""
+    """One process: score held-out sentences, train, score them again, and translate some."""
     torch.set_num_threads(run.threads)
-    base, held_out = reference.base(inputs[arm]), read_table(inputs["test"]).head(settings.items)
+    base, test = reference.base(inputs[arm]), read_table(inputs["test"])
+    held_out = test.head(settings.items)
     model, tokenizer = load(base.folder, dtype)
     before = nll_per_character(model, tokenizer, held_out["ja"])
     del model
@@ -84,12 +89,14 @@ def run_arm(arm: str, inputs: Inputs, dtype: torch.dtype, settings: Settings, ru
     table, measured = stage(Reference.of_base(base), samples, output, checkpoints, training)
     model, tokenizer = load(output, dtype)
     after = nll_per_character(model, tokenizer, held_out["ja"])
+    translations = asked(test.head(settings.translated))
     shutil.rmtree(scratch)
     return {
         "nll_per_character_before": before,
         "nll_per_character": after,
         "perplexity_per_character_before": math.exp(before),
         "perplexity_per_character": math.exp(after),
+        "chrf": chrf(model, tokenizer, translations, settings.max_new_tokens),
         "training_tokens": int(table["tokens"].sum()),
         "training_seconds": float(table["seconds"].sum()),
         "sentences_sha256": measured.samples_in_order_sha256,
@@ -115,7 +122,8 @@ def nll_per_character(model: Any, tokenizer: Any, sentences: Iterable[str]) -> f
 def conditions(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run) -> dict:
     """What was run; a few steps of a small model stand for continual pre-training."""
     models = {arm: reference.base(inputs[arm]) for arm in ARMS}
-    used = {"train": settings.steps * settings.batch_size, "test": settings.items}
+    tested = max(settings.items, settings.translated)
+    used = {"train": settings.steps * settings.batch_size, "test": tested}
     return {
         "ran": {
             "models": [model.ran() for model in models.values()],
@@ -138,6 +146,7 @@ def conditions(inputs: Inputs, dtype: torch.dtype, settings: Settings, run: Run)
             f"{models['base'].name} stands for Llama-2-7b, sentences of the corpus for 100 billion "
             "tokens of web text; equal steps see equal sentences, of which the expanded model "
             "makes fewer tokens",
+            "translation into Japanese stands for the downstream tasks that are not named (chrF)",
         ],
     }
 

@@ -50,11 +50,18 @@ def converted(
     return _described(_local(name, model, folder, made), model, card)
 
 
-def twin(name: str, model: Model, card: Card, seed: int, folder: Path) -> Base:
-    """A twin of the card's architecture, with tokens of single bytes, in ``folder``."""
+def twin(name: str, model: Model, card: Card | None, seed: int, folder: Path) -> Base:
+    """A twin of the architecture, with tokens of single bytes, in ``folder``.
+
+    The architecture is the card's, without one that of the model's role. Raises ValueError where
+    neither says it.
+    """
     template = CHAT if model.chat == "template" else None
-    twins.make(card.model_type, folder, seed=seed, chat_template=template)
-    return _described(_local(name, model, folder, {"twin": card.model_type}), model, card)
+    if card is None and model.role not in twins.BY_ROLE:
+        raise ValueError(f"{name}: no architecture to make a twin of; add its `card`")
+    kind = card.model_type if card else twins.BY_ROLE[model.role][0]
+    twins.make(kind, folder, seed=seed, chat_template=template)
+    return _described(_local(name, model, folder, {"twin": kind}), model, card)
 
 
 CHAT = (  # of a twin that is to be asked in turns

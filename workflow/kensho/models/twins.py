@@ -59,6 +59,29 @@ CONFIGS: dict[str, dict[str, Any]] = {
         **{"sliding_window": WINDOW, "layer_types": ALTERNATING},
     },
 }
+# Of roles without a card: model type, class of transformers, configuration.
+BY_ROLE: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "masked": (
+        "modernbert",
+        "AutoModelForMaskedLM",
+        {
+            **{key: DECODER[key] for key in DECODER if key != "num_key_value_heads"},
+            **dict.fromkeys(["cls_token_id", "sep_token_id"]),
+        },
+    ),
+    "translation": (
+        "marian",
+        "AutoModelForSeq2SeqLM",
+        {
+            **{"d_model": WIDTH, "encoder_layers": 1, "decoder_layers": 1, "init_std": 0.1},
+            **{f"{part}_attention_heads": HEADS for part in ("encoder", "decoder")},
+            **{f"{part}_ffn_dim": 2 * WIDTH for part in ("encoder", "decoder")},
+            **dict.fromkeys(["decoder_start_token_id", "forced_eos_token_id"], 1),  # </s>
+        },
+    ),
+}
+KINDS = {kind: ("AutoModelForCausalLM", config) for kind, config in CONFIGS.items()}
+KINDS |= {kind: (loader, config) for kind, loader, config in BY_ROLE.values()}
 TOKENIZER_FILES = (
     "tokenizer*",
     "chat_template*",
@@ -82,27 +105,29 @@ def make(
     """Write the twin of an architecture: sharded safetensors with their index, tokenizer, config.
 
     The ``tokenizer`` is that of a folder, else one of single bytes with ``chat_template``;
-    ``changes`` lie over the configuration of :data:`CONFIGS`. The folder appears only when
+    ``changes`` lie over the configuration of :data:`KINDS`. The folder appears only when
     complete. Raises ValueError for an architecture that has no twin.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    import transformers
+    from transformers import AutoConfig, AutoTokenizer
 
-    if model_type not in CONFIGS:
-        raise ValueError(f"no twin of model type '{model_type}' (known: {', '.join(CONFIGS)})")
+    if model_type not in KINDS:
+        raise ValueError(f"no twin of model type '{model_type}' (known: {', '.join(KINDS)})")
+    loader, sizes = KINDS[model_type]
     temporary = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     if tokenizer is None:
         bytewise = byte_tokenizer()
         bytewise.chat_template = chat_template
+        if model_type not in CONFIGS:
+            bytewise.add_special_tokens({"mask_token": "<mask>", "pad_token": "</s>"})
         bytewise.save_pretrained(temporary)
     else:
         for path in (path for files in TOKENIZER_FILES for path in tokenizer.glob(files)):
             shutil.copy(path, temporary)
-    config = AutoConfig.for_model(
-        model_type, **{**CONFIGS[model_type], **(changes or {}), MARK: True}
-    )
+    config = AutoConfig.for_model(model_type, **{**sizes, **(changes or {}), MARK: True})
     config.save_pretrained(temporary)  # a tokenizer's class, and so its tokens, follow from it
     coder = AutoTokenizer.from_pretrained(temporary)
     for key in ("bos_token_id", "eos_token_id", "pad_token_id"):
@@ -110,7 +135,7 @@ def make(
     config.vocab_size = max(coder.get_vocab().values()) + 1
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model = getattr(transformers, loader).from_config(config, dtype=torch.float32)
     model.save_pretrained(temporary, max_shard_size=shard_bytes)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)

@@ -19,7 +19,7 @@ from kensho.part import resolve
 from kensho.plan import judging
 from kensho.plan.config import Config
 from kensho.plan.memory import adapter_sizes
-from kensho.plan.work import batches, techniques
+from kensho.plan.work import batches, schedule, techniques
 from kensho.train import targets
 from kensho.train.catalogue import METHODS, STAGES
 from kensho.train.plan import ADAPTABLE, PLANNABLE, sizes
@@ -177,11 +177,17 @@ def _unfit_stages(config: Config, where: str) -> Iterator[str]:
                         f"{key}: grpo: groups of {group} leave {rest} of a step of "
                         f"{batch * accumulation} answers; change group or batch_size"
                     )
-                if stage.new_tokens >= config.train.max_length:
+                _, length = schedule(config, stage)
+                if stage.new_tokens >= length:
                     yield (
                         f"{key}: grpo: {stage.new_tokens} new_tokens leave no prompt in a "
-                        f"train.max_length of {config.train.max_length}; lower new_tokens"
+                        f"max_length of {length}; lower new_tokens"
                     )
+            if arm in config.train.arms and getattr(stage, "steps", None):
+                yield (
+                    f"{key}: {stage.stage}: steps are those of all arms, which are compared; set "
+                    "train.steps, or move the arm to train.recipes"
+                )
             method, begins = getattr(stage, "method", None), STAGES[stage.stage].begins
             if begins == "adapters" and not adapted:
                 yield f"{key}: {stage.stage}: nothing before it has adapters; leave it out"

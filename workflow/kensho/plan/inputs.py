@@ -1,6 +1,6 @@
 """The files that rules read, by what their wildcards name."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from kensho.augment.catalogue import TECHNIQUES, models_of
@@ -17,7 +17,7 @@ from kensho.train.preferences import BY_MODEL
 from kensho.validation import suggestion
 
 TRAINED = "results/train"
-SCHEDULE = {"steps", "max_length", "checkpoint_every", "dtype"}
+SCHEDULE = {"checkpoint_every", "dtype"}
 
 
 class Inputs:
@@ -67,6 +67,11 @@ class Inputs:
         """A file of each training of an arm: of its last stage, or of all its stages."""
         stages = self.plan.stages[arm][-1:] if last else self.plan.stages[arm]
         return [f"{TRAINED}/{stage}/seed{seed}/{file}" for stage in stages for seed in replicates]
+
+    def of_all_stages(self, arms: Iterable[str], file: str) -> list[str]:
+        """A file of each training of these arms, once where they share it."""
+        every = [path for a in arms for path in self.trained(a, self.seeds(a), file, last=False)]
+        return [*dict.fromkeys(every)]
 
     def stage(self, wildcards) -> Any:
         """What the configuration says of a stage of an arm. Raises ValueError for another one,
@@ -132,7 +137,8 @@ class Inputs:
         if not self.method(wildcards):
             return {}
         told = self.config.train.model_dump(include=SCHEDULE)
-        return told | {"batch_size": self.batch(wildcards)}
+        steps, length = work.schedule(self.config, self.stage(wildcards))
+        return told | {"steps": steps, "max_length": length, "batch_size": self.batch(wildcards)}
 
     def batch(self, wildcards) -> int:
         """Samples at once of a stage that trains."""
@@ -140,9 +146,10 @@ class Inputs:
 
     def sampled(self, wildcards) -> int:
         """Samples of which a model writes the rejected side: as many as the stage reads."""
-        own, train = self.stage(wildcards), self.config.train
+        own = self.stage(wildcards)
         batch, accumulation = work.batches(self.config, own)
-        return min(own.samples or self.config.data.train, train.steps * batch * accumulation)
+        steps, _ = work.schedule(self.config, own)
+        return min(own.samples or self.config.data.train, steps * batch * accumulation)
 
     def earlier(self, arm: str) -> str:
         """What an arm of `train.recipes` is compared with: itself without its last stage, or its
@@ -257,14 +264,10 @@ class Inputs:
     def shown(self, pages: Collection[str]) -> dict[str, Any]:
         """What the report shows of the run itself, beside its verdicts; ``pages`` are there."""
         arms = [arm for arm in self.arms if arm in self.plan.evaluated]
-        steps, records = (
-            [path for a in arms for path in self.trained(a, self.seeds(a), file, last=False)]
-            for file in ("steps.csv", "record.json")
-        )
         return {
             "evaluation": "results/evaluation/intervals.csv",
-            "loss": [*dict.fromkeys(steps)],  # some share
-            "audits": [*dict.fromkeys(records)],
+            "loss": self.of_all_stages(arms, "steps.csv"),
+            "audits": self.of_all_stages(arms, "record.json"),
             "drops": "results/data/drops.csv",
             "augmentation": "results/data/augmentation.csv",
             "meaning": "results/data/augmentation_meaning.csv",

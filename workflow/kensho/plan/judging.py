@@ -21,6 +21,9 @@ ARMS = {
     "marks": ["before", "after", "judges"],
 }
 NO_JUDGE = "needs a judge: name one in judging.judges (docs/judging.md)"
+# Options that would test what has no judge, and what needs llm-jp-eval's sets with their scores.
+JUDGE = """'judging={judges: [{name: judge, url: "http://HOST:8000/v1", model: MODEL}]}'"""
+PREPARED = "'judging={llm_jp_eval: FOLDER, comet: TABLE}'"
 
 
 def arms(config: Config) -> dict[str, list[str]]:
@@ -71,3 +74,8 @@ def absent(own: Judging) -> dict[str, str]:
     else:
         why = f"needs COMET's scores of {sets}: {own.comet} lacks one; add it"
     return {"comet_mt": f"{why} (docs/judging.md)"}
+
+
+def without(own: Judging) -> dict[str, str]:
+    """Metrics of translations that these settings cannot observe, each with the reason."""
+    return {} if own.llm_jp_eval and own.comet else absent(own)

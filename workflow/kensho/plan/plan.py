@@ -6,6 +6,7 @@ Pure: what is at hand, what was observed and what was spent are told by the call
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kensho import external
 from kensho.augment.catalogue import TECHNIQUES, models_of
@@ -87,7 +88,8 @@ class Plan:
 
     ``arms`` are those observed of each experiment, ``reasons`` say why the configuration does not
     test a claim and ``kinds`` of which kinds these are, ``fetchable`` are those of which fetching
-    sources would make it testable, ``recipes`` make the tables of claims that await them;
+    sources would make it testable, ``recipes`` are commands that would test others where there is
+    what they name (a judge, an accelerator, a folder), or that make the tables that they await;
     ``unpaid`` are claims that a spent budget leaves out, ``evaluated`` the arms that it leaves in,
     ``stage`` says how far it is spent. ``targets`` name what judges each claim that has a test.
     """
@@ -138,7 +140,7 @@ class Plan:
     def command(self, claim: str) -> str | None:
         """What would test a claim; None where no command would."""
         if claim in self.recipes:
-            return f"{self.recipes[claim]} && {COMMAND} own"
+            return self.recipes[claim]
         if claim in self.unpaid or (claim in self.reasons and claim not in self.fetchable):
             return None
         test = f"{COMMAND} {self.targets[claim]}"
@@ -219,14 +221,24 @@ def make(
         if claim.test and claim.test.experiment not in arms
     ]
     awaiting = [c for c in claims if c.test and c.test.experiment in folder.awaited]
+    targets = {name: part.target for name, part in EXPERIMENTS.items()}
+    targets |= BEYOND
+    targets |= dict.fromkeys(config.bench.main, "all")
     untestable = {claim.id: why for claim in claims if (why := _untestable(claim, arms, config))}
+    recipes = {
+        claim.id: f"{COMMAND} --config {untestable[claim.id].option} -- "
+        f"{targets[claim.test.experiment]}"
+        for claim in claims
+        if claim.test and claim.id in untestable and untestable[claim.id].option
+    }
+    recipes |= {c.id: f"{c.recipe} && {COMMAND} own" for c in awaiting if c.recipe}
     fetchable = [
         claim.id
         for claim in claims
         if claim.id in untestable and not _untestable(claim, arms | had, config)
     ]
     untestable |= {claim.id: _awaiting(claim) for claim in awaiting}
-    reasons = {name: reason for name, (reason, _) in untestable.items()}
+    reasons = {name: why.reason for name, why in untestable.items()}
     if folder.rehearsed:
         brought_along = {c.id for c in claims if c.test and c.test.external}
         reasons |= dict.fromkeys(brought_along, "tables that are brought are not rehearsed")
@@ -243,20 +255,18 @@ def make(
     )
     paid = [claim.test for name, claim in tested.items() if claim.test and name not in unpaid]
     read = [test.arms for test in paid if test.experiment in ("adaptation", "evaluation")]
-    targets = {name: part.target for name, part in EXPERIMENTS.items()}
-    targets |= BEYOND
-    targets |= dict.fromkeys(config.bench.main, "all")
-    untestable |= {name: (reasons[name], [Obstacle.DATA]) for name in fetchable}
+    kinds_of = {name: why.kinds for name, why in untestable.items()}
+    kinds_of |= {name: [Obstacle.DATA] for name in fetchable}
     plan = Plan(
         arms=arms,
         experiments={name: job for name, job in experiments.items() if job.arms},
         preparations=preparations,
         tested=tested,
         reasons=reasons,
-        kinds={name: kinds for name, (_, kinds) in untestable.items()},
+        kinds=kinds_of,
         brought={name: one for name, one in brought.items() if name not in folder.awaited},
         fetchable=fetchable,
-        recipes={claim.id: claim.recipe for claim in awaiting if claim.recipe},
+        recipes=recipes,
         targets={c.id: targets.get(c.test.experiment, "all") for c in claims if c.test},
         stage=stage,
         unpaid=unpaid,
@@ -301,31 +311,45 @@ def _refused(
     return refused
 
 
+class Untestable(NamedTuple):
+    """Why a claim cannot be tested, of which kinds that is, and the option that would mend it."""
+
+    reason: str
+    kinds: Sequence[Obstacle]
+    option: str | None = None
+
+
 def _untestable(
     claim: Claim, arms: Mapping[str, Sequence[str]], config: Config
-) -> tuple[str, list[Obstacle]] | None:
-    """Why a claim cannot be tested with this configuration, and of which kinds that is, or None."""
+) -> Untestable | None:
+    """Why a claim cannot be tested with this configuration, or None."""
     if claim.test is None:
-        return str(claim.not_tested), claim.obstacles
+        return Untestable(str(claim.not_tested), claim.obstacles)
     experiment = claim.test.experiment
     part = EXPERIMENTS.get(experiment)
     if part and part.judged_on not in (None, config.accelerator):
         reason = f"needs accelerator: {part.judged_on}; the configuration says {config.accelerator}"
-        return reason, [Obstacle.HARDWARE]
+        return Untestable(reason, [Obstacle.HARDWARE], f"accelerator={part.judged_on}")
     if experiment not in arms:
-        return f"no experiment '{experiment}' in this version", [Obstacle.SETTINGS]
+        return Untestable(f"no experiment '{experiment}' in this version", [Obstacle.SETTINGS])
     if part and part.absent and not arms[experiment]:
-        return part.absent, [Obstacle.DATA]
+        return Untestable(part.absent, [Obstacle.DATA])
     if experiment in (*judging.ARMS, domain.SCORES) and not arms[experiment]:
-        return judging.NO_JUDGE, [Obstacle.JUDGE]
+        return Untestable(judging.NO_JUDGE, [Obstacle.JUDGE], judging.JUDGE)
+    brought = {side.metric for side in claim.test.sides} & {*judging.without(config.judging)}
+    if experiment == "translation" and brought:
+        reason = judging.without(config.judging)[brought.pop()]
+        return Untestable(reason, [Obstacle.DATA], judging.PREPARED)
     absent = [arm for arm in claim.test.arms if arm not in arms[experiment]]
     if not absent:
         return None
-    return f"the configuration has no arm {', '.join(absent)}", [Obstacle.SETTINGS]
+    reason = f"the configuration has no arm {', '.join(absent)}"
+    return Untestable(reason, [Obstacle.SETTINGS])
 
 
-def _awaiting(claim: Claim) -> tuple[str, list[Obstacle]]:
+def _awaiting(claim: Claim) -> Untestable:
     """What a claim on tables that are not there yet waits for."""
     tables = {table.path: table.format for table in claim.required_test.external}
     named = ", ".join(f"{path} ({form})" for path, form in tables.items())
-    return f"no table {named} is here: bring it and give `{COMMAND} own`", claim.obstacles
+    reason = f"no table {named} is here: bring it and give `{COMMAND} own`"
+    return Untestable(reason, claim.obstacles)

@@ -65,7 +65,7 @@ def smallest(raw: Mapping[str, Any], sizes: Mapping[str, Any]) -> Raw:
         if "method" in stage:  # it trains
             if stage.get("corpus") != "augmented":
                 stage["samples"] = min(stage.get("samples") or rows, rows)
-            stage["batch_size"] = None  # the common one
+            stage |= dict.fromkeys(("batch_size", "steps", "max_length"))  # the common ones
             stage["accumulation"] = min(stage.get("accumulation", 1), 2)
         if stage["stage"] == "grpo":
             stage |= {"group": 2, "new_tokens": 48}  # any step holds whole ones, of any prompts

@@ -16,6 +16,7 @@ PAGES = {  # that the report links to, by the target that makes each
     "calibration_full": "results/calibration/full/report.html",
     "audit": "results/audit.html",
     "domain_study": "results/domain.html",
+    "stages": "results/stages.html",
     "tokenisers_study": "results/tokenisers.html",
     "augmentation_study": GAINS,
 }
@@ -58,7 +59,7 @@ def decide(
         return Verdicts(requested)
     rest = [claim.id for claim in claims if claim.id not in requested]
     kept = [name for name in rest if os.path.exists(analysis(name))]
-    asked = {*targets, *(("jlce", *STUDIES) if "rehearsal" in targets else ())}
+    asked = {*targets, *(("jlce", "stages", *STUDIES) if "rehearsal" in targets else ())}
     if plan.stage != "whole":  # what it is made of would be run for it
         asked -= {"augmentation_study"}
     made = [target for target, path in PAGES.items() if {target, path} & asked]

@@ -106,6 +106,11 @@ class Work(NamedTuple):
     rows: int = 1
 
 
+def schedule(config: Config, of: Any) -> tuple[int, int]:
+    """Steps of a stage and tokens of its samples at most: its own, or those of `train`."""
+    return of.steps or config.train.steps, of.max_length or config.train.max_length
+
+
 def stage(config: Config, of: Any) -> Work:
     """A stage of an arm that trains, as its section of the configuration has it.
 
@@ -117,18 +122,18 @@ def stage(config: Config, of: Any) -> Work:
     batch *= 2 if paired else 1
     adapters = method.get("rank"), method.get("targets", ())
     kept = accumulation, of.checkpointing
-    training = Training(method["name"], batch, config.train.max_length, *adapters, *kept, method)
-    mean = training._replace(length=_pair(config))
-    count = config.train.steps * accumulation
+    steps, length = schedule(config, of)
+    training = Training(method["name"], batch, length, *adapters, *kept, method)
+    mean = training._replace(length=min(PAIR, length))
+    count = steps * accumulation
     passes = [mean.passes(count), *([Passes(count * batch * mean.length, count)] * paired)]
     copies = 0
     if sampled:  # answers are sampled, and read by the reference
-        answers, read, copies = count * batch, _pair(config), int(of.beta > 0)
+        answers, read, copies = count * batch, min(PAIR, length), int(of.beta > 0)
         passes += _answers(answers, batch, read, of.new_tokens)
         passes += [Passes(answers * (read + of.new_tokens), count)] * copies
     alone = sampled or training.by.one_process
     shared = 1 if alone else rows
-    length = config.train.max_length
     return Work(passes, batch, length, training=training, copies=copies, rows=shared)
 
 
@@ -211,7 +216,8 @@ def _vocabulary(own: Any, length: int) -> Work:
 def _vocabulary_training(own: Any, length: int) -> Work:
     training = Training("full", own.batch_size, own.max_length)
     scored = Passes(own.items * length, own.items)
-    passes = [scored, training.passes(own.steps), scored] * 2 * len(own.seeds)
+    written = _answers(own.translated, own.translated, length, own.max_new_tokens)
+    passes = [scored, training.passes(own.steps), scored, *written] * 2 * len(own.seeds)
     return Work(passes, 1, length, True, training)
 
 

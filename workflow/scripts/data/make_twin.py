@@ -7,8 +7,7 @@ from kensho.run.job import job
 
 with job(snakemake):
     params, name = snakemake.params, snakemake.wildcards.model
-    if params.card is None:
-        raise ValueError(f"{name}: no architecture to make a twin of; add its `card`")
-    model, card = Model.model_validate(params.entry), Card.model_validate(params.card)
+    model, card = Model.model_validate(params.entry), params.card
+    card = Card.model_validate(card) if card else None
     folder = Path(snakemake.output.weights)
     reference.write(snakemake.output.model, bases.twin(name, model, card, params.seed, folder))
