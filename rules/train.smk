@@ -8,6 +8,7 @@ rule train_stage:
     input:
         unpack(INPUTS.begun_with),
         samples=INPUTS.samples,
+        sampled=INPUTS.sampled_by,
         corpus=INPUTS.corpus,
     output:
         model=directory(f"{TRAINED}/model"),
@@ -82,6 +83,7 @@ rule sampled_preferences:
     output:
         pairs=f"{TRAINED}.preferences.csv",
         drops=f"{TRAINED}.preferences.drops.csv",
+        record=f"{TRAINED}.preferences.json",
     log:
         "logs/sampled_preferences/{arm}/{number}-{stage}/seed{seed}.log",
     wildcard_constraints:

@@ -41,7 +41,14 @@ ENDS_OF_CLAIMS = (
 MEND, MEND_OF_CLAIMS = (re.compile(f"(?:{'|'.join(ends)})$") for ends in (ENDS, ENDS_OF_CLAIMS))
 
 ARMS = ("train.arms.0", "train.recipes.0")
-OPEN = ("batch_size", "samples", "steps", "max_length")  # of a stage: null for the common one
+# Of a stage: null for the common one.
+OPEN = ("batch_size", "samples", "steps", "max_length", "mixture")
+    "batch_size",
+    "samples",
+    "steps",
+    "max_length",
+    "mixture",
+)  # of a stage: null for the common one
 STAGES = [f"{arm}.stages.0" for arm in ARMS]
 PRICES = ("budget.prices.rocm", "budget.prices.cuda", "budget.prices.core")
 STUDIES = tuple(  # of training

@@ -233,3 +233,16 @@ def test_an_adapter_s_file_of_settings_has_one_order(tiny_model, tmp_path):
     run(tiny_model, tmp_path, **{**LORA, "targets": targets})
     kept = json.loads((tmp_path / "model/adapter_config.json").read_text(encoding="utf-8"))
     assert kept["target_modules"] == sorted(targets)
+
+
+@pytest.mark.parametrize(("context", "read"), [(0, ""), (1, "A: b\nB: c\n\n")])
+def test_a_turn_is_read_behind_as_many_exchanges_of_its_own_dialogue(
+    tiny_model, tmp_path, context, read
+):
+    turn = {"prompt": "d", "completion": " e", "before": [("a", " x"), ("b", " c")]}
+    other = {"prompt": "f", "completion": " g", "before": []}
+    settings = {"context": context}
+    _, record = run(tiny_model, tmp_path, samples=pd.DataFrame([turn, other]), settings=settings)
+    told = ["".join(token.text for token in shown) for shown in record.audit.shown]
+    assert any(text.startswith(f"{read}A: d\nB: e") for text in told)
+    assert any(text.startswith("A: f\nB: g") for text in told)

@@ -2,7 +2,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from kensho.files import write_table
+from kensho.files import read_json, write_table
 from kensho.models import reference
 from kensho.models.loading import compute_dtype
 from kensho.observations import environment
@@ -10,6 +10,7 @@ from kensho.part import resolve
 from kensho.run.job import job
 from kensho.run.registration import registered
 from kensho.train import launch, record, tables
+from kensho.train.catalogue import STAGES
 from kensho.train.methods import NONE
 from kensho.train.run import Training
 
@@ -54,8 +55,10 @@ with job(snakemake) as fallbacks:
         **schedule,
     )
     most, corpus = settings.get("samples"), inputs.corpus
-    samples, of, digest, tested = tables.read(inputs.samples, most, params.held_out, corpus)
+    kind = STAGES[wildcards.stage].data
+    samples, of, digest, tested = tables.read(inputs.samples, most, params.held_out, corpus, kind)
     call = (base, samples, output, checkpoints, training)
+    sampled = [line for path in inputs.sampled for line in read_json(path)["fallbacks"]]
     processes = launch.allocated(snakemake.resources, snakemake.threads)
     steps, measured = launch.run(params.code_of, call, checkpoints, processes)
     write_table(snakemake.output.steps, steps.assign(arm=wildcards.arm, seed=seed))
@@ -82,7 +85,7 @@ with job(snakemake) as fallbacks:
             else None,
             "base": model.described(),
             "threads": snakemake.threads,
-            "fallbacks": fallbacks,
+            "fallbacks": [*dict.fromkeys([*sampled, *fallbacks])],
             "registered": claims,
             **measured.model_dump(),
             **environment(),

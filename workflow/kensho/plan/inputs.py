@@ -119,6 +119,13 @@ class Inputs:
         augmented = own.corpus == "augmented"
         return ["results/data/train_augmented.csv" if augmented else "results/data/train.csv"]
 
+    def sampled_by(self, wildcards) -> list[str]:
+        """What is told of a model's sampling for a stage; none where nothing is sampled."""
+        if getattr(self.stage(wildcards), "rejected", None) != BY_MODEL:
+            return []
+        (pairs,) = self.samples(wildcards)
+        return [pairs.removesuffix("csv") + "json"]
+
     def corpus(self, wildcards) -> list[str]:
         """Sentences that no stage learns, and a mixture may hold; the corpus has them apart."""
         mixed = getattr(self.stage(wildcards), "mixture", None)

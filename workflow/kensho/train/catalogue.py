@@ -143,6 +143,12 @@ class Read(Section):
         return self
 
 
+def _of_one_source(own: Any) -> Any:
+    if own.mixture is not None and own.corpus == "augmented":
+        raise ValueError("mixture: it is read in the place of the corpus; leave corpus out")
+    return own
+
+
 class Texts(Read):
     mixture: Name | None = Field(
         None,
@@ -152,9 +158,7 @@ class Texts(Read):
 
     @model_validator(mode="after")
     def _of_one_source(self):
-        if self.mixture is not None and self.corpus == "augmented":
-            raise ValueError("mixture: it is read in the place of the corpus; leave corpus out")
-        return self
+        return _of_one_source(self)
 
 
 class Tuned(Read):
@@ -187,6 +191,11 @@ class Packed(Tuned):
 
 
 class Sft(Packed):
+    mixture: Name | None = Field(
+        None,
+        description="mixture of config/corpora.yaml (in corpora.make), of pairs or of dialogues; "
+        "null for the corpus's pairs",
+    )
     learned: Literal["completions", "all"] = Field(
         "completions", description="tokens with loss; a prompt is given, not to be foretold"
     )
@@ -200,9 +209,13 @@ class Sft(Packed):
     )
     context: Annotated[int, Field(ge=0, le=100)] = Field(
         0,
-        description="samples before a prompt, as many as fit and do not hold its answer; learned "
-        "only where all is",
+        description="samples before a prompt, as many as fit and do not hold its answer, or "
+        "earlier exchanges of its dialogue; learned only where all is",
     )
+
+    @model_validator(mode="after")
+    def _of_one_source(self):
+        return _of_one_source(self)
 
 
 class Cpt(Texts, Packed):

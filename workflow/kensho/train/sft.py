@@ -14,6 +14,7 @@ from kensho.train.samples import encoded
 from kensho.train.stage import draw, learned, parted, require_positions
 
 Pair = tuple[str, str]  # prompt and completion
+SIDES = ("prompt", "completion", "before")
 Ids = dict[str, list[int]]
 
 
@@ -22,23 +23,24 @@ def stage(
 ) -> tuple[pd.DataFrame, Measured]:
     """Train on ``samples``: columns en and ja (translation) or prompt and completion.
 
-    They may have held_out: rows that are scored while others are learned.
+    They may have held_out: rows that are scored while others are learned; and before: exchanges of
+    a dialogue ahead of the prompt, of which the stage's ``context`` are read.
 
     The stage's own settings are those of :class:`kensho.train.catalogue.Sft`; the rest is as
     :func:`kensho.train.stage.learned` has it.
     """
     own, chat = training.settings, in_turns(training)
     directions = own.get("directions", "en-ja")
-    to_learn, held_out = (asked(table, directions) for table in parted(samples))
+    to_learn, held_out = (asked(table, directions, chat) for table in parted(samples))
     drawn = draw(to_learn, training.samples, training.seed)
     shown = own.get("context", 0)
     audited: list[Audit] = []
 
     def encode(model, tokenizer):
-        def row(pairs: list[Pair], place: int) -> tuple[Ids, list[Pair]]:
-            """With as many samples before it as leave it whole, none of which holds its answer."""
+        def row(pairs: list[Pair], place: int, ahead: list[Pair]) -> tuple[Ids, list[Pair]]:
+            """With as much of what is ahead of it as leaves it whole, without its answer."""
             answer = pairs[place][1].strip()
-            near = pairs[max(0, place - shown) : place]
+            near = ahead[len(ahead) - min(shown, len(ahead)) :]
             before = [pair for pair in near if answer not in "".join(pair)]
             while True:
                 what = training.learned
@@ -49,7 +51,10 @@ def stage(
 
         def rows(table: pd.DataFrame) -> list[tuple[Ids, list[Pair]]]:
             pairs = [*zip(table["prompt"], table["completion"], strict=True)]
-            return [row(pairs, place) for place in range(len(pairs))]
+            places = range(len(pairs))
+            near = (pairs[max(0, place - shown) : place] for place in places)
+            ahead = table.get("before", near)
+            return [row(pairs, *one) for one in zip(places, ahead, strict=True)]
 
         made = rows(drawn)
         told = drawn.assign(before=[before for _, before in made])
@@ -61,18 +66,22 @@ def stage(
         return samples, scored
 
     texts, others = (
-        {side: table[side].tolist() for side in ("prompt", "completion")}
+        {side: [*map(str, table[side])] for side in SIDES if side in table}
         for table in (drawn, held_out)
     )
     steps, measured = learned(base, texts, encode, output, checkpoints, training, held_out=others)
     return steps, measured.model_copy(update={"audit": audited[0]})
 
 
-def asked(samples: pd.DataFrame, directions: str = "en-ja") -> pd.DataFrame:
+def asked(samples: pd.DataFrame, directions: str = "en-ja", chat: bool = True) -> pd.DataFrame:
     """Prompts and completions of sentence pairs (en, ja): ``en-ja``, ``ja-en`` or ``both``.
 
-    Samples that are no pairs but have prompts stay.
+    Samples that are no pairs but have prompts stay; where they are turns of dialogues, and not read
+    as such (``chat``), the speakers are called A and B.
     """
+    if "before" in samples and not chat:
+        ahead = [[(_called(one), other) for one, other in pairs] for pairs in samples["before"]]
+        return samples.assign(prompt=samples["prompt"].map(_called), before=ahead)
     if "prompt" in samples:
         return samples
     en, ja = samples["en"], samples["ja"]
@@ -80,6 +89,10 @@ def asked(samples: pd.DataFrame, directions: str = "en-ja") -> pd.DataFrame:
     into_en = {"prompt": ja.map(prompt_back), "completion": en.map(completion)}
     made = {"en-ja": [into_ja], "ja-en": [into_en], "both": [into_ja, into_en]}
     return pd.concat(map(pd.DataFrame, made[directions]))
+
+
+def _called(said: str) -> str:
+    return f"A: {said}\nB:"
 
 
 def in_turns(training: Training) -> bool:

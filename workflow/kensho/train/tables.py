@@ -1,16 +1,21 @@
 """The tables that a stage reads: samples of the pipeline, or documents of a mixture."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from kensho.data.corpus import read_table
 from kensho.data.duplicates import key
+from kensho.data.prompt import DELIMITER
 from kensho.files import sha256
+
+MIXED = "its documents are neither all pairs nor all dialogues; take a mixture that is"
+ASSISTANT = "assistant"  # speaker whose turns alone are learned
 
 
 class Samples(NamedTuple):
@@ -25,21 +30,30 @@ class Samples(NamedTuple):
     tested: int
 
 
+Kind = Literal["texts", "pairs"]
+
+
 def read(
-    paths: Sequence[str], most: int | None, held_out: int, corpus: Sequence[str] = ()
+    paths: Sequence[str],
+    most: int | None,
+    held_out: int,
+    corpus: Sequence[str] = (),
+    kind: Kind = "texts",
 ) -> Samples:
     """The first ``most`` samples to learn of tables, which are in random order already.
 
     Column held_out marks so many that are scored alone (:func:`marked`). Documents of a mixture
-    have none: of these ``corpus`` are the tables test and train (en, ja), and a text is left out
-    that differs in signs alone from a sentence of the first, or of the last ``held_out`` of the
-    second. The sha256 of several files is of their digests.
+    have none: of these ``corpus`` are the tables test and train (en, ja), and a document is left
+    out of which a text, side or turn differs in signs alone from a sentence of the first, or of the
+    last ``held_out`` of the second. As ``texts`` they are columns id and text; as ``pairs`` id, en
+    and ja, or of dialogues those of :func:`exchanges`. The sha256 of several files is of their
+    digests.
     """
     digests = [sha256(path) for path in paths]
     together = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     digest = digests[0] if len(digests) == 1 else together
     if corpus:
-        return _of_mixture(paths, most, held_out, corpus, digest)
+        return _of_mixture(paths, most, held_out, corpus, digest, kind)
     parts = [
         _texts(path) if Path(path).suffix == ".parquet" else read_table(path) for path in paths
     ]
@@ -51,28 +65,39 @@ def read(
 
 
 def _of_mixture(
-    paths: Sequence[str], most: int | None, held_out: int, corpus: Sequence[str], digest: str
+    paths: Sequence[str],
+    most: int | None,
+    held_out: int,
+    corpus: Sequence[str],
+    digest: str,
+    kind: Kind,
 ) -> Samples:
-    """The first documents that the corpus neither tests nor holds out; no file beyond them is read.
+    """The first samples that the corpus neither tests nor holds out.
 
-    ``tested`` counts those that were met.
+    No file beyond them is read, but for dialogues, of whose samples only reading tells the number.
+    ``tested`` counts the documents that were met and left out.
     """
     test, train = map(read_table, corpus)
     pairs = pd.concat([test, marked(train, held_out).query("held_out")])[["en", "ja"]]
     apart = {key(text) for text in pairs.stack()}
-    parts, tested, kept = list[pd.DataFrame](), 0, 0
+    parts, tested, kept, of = list[pd.DataFrame](), 0, 0, 0
     for path in paths:
-        if most is not None and kept >= most:
+        if most is not None and kept >= most and not of:
             break
-        part = _texts(path)
-        known = part["text"].map(key).isin(apart)
-        parts.append(part[~known])
+        part = _texts(path) if kind == "texts" else _pairs(path)
+        sides = [part[side].map(key).isin(apart) for side in ("text", "en", "ja") if side in part]
+        known = reduce(or_, sides) if sides else _said(part["turns"], apart)
+        fit = part[~known]
+        parts.append(exchanges(fit["turns"]) if "turns" in fit else fit)
         tested, kept = tested + int(known.sum()), kept + len(parts[-1])
+        of = kept if "turns" in fit else 0
     if not kept:
         raise ValueError(
             f"{paths[0]}: what is tested or held out has every document; take another mixture"
         )
-    of = sum(pq.read_metadata(path).num_rows for path in paths) - tested
+    if len({frozenset(part) for part in parts}) > 1:
+        raise ValueError(f"{paths[0]}: {MIXED}")
+    of = of or sum(len(pd.read_parquet(path, columns=["id"])) for path in paths) - tested
     return Samples(marked(pd.concat(parts, ignore_index=True), 0, most), of, digest, tested)
 
 
@@ -97,6 +122,48 @@ def marked(samples: pd.DataFrame, held_out: int, most: int | None = None) -> pd.
         )
     kept = [samples[~apart].head(most), samples[apart & ~parents.duplicated()]]
     return pd.concat(kept, keys=[False, True], names=["held_out"]).reset_index("held_out")
+
+
+def exchanges(dialogues: pd.Series) -> pd.DataFrame:
+    """A sample for each turn that answers another: columns prompt, completion and before.
+
+    ``before`` are the exchanges ahead of it, (said, answered). Turns of one speaker in a row are
+    one. Where a speaker is called assistant only that one's turns are answers.
+    """
+    rows = []
+    for turns in dialogues:
+        spoken = list[tuple[str, str]]()
+        for turn in turns:
+            speaker, text = turn["speaker"], turn["text"].strip()
+            if spoken and spoken[-1][0] == speaker:
+                spoken[-1] = speaker, f"{spoken[-1][1]}\n{text}"
+            elif text:
+                spoken.append((speaker, text))
+        asked = any(speaker == ASSISTANT for speaker, _ in spoken)
+        texts = [text for _, text in spoken]
+        for place in range(1, len(spoken)):
+            if asked and spoken[place][0] != ASSISTANT:
+                continue
+            ahead = texts[(place - 1) % 2 : place - 1]
+            answers = [DELIMITER + text for text in ahead[1::2]]
+            before = [*zip(ahead[::2], answers, strict=True)]
+            rows.append((texts[place - 1], DELIMITER + texts[place], before))
+    return pd.DataFrame(rows, columns=["prompt", "completion", "before"])
+
+
+def _pairs(path: str) -> pd.DataFrame:
+    """Columns id, en and ja of pairs, or id and turns of dialogues."""
+    documents = pd.read_parquet(path, columns=["id", "ja", "en", "turns"])
+    pairs, dialogues = documents[["ja", "en"]].notna().all(axis=1), documents["turns"].notna()
+    if pairs.all():
+        return documents[["id", "en", "ja"]]
+    if dialogues.all():
+        return documents[["id", "turns"]]
+    raise ValueError(f"{path}: {MIXED}")
+
+
+def _said(dialogues: pd.Series, apart: Collection[str]) -> pd.Series:
+    return dialogues.map(lambda turns: any(key(turn["text"]) in apart for turn in turns))
 
 
 def _texts(path: str) -> pd.DataFrame:

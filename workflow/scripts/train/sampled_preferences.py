@@ -1,12 +1,13 @@
 import torch
 from kensho.data.corpus import read_table, write_table
+from kensho.files import write_json
 from kensho.models import reference
 from kensho.models.loading import compute_dtype, load_reference
 from kensho.run.job import job
 from kensho.train.sampling import sampled
 from kensho.train.tables import marked
 
-with job(snakemake):
+with job(snakemake) as fallbacks:
     torch.set_num_threads(snakemake.threads)
     params, inputs = snakemake.params, snakemake.input
     base = reference.base(inputs.model)
@@ -23,3 +24,4 @@ with job(snakemake):
     )
     write_table(snakemake.output.pairs, made.table)
     write_table(snakemake.output.drops, made.drops)
+    write_json(snakemake.output.record, {"fallbacks": fallbacks})
