@@ -43,12 +43,6 @@ MEND, MEND_OF_CLAIMS = (re.compile(f"(?:{'|'.join(ends)})$") for ends in (ENDS, 
 ARMS = ("train.arms.0", "train.recipes.0")
 # Of a stage: null for the common one.
 OPEN = ("batch_size", "samples", "steps", "max_length", "mixture")
-    "batch_size",
-    "samples",
-    "steps",
-    "max_length",
-    "mixture",
-)  # of a stage: null for the common one
 STAGES = [f"{arm}.stages.0" for arm in ARMS]
 PRICES = ("budget.prices.rocm", "budget.prices.cuda", "budget.prices.core")
 STUDIES = tuple(  # of training

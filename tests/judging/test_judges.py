@@ -183,7 +183,7 @@ def test_a_failing_judge_beside_an_able_one_is_left_out_and_named(server, tmp_pa
 
 @pytest.mark.parametrize(("share", "verdict"), [(0.6, "PARTIAL"), (0.5, "INCONCLUSIVE")])
 def test_a_planted_preference_of_60_percent_is_found_at_the_planned_n(tmp_path, share, verdict):
-    """320 items, 160 of each direction as config/scales/full.yaml has them, in the whole family.
+    """320 pairs, as config/scales/full.yaml has them of each direction, in the whole family.
 
     PARTIAL, for what ran here are not the claim's models.
     """

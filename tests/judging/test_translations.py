@@ -100,11 +100,15 @@ def test_translations_are_scored_as_sacrebleu_does_with_the_words_of_their_langu
     answers["sentences-ja-en/1"] = "It rains hard, today."
     rows = {(row.block, row.metric): row.value
             for row in translations("before", PAIRS, answers, {})}  # fmt: skip
-    assert rows["sentences-en-ja/1", "bleu"] == pytest.approx(100)
-    assert rows["dialogues-ja-en/1", "chrf_in_context"] == pytest.approx(100)
-    assert ("dialogues-ja-en/1", "chrf") not in rows
+    one, back, turn = (
+        f"{of}:1/{of}-{way}:1"
+        for of, way in (("sentences", "en-ja"), ("sentences", "ja-en"), ("dialogues", "ja-en"))
+    )
+    assert rows[one, "bleu"] == pytest.approx(100)
+    assert rows[turn, "chrf_in_context"] == pytest.approx(100)
+    assert (turn, "chrf") not in rows
     english = sacrebleu.sentence_bleu("It rains hard, today.", ["It rains hard today."]).score
-    assert rows["sentences-ja-en/1", "bleu"] == pytest.approx(english)
+    assert rows[back, "bleu"] == pytest.approx(english)
     whole = sacrebleu.corpus_bleu(
         ["雨 が 降る 。", "雪 が 降っ た 。"], [["雨 が 降る 。", "雪 が 降る 。"]],
         tokenize="none", force=True,
@@ -184,7 +188,7 @@ def test_comet_is_d1s_where_both_of_its_sets_are_scored():
     def metrics(scored):
         scores = {f"{name}/0": 0.5 for name in scored}
         return {
-            row.block.split("/")[0]: row.metric
+            row.block.partition("/")[2].partition(":")[0]: row.metric
             for row in translations("after", own, answers, scores)
             if row.metric.startswith("comet")
         }
@@ -212,7 +216,22 @@ def test_no_weighted_mark_where_one_of_the_four_sets_is_not_marked():
     lacking = rows.assign(value=rows["value"].mask(unmarked, "nan"))
     made = [*marks(asked, {"j": lacking}, names)]
     assert {row.metric for row in made} == {"mark"}
-    assert {row.block for row in made} == {f"{name}/0" for name in sets[:-1]}
+    assert {row.block for row in made} == {f"{name}:0/{name}:0" for name in sets[:-1]}
+
+
+def test_a_pair_in_both_directions_and_the_turns_of_a_scene_are_one_unit(tmp_path):
+    both = [*items.sentences(pd.DataFrame({"id": ["7"], "en": ["A."], "ja": ["あ。"]}))]
+    assert len({item.unit for item in both}) == 2 and len({item.cluster for item in both}) == 1
+    turns = [{"en_sentence": text, "ja_sentence": text} for text in "ab"]
+    (tmp_path / "bsd.json").write_text(json.dumps([{"id": s, "conversation": turns} for s in "xy"]))
+    scenes = [*items.dialogues(tmp_path / "bsd.json", 1)]
+    assert {item.cluster for item in scenes} == {"scene:x", "scene:y"} and len(scenes) == 8
+    for name, sides in zip(items.OF_D1, (("A.", "あ。"), ("あ。", "A.")), strict=True):
+        sample = dict(zip(("input", "output"), sides, strict=True))
+        held = {"instruction": "訳せ", "samples": [sample]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(held), encoding="utf-8")
+    clusters = {items.llm_jp_eval(tmp_path / f"{name}.json")[0].cluster for name in items.OF_D1}
+    assert len(clusters) == 1
 
 
 def test_every_set_counts_alike_in_weighted_marks():

@@ -6,6 +6,7 @@ pairs of source and reference, as training on dialogues has it (`context` of a s
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -35,7 +36,8 @@ class Item(BaseModel):
     """A thing that every arm is asked; ``reference`` is "" where there is none.
 
     ``before`` are earlier turns with their translations, ``rubric`` is what a judge is told of a
-    good answer to a question.
+    good answer to a question. Items of one ``cluster`` speak of the same: a pair in both
+    directions, the turns of a scene.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -48,10 +50,17 @@ class Item(BaseModel):
     prompt: str
     before: list[list[str]] = []
     rubric: str = ""
+    cluster: str = ""
 
     @property
     def block(self) -> str:
         return f"{self.set}/{self.id}"
+
+    @property
+    def unit(self) -> str:
+        """Its name among observations, cluster first; alone it is its own cluster."""
+        name = f"{self.set}:{self.id}"
+        return f"{self.cluster or name}/{name}"
 
 
 Words = Annotated[str, Field(pattern=r"\S")]
@@ -73,7 +82,13 @@ class Prepared(BaseModel):
 
 
 def translation(
-    name: str, number: object, direction: Direction, en: str, ja: str, before: list[list[str]]
+    name: str,
+    number: object,
+    direction: Direction,
+    en: str,
+    ja: str,
+    before: list[list[str]],
+    cluster: str = "",
 ) -> Item:
     """An item of a set; ``before`` are (source, translation) in the same direction."""
     source, reference = (en, ja) if direction == "en-ja" else (ja, en)
@@ -82,6 +97,7 @@ def translation(
     return Item(
         id=str(number), set=f"{name}-{direction}", direction=direction, source=source,
         reference=reference, prompt=earlier + ask(source), before=before,
+        cluster=cluster or f"{name}:{number}",
     )  # fmt: skip
 
 
@@ -100,8 +116,8 @@ def dialogues(path: Path, context: int) -> Iterator[Item]:
             for direction in DIRECTIONS:
                 order = 1 if direction == "en-ja" else -1
                 before = [[*pair[::order]] for pair in turns[max(0, place - context) : place]]
-                name = f"{scene['id']}-{place + 1}"
-                yield translation("dialogues", name, direction, en, ja, before)
+                name, cluster = f"{scene['id']}-{place + 1}", f"scene:{scene['id']}"
+                yield translation("dialogues", name, direction, en, ja, before, cluster)
 
 
 def llm_jp_eval(path: Path) -> list[Item]:
@@ -124,9 +140,15 @@ def llm_jp_eval(path: Path) -> list[Item]:
             id=str(number), set=path.stem, direction=MT[path.stem], source=one.input,
             reference=one.output,
             prompt=LAYOUT.format(instruction=held.instruction, shots=shots, input=one.input),
+            cluster=_pair(one.input, one.output),
         )
         for number, one in enumerate(held.samples)
     ]  # fmt: skip
+
+
+def _pair(*sides: str) -> str:
+    """The same for a pair of either direction."""
+    return f"pair:{sha256(chr(0).join(sorted(sides)).encode()).hexdigest()[:16]}"
 
 
 def questions(name: str, path: Path) -> list[Item]:

@@ -1,8 +1,10 @@
 """Answers and judges' rows as observations: experiments translation, translation_preference, marks.
 
-Arms are called ``before`` and ``after`` whatever they are; anchors keep their names. A judge is a
-replicate, one for all; only judges that may judge (:func:`kensho.judging.verdicts.standing`) count,
-and where none may, the conditions say why the metric is absent.
+A block is "cluster/item", but for comparisons of all models (``ladder``), which count each item for
+itself. Arms are called ``before`` and ``after`` whatever they are; anchors keep their names. A
+judge is a replicate, one for all; only judges that may judge
+(:func:`kensho.judging.verdicts.standing`) count, and where none may, the conditions say why the
+metric is absent.
 """
 
 import math
@@ -52,7 +54,7 @@ def translations(
         references = [_words(item.reference, direction) for item in own]
         tokenize = "none" if direction == "en-ja" else "13a"
         for item, hypothesis, reference in zip(own, hypotheses, references, strict=True):
-            place, behind = (TRANSLATION, arm, item.block, 0), CONTEXT if item.before else ""
+            place, behind = (TRANSLATION, arm, item.unit, 0), CONTEXT if item.before else ""
             plain = sacrebleu.sentence_chrf(answers[item.block], [item.reference])
             bleu = sacrebleu.sentence_bleu(hypothesis, [reference], tokenize=tokenize)
             yield Row(*place, "chrf" + behind, plain.score, "points")
@@ -82,6 +84,7 @@ def preferences(
     one order alone is left out of both, an item with such a pair has no win rate of either arm.
     """
     context = {item.block for item in items if item.before}
+    unit = {item.block: item.unit for item in items}
     for replicate, rows in enumerate(judged.values()):
         rows = rows[rows["kind"] == "pair"].replace({"first": names, "second": names})
         for block, own in rows.groupby("block", sort=False):
@@ -100,12 +103,13 @@ def preferences(
                 orders = pairs["after", "before"], 1 - pairs["before", "after"]
                 for metric, won in zip(("first", "second"), orders, strict=True):
                     metric = f"preference.{metric}"
-                    yield _row(PREFERENCE, "after-before", block, replicate, metric, won)
+                    yield _row(PREFERENCE, "after-before", unit[block], replicate, metric, won)
             if anchors and len(pairs) == len(value):
                 for arm in ARMS:
                     won = [pairs[arm, one] + 1 - pairs[one, arm] for one in anchors]
                     share = sum(won) / (2 * len(won))
-                    yield _row(PREFERENCE, arm, block, replicate, "win_rate" + behind, share)
+                    metric = "win_rate" + behind
+                    yield _row(PREFERENCE, arm, unit[block], replicate, metric, share)
 
 
 def marks(items: Sequence[Item], judged: Judged, names: Mapping[str, str]) -> Iterator[Row]:
@@ -116,6 +120,7 @@ def marks(items: Sequence[Item], judged: Judged, names: Mapping[str, str]) -> It
     of them is not marked); ``mark_in_context`` of translations.
     """
     translated = {item.block for item in items if item.direction}
+    unit = {item.block: item.unit for item in items}
     for replicate, rows in enumerate(judged.values()):
         rows = rows[rows["kind"] == "mark"].replace({"first": names})
         table = rows.assign(value=rows["value"].astype(float))
@@ -125,7 +130,7 @@ def marks(items: Sequence[Item], judged: Judged, names: Mapping[str, str]) -> It
         whole = {block.split("/")[0] for block in asked} >= {*get_args(Question)}
         for block, own in table.iterrows():
             for arm in ARMS:
-                place = MARKS, arm, str(block), replicate
+                place = MARKS, arm, unit[str(block)], replicate
                 if block in translated:
                     yield Row(*place, "mark" + CONTEXT, own[arm], "points")
                 else:
