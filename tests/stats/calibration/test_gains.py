@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from kensho.claims import registry
 from kensho.stats.calibration import gains
@@ -17,15 +18,17 @@ def test_a_planted_gain_is_found_and_none_where_there_is_none():
     assert lines["holds"].all()
 
 
-def test_too_few_seeds_do_not_find_it(monkeypatch):
-    monkeypatch.setattr(gains, "SEEDS", 5)
+@pytest.mark.parametrize("name", ["KeiCO", "JNLI", "likelihood"])
+def test_too_few_seeds_do_not_find_it(name, monkeypatch):
+    fewer = gains.STUDIES[name]._replace(seeds=2 if name == "likelihood" else 5)
+    monkeypatch.setattr(gains, "STUDIES", {name: fewer})
     found, _ = gains.acceptance(2000, seed=1)["holds"]
     assert not found
 
 
 @pytest.mark.parametrize("ratio", [1.0, 1.1])
-def test_simulated_accuracies_have_the_ratio_that_is_planted(ratio):
-    import numpy as np
-
-    logs = gains.simulated(ratio, (400, 50), np.random.default_rng(1))
+@pytest.mark.parametrize("name", gains.STUDIES)
+def test_what_is_simulated_has_the_ratio_that_is_planted(name, ratio):
+    logs = gains.STUDIES[name].simulated(ratio, 20_000, np.random.default_rng(1))
+    assert logs.shape == (20_000, gains.STUDIES[name].seeds)
     assert np.exp(logs.mean()) == pytest.approx(ratio, abs=0.005)

@@ -23,12 +23,13 @@ REPLICATIONS = 20_000  # that the limits are for
 
 class Accuracy(NamedTuple):
     """Of so many test items a seed the share ``right`` without a gain; of ``discordant`` ones one
-    arm alone has the answer right."""
+    arm alone has the answer right; ``least`` as that of a score."""
 
     seeds: int
     items: int
     right: float
     discordant: float
+    least: float = 0.8
 
     def __str__(self) -> str:
         return f"{self.seeds} seeds of {self.items} items"
@@ -44,10 +45,12 @@ class Accuracy(NamedTuple):
 
 
 class Score(NamedTuple):
-    """A score of which two arms' log ratios scatter by ``sd`` between seeds."""
+    """A score of which two arms' log ratios scatter by ``sd`` between seeds; ``least`` is the share
+    of studies that are to find a gain of 10 %."""
 
     seeds: int
     sd: float
+    least: float = 0.8
 
     def __str__(self) -> str:
         return f"{self.seeds} seeds whose log ratios scatter by {self.sd:g}"
@@ -57,13 +60,14 @@ class Score(NamedTuple):
         return rng.normal(math.log(ratio), self.sd, (size, self.seeds))
 
 
-# As the studies of the embedded scale observed them (benchmarks/recorded/studies.txt), rounded to
-# what is harder: fewer right, more scatter.
+# As the embedded scale observed them (arms EDA and combined over none, 500 originals and 100), and
+# rounded to what is harder: log ratios scattered by .05 to .06, .05 to .08, .006 to .008 and .25 to
+# .34. Five times 24 translations find no 10 %.
 STUDIES: dict[str, Accuracy | Score] = {
     "KeiCO": Accuracy(seeds=20, items=200, right=0.45, discordant=0.3),
-    "JNLI": Accuracy(seeds=20, items=200, right=0.45, discordant=0.3),
+    "JNLI": Accuracy(seeds=20, items=48, right=0.65, discordant=0.15),
     "likelihood": Score(seeds=5, sd=0.01),
-    "chrF": Score(seeds=5, sd=0.1),
+    "chrF": Score(seeds=5, sd=0.35, least=0.0),
 }
 
 
@@ -74,7 +78,7 @@ def acceptance(replications: int, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     for name, study in STUDIES.items():
         for gain, low, high in (
-            (1.1, 0.8 - 0.01 * wider, math.inf),
+            (1.1, study.least - 0.01 * wider, math.inf),
             (1.0, -math.inf, ALPHA + 0.004 * wider),
         ):
             log_ratios = study.simulated(gain, replications, rng)
