@@ -102,7 +102,7 @@ def test_record_is_accepted_with_its_defaults():
         ),
         (
             {"not_tested": "no time"},
-            "x.yaml: X-1: one of test and not_tested (the reason) is needed; leave the other null",
+            "x.yaml: X-1: one of test and not_tested is needed; leave the other null",
         ),
         (
             {"test": None, "not_tested": "no time"},
@@ -124,7 +124,7 @@ def test_record_is_accepted_with_its_defaults():
         ),
         (
             {"test": None},
-            "x.yaml: X-1: one of test and not_tested (the reason) is needed; leave the other null",
+            "x.yaml: X-1: one of test and not_tested is needed; leave the other null",
         ),
     ],
 )

@@ -152,7 +152,7 @@ class Claim(Record):
     @model_validator(mode="after")
     def _test_or_reason(self) -> Self:
         if (self.test is None) == (self.not_tested is None):
-            raise ValueError("one of test and not_tested (the reason) is needed; leave the other null")
+            raise ValueError("one of test and not_tested is needed; leave the other null")
         if self.test is None and not self.obstacles:
             kinds = ", ".join(kind for kind in Obstacle if kind != Obstacle.SETTINGS)
             raise ValueError(f"not_tested has no kind; add obstacles, one or more of: {kinds}")
