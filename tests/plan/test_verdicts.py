@@ -48,3 +48,14 @@ def test_a_rehearsal_makes_the_pages_of_its_targets(tmp_path, monkeypatch):
     Path(PAGES["jlce"]).touch()
     made = decide(PLAN, CLAIMS, {"rehearsal"}, lambda files: {})
     assert "jlce" in made.pages and "jlce" not in made.earlier
+
+
+@pytest.mark.parametrize(("plan", "stale"), [(PLAN, True), (SPENT, False)])
+def test_the_page_of_recipes_is_shown_and_with_a_spent_budget_not_compared(
+    plan, stale, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
+    Path(PAGES["stages"]).touch()
+    made = decide(plan, CLAIMS, {"all"}, lambda files: dict.fromkeys(files, "an edit"))
+    assert "stages" in made.earlier and (PAGES["stages"] in made.stale) == stale
