@@ -329,3 +329,15 @@ def test_a_reading_that_the_verdict_rests_on_must_have_been_observed(test):
         claim(test), tables, conditions(tables, absent={"joules": "no meter"}), Settings(**OPTIONS)
     )
     assert (found.verdict, found.sentence) == ("NOT TESTED", "no meter")
+
+
+def test_a_score_of_nought_has_no_ratio_and_a_time_of_nought_is_a_fault():
+    tables = speed()
+    first = tables["plain"].index[0]
+    tables["plain"].loc[first, "value"] = 0.0
+    with pytest.raises(ValueError, match="is not a positive finite number"):
+        judge(claim(), tables, conditions(tables), Settings(**OPTIONS))
+    scores = {arm: table.assign(unit="points") for arm, table in tables.items()}
+    found, _ = judge(claim(), scores, conditions(scores), Settings(**OPTIONS))
+    assert (found.verdict, found.reason) == ("NOT TESTED", "UNDEFINED")
+    assert "a score of arm 'plain' is 0" in found.sentence

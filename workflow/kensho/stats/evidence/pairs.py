@@ -14,9 +14,22 @@ from kensho.stats.evidence.base import AIM_IN_ORDER, MANY, Evidence, Modelled, U
 from kensho.stats.scales import BY_NAME, RATIO, Scale
 from kensho.stats.units import Tables, binary, by_unit, means, paired, split
 
+SCORES = ("points", "share")  # units of what may be 0
+
 
 def ratio(test: designs.PairedRatio, reading: base.Reading, tables: Tables, seed: int) -> Evidence:
-    """Geometric mean of ratios of paired blocks."""
+    """Geometric mean of ratios of paired blocks.
+
+    Raises Undefined where a score is 0; a time or a size of 0 is a fault of its table.
+    """
+    for side in reading.sides:
+        own = tables[side.arm]
+        own = own[(own["metric"] == side.metric) & own["unit"].isin(SCORES)]
+        if (own["value"] == 0).any():
+            raise Undefined(
+                f"{test.experiment}: reading '{reading.label}': a score of arm '{side.arm}' is 0, "
+                "which has no ratio; observe more"
+            )
     rows = paired(reading, tables, test.experiment, positive=True)
     return _of_pairs(test, rows, Modelled("location", prior=test.prior), seed)
 
