@@ -39,6 +39,11 @@ def test_steps_of_all_trainings_in_one_table(tmp_path):
     assert found["unit"].tolist() == ["nats per token"] * 4 + [""] * 2
     assert found["tokens_per_second"].dropna().tolist() == [3.0, 6.0]
     assert found["validation"].isna().all() and inputs.loss([]).empty
+    merged = tmp_path / "lora" / "3-merge" / "seed1" / "steps.csv"  # a stage that trains nothing
+    merged.parent.mkdir(parents=True)
+    found.head(0).to_csv(merged, index=False)
+    write_json(merged.with_name("record.json"), {"arm": "lora"})
+    pd.testing.assert_frame_equal(inputs.loss([*paths, str(merged)]), found)
 
 
 def test_audits_are_lines_with_their_warnings(tmp_path):

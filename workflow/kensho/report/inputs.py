@@ -39,6 +39,8 @@ def loss(paths: list[str]) -> pd.DataFrame:
     tables = []
     for path in paths:
         table = pd.read_csv(path)
+        if table.empty:  # of a stage that trains nothing
+            continue
         if {"tokens", "seconds"} <= {*table}:
             table["tokens_per_second"] = table["tokens"] / table["seconds"]
         if "penalty" in table:
