@@ -299,7 +299,7 @@ def test_every_rule_runs_once_for_each_thing_that_it_makes(folder, tmp_path_fact
     assert TOKEN not in said
     assert not [left for name in LEFT for left in holders(folder / name, [TOKEN])]
     pages = [*(folder / "results").glob("*.html")]
-    made = {"validation_report", "own_report", "jlce", "domain", "tokenisers"}
+    made = {"validation_report", "own_report", "jlce", "domain", "tokenisers", "stages"}
     assert {page.stem for page in pages} == made | {f"{name}.ja" for name in made}
     for page in ("validation_report.html", "jlce.html"):  # why sources were left out stands there
         text = (folder / "results" / page).read_text(encoding="utf-8")
