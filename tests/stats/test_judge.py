@@ -341,3 +341,7 @@ def test_a_score_of_nought_has_no_ratio_and_a_time_of_nought_is_a_fault():
     found, _ = judge(claim(), scores, conditions(scores), Settings(**OPTIONS))
     assert (found.verdict, found.reason) == ("NOT TESTED", "UNDEFINED")
     assert "a score of arm 'plain' is 0" in found.sentence
+    warm_up = {arm: table.assign(unit="points") for arm, table in speed().items()}
+    warm_up["plain"].loc[warm_up["plain"]["replicate"] < 0, "value"] = 0.0
+    found, _ = judge(claim(), warm_up, conditions(warm_up), Settings(**OPTIONS))
+    assert found.verdict == "VERIFIED"

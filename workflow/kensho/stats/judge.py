@@ -107,14 +107,8 @@ def _observed(claim: Claim, conditions: Mapping[str, Mapping]) -> tuple[Claim, l
     test = claim.required_test
 
     def absent(sides: Sequence[Side]) -> str | None:
-        return next(
-            (
-                why
-                for side in sides
-                if (why := conditions[side.arm].get("absent", {}).get(side.metric))
-            ),
-            None,
-        )
+        known = (conditions[side.arm].get("absent", {}).get(side.metric) for side in sides)
+        return next(filter(None, known), None)
 
     readings = test.all_readings if test.sampled and test.design != "peak_memory" else []
     if why := absent(readings[0].sides if readings else test.sides):

@@ -24,8 +24,10 @@ def ratio(test: designs.PairedRatio, reading: base.Reading, tables: Tables, seed
     """
     for side in reading.sides:
         own = tables[side.arm]
-        own = own[(own["metric"] == side.metric) & own["unit"].isin(SCORES)]
-        if (own["value"] == 0).any():
+        counts = (own["metric"] == side.metric) & (own["replicate"] >= 0)  # no warm-up
+        if side.block is not None:
+            counts &= own["block"] == side.block
+        if (own[counts & own["unit"].isin(SCORES)]["value"] == 0).any():
             raise Undefined(
                 f"{test.experiment}: reading '{reading.label}': a score of arm '{side.arm}' is 0, "
                 "which has no ratio; observe more"
